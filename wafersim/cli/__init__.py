@@ -1,0 +1,52 @@
+"""The commands, one file each; a command's module loads when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "run": "Simulate an experiment, print its predictions, write a run directory.",
+    "validate": "Published measurements through the same path: predicted beside published.",
+    "calibrate": "Fit the calibrated constants of a profile on published rows.",
+    "show": "Print a hardware profile with the source of every number, or a model.",
+    "list": "List models, hardware profiles or experiments.",
+    "schema": "Print the JSON Schema of experiments or hardware profiles.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and first lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"wafersim.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            from wafersim.errors import did_you_mean
+
+            ctx.fail(f"no command {args[0]!r}{did_you_mean(args[0], COMMANDS)}; commands: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wafersim")
+def commands() -> None:
+    """Predict training steps on wafer-scale weight-streaming clusters.
+
+    Start with:  python -m wafersim run andromeda16
+    """

@@ -1,0 +1,35 @@
+"""`wafersim run EXPERIMENT`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("run")
+@click.argument("experiment")
+@click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where run directories go.")
+@click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a field, e.g. system.systems=8.")
+@click.option("--json", "as_json", is_flag=True, help='Print {"points": [...]} and nothing else.')
+@click.option("--figures/--no-figures", default=True, help="Draw the figures of the run directory.")
+@click.option("--save/--no-save", default=True, help="Write the run directory.")
+def command(experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, figures: bool, save: bool) -> None:
+    """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
+    from wafersim.planning.sweep import run_points
+    from wafersim.report import console, json_output
+    from wafersim.report.run import save_run
+    from wafersim.spec.loader import load_experiment
+    from wafersim.spec.sweep import expand
+
+    spec = load_experiment(experiment, list(sets))
+    points = expand(spec)
+    with console.progress(len(points), f"{spec.name}: ") as advance:
+        results = run_points(points, lambda point: advance(f"{point.experiment.model} on {point.experiment.system.systems}"))
+    rows = [result.to_json() for result in results]
+    directory = save_run(out, spec, results, figures=figures) if save else None
+    if as_json:
+        sys.stdout.write(json_output.dumps({"points": rows}) + "\n")
+        return
+    console.print_run(spec.title or spec.name, rows, directory)

@@ -1,0 +1,14 @@
+"""`wafersim show NAME`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("show")
+@click.argument("name")
+def command(name: str) -> None:
+    """Print a hardware profile (`cs2`, `wse2`, `andromeda`) with its provenance, or a model's geometry."""
+    from wafersim.report.listing import show
+
+    click.echo(show(name))

@@ -1,0 +1,23 @@
+"""`wafersim validate`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command("validate")
+@click.option("--set", "which", type=click.Choice(["wafer"]), default="wafer", help="Which measurements.")
+@click.option("--row", "row", default=None, help="One row, by id.")
+@click.option("--json", "as_json", is_flag=True, help='Print {"rows": [...], "skipped": [...]} and nothing else.')
+def command(which: str, row: str | None, as_json: bool) -> None:
+    """Published measurements through the same path as `run`: predicted, published, error by row."""
+    from wafersim.report import console, json_output
+    from wafersim.validation.wafer import validate_wafer
+
+    report = validate_wafer(row)
+    if as_json:
+        sys.stdout.write(json_output.dumps(report.to_json()) + "\n")
+        return
+    console.print_validation(report.to_json())

@@ -1,0 +1,141 @@
+"""Where a step goes: the wafer's busy time and, gap by gap, what it waited for. The parts add up to the step exactly.
+
+A gap before a slice is put down to the last thing that arrived: a weight chunk, a fetch of activations, a gradient
+buffer, an input batch. A wait for a weight chunk is followed back: as long as the weights were not yet current it was
+the gradient drain or the optimizer, then the stream itself, and the hops and MemoryX's latency are kept apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+from wafersim.timeline.timeline import KIND, PASS, PASSES, Timeline
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Ticks of one step on the system that the others wait for."""
+
+    compute: int
+    kernel_latency: int
+    exposed_stream: int
+    exposed_drain: int
+    exposed_activations: int
+    exposed_input: int
+    optimizer: int
+    fixed_latency: int
+
+    @property
+    def total(self) -> int:
+        """The step."""
+        return sum(self.as_dict().values())
+
+    def as_dict(self) -> dict[str, int]:
+        """Ticks by part, in reading order."""
+        return {field.name: int(getattr(self, field.name)) for field in fields(self)}
+
+
+def breakdown(timeline: Timeline, plan: WeightStreamingPlan, step_ticks: int) -> Breakdown:
+    """The parts of one periodic step of `step_ticks`."""
+    compute = timeline.of("compute")
+    system = _slowest_system(compute, plan.systems)
+    compute = compute.select(compute.entity == system)
+    compute = compute.select(np.lexsort((compute.chunk, compute.end, compute.start)))
+    floor = sum(sum(plan.floor_ticks[size]) for size in plan.size_of[system])
+    parts = {field.name: 0 for field in fields(Breakdown)}
+    parts["kernel_latency"] = floor
+    parts["compute"] = compute.busy() - floor
+    waits = _Waits(timeline, plan, system, step_ticks)
+    ends = np.concatenate(([compute.end[-1] - step_ticks], compute.end[:-1]))
+    for row in np.flatnonzero(compute.start > ends):
+        for part, ticks in waits.of(compute, int(row), int(ends[row]), int(compute.start[row])):
+            parts[part] += ticks
+    return Breakdown(**parts)
+
+
+def _slowest_system(compute: Timeline, systems: int) -> int:
+    busy = np.bincount(compute.entity, weights=(compute.end - compute.start).astype(float), minlength=systems)
+    return int(busy.argmax())
+
+
+class _Waits:
+    """What one system's gaps were waits for."""
+
+    def __init__(self, timeline: Timeline, plan: WeightStreamingPlan, system: int, step_ticks: int) -> None:
+        self._plan, self._step = plan, step_ticks
+        self._ingress = _by_key(timeline.of("ingress"), system)
+        self._stream = _by_key(timeline.of("stream"), 0)
+        self._updates = {int(t): (int(s), int(e)) for t, s, e in _rows(timeline.of("update"))}
+        self._fetches = _by_key(timeline.of("fetch"), system)
+        self._inputs = _by_key(timeline.of("input"), system)
+        down = plan.latencies
+        self._down_latency = down.memoryx + plan.tree.depth * down.hop
+        self._up_latency = down.hop * plan.tree.depth + down.memoryx
+
+    def of(self, compute: Timeline, row: int, begin: int, end: int) -> list[tuple[str, int]]:
+        """[(part, ticks)] of the gap [begin, end) before a slice."""
+        key = (int(compute.pass_[row]), int(compute.micro_batch[row]), int(compute.layer[row]), int(compute.chunk[row]))
+        arrived = self._ingress.get(key)
+        if arrived is not None and arrived[1] + self._plan.latencies.hop == end:
+            return self._weights(key, begin, end)
+        if arrived is None and key[0] == PASS["wgrad"]:
+            return [("exposed_drain", end - begin)]
+        if any(key[:3] == other[:3] and span[1] == end for other, span in self._inputs.items()):
+            return [("exposed_input", end - begin)]
+        return [("exposed_activations", end - begin)]
+
+    def _weights(self, key: tuple[int, int, int, int], begin: int, end: int) -> list[tuple[str, int]]:
+        parts: list[tuple[str, int]] = []
+        sent = max(begin, min(end, self._stream[key][0]))
+        if sent > begin:
+            begin_stream = begin
+            _, current = self._updates[self._plan.update_of(key[2])]
+            current -= self._step  # the update that this step's stream waited for ended in the step before
+            if current > begin:
+                until = min(sent, current)
+                updating = self._updating(begin, until)
+                drain = until - begin - updating
+                fixed = min(drain, self._up_latency)
+                parts += [("optimizer", updating), ("exposed_drain", drain - fixed), ("fixed_latency", fixed)]
+                begin_stream = until
+            parts.append(("exposed_stream", sent - begin_stream))
+        fixed = min(end - sent, self._down_latency)
+        return [*parts, ("fixed_latency", fixed), ("exposed_stream", end - sent - fixed)]
+
+    def _updating(self, begin: int, end: int) -> int:
+        """Ticks of [begin, end) in which the optimizer of the step before was at work."""
+        spans = [(start - self._step, stop - self._step) for start, stop in self._updates.values()]
+        return sum(max(0, min(stop, end) - max(start, begin)) for start, stop in spans)
+
+
+def _by_key(tasks: Timeline, entity: int) -> dict[tuple[int, int, int, int], tuple[int, int]]:
+    tasks = tasks.select(tasks.entity == entity)
+    columns = (tasks.pass_, tasks.micro_batch, tasks.layer, tasks.chunk, tasks.start, tasks.end)
+    return {(p, m, i, c): (s, e) for p, m, i, c, s, e in zip(*(column.tolist() for column in columns), strict=True)}
+
+
+def _rows(updates: Timeline) -> list[tuple[int, int, int]]:
+    return list(zip(updates.layer.tolist(), updates.start.tolist(), updates.end.tolist(), strict=True))
+
+
+def utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
+    """Busy share of the busiest entity of every kind of resource; SwarmX told apart by level."""
+    shares: dict[str, float] = {}
+    for kind, code in KIND.items():
+        tasks = timeline.select(timeline.kind == code)
+        for level in sorted(set(tasks.level.tolist())):
+            of_level = tasks.select(tasks.level == level)
+            busy = np.bincount(of_level.entity, weights=(of_level.end - of_level.start).astype(float))
+            name = f"{kind} level {level}" if kind in ("broadcast", "reduce") else kind
+            shares[name] = float(busy.max() / step_ticks)
+    return shares
+
+
+def compute_by_pass(timeline: Timeline, system: int) -> dict[str, int]:
+    """Ticks of a system's compute by pass."""
+    tasks = timeline.of("compute")
+    tasks = tasks.select(tasks.entity == system)
+    return {name: tasks.select(tasks.pass_ == PASS[name]).busy() for name in PASSES}

@@ -1,0 +1,1 @@
+"""Many points: sweeps over an experiment's fields."""

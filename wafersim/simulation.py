@@ -1,0 +1,265 @@
+"""simulate(experiment): Experiment -> Workload -> Plan -> Timeline -> Prediction, one function each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from math import ceil
+
+from wafersim.errors import Infeasible
+from wafersim.metrics.prediction import Prediction, predict
+from wafersim.spec.experiment import Experiment
+from wafersim.spec.profile import Machine as MachineProfile
+from wafersim.spec.profile import load_machine
+from wafersim.strategies.weight_streaming.activations import Policy, candidates
+from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
+from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+from wafersim.strategies.weight_streaming.planner import Machine, Planned, Settings, build_plan
+from wafersim.wafer.op_cost import WaferDevice, op_cost
+from wafersim.workload.transformer import Workload, build_workload
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A prediction with the plan and the periodic step behind it."""
+
+    prediction: Prediction
+    planned: Planned
+    periodic: PeriodicStep
+
+
+def simulate(experiment: Experiment) -> Prediction:
+    """The prediction of an experiment without a sweep.
+
+    Raises Infeasible with the reason when no activation policy fits, the batch is smaller than the cluster, or the
+    cluster is larger than its SwarmX reaches.
+    """
+    return simulate_step(experiment).prediction
+
+
+def simulate_step(experiment: Experiment) -> Simulated:
+    """The same with plan and timeline, for figures and for tests."""
+    profile = load_machine(experiment.system.profile, experiment.system.overrides)
+    workload = workload_of(experiment)
+    machine = machine_of(profile, experiment.system.software)
+    shards, notes = shards_of(experiment, workload, profile)
+    settings = settings_of(experiment, workload, machine, shards)
+    planned, reason = plan_step(experiment, workload, machine, settings)
+    periodic = run_to_period(planned.plan)
+    prediction = predict(
+        periodic, planned, workload, machine, shards, tokens_of(experiment, workload), notes, assumed_numbers(profile)
+    )
+    prediction = replace(prediction, memory={**prediction.memory, "reason": reason})
+    return Simulated(prediction, planned, periodic)
+
+
+def scaling_efficiency(prediction: Prediction, experiment: Experiment) -> float | None:
+    """Throughput per system against one system under the same experiment (its own batch rules); None if one cannot run."""
+    if prediction.n_systems == 1:
+        return 1.0
+    alone = experiment.model_copy(update={"system": experiment.system.model_copy(update={"systems": 1})})
+    try:
+        single = _simulated_once(alone.model_dump_json())
+    except Infeasible:
+        return None
+    return prediction.samples_per_s / prediction.n_systems / single.samples_per_s
+
+
+@cache
+def _simulated_once(experiment_json: str) -> Prediction:
+    return simulate(Experiment.model_validate_json(experiment_json))
+
+
+def workload_of(experiment: Experiment) -> Workload:
+    """Experiment -> Workload."""
+    return build_workload(experiment.model, experiment.training.sequence_length)
+
+
+def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
+    """A profile's numbers as a plan reads them; a software release scales the speed of every kernel."""
+    system, memoryx, swarmx = profile.system.values, profile.memoryx.values, profile.swarmx.values
+    release = profile.system.releases.get(software)
+    if release is None and software != "R2":
+        raise Infeasible(f"{profile.system.name} has no software release {software}; known: {', '.join(profile.system.releases)}")
+    device = WaferDevice(
+        cores=system.cores.value,
+        simd_width=system.simd_width.value,
+        clock=system.clock.value,
+        matmul_efficiency=system.matmul_efficiency.value,
+        attention_cost=system.attention_cost.value,
+        elementwise_cost=system.elementwise_cost.value,
+        kernel_latency=system.kernel_latency.value,
+        speed=release.value if release is not None else 1.0,
+    )
+    return Machine(
+        device=device,
+        sram=system.sram.value,
+        sram_reserved=system.sram_reserved.value,
+        system_bandwidth=system.io_bandwidth.value,
+        memoryx_bandwidth=memoryx.io_bandwidth.value,
+        memoryx_latency=memoryx.latency.value,
+        accumulate_bandwidth=memoryx.accumulate_bandwidth.value,
+        optimizer_bandwidth=memoryx.optimizer_bandwidth.value,
+        link_bandwidth=swarmx.link_bandwidth.value,
+        hop_latency=swarmx.hop_latency.value,
+        fan_out=int(swarmx.fan_out.value),
+    )
+
+
+def shards_of(
+    experiment: Experiment, workload: Workload, profile: MachineProfile
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Sequences of each system in a step, and notes worth printing."""
+    systems, training, published = experiment.system.systems, experiment.training, workload.model.published
+    limit = int(profile.swarmx.values.max_systems.value)
+    if systems > limit:
+        raise Infeasible(f"{profile.swarmx.name} reaches {limit} systems, not {systems}")
+    notes: list[str] = []
+    if training.batch_per_system is not None:
+        each = training.batch_per_system
+        if each == "published":
+            if published is None:
+                raise Infeasible(f"no batch is published for {workload.model.name}; give batch_per_system a number")
+            each = int(published["batch_per_system"])
+        return (int(each),) * systems, ()
+    batch = training.batch
+    if batch == "published":
+        if published is None:
+            raise Infeasible(f"no batch is published for {workload.model.name}; give batch a number")
+        batch = int(published["batch"])
+    assert isinstance(batch, int)
+    if batch < systems:
+        raise Infeasible(f"batch {batch} leaves {systems - batch} of {systems} systems without a sequence")
+    large, small = divmod(batch, systems)[1], batch // systems
+    if large:
+        notes.append(f"uneven shards: {large} systems of {small + 1} sequences, {systems - large} of {small}")
+    return (small + 1,) * large + (small,) * (systems - large), tuple(notes)
+
+
+def settings_of(experiment: Experiment, workload: Workload, machine: Machine, shards: tuple[int, ...]) -> Settings:
+    """The user's choices as a plan reads them, with the number of micro-batches settled."""
+    strategy, training = experiment.strategy, experiment.training
+    settings = Settings(
+        shards=shards,
+        micro_batches=1,
+        chunks_per_layer=strategy.chunks_per_layer,
+        weight_credits=strategy.weight_credits,
+        drain_credits=strategy.drain_credits,
+        retain_output_weights=strategy.retain_output_weights in (True, "auto"),
+        optimizer=training.optimizer,
+        clipping_barrier=training.gradient_clipping != "none" or training.loss_scaling == "dynamic",
+        weight_precision=training.weight_precision,
+        gradient_precision=training.gradient_precision,
+        density=training.density,
+        input_rate=training.input_rate,
+    )
+    largest = max(shards)
+    size = strategy.micro_batch
+    if size == "published" and workload.model.published is not None:
+        size = int(workload.model.published["micro_batch"])
+    if isinstance(size, int):
+        return replace(settings, micro_batches=ceil(largest / size))
+    for micro_batches in range(1, largest + 1):
+        attempt = replace(settings, shards=(largest,), micro_batches=micro_batches)
+        if any(isinstance(build_plan(workload, machine, attempt, p, op_cost), Planned) for p in _policies(experiment, workload)):
+            return replace(settings, micro_batches=micro_batches)
+    raise Infeasible("no micro-batch fits: " + _first_refusal(experiment, workload, machine, settings))
+
+
+def _policies(experiment: Experiment, workload: Workload) -> tuple[Policy, ...]:
+    choice = experiment.strategy.activations
+    return candidates(choice.keep, choice.place, choice.recompute_weights, workload.model.layers)
+
+
+def _first_refusal(experiment: Experiment, workload: Workload, machine: Machine, settings: Settings) -> str:
+    refusals = [build_plan(workload, machine, settings, p, op_cost) for p in _policies(experiment, workload)]
+    return next(refusal for refusal in refusals if isinstance(refusal, str))
+
+
+def plan_step(
+    experiment: Experiment, workload: Workload, machine: Machine, settings: Settings
+) -> tuple[Planned, str]:
+    """The plan under the fastest activation policy that fits, and why that one.
+
+    Policies differ only inside a system, so they are compared on one system with the largest shard: simulated in the
+    order of a lower bound (the busiest of wafer, link in, link out) until no bound is below the best.
+    """
+    policies = _policies(experiment, workload)
+    policy, reason = _choose(policies, workload, machine, replace(settings, shards=(max(settings.shards),)))
+    planned = build_plan(workload, machine, settings, policy, op_cost)
+    if isinstance(planned, str):
+        raise Infeasible(planned)
+    return planned, reason
+
+
+_chosen: dict[tuple[object, ...], tuple[Policy, str]] = {}
+
+
+def _choose(
+    policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings
+) -> tuple[Policy, str]:
+    key = (policies, workload.model.name, workload.sequence_length, machine, settings)
+    if key in _chosen:
+        return _chosen[key]
+    plans: list[Planned] = []
+    refusals: dict[Policy, str] = {}
+    for policy in policies:
+        planned = build_plan(workload, machine, settings, policy, op_cost)
+        if isinstance(planned, str):
+            refusals[policy] = planned
+        else:
+            plans.append(planned)
+    if not plans:
+        raise Infeasible(f"{policies[0]}: {refusals[policies[0]]}")
+    if len(plans) == 1 and len(policies) == 1:
+        return _remember(key, plans[0].policy, "asked for")
+    best: tuple[float, Planned] | None = None
+    for planned in sorted(plans, key=lambda candidate: _lower_bound(candidate.plan)):
+        if best is not None and _lower_bound(planned.plan) >= best[0]:
+            break
+        ticks = float(run_to_period(planned.plan).step_ticks)
+        if best is None or ticks < best[0]:
+            best = (ticks, planned)
+    assert best is not None
+    reason = f"fastest of {len(plans)} policies that fit"
+    roomiest = Policy(0, "wafer")
+    if roomiest in refusals:
+        reason += f"; {roomiest} {refusals[roomiest]}"
+    return _remember(key, best[1].policy, reason)
+
+
+def _remember(key: tuple[object, ...], policy: Policy, reason: str) -> tuple[Policy, str]:
+    _chosen[key] = (policy, reason)
+    return policy, reason
+
+
+def _lower_bound(plan: WeightStreamingPlan) -> int:
+    """Ticks that the busiest resource of one system needs for a step."""
+    compute = ingress = egress = 0
+    for micro_batch in range(plan.micro_batches):
+        pieces = plan.fetch_ticks[plan.size_of[0][micro_batch]]
+        for index, kernel in enumerate(plan.kernels):
+            layer = plan.layers[kernel.layer]
+            compute += sum(plan.slices(0, micro_batch, index))
+            ingress += sum(layer.ingress_ticks) * kernel.streams + sum(pieces) * bool(kernel.fetches)
+            egress += sum(layer.egress_ticks) * kernel.drains + sum(pieces) * bool(kernel.offloads)
+    return max(compute, ingress, egress)
+
+
+def tokens_of(experiment: Experiment, workload: Workload) -> float:
+    """Tokens of the whole run: a number, or so many per parameter."""
+    tokens = experiment.training.tokens
+    if isinstance(tokens, str) and tokens.endswith("per parameter"):
+        return float(tokens.removesuffix("per parameter")) * workload.parameters
+    return float(tokens)
+
+
+def assumed_numbers(profile: MachineProfile) -> tuple[str, ...]:
+    """The numbers of a machine that nobody has published, by path."""
+    parts = {"system": profile.system, "memoryx": profile.memoryx, "swarmx": profile.swarmx}
+    return tuple(
+        f"{part}.{name}"
+        for part, holder in parts.items()
+        for name, number in holder.values
+        if number is not None and number.kind == "assumed"
+    )

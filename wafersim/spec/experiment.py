@@ -1,0 +1,147 @@
+"""An experiment: what is asked of which machine, as the user wrote it, validated."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+
+from wafersim.errors import WafersimError
+from wafersim.spec.profile import OVERRIDABLE, Frozen, load_machine, override
+from wafersim.spec.resources import find
+
+SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Whole = Annotated[int, Field(ge=1, strict=True)]
+PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*per parameter\s*")
+
+
+def _known_model(name: str) -> str:
+    try:
+        find("models", name)
+    except WafersimError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+def _known_machine(name: str) -> str:
+    try:
+        load_machine(name)
+    except WafersimError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+def _tokens(value: Any) -> Any:
+    if isinstance(value, str):
+        if PER_PARAMETER.fullmatch(value):
+            return value.strip()
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError(f'must be a number of tokens or "20 per parameter" (got {value!r})') from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e18:
+        raise ValueError(f'must be a number of tokens > 0 or "20 per parameter" (got {value!r})')
+    return float(value)
+
+
+def _keep(value: str) -> str:
+    if value in ("auto", "all", "block-inputs") or re.fullmatch(r"every-([2-9]|[1-9]\d+)", value):
+        return value
+    raise ValueError(f"must be auto, all, block-inputs or every-<k> with k >= 2 (got {value!r})")
+
+
+class SystemSpec(Frozen):
+    """Which machine, and how many of its systems work on the job."""
+
+    profile: Annotated[str, AfterValidator(_known_machine)] = Field(description="A cluster or system profile.")
+    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(description="Systems that work on the job.")
+    software: str = Field("R2", description="Software release; older ones carry their own speed.")
+    overrides: dict[str, float | str] = Field(
+        default_factory=dict, description='Numbers of the profile replaced, e.g. "swarmx.link_bandwidth": "2.4 Tb/s".'
+    )
+
+    @field_validator("overrides", mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        """Accept nested mappings as well as dotted keys, and check every number."""
+        if not isinstance(value, dict):
+            raise ValueError(f"must be a mapping such as swarmx.link_bandwidth: 2.4 Tb/s (got {value!r})")
+        flat: dict[str, Any] = {}
+        for key, item in value.items():
+            if isinstance(item, dict):
+                flat |= {f"{key}.{inner}": deeper for inner, deeper in item.items()}
+            else:
+                flat[str(key)] = item
+        for path, written in flat.items():
+            try:
+                override(path, written)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from None
+        return flat
+
+
+class ActivationSpec(Frozen):
+    """What is kept between the passes, where, and how the weights of a recomputed block come."""
+
+    keep: Annotated[str, AfterValidator(_keep)] = Field("auto", description="auto, all, block-inputs or every-<k>.")
+    place: Literal["auto", "wafer", "servers"] = "auto"
+    recompute_weights: Literal["auto", "hold", "restream"] = "auto"
+
+
+class StrategySpec(Frozen):
+    """How the job runs on the machine."""
+
+    kind: Literal["weight-streaming"] = "weight-streaming"
+    micro_batch: Whole | Literal["auto", "published"] = Field(
+        "auto", description="Sequences a system holds at once; every micro-batch streams the weights again."
+    )
+    activations: ActivationSpec = ActivationSpec()
+    chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] = 4
+    weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
+    drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
+    retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = "auto"
+
+
+class TrainingSpec(Frozen):
+    """The training job."""
+
+    sequence_length: Whole | None = Field(None, description="Tokens per sequence; the model's own if left out.")
+    batch: Whole | Literal["published"] | None = Field(None, description="Sequences of the whole cluster in a step.")
+    batch_per_system: Whole | Literal["published"] | None = Field(None, description="Sequences of one system in a step.")
+    optimizer: Literal["adamw", "adam", "lion", "adafactor", "sgd"] = "adamw"
+    gradient_clipping: Literal["global-norm", "none"] = "global-norm"
+    loss_scaling: Literal["dynamic", "none"] = "none"
+    weight_precision: Literal["fp16", "bf16", "fp32"] = "fp16"
+    gradient_precision: Literal["fp16", "bf16", "fp32"] = "fp32"
+    density: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="Share of the weights that are not zero.")
+    tokens: Annotated[
+        float | str,
+        BeforeValidator(_tokens),
+        WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^\s*\d[\d.eE+]*(\s*per parameter)?\s*$"}]}),
+    ] = "20 per parameter"
+    input_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Sequences/s that the input workers of one system deliver; without it they never bind."
+    )
+
+    @model_validator(mode="after")
+    def _one_batch(self) -> TrainingSpec:
+        if (self.batch is None) == (self.batch_per_system is None):
+            which = "both are given" if self.batch is not None else "neither is given"
+            raise ValueError(f"exactly one of batch and batch_per_system is needed ({which})")
+        return self
+
+
+class Experiment(Frozen):
+    """What the user wrote. A sweep is the only place for lists: dotted path -> values, the run is their grid."""
+
+    name: Annotated[str, Field(pattern=SLUG, max_length=80)]
+    title: str | None = None
+    model: Annotated[str, AfterValidator(_known_model)]
+    system: SystemSpec
+    strategy: StrategySpec = StrategySpec()
+    training: TrainingSpec
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
+
+
+__all__ = ["OVERRIDABLE", "ActivationSpec", "Experiment", "StrategySpec", "SystemSpec", "TrainingSpec"]

@@ -1,0 +1,136 @@
+"""Pydantic's errors in our words, with the line of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from wafersim.errors import Fault, InputFaults, did_you_mean
+from wafersim.spec.yaml_file import YamlFile
+
+TYPES = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "model_type": "must be a mapping of fields",
+    "dict_type": "must be a mapping",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+}
+BOUNDS = {
+    "greater_than_equal": (">=", "ge"),
+    "greater_than": (">", "gt"),
+    "less_than_equal": ("<=", "le"),
+    "less_than": ("<", "lt"),
+}
+
+
+def validated(adapter: TypeAdapter[Any], file: YamlFile, drop: set[str] = frozenset()) -> Any:  # type: ignore[assignment]
+    """A file's values as a model; raises InputFaults with every fault in the order of the lines."""
+    try:
+        return adapter.validate_python(file.values)
+    except ValidationError as error:
+        found = faults(error, file, adapter)
+        raise InputFaults(sorted(found, key=_line)) from None
+
+
+def faults(error: ValidationError, file: YamlFile, adapter: TypeAdapter[Any]) -> list[Fault]:
+    """One fault per place; where a field allows several types, what each of them allows is said once."""
+    by_path: dict[tuple[str | int, ...], list[str]] = {}
+    for one in error.errors(include_url=False):
+        path = _real_path(one["loc"], file.values)
+        by_path.setdefault(path, []).append(_problem(one, path, adapter))
+    return [Fault(file.place(path), " or ".join(dict.fromkeys(_merge(problems)))) for path, problems in by_path.items()]
+
+
+def _merge(problems: list[str]) -> list[str]:
+    """Of several `X (got g)` keep the `(got g)` of the last only."""
+    return [p.split(" (got ")[0] if i + 1 < len(problems) else p for i, p in enumerate(dict.fromkeys(problems))]
+
+
+def _real_path(loc: Iterable[str | int], values: Any) -> tuple[str | int, ...]:
+    """Pydantic's location without the union branches and tags that are no keys of the file."""
+    path: list[str | int] = []
+    here = values
+    parts = list(loc)
+    for index, part in enumerate(parts):
+        last = index + 1 == len(parts)
+        if isinstance(here, dict) and part in here:
+            path.append(part)
+            here = here[part]
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            path.append(part)
+            here = here[part]
+        elif isinstance(here, dict) and last and isinstance(part, str):
+            path.append(part)  # a missing key
+    return tuple(path)
+
+
+def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any]) -> str:
+    kind, given, context = one["type"], one.get("input"), one.get("ctx", {})
+    got = f" (got {_short(given)})"
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        known = _siblings(adapter, path)
+        return f"unknown field{did_you_mean(path[-1], known)} allowed: {', '.join(known)}".replace("field allowed", "field; allowed")
+    if kind in BOUNDS:
+        sign, name = BOUNDS[kind]
+        return f"must be {sign} {context[name]}{got}"
+    if kind == "literal_error":
+        allowed = str(context["expected"]).replace("'", "")
+        near = did_you_mean(given, [word.strip() for word in allowed.replace(" or ", ",").split(",")])
+        return f"must be {allowed}{got}{near}"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return f"kind must be one of {context.get('expected_tags', 'the known kinds')}"
+    if kind in TYPES:
+        return TYPES[kind] + got
+    return one["msg"][0].lower() + one["msg"][1:] + got
+
+
+def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...]) -> list[str]:
+    """The allowed names beside an unknown one."""
+    schemas = _models(adapter)
+    for model in schemas:
+        here: Any = model
+        for part in path[:-1]:
+            field = getattr(here, "model_fields", {}).get(part)
+            here = _model_of(field.annotation) if field is not None else None
+            if here is None:
+                break
+        if here is not None and hasattr(here, "model_fields"):
+            return sorted(field.alias or name for name, field in here.model_fields.items())
+    return []
+
+
+def _models(adapter: TypeAdapter[Any]) -> list[Any]:
+    kind = adapter._type
+    inner = getattr(kind, "__args__", ())
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [model for argument in inner for model in (getattr(argument, "__args__", ()) or (argument,))]
+
+
+def _model_of(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for m in map(_model_of, getattr(annotation, "__args__", ())) if m is not None), None)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _line(fault: Fault) -> int:
+    parts = fault.place.split(":")
+    return next((int(part) for part in parts[1:] if part.strip().isdigit()), 0)

@@ -1,0 +1,279 @@
+"""Hardware profiles: every number with value, unit, kind, source and date; a cluster resolved to a Machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+
+from wafersim import quantity
+from wafersim.errors import Fault, InputFaults, WafersimError, did_you_mean
+from wafersim.spec.faults import validated
+from wafersim.spec.resources import find, names
+from wafersim.spec.yaml_file import read_yaml
+
+KINDS = ("datasheet", "measured", "derived", "calibrated", "assumed")
+Kind = Literal["datasheet", "measured", "derived", "calibrated", "assumed"]
+
+
+class Frozen(BaseModel):
+    """A frozen value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Sourced(Frozen):
+    """A number and where it comes from: `written` as in the file, `value` in SI units."""
+
+    written: str
+    value: float
+    dimension: str
+    kind: Kind
+    source: str = Field(min_length=3)
+    date: str = Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
+    note: str | None = None
+    standard_error: float | None = None
+
+
+def _sourced(dimension: str, raw: Any) -> Any:
+    if isinstance(raw, Sourced) or (isinstance(raw, dict) and "written" in raw):
+        return raw
+    if not isinstance(raw, dict) or "value" not in raw:
+        raise ValueError("must be {value: ..., kind: ..., source: ..., date: ...}")
+    fields = {name: item for name, item in raw.items() if name != "value"}
+    value = quantity.parse(raw["value"], dimension)
+    if value < 0:
+        raise ValueError(f"must not be negative (got {raw['value']!r})")
+    if "date" in fields:
+        fields["date"] = str(fields["date"])
+    return {**fields, "written": str(raw["value"]), "value": value, "dimension": dimension}
+
+
+def _schema(dimension: str) -> dict[str, Any]:
+    text = {"type": "string", "pattern": quantity.pattern(dimension)}
+    value = {"anyOf": [{"type": "number"}, text]} if dimension in ("count", "fraction") else text
+    return {
+        "type": "object",
+        "description": f"A {dimension} with its provenance.",
+        "additionalProperties": False,
+        "required": ["value", "kind", "source", "date"],
+        "properties": {
+            "value": value,
+            "kind": {"enum": list(KINDS)},
+            "source": {"type": "string", "minLength": 3},
+            "date": {"anyOf": [{"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}, {"type": "integer"}]},
+            "note": {"type": "string"},
+            "standard_error": {"type": "number"},
+        },
+    }
+
+
+def _number(dimension: str) -> Any:
+    return Annotated[Sourced, BeforeValidator(partial(_sourced, dimension)), WithJsonSchema(_schema(dimension))]
+
+
+Bandwidth, Size, Frequency = _number("bandwidth"), _number("size"), _number("frequency")
+Time, Power, Money = _number("time"), _number("power"), _number("money")
+Count, Fraction, Rate = _number("count"), _number("fraction"), _number("rate")
+
+
+class SystemValues(Frozen):
+    """A wafer-scale system. Costs in core-cycles are per element and pass, over all cores of the wafer."""
+
+    cores: Count
+    simd_width: Count  # fp16 multiply-accumulates per cycle and core
+    clock: Frequency
+    sram: Size
+    sram_bandwidth: Bandwidth
+    fabric_bandwidth: Bandwidth
+    core_sram: Size
+    grid_rows: Count  # usable by a program
+    grid_columns: Count
+    io_bandwidth: Bandwidth  # per direction
+    sram_reserved: Fraction  # code and run-time
+    matmul_efficiency: Fraction  # of peak
+    attention_cost: Count  # core-cycles per attention score element and product pass
+    elementwise_cost: Count  # core-cycles per element
+    kernel_latency: Time  # floor of a kernel
+    power: Power | None = None
+    price: Money | None = None
+
+
+class MemoryXValues(Frozen):
+    """Parameters and optimizer, off the wafer."""
+
+    capacity: Size
+    io_bandwidth: Bandwidth  # per direction
+    accumulate_bandwidth: Bandwidth  # gradient bytes added per second
+    optimizer_bandwidth: Bandwidth  # optimizer state read and written per second
+    latency: Time
+    power: Power | None = None
+    price: Money | None = None
+
+
+class SwarmXValues(Frozen):
+    """The broadcast-reduce tree."""
+
+    fan_out: Count
+    link_bandwidth: Bandwidth  # of the link to one child, per direction
+    hop_latency: Time
+    max_systems: Count
+    power: Power | None = None
+    price: Money | None = None
+
+
+class ClusterValues(Frozen):
+    """What a cluster as a whole is known for."""
+
+    systems: Count
+    power: Power | None = None
+    price: Money | None = None
+    activation_servers: Count | None = None
+    memoryx_nodes: Count | None = None
+    swarmx_nodes: Count | None = None
+    workers: Count | None = None
+    cores: Count | None = None
+    host_cores: Count | None = None
+    peak: Rate | None = None
+    fabric_bandwidth: Bandwidth | None = None
+
+
+class _Profile(Frozen):
+    name: str
+    title: str
+    aliases: tuple[str, ...] = ()
+
+
+class SystemProfile(_Profile):
+    kind: Literal["system"]
+    default_memoryx: str
+    default_swarmx: str
+    values: SystemValues
+    releases: dict[str, Fraction] = Field(default_factory=dict)  # a software release's speed relative to R2.x
+
+
+class MemoryXProfile(_Profile):
+    kind: Literal["memoryx"]
+    values: MemoryXValues
+
+
+class SwarmXProfile(_Profile):
+    kind: Literal["swarmx"]
+    values: SwarmXValues
+
+
+class ClusterProfile(_Profile):
+    kind: Literal["cluster"]
+    system: str
+    memoryx: str
+    swarmx: str
+    values: ClusterValues
+
+
+Profile = SystemProfile | MemoryXProfile | SwarmXProfile | ClusterProfile
+ADAPTER: TypeAdapter[Profile] = TypeAdapter(Annotated[Profile, Field(discriminator="kind")])
+OVERRIDABLE = {"system": SystemValues, "memoryx": MemoryXValues, "swarmx": SwarmXValues}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A cluster's parts, resolved."""
+
+    name: str
+    system: SystemProfile
+    memoryx: MemoryXProfile
+    swarmx: SwarmXProfile
+    cluster: ClusterProfile | None
+
+
+def read_profile(path: Path) -> Profile:
+    """One profile file; raises InputFaults with file:line for every fault."""
+    return validated(ADAPTER, read_yaml(path), drop=set(SystemProfile.model_fields) & {"kind"})
+
+
+@cache
+def load_profile(name: str) -> Profile:
+    """A shipped profile by name or alias ("wse2" is cs2)."""
+    if name not in names("hardware"):
+        for other in names("hardware"):
+            profile = read_profile(find("hardware", other))
+            if name in profile.aliases:
+                return profile
+    return read_profile(find("hardware", name))
+
+
+@cache
+def _machine(name: str) -> Machine:
+    profile = load_profile(name)
+    if isinstance(profile, SystemProfile):
+        parts = (profile.name, profile.default_memoryx, profile.default_swarmx)
+        cluster = None
+    elif isinstance(profile, ClusterProfile):
+        parts = (profile.system, profile.memoryx, profile.swarmx)
+        cluster = profile
+    else:
+        raise WafersimError(f"profile {name!r} is a {profile.kind}; a cluster or a system is needed, such as andromeda")
+    system, memoryx, swarmx = (load_profile(part) for part in parts)
+    assert isinstance(system, SystemProfile), f"{parts[0]} is no system"
+    assert isinstance(memoryx, MemoryXProfile), f"{parts[1]} is no MemoryX"
+    assert isinstance(swarmx, SwarmXProfile), f"{parts[2]} is no SwarmX"
+    return Machine(profile.name, system, memoryx, swarmx, cluster)
+
+
+def load_machine(name: str, overrides: Mapping[str, str | float | int] | None = None) -> Machine:
+    """A cluster (or a system with its default MemoryX and SwarmX), with numbers replaced: {"swarmx.hop_latency": "1 us"}.
+
+    A replaced number is `assumed` and its source is the experiment. Raises WafersimError for an unknown name.
+    """
+    machine = _machine(name)
+    changed: dict[str, dict[str, Sourced]] = {}
+    for path, written in (overrides or {}).items():
+        part, _, field = path.partition(".")
+        changed.setdefault(part, {})[field] = override(path, written)
+    parts = {
+        part: getattr(machine, part).model_copy(
+            update={"values": getattr(machine, part).values.model_copy(update=numbers)}
+        )
+        for part, numbers in changed.items()
+    }
+    return Machine(**{**vars(machine), **parts})
+
+
+def override(path: str, written: object) -> Sourced:
+    """The number that an experiment puts in a profile's place; raises ValueError with what is allowed."""
+    part, _, field = path.partition(".")
+    known = [f"{p}.{f}" for p, values in OVERRIDABLE.items() for f in values.model_fields]
+    if path not in known:
+        raise ValueError(f"no such number {path!r}{did_you_mean(path, known)}")
+    annotation = OVERRIDABLE[part].model_fields[field]
+    raw = {"value": written, "kind": "assumed", "source": "this experiment", "date": "2026"}
+    converter = next(m for m in _metadata(annotation) if isinstance(m, BeforeValidator))
+    if not isinstance(written, str) and converter.func.args[0] not in ("count", "fraction"):  # type: ignore[attr-defined]
+        raw["value"] = _with_unit(written, converter.func.args[0])  # type: ignore[attr-defined]
+    return Sourced(**converter.func(raw))  # type: ignore[call-arg, arg-type]
+
+
+def _with_unit(written: object, dimension: str) -> object:
+    """A bare number in an override is in SI units only where code wrote it, as calibration does for a time."""
+    return f"{written!r} s" if dimension == "time" and isinstance(written, float) else written
+
+
+def _metadata(field: Any) -> list[Any]:
+    found = list(field.metadata)
+    for argument in getattr(field.annotation, "__args__", ()):
+        found += list(getattr(argument, "__metadata__", ()))
+    return found
+
+
+def check_names(place: str, name: str) -> None:
+    """Raise InputFaults when a profile's name is unknown."""
+    try:
+        load_machine(name)
+    except InputFaults:
+        raise
+    except WafersimError as error:
+        raise InputFaults([Fault(place, str(error))]) from None

@@ -1,0 +1,106 @@
+"""The plan of a weight-streaming step: what every entity does, in which order, with integer durations.
+
+A plan states facts about entities (MemoryX, tree, system) and never edges between tasks: each engine derives those for
+itself. One micro-batch is a sequence of kernels; a step repeats it `micro_batches` times and ends with the optimizer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wafersim.strategies.weight_streaming.tree import Tree
+
+
+@dataclass(frozen=True)
+class PlanLayer:
+    """A layer as the links see it: chunks, and ticks of each chunk on each kind of link, cumulatively rounded."""
+
+    name: str
+    chunks: int
+    parameters: int
+    weight_bytes: int
+    gradient_bytes: int
+    send_ticks: tuple[int, ...]  # MemoryX's port, down
+    down_ticks: tuple[int, ...]  # a SwarmX link, down
+    ingress_ticks: tuple[int, ...]  # the link into a system
+    egress_ticks: tuple[int, ...]  # the link out of a system
+    up_ticks: tuple[int, ...]  # a SwarmX link, up
+    root_ticks: tuple[int, ...]  # the link into MemoryX
+    accumulate_ticks: tuple[int, ...]  # adding to MemoryX's gradient
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One pass of one layer over one micro-batch; the whole wafer serves it, slice by slice, one slice a chunk.
+
+    streams: its weights come down for it. frees: a slice returns its weight chunk's credit when it ends (a kernel that
+    streams without freeing holds the chunks for a later one). drains: each slice sends out a gradient chunk.
+    fetches/offloads: activations come from, or go to, the activation servers before its first, after its last slice.
+    """
+
+    pass_: str
+    layer: int
+    streams: bool = False
+    frees: bool = False
+    drains: bool = False
+    fetches: int = 0  # the pieces of an activation fetch, 0 for none
+    offloads: int = 0
+    releases_fetch: bool = False  # its end frees the fetch buffer of the layer
+
+
+@dataclass(frozen=True)
+class UpdateUnit:
+    """Parameters updated together, after the gradients of all `layers` are complete (two layers for a tied table)."""
+
+    layers: tuple[int, ...]
+    ticks: int
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Fixed delays in ticks, each after a link's service."""
+
+    memoryx: int
+    hop: int
+    credit_return: int
+
+
+@dataclass(frozen=True)
+class WeightStreamingPlan:
+    """Everything an engine needs to run the step.
+
+    `compute_ticks[size][kernel]` holds a kernel's slices for each distinct micro-batch size, `size_of[system][micro_batch]`
+    the size's index. `input_ticks[size]` is what the input workers need to deliver it.
+    """
+
+    tree: Tree
+    layers: tuple[PlanLayer, ...]
+    kernels: tuple[Kernel, ...]
+    micro_batches: int
+    micro_batch_sizes: tuple[int, ...]
+    size_of: tuple[tuple[int, ...], ...]
+    compute_ticks: tuple[tuple[tuple[int, ...], ...], ...]
+    input_ticks: tuple[int, ...]
+    fetch_ticks: tuple[tuple[int, ...], ...]  # [size][piece-less layer transfer], one tick count per activation piece
+    weight_credits: int
+    drain_credits: int
+    activation_slots: int
+    latencies: Latencies
+    updates: tuple[UpdateUnit, ...]
+    clipping_barrier: bool
+    arrival_order: tuple[str, ...] = field(default=())
+    floor_ticks: tuple[tuple[int, ...], ...] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
+    flops: tuple[tuple[float, ...], ...] = ()  # [size][kernel]
+
+    @property
+    def systems(self) -> int:
+        """How many wafers work on the step."""
+        return self.tree.systems
+
+    def slices(self, system: int, micro_batch: int, kernel: int) -> tuple[int, ...]:
+        """Ticks of a kernel's slices on one system."""
+        return self.compute_ticks[self.size_of[system][micro_batch]][kernel]
+
+    def update_of(self, layer: int) -> int:
+        """The unit that holds a layer's parameters."""
+        return next(i for i, unit in enumerate(self.updates) if layer in unit.layers)

@@ -1,0 +1,244 @@
+"""From a workload and a machine to a plan: chunks, kernels, durations, under one activation policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, transfer_bytes, wafer_memory
+from wafersim.strategies.weight_streaming.plan import Kernel, Latencies, PlanLayer, UpdateUnit, WeightStreamingPlan
+from wafersim.strategies.weight_streaming.tree import build_tree
+from wafersim.timeline.clock import split, to_ticks
+from wafersim.wafer.op_cost import OpCosts, WaferDevice
+from wafersim.workload.transformer import Layer, Workload
+
+PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
+INDEX_BYTES = 2  # of a non-zero weight's position, when weights are sparse
+OPTIMIZER_BYTES = {
+    # Read and written per parameter at MemoryX: fp32 master weight and moments both ways, fp32 gradient read, fp16 weight
+    # written for the next stream.
+    "adamw": 30,
+    "adam": 30,
+    "lion": 22,
+    "adafactor": 16,
+    "sgd": 22,
+}
+ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The numbers of a cluster that a plan reads, in SI units (bytes/s, seconds, bytes)."""
+
+    device: WaferDevice
+    sram: float
+    sram_reserved: float
+    system_bandwidth: float
+    memoryx_bandwidth: float
+    memoryx_latency: float
+    accumulate_bandwidth: float
+    optimizer_bandwidth: float
+    link_bandwidth: float
+    hop_latency: float
+    fan_out: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose of a step: shards and micro-batches, buffers, precisions, when an update may start."""
+
+    shards: tuple[int, ...]  # sequences of each system in one step
+    micro_batches: int
+    chunks_per_layer: int
+    weight_credits: int
+    drain_credits: int
+    retain_output_weights: bool
+    optimizer: str
+    clipping_barrier: bool
+    weight_precision: str
+    gradient_precision: str
+    density: float
+    input_rate: float | None = None  # sequences/s that the input workers of a system deliver; None never binds
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with the memory it needs and the policy behind it."""
+
+    plan: WeightStreamingPlan
+    policy: Policy
+    memory: WaferMemory
+
+
+def build_plan(workload: Workload, machine: Machine, settings: Settings, policy: Policy, costs: OpCosts) -> Planned | str:
+    """The plan of a step under a policy, or the reason why the policy cannot run."""
+    chunk_bytes = _chunk_bytes(workload, settings)
+    layers = tuple(_plan_layer(layer, machine, settings, chunk_bytes) for layer in workload.layers)
+    retain = settings.retain_output_weights and layers[-1].chunks < settings.weight_credits
+    held = max((layers[1].chunks * policy.every if policy.hold else 0), layers[-1].chunks if retain else 0)
+    if held > settings.weight_credits:
+        return f"weights held for recompute take {held} chunks of {settings.weight_credits} weight credits"
+    shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
+    sizes = tuple(sorted({size for shard in shards for size in shard}, reverse=True))
+    sequence = workload.sequence_length
+    memory = wafer_memory(
+        workload,
+        policy,
+        sizes[0] * sequence,
+        machine.sram,
+        machine.sram_reserved,
+        settings.weight_credits * max(ceil(layer.weight_bytes / layer.chunks) for layer in layers),
+        settings.drain_credits * max(ceil(layer.gradient_bytes / layer.chunks) for layer in layers),
+        ACTIVATION_SLOTS,
+    )
+    if isinstance(memory, str):
+        return memory
+    pieces = settings.chunks_per_layer if policy.place == "servers" else 0
+    kernels = _kernels(workload, policy, retain, pieces)
+    tables = [_kernel_costs(workload, layers, kernels, size * sequence, machine, settings, memory, costs) for size in sizes]
+    tree = build_tree(len(shards), machine.fan_out)
+    transfers = [to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes]
+    rate = settings.input_rate
+    plan = WeightStreamingPlan(
+        tree=tree,
+        layers=layers,
+        kernels=kernels,
+        micro_batches=settings.micro_batches,
+        micro_batch_sizes=sizes,
+        size_of=tuple(tuple(sizes.index(size) for size in shard) for shard in shards),
+        compute_ticks=tuple(table[0] for table in tables),
+        floor_ticks=tuple(table[1] for table in tables),
+        flops=tuple(table[2] for table in tables),
+        input_ticks=tuple(to_ticks(size / rate) if rate else 0 for size in sizes),
+        fetch_ticks=tuple(split(ticks, max(1, pieces)) for ticks in transfers),
+        weight_credits=settings.weight_credits,
+        drain_credits=settings.drain_credits,
+        activation_slots=ACTIVATION_SLOTS,
+        latencies=Latencies(
+            to_ticks(machine.memoryx_latency),
+            to_ticks(machine.hop_latency),
+            to_ticks(machine.memoryx_latency + tree.depth * machine.hop_latency),
+        ),
+        updates=_updates(workload, machine, settings),
+        clipping_barrier=settings.clipping_barrier,
+        arrival_order=("ingress", "egress") if policy.place == "servers" else (),
+    )
+    return Planned(plan, policy, memory)
+
+
+def weight_bytes(parameters: int, settings: Settings) -> int:
+    """Bytes of a layer's weights on the way down; a sparse weight travels with its index."""
+    value = PRECISION_BYTES[settings.weight_precision]
+    if settings.density < 1.0:
+        return ceil(parameters * settings.density * (value + INDEX_BYTES))
+    return parameters * value
+
+
+def _chunk_bytes(workload: Workload, settings: Settings) -> int:
+    """The fixed size of a chunk: a block's weights over `chunks_per_layer`."""
+    return max(1, ceil(weight_bytes(workload.layers[1].parameters, settings) / settings.chunks_per_layer))
+
+
+def _plan_layer(layer: Layer, machine: Machine, settings: Settings, chunk_bytes: int) -> PlanLayer:
+    down = weight_bytes(layer.parameters, settings)
+    up = ceil(layer.parameters * settings.density) * PRECISION_BYTES[settings.gradient_precision]
+    chunks = max(1, ceil(down / chunk_bytes))
+    link_to_system = min(machine.link_bandwidth, machine.system_bandwidth)
+
+    def ticks(size: int, bandwidth: float) -> tuple[int, ...]:
+        return split(to_ticks(size / bandwidth), chunks)
+
+    return PlanLayer(
+        name=layer.name,
+        chunks=chunks,
+        parameters=layer.parameters,
+        weight_bytes=down,
+        gradient_bytes=up,
+        send_ticks=ticks(down, machine.memoryx_bandwidth),
+        down_ticks=ticks(down, machine.link_bandwidth),
+        ingress_ticks=ticks(down, link_to_system),
+        egress_ticks=ticks(up, link_to_system),
+        up_ticks=ticks(up, machine.link_bandwidth),
+        root_ticks=ticks(up, machine.memoryx_bandwidth),
+        accumulate_ticks=ticks(up, machine.accumulate_bandwidth),
+    )
+
+
+def _kernels(workload: Workload, policy: Policy, retain: bool, pieces: int) -> tuple[Kernel, ...]:
+    """One micro-batch: forward through the layers, backward through them, recompute where nothing was kept."""
+    head = len(workload.layers) - 1
+    blocks = range(1, head)
+    segment_starts = set(blocks[:: policy.every]) if policy.every else set(blocks)
+    kernels = [Kernel("forward", 0, streams=True, frees=True)]
+    kernels += [
+        Kernel("forward", i, streams=True, frees=True, offloads=pieces if i in segment_starts else 0) for i in blocks
+    ]
+    kernels += [Kernel("forward", head, streams=True, frees=not retain)]
+    kernels += [Kernel("dgrad", head, streams=not retain, frees=True), Kernel("wgrad", head, drains=True)]
+    for start in sorted(segment_starts, reverse=True):
+        segment = range(start, min(start + max(1, policy.every), head))
+        if policy.every:
+            kernels += [
+                Kernel(
+                    "recompute", i, streams=True, frees=not policy.hold,
+                    fetches=pieces if i == start else 0, releases_fetch=bool(pieces) and i == start,
+                )
+                for i in segment
+            ]  # fmt: skip
+        for i in reversed(segment):
+            fetches = pieces if not policy.every else 0
+            kernels.append(Kernel("dgrad", i, streams=not (policy.every and policy.hold), frees=True, fetches=fetches))
+            kernels.append(Kernel("wgrad", i, drains=True, releases_fetch=bool(fetches)))
+    kernels.append(Kernel("wgrad", 0, drains=True))  # the embedding has no input gradient
+    return tuple(kernels)
+
+
+def _kernel_costs(
+    workload: Workload,
+    layers: tuple[PlanLayer, ...],
+    kernels: tuple[Kernel, ...],
+    tokens: int,
+    machine: Machine,
+    settings: Settings,
+    memory: WaferMemory,
+    costs: OpCosts,
+) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...], tuple[float, ...]]:
+    """(slices, floor ticks, FLOPs) of every kernel at one micro-batch size; equal layers are costed once."""
+    known: dict[tuple[str, str], tuple[int, int, float]] = {}
+    slices, floors, flops = [], [], []
+    for kernel in kernels:
+        layer = workload.layers[kernel.layer]
+        key = (layer.kind, kernel.pass_)
+        if key not in known:
+            subs = {"block": memory.block_sub_batches, "head": memory.head_sub_batches}.get(layer.kind, 1)
+            each = [
+                costs(op, kernel.pass_, tokens / subs, settings.weight_precision, settings.density, machine.device)
+                for op in layer.ops
+            ]
+            work = sum(op.k * op.n * op.share for op in layer.ops if op.kind == "matmul")
+            known[key] = (
+                subs * sum(cost.ticks for cost in each),
+                subs * sum(cost.floor_ticks for cost in each),
+                2.0 * work * tokens * settings.density,
+            )
+        total, floor, amount = known[key]
+        slices.append(split(total, layers[kernel.layer].chunks))
+        floors.append(floor)
+        flops.append(amount)
+    return tuple(slices), tuple(floors), tuple(flops)
+
+
+def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[UpdateUnit, ...]:
+    """Units in the order in which their gradients complete: backward, a tied table last, with both its ends."""
+    per_parameter = OPTIMIZER_BYTES[settings.optimizer] * settings.density / machine.optimizer_bandwidth
+    head = len(workload.layers) - 1
+
+    def unit(members: tuple[int, ...], parameters: int) -> UpdateUnit:
+        return UpdateUnit(members, to_ticks(parameters * per_parameter))
+
+    blocks = [unit((i,), workload.layers[i].parameters) for i in range(head - 1, 0, -1)]
+    first, last = workload.layers[0].parameters, workload.layers[head].parameters
+    if workload.model.tied_embeddings:
+        table = workload.model.vocab * workload.model.d_model
+        return (*blocks, unit((0, head), first + last - table))
+    return (unit((head,), last), *blocks, unit((0,), first))

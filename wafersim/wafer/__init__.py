@@ -1,0 +1,1 @@
+"""What one kernel costs on the wafer."""

@@ -1,0 +1,1 @@
+"""Models as layers of ops, with parameters, FLOPs and bytes."""

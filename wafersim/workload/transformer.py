@@ -1,0 +1,136 @@
+"""A transformer as layers of ops: embedding, blocks, head, with parameters, FLOPs and activation bytes.
+
+Everything is per token or per layer, so that the same workload serves every micro-batch and cluster size.
+Activation bytes follow Korthikanti et al. 2022 (about 34 s b h a block), told apart by matrix so that grouped
+queries and gated MLPs count right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from wafersim.workload.model import (
+    Model,
+    block_parameters,
+    embedding_parameters,
+    head_parameters,
+    load_model,
+    parameters,
+)
+
+MASKED_FRACTION = 0.15
+"""Tokens that a masked-language-model head predicts, as a share of all: 15 % (Devlin et al. 2019)."""
+
+FP16_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Op:
+    """One kernel of a layer.
+
+    kind: "matmul" (k x n weights), "attention" (score elements), "elementwise" (fused, no launch of its own).
+    share: the part of the tokens that pass through it (experts per token, masked fraction); elements: score elements or
+    element-wise elements per token.
+    """
+
+    name: str
+    kind: str
+    k: int = 0
+    n: int = 0
+    share: float = 1.0
+    elements: float = 0.0
+    has_dgrad: bool = True
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A unit of weight streaming: its ops, its streamed parameters, and its activation bytes per token."""
+
+    name: str
+    kind: str  # embedding | block | head
+    parameters: int
+    ops: tuple[Op, ...]
+    input_bytes: int  # of the layer's input
+    kept_bytes: int  # of everything the backward pass needs
+    transient_bytes: int  # of gradients of activations alive at once inside the layer
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model at a sequence length: layers in forward order. The head of a tied model streams the embedding's table."""
+
+    model: Model
+    sequence_length: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Trained parameters, a tied table counted once."""
+        return parameters(self.model)
+
+    @property
+    def model_flops_per_token(self) -> float:
+        """FLOPs for MFU: 6 per matmul weight a token meets (logits in, look-up out) plus full attention."""
+        matmul = sum(op.k * op.n * op.share for layer in self.layers for op in layer.ops if op.kind == "matmul")
+        return 6.0 * matmul + self._attention_flops_per_token
+
+    @property
+    def published_flops_per_token(self) -> float:
+        """Cerebras-GPT's published convention: 6 per parameter, the embedding counted as a matmul, plus full attention.
+
+        A tied table is then met twice, by the look-up and by the logits.
+        """
+        table = self.model.vocab * self.model.embedding_width if self.model.tied_embeddings else 0
+        return 6.0 * (self.parameters + table) + self._attention_flops_per_token
+
+    @property
+    def _attention_flops_per_token(self) -> float:
+        scores = sum(op.elements for layer in self.layers for op in layer.ops if op.kind == "attention")
+        return 12.0 * scores * self.model.head_dim
+
+
+def build_workload(model_name: str, sequence_length: int | None = None) -> Workload:
+    """The workload of a catalogue model; the sequence length defaults to the model's own."""
+    model = load_model(model_name)
+    sequence = sequence_length or model.max_sequence
+    block = _block(model, sequence)
+    blocks = tuple(replace(block, name=f"block {i + 1}") for i in range(model.layers))
+    return Workload(model, sequence, (_embedding(model), *blocks, _head(model)))
+
+
+def _embedding(model: Model) -> Layer:
+    gather = Op("embedding look-up", "elementwise", elements=model.d_model, has_dgrad=False)
+    return Layer("embedding", "embedding", embedding_parameters(model), (gather,), 4, 4, FP16_BYTES * model.d_model)
+
+
+def _block(model: Model, sequence: int) -> Layer:
+    h, f = model.d_model, model.d_ffn
+    q, kv = model.heads * model.head_dim, 2 * model.kv_heads * model.head_dim
+    gates = 2 if model.mlp == "swiglu" else 1
+    active = model.experts_per_token if model.experts > 1 else 1
+    ops = [
+        Op("qkv", "matmul", h, q + kv),
+        Op("attention", "attention", elements=float(model.heads * sequence)),
+        Op("projection", "matmul", q, h),
+        Op("mlp up", "matmul", h, gates * f, share=active),
+        Op("mlp down", "matmul", f, h, share=active),
+        # Two norms and two residual additions on h, the activation (and gate) on f.
+        Op("norms, residuals, activation", "elementwise", elements=4.0 * h + active * gates * f),
+    ]
+    if model.experts > 1:
+        ops.append(Op("router", "matmul", h, model.experts))
+    # Norm inputs 4h, qkv input 2h, q k v, projection input, MLP input 2h, both sides of the activation, two dropout masks.
+    kept = 4 * h + 2 * h + 2 * (q + kv) + 2 * q + 2 * h + active * (2 * gates * f + 2 * f) + 2 * h
+    transient = FP16_BYTES * (2 * h + 2 * active * gates * f)
+    return Layer("block", "block", block_parameters(model), tuple(ops), FP16_BYTES * h, kept, transient)
+
+
+def _head(model: Model) -> Layer:
+    h, v = model.d_model, model.vocab
+    share = 1.0 if model.causal else MASKED_FRACTION
+    ops = [Op("logits", "matmul", h, v, share=share), Op("loss", "elementwise", elements=2.0 * v * share)]
+    if not model.causal:
+        ops.insert(0, Op("head transform", "matmul", h, h, share=share))
+    streamed = head_parameters(model) + (model.vocab * h if model.tied_embeddings else 0)
+    logits = int(2 * FP16_BYTES * v * share)  # logits and their gradients
+    return Layer("head", "head", streamed, tuple(ops), FP16_BYTES * h, FP16_BYTES * h, logits)
