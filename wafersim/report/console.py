@@ -1,0 +1,207 @@
+"""Tables on the console: rich on a terminal, plain aligned text when piped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+Row = dict[str, Any]
+
+PARTS = (
+    ("compute", "compute"),
+    ("kernel_latency", "kernel latency"),
+    ("exposed_stream", "stream"),
+    ("exposed_drain", "drain"),
+    ("exposed_activations", "activations"),
+    ("exposed_input", "input"),
+    ("optimizer", "optimizer"),
+    ("fixed_latency", "fixed"),
+)
+ADVICE = {
+    "wafer compute": "the wafer itself: only more systems, sparsity or a better matmul kernel make the step shorter",
+    "kernel latency": "kernels too short for their launch: a larger micro-batch gives each of them more work",
+    "weight stream": "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps",
+    "gradient drain": "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path",
+    "activation traffic": "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller",
+    "optimizer": "the optimizer at MemoryX: a larger batch spreads it, no clipping overlaps it with the backward pass",
+    "fixed latency": "hops and MemoryX's latency: a larger batch per system gives them less weight",
+    "input workers": "input workers starve the wafer: add workers",
+}
+
+
+@contextmanager
+def progress(total: int, label: str) -> Iterator[Callable[[str], None]]:
+    """A progress bar on stderr, only on a terminal and only for more than one point."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda name: bar.update(task, advance=1, description=f"{label}{name}")
+
+
+def print_run(title: str, rows: Sequence[Row], directory: Path | None, console: Console | None = None) -> None:
+    """Throughput, then where a step goes, then what binds and what to change."""
+    console = console or Console()
+    good = [row for row in rows if "infeasible" not in row]
+    varied = _varied(rows)
+    tables = [throughput_table(title, rows, varied)]
+    if good:
+        tables += [breakdown_table(good, varied), memory_table(good, varied)]
+    for table in tables:
+        _print(console, table)
+    for row in rows:
+        if "infeasible" in row:
+            _say(console, f"{row['model']} on {row['n_systems']}: cannot run: {row['infeasible']}")
+    for line in explain(good):
+        _say(console, line)
+    if directory is not None:
+        _say(console, f"Written to {directory}")
+
+
+def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
+    """One row per point, infeasible ones with a dash."""
+    names = ("step time", "samples/s", "tokens/s", "MFU", "scaling", "binding resource", "days to train")
+    table = _table(title, varied, "batch/system", "micro-batch", *names)
+    for row in rows:
+        if "infeasible" in row:
+            table.add_row(*_head(row, varied), "-", "-", *["-"] * 5, "cannot run", "-")
+            continue
+        efficiency = row["scaling_efficiency"]
+        table.add_row(
+            *_head(row, varied),
+            str(row["batch_per_system"]),
+            f"{row['micro_batches']} x {row['micro_batch']}",
+            seconds(row["step_time_s"]),
+            figure(row["samples_per_s"]),
+            figure(row["tokens_per_s"]),
+            f"{row['mfu']:.1%}",
+            "-" if efficiency is None else f"{efficiency:.1%}",
+            row["binding_resource"],
+            figure(row["days_to_train"]),
+        )
+    return table
+
+
+def breakdown_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
+    """Shares of the step in percent."""
+    table = _table("Where a step goes (% of the step)", varied, *(label for _, label in PARTS))
+    for row in rows:
+        shares = [row["breakdown"][name] / row["step_time_s"] for name, _ in PARTS]
+        table.add_row(*_head(row, varied), *(f"{100 * share:.1f}" for share in shares))
+    return table
+
+
+def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
+    """Wafer memory, one row for each model and policy."""
+    table = _table("Wafer memory (GB) and activations", varied, "of", "used", "buffers", "activations", "working set", "policy", "why")
+    seen = set()
+    for row in rows:
+        memory = row["memory"]
+        key = (row["model"], memory["activation_policy"], memory["total_bytes"], *_head(row, varied)[2:])
+        if key in seen:
+            continue
+        seen.add(key)
+        buffers = memory["weight_buffer_bytes"] + memory["drain_buffer_bytes"]
+        sizes = (memory["sram_bytes"], memory["total_bytes"], buffers, memory["activation_bytes"], memory["working_set_bytes"])
+        table.add_row(
+            *_head(row, varied), *(f"{size / 1e9:.1f}" for size in sizes), memory["activation_policy"], memory["reason"]
+        )
+    return table
+
+
+def explain(rows: Sequence[Row]) -> list[str]:
+    """What binds the largest point of each model, and what would change it."""
+    largest = {row["model"]: row for row in rows}
+    by_resource: dict[str, list[str]] = {}
+    for model, row in largest.items():
+        by_resource.setdefault(row["binding_resource"], []).append(model)
+    lines = []
+    for resource, models in by_resource.items():
+        advice = next((text for key, text in ADVICE.items() if resource.startswith(key)), "")
+        lines.append(f"{', '.join(models)}: bound by {resource}" + (f" - {advice}" if advice else ""))
+    assumed = sorted({name for row in rows for name in row["assumed"]})
+    if assumed:
+        lines.append(f"Leaned on assumed numbers: {', '.join(assumed)} (`wafersim show` gives the reason of each).")
+    lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
+    return lines
+
+
+def print_validation(report: dict[str, Any], console: Console | None = None) -> None:
+    """Predicted beside published, error by row; then what was skipped."""
+    console = console or Console()
+    table = Table(title="Published wafer measurements through `run`'s own path")
+    for name in ("row", "use", "what", "predicted", "published", "unit", "error", "assumed, or why it is only shown"):
+        table.add_column(name, justify="right" if name in ("predicted", "published", "error") else "left")
+    for row in report["rows"]:
+        note = "; ".join([row["note"]] * bool(row["note"]) + row["assumed"])
+        values = (figure(row["predicted"]), figure(row["published"]), row["unit"], f"{row['error']:+.1%}")
+        table.add_row(row["id"], row["use"], row["what"], *values, note)
+    _print(console, table)
+    for one in report["skipped"]:
+        _say(console, f"{one['id']} skipped: {one['reason']}")
+    _say(console, "use: fit rows set the constants (errors are in-sample); release rows set one factor each; test rows judge.")
+
+
+def seconds(value: float) -> str:
+    """A time with three digits, in ms below a second."""
+    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
+
+
+def figure(value: float) -> str:
+    """A number with three or four digits."""
+    return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _varied(rows: Sequence[Row]) -> list[str]:
+    """Swept paths beyond model and systems, which have their own columns."""
+    names = dict.fromkeys(name for row in rows for name in row.get("varied", {}))
+    return [name for name in names if name not in ("model", "system.systems")]
+
+
+def _head(row: Row, varied: Sequence[str]) -> list[str]:
+    return [row["model"], str(row["n_systems"]), *(str(row.get("varied", {}).get(name, "")) for name in varied)]
+
+
+def _table(title: str, varied: Sequence[str], *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("model")
+    table.add_column("systems", justify="right")
+    for name in varied:
+        table.add_column(name.rsplit(".", 1)[-1], justify="right")
+    for column in columns:
+        left = column in ("binding resource", "policy", "why")
+        table.add_column(column, justify="left" if left else "right", no_wrap=column not in ("why", "policy"))
+    return table
+
+
+def _print(console: Console, table: Table) -> None:
+    if console.is_terminal:
+        console.print(table)
+        return
+    cells = [[str(cell) for cell in column.cells] for column in table.columns]
+    headers = [str(column.header) for column in table.columns]
+    widths = [max(map(len, [header, *column])) for header, column in zip(headers, cells, strict=True)]
+    lines = [f"{table.title}"]
+    for values in [tuple(headers), *zip(*cells, strict=True)]:
+        padded = [
+            value.rjust(width) if column.justify == "right" else value.ljust(width)
+            for value, width, column in zip(values, widths, table.columns, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    console.file.write("\n".join(lines) + "\n\n")
+
+
+def _say(console: Console, text: str) -> None:
+    if console.is_terminal:
+        console.print(text, markup=False, highlight=False)
+    else:
+        console.file.write(text + "\n")

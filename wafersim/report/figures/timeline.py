@@ -1,0 +1,128 @@
+"""One periodic step as lanes, and three layers of its backward pass close up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.patches import Patch
+
+from wafersim.report.console import seconds
+from wafersim.report.figures.style import GREY, PASS_COLOURS, figure, quiet, title
+from wafersim.simulation import Simulated
+from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+from wafersim.timeline.clock import TICKS_PER_SECOND
+from wafersim.timeline.timeline import PASSES, Timeline
+
+BAR = 0.76
+
+
+def timeline_figure(simulated: Simulated, path: Path) -> None:
+    """Lanes from MemoryX down to the wafer and back up; bars coloured by pass, lighter on every other layer."""
+    plan, timeline = simulated.planned.plan, simulated.periodic.timeline
+    lanes = _lanes(timeline, plan)
+    step = float(simulated.periodic.step_ticks) / TICKS_PER_SECOND
+    origin = float(timeline.start.min()) / TICKS_PER_SECOND
+    per_panel = 0.27 * len(lanes)
+    with figure(path, 13, 2.6 + 2 * per_panel) as drawn:
+        height = drawn.get_size_inches()[1]
+        whole = drawn.add_axes((0.13, (1.5 + per_panel) / height, 0.85, per_panel / height))
+        close = drawn.add_axes((0.13, 0.75 / height, 0.85, per_panel / height))
+        for axes, edges in ((whole, False), (close, True)):
+            _draw(axes, lanes, origin, edges)
+        whole.set_xlim(0, max(step, float(timeline.end.max()) / TICKS_PER_SECOND - origin))
+        low, high, names = _close_up(timeline, plan, origin)
+        close.set_xlim(low, high)
+        whole.axvspan(low, high, color="#f3e9c9", zorder=0)
+        whole.set_xlabel("seconds from the first weight of the step", labelpad=2)
+        close.set_xlabel(f"close-up of {names}", labelpad=2)
+        _name_layers(close, timeline, plan, origin, (low, high), len(lanes))
+        prediction = simulated.prediction
+        title(
+            drawn,
+            f"One step of {prediction.model} on {prediction.n_systems} systems: {seconds(step)}, "
+            f"bound by {prediction.binding_resource}",
+            f"system 0 of {prediction.n_systems}, its path to MemoryX; activations: {simulated.planned.policy}",
+        )
+        shown = [name for name in PASSES if np.any(timeline.pass_ == PASSES.index(name))]
+        patches = [Patch(color=PASS_COLOURS[name], label=name) for name in shown]
+        drawn.legend(handles=patches, loc="lower center", ncol=len(patches), frameon=False, fontsize=8.5)
+
+
+def _lanes(timeline: Timeline, plan: WeightStreamingPlan) -> list[tuple[str, Timeline]]:
+    """(name, tasks) from the top: the way down, the wafer, the way up; links are those of system 0."""
+    depth = plan.tree.depth
+    first = timeline.select(timeline.entity == 0)
+    lanes = [("MemoryX sends", first.of("stream"))]
+    broadcast, reduce = first.of("broadcast"), first.of("reduce")
+    lanes += [(f"SwarmX down, level {i}", broadcast.select(broadcast.level == i)) for i in range(1, depth)]
+    lanes += [("system link in", first.of("ingress")), ("  activations in", first.of("fetch"))]
+    lanes += [("wafer compute", first.of("compute"))]
+    lanes += [("  activations out", first.of("offload")), ("gradient egress", first.of("egress"))]
+    lanes += [(f"SwarmX up, level {i}", reduce.select(reduce.level == i)) for i in reversed(range(1, depth))]
+    lanes += [("into MemoryX", reduce.select(reduce.level == 0)), ("MemoryX adds", first.of("accumulate"))]
+    lanes += [("optimizer", first.of("update"))]
+    return [(name, tasks) for name, tasks in lanes if len(tasks)]
+
+
+def _draw(axes: Any, lanes: list[tuple[str, Timeline]], origin: float, edges: bool) -> None:
+    for y, (_, tasks) in enumerate(lanes):
+        start = tasks.start / TICKS_PER_SECOND - origin
+        end = tasks.end / TICKS_PER_SECOND - origin
+        corners = np.empty((len(tasks), 4, 2))
+        corners[:, (0, 3), 0], corners[:, (1, 2), 0] = start[:, None], end[:, None]
+        corners[:, :2, 1], corners[:, 2:, 1] = y - BAR / 2, y + BAR / 2
+        colours = [_colour(PASSES[p], layer) for p, layer in zip(tasks.pass_, tasks.layer, strict=True)]
+        axes.add_collection(
+            PolyCollection(
+                list(corners), facecolors=colours, edgecolors="white" if edges else colours, linewidths=0.5 if edges else 0.15
+            )
+        )
+    axes.set_ylim(len(lanes) - 0.4, -0.6)
+    axes.set_yticks(range(len(lanes)), [name for name, _ in lanes], fontsize=8.5)
+    quiet(axes)
+
+
+def _colour(pass_: str, layer: int) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(PASS_COLOURS[pass_])
+    lift = 0.28 if layer % 2 else 0.0
+    return red + (1 - red) * lift, green + (1 - green) * lift, blue + (1 - blue) * lift
+
+
+def _spans(timeline: Timeline, plan: WeightStreamingPlan, origin: float) -> dict[int, tuple[float, float]]:
+    """Seconds in which system 0 works backward through a layer, in the last micro-batch."""
+    tasks = timeline.of("compute")
+    tasks = tasks.select((tasks.entity == 0) & (tasks.micro_batch == plan.micro_batches - 1) & (tasks.pass_ != 0))
+    spans = {}
+    for layer in set(tasks.layer.tolist()):
+        mine = tasks.select(tasks.layer == layer)
+        spans[layer] = (mine.start.min() / TICKS_PER_SECOND - origin, mine.end.max() / TICKS_PER_SECOND - origin)
+    return spans
+
+
+def _middle(plan: WeightStreamingPlan) -> list[int]:
+    middle = len(plan.layers) // 2
+    return [layer for layer in (middle + 1, middle, middle - 1) if 0 <= layer < len(plan.layers)]
+
+
+def _close_up(timeline: Timeline, plan: WeightStreamingPlan, origin: float) -> tuple[float, float, str]:
+    spans, layers = _spans(timeline, plan, origin), _middle(plan)
+    low, high = min(spans[i][0] for i in layers), max(spans[i][1] for i in layers)
+    margin = 0.03 * (high - low)
+    names = ", ".join(plan.layers[i].name for i in layers)
+    return low - margin, high + margin, f"three layers of the backward pass: {names}"
+
+
+def _name_layers(
+    axes: Any, timeline: Timeline, plan: WeightStreamingPlan, origin: float, window: tuple[float, float], lanes: int
+) -> None:
+    spans = _spans(timeline, plan, origin)
+    for layer in _middle(plan):
+        start, end = spans[layer]
+        axes.axvline(start, color=GREY, linewidth=0.6, linestyle=":")
+        if window[0] <= (start + end) / 2 <= window[1]:
+            axes.text((start + end) / 2, -0.62, plan.layers[layer].name, ha="center", va="bottom", fontsize=8, color=GREY)

@@ -1,0 +1,77 @@
+"""What is shipped, in lines: models, hardware, experiments, and one profile with its provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wafersim.errors import WafersimError, did_you_mean
+from wafersim.spec.profile import ClusterProfile, Sourced, SystemProfile, load_profile
+from wafersim.spec.resources import find, names
+from wafersim.spec.yaml_file import read_yaml
+from wafersim.workload.model import active_parameters, load_model, parameters
+
+
+def list_models() -> str:
+    """Name, parameters, geometry."""
+    lines = []
+    for name in names("models"):
+        model = load_model(name)
+        size = f"{model.layers} layers x {model.d_model}, {model.heads} heads, vocabulary {model.vocab}"
+        lines.append(f"{name:22} {parameters(model) / 1e9:9.3f} B  {size}")
+    return "\n".join(lines)
+
+
+def list_hardware() -> str:
+    """Name, kind and title."""
+    profiles = [load_profile(name) for name in names("hardware")]
+    return "\n".join(f"{p.name:20} {p.kind:8} {p.title}" for p in sorted(profiles, key=lambda p: p.kind))
+
+
+def list_experiments() -> str:
+    """Name and the question it asks."""
+    lines = []
+    for name in names("experiments"):
+        path = find("experiments", name)
+        first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        lines.append(f"{name:24} {read_yaml(path).values.get('title', first)}")
+    return "\n".join(lines)
+
+
+def show(name: str) -> str:
+    """A profile (by name or alias) number by number, or a model; raises WafersimError with the nearest name."""
+    if name in names("models"):
+        return _show_model(name)
+    try:
+        profile = load_profile(name)
+    except WafersimError:
+        known = [*names("models"), *names("hardware")]
+        listed = "; `wafersim list hardware` and `wafersim list models` show all"
+        raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}") from None
+    lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
+    if isinstance(profile, ClusterProfile):
+        lines += [f"system   {profile.system}", f"memoryx  {profile.memoryx}", f"swarmx   {profile.swarmx}", ""]
+    if isinstance(profile, SystemProfile):
+        lines += [f"default MemoryX {profile.default_memoryx}, default SwarmX {profile.default_swarmx}", ""]
+    numbers = [(field, number) for field, number in profile.values if isinstance(number, Sourced)]
+    lines += list(_numbers(numbers))
+    if isinstance(profile, SystemProfile):
+        lines += ["", "software releases: speed relative to R2"]
+        lines += list(_numbers([(release, number) for release, number in profile.releases.items()]))
+    return "\n".join(lines)
+
+
+def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
+    for name, number in numbers:
+        yield f"{name:22} {number.written:>14}  {number.kind:10} {number.date:10}  {number.source}"
+        if number.note:
+            yield f"{'':53}{number.note}"
+
+
+def _show_model(name: str) -> str:
+    model = load_model(name)
+    lines = [f"{name}: {parameters(model):,} parameters (published {float(model.published_parameters):,.0f})"]
+    if model.experts > 1:
+        lines.append(f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)")
+    lines += [f"{field:20} {value}" for field, value in vars(model).items() if field not in ("name", "published") and value != ""]
+    lines += [f"published {key:22} {value}" for key, value in (model.published or {}).items()]
+    return "\n".join(lines)

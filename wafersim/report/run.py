@@ -1,0 +1,74 @@
+"""A run's directory: resolved experiment, predictions, one timeline, figures; it appears complete or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from wafersim.errors import WafersimError
+from wafersim.planning.sweep import PointResult
+from wafersim.report import json_output
+from wafersim.spec.experiment import Experiment
+
+
+def save_run(root: Path, experiment: Experiment, results: Sequence[PointResult], figures: bool = True) -> Path:
+    """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced.
+
+    Everything is written into a hidden sibling first and renamed at the end. Raises WafersimError when `root` cannot hold it.
+    """
+    resolved = experiment.model_dump(mode="json", exclude_none=True)
+    short = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:8]
+    directory = root / f"{experiment.name}-{short}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=root))
+    except OSError as error:
+        raise WafersimError(f"--out {root}: cannot be written ({error.strerror})") from None
+    try:
+        _write(draft, resolved, results, figures)
+        draft.chmod(0o755)
+        if directory.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-old-", dir=root))
+            directory.rename(old / "run")
+            draft.rename(directory)
+            shutil.rmtree(old)
+        else:
+            draft.rename(directory)
+    except OSError as error:
+        raise WafersimError(f"--out {root}: cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return directory
+
+
+def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult], figures: bool) -> None:
+    text = StringIO()
+    YAML().dump(resolved, text)
+    (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
+    rows = [result.to_json() for result in results]
+    (draft / "prediction.json").write_text(json_output.dumps({"points": rows}) + "\n", encoding="utf-8")
+    simulated = [result.simulated for result in results if result.simulated is not None]
+    if not simulated:
+        return
+    shown = max(simulated, key=lambda one: (one.prediction.parameters, one.prediction.n_systems))
+    name = f"timeline-{shown.prediction.model}-{shown.prediction.n_systems}"
+    shown.periodic.timeline.save(draft / f"{name}.npz")
+    if not figures:
+        return
+    from wafersim.report.figures.breakdown import breakdown_figure
+    from wafersim.report.figures.throughput import throughput_figure
+    from wafersim.report.figures.timeline import timeline_figure
+
+    good = [row for row in rows if "infeasible" not in row]
+    breakdown_figure(good, draft / "breakdown.png")
+    if len({row["n_systems"] for row in good}) > 1:
+        throughput_figure(good, draft / "throughput.png")
+    timeline_figure(shown, draft / f"{name}.png")
