@@ -9,7 +9,8 @@ import wafersim
 
 PACKAGE = Path(wafersim.__file__).parent
 FLOORS = [
-    {"__main__", "cli"},
+    {"__main__"},
+    {"cli"},
     {"report"},
     {"planning"},
     {"training_run"},

@@ -1,7 +1,7 @@
 """wafersim: what a wafer-scale weight-streaming cluster would do with your model.
 
-    import wafersim
-    prediction = wafersim.simulate(wafersim.load_experiment("hello_111m"))
+import wafersim
+prediction = wafersim.simulate(wafersim.load_experiment("hello_111m"))
 """
 
 from __future__ import annotations

@@ -80,7 +80,9 @@ def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
     system, memoryx, swarmx = profile.system.values, profile.memoryx.values, profile.swarmx.values
     release = profile.system.releases.get(software)
     if release is None and software != "R2":
-        raise Infeasible(f"{profile.system.name} has no software release {software}; known: {', '.join(profile.system.releases)}")
+        raise Infeasible(
+            f"{profile.system.name} has no software release {software}; known: {', '.join(profile.system.releases)}"
+        )
     device = WaferDevice(
         cores=system.cores.value,
         simd_width=system.simd_width.value,
@@ -130,7 +132,7 @@ def shards_of(
     assert isinstance(batch, int)
     if batch < systems:
         raise Infeasible(f"batch {batch} leaves {systems - batch} of {systems} systems without a sequence")
-    large, small = divmod(batch, systems)[1], batch // systems
+    small, large = divmod(batch, systems)
     if large:
         notes.append(f"uneven shards: {large} systems of {small + 1} sequences, {systems - large} of {small}")
     return (small + 1,) * large + (small,) * (systems - large), tuple(notes)
@@ -161,7 +163,10 @@ def settings_of(experiment: Experiment, workload: Workload, machine: Machine, sh
         return replace(settings, micro_batches=ceil(largest / size))
     for micro_batches in range(1, largest + 1):
         attempt = replace(settings, shards=(largest,), micro_batches=micro_batches)
-        if any(isinstance(build_plan(workload, machine, attempt, p, op_cost), Planned) for p in _policies(experiment, workload)):
+        if any(
+            isinstance(build_plan(workload, machine, attempt, p, op_cost), Planned)
+            for p in _policies(experiment, workload)
+        ):
             return replace(settings, micro_batches=micro_batches)
     raise Infeasible("no micro-batch fits: " + _first_refusal(experiment, workload, machine, settings))
 
@@ -176,9 +181,7 @@ def _first_refusal(experiment: Experiment, workload: Workload, machine: Machine,
     return next(refusal for refusal in refusals if isinstance(refusal, str))
 
 
-def plan_step(
-    experiment: Experiment, workload: Workload, machine: Machine, settings: Settings
-) -> tuple[Planned, str]:
+def plan_step(experiment: Experiment, workload: Workload, machine: Machine, settings: Settings) -> tuple[Planned, str]:
     """The plan under the fastest activation policy that fits, and why that one.
 
     Policies differ only inside a system, so they are compared on one system with the largest shard: simulated in the
@@ -256,10 +259,10 @@ def tokens_of(experiment: Experiment, workload: Workload) -> float:
 
 def assumed_numbers(profile: MachineProfile) -> tuple[str, ...]:
     """The numbers of a machine that nobody has published, by path."""
-    parts = {"system": profile.system, "memoryx": profile.memoryx, "swarmx": profile.swarmx}
+    parts = {"system": profile.system.values, "memoryx": profile.memoryx.values, "swarmx": profile.swarmx.values}
     return tuple(
         f"{part}.{name}"
-        for part, holder in parts.items()
-        for name, number in holder.values
+        for part, values in parts.items()
+        for name, number in values
         if number is not None and number.kind == "assumed"
     )

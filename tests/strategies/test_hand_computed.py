@@ -16,7 +16,9 @@ from wafersim.timeline.timeline import PASSES, Timeline
 LAYER = PlanLayer("layer", 1, 1, 2, 4, (2,), (4,), (3,), (3,), (4,), (2,), (1,))
 
 
-def plan(kernels: list[Kernel], *, layers: int, systems: int, micro_batches: int, credits: int = 4) -> WeightStreamingPlan:
+def plan(
+    kernels: list[Kernel], *, layers: int, systems: int, micro_batches: int, credits: int = 4
+) -> WeightStreamingPlan:
     return WeightStreamingPlan(
         tree=build_tree(systems, 4),
         layers=(LAYER,) * layers,
@@ -51,7 +53,7 @@ TWO_LAYERS = plan(
 
 
 def spans(timeline: Timeline, kind: str, entity: int = 0) -> dict[str, tuple[int, int]]:
-    """"f0.1" is forward of layer 0 in micro-batch 1."""
+    """ "f0.1" is forward of layer 0 in micro-batch 1."""
     tasks = timeline.of(kind)
     tasks = tasks.select(tasks.entity == entity)
     return {

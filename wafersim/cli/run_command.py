@@ -26,7 +26,9 @@ def command(experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, fi
     spec = load_experiment(experiment, list(sets))
     points = expand(spec)
     with console.progress(len(points), f"{spec.name}: ") as advance:
-        results = run_points(points, lambda point: advance(f"{point.experiment.model} on {point.experiment.system.systems}"))
+        results = run_points(
+            points, lambda point: advance(f"{point.experiment.model} on {point.experiment.system.systems}")
+        )
     rows = [result.to_json() for result in results]
     directory = save_run(out, spec, results, figures=figures) if save else None
     if as_json:

@@ -102,7 +102,17 @@ def breakdown_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
 
 def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
     """Wafer memory, one row for each model and policy."""
-    table = _table("Wafer memory (GB) and activations", varied, "of", "used", "buffers", "activations", "working set", "policy", "why")
+    table = _table(
+        "Wafer memory (GB) and activations",
+        varied,
+        "of",
+        "used",
+        "buffers",
+        "activations",
+        "working set",
+        "policy",
+        "why",
+    )
     seen = set()
     for row in rows:
         memory = row["memory"]
@@ -111,7 +121,13 @@ def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
             continue
         seen.add(key)
         buffers = memory["weight_buffer_bytes"] + memory["drain_buffer_bytes"]
-        sizes = (memory["sram_bytes"], memory["total_bytes"], buffers, memory["activation_bytes"], memory["working_set_bytes"])
+        sizes = (
+            memory["sram_bytes"],
+            memory["total_bytes"],
+            buffers,
+            memory["activation_bytes"],
+            memory["working_set_bytes"],
+        )
         table.add_row(
             *_head(row, varied), *(f"{size / 1e9:.1f}" for size in sizes), memory["activation_policy"], memory["reason"]
         )
@@ -148,7 +164,10 @@ def print_validation(report: dict[str, Any], console: Console | None = None) -> 
     _print(console, table)
     for one in report["skipped"]:
         _say(console, f"{one['id']} skipped: {one['reason']}")
-    _say(console, "use: fit rows set the constants (errors are in-sample); release rows set one factor each; test rows judge.")
+    _say(
+        console,
+        "use: fit rows set the constants (errors are in-sample); release rows set one factor each; test rows judge.",
+    )
 
 
 def seconds(value: float) -> str:

@@ -71,7 +71,13 @@ def _show_model(name: str) -> str:
     model = load_model(name)
     lines = [f"{name}: {parameters(model):,} parameters (published {float(model.published_parameters):,.0f})"]
     if model.experts > 1:
-        lines.append(f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)")
-    lines += [f"{field:20} {value}" for field, value in vars(model).items() if field not in ("name", "published") and value != ""]
+        lines.append(
+            f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)"
+        )
+    lines += [
+        f"{field:20} {value}"
+        for field, value in vars(model).items()
+        if field not in ("name", "published") and value != ""
+    ]
     lines += [f"published {key:22} {value}" for key, value in (model.published or {}).items()]
     return "\n".join(lines)

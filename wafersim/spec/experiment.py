@@ -56,7 +56,7 @@ class SystemSpec(Frozen):
 
     profile: Annotated[str, AfterValidator(_known_machine)] = Field(description="A cluster or system profile.")
     systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(description="Systems that work on the job.")
-    software: str = Field("R2", description="Software release; older ones carry their own speed.")
+    software: str = Field(default="R2", description="Software release; older ones carry their own speed.")
     overrides: dict[str, float | str] = Field(
         default_factory=dict, description='Numbers of the profile replaced, e.g. "swarmx.link_bandwidth": "2.4 Tb/s".'
     )
@@ -84,7 +84,9 @@ class SystemSpec(Frozen):
 class ActivationSpec(Frozen):
     """What is kept between the passes, where, and how the weights of a recomputed block come."""
 
-    keep: Annotated[str, AfterValidator(_keep)] = Field("auto", description="auto, all, block-inputs or every-<k>.")
+    keep: Annotated[str, AfterValidator(_keep)] = Field(
+        default="auto", description="auto, all, block-inputs or every-<k>."
+    )
     place: Literal["auto", "wafer", "servers"] = "auto"
     recompute_weights: Literal["auto", "hold", "restream"] = "auto"
 
@@ -94,7 +96,7 @@ class StrategySpec(Frozen):
 
     kind: Literal["weight-streaming"] = "weight-streaming"
     micro_batch: Whole | Literal["auto", "published"] = Field(
-        "auto", description="Sequences a system holds at once; every micro-batch streams the weights again."
+        default="auto", description="Sequences a system holds at once; every micro-batch streams the weights again."
     )
     activations: ActivationSpec = ActivationSpec()
     chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] = 4
@@ -106,22 +108,36 @@ class StrategySpec(Frozen):
 class TrainingSpec(Frozen):
     """The training job."""
 
-    sequence_length: Whole | None = Field(None, description="Tokens per sequence; the model's own if left out.")
-    batch: Whole | Literal["published"] | None = Field(None, description="Sequences of the whole cluster in a step.")
-    batch_per_system: Whole | Literal["published"] | None = Field(None, description="Sequences of one system in a step.")
+    sequence_length: Whole | None = Field(default=None, description="Tokens per sequence; the model's own if left out.")
+    batch: Whole | Literal["published"] | None = Field(
+        default=None, description="Sequences of the whole cluster in a step."
+    )
+    batch_per_system: Whole | Literal["published"] | None = Field(
+        default=None, description="Sequences of one system in a step."
+    )
     optimizer: Literal["adamw", "adam", "lion", "adafactor", "sgd"] = "adamw"
     gradient_clipping: Literal["global-norm", "none"] = "global-norm"
     loss_scaling: Literal["dynamic", "none"] = "none"
     weight_precision: Literal["fp16", "bf16", "fp32"] = "fp16"
     gradient_precision: Literal["fp16", "bf16", "fp32"] = "fp32"
-    density: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="Share of the weights that are not zero.")
+    density: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Share of the weights that are not zero."
+    )
     tokens: Annotated[
         float | str,
         BeforeValidator(_tokens),
-        WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^\s*\d[\d.eE+]*(\s*per parameter)?\s*$"}]}),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "number", "exclusiveMinimum": 0},
+                    {"type": "string", "pattern": r"^\s*\d[\d.eE+]*(\s*per parameter)?\s*$"},
+                ]
+            }
+        ),
     ] = "20 per parameter"
     input_rate: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Sequences/s that the input workers of one system deliver; without it they never bind."
+        default=None,
+        description="Sequences/s that the input workers of one system deliver; without it they never bind.",
     )
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ BOUNDS = {
 }
 
 
-def validated(adapter: TypeAdapter[Any], file: YamlFile, drop: set[str] = frozenset()) -> Any:  # type: ignore[assignment]
+def validated(adapter: TypeAdapter[Any], file: YamlFile) -> Any:
     """A file's values as a model; raises InputFaults with every fault in the order of the lines."""
     try:
         return adapter.validate_python(file.values)
@@ -58,17 +58,14 @@ def _merge(problems: list[str]) -> list[str]:
 def _real_path(loc: Iterable[str | int], values: Any) -> tuple[str | int, ...]:
     """Pydantic's location without the union branches and tags that are no keys of the file."""
     path: list[str | int] = []
-    here = values
+    here: Any = values
     parts = list(loc)
     for index, part in enumerate(parts):
-        last = index + 1 == len(parts)
-        if isinstance(here, dict) and part in here:
+        inside = part in here if isinstance(here, dict) else isinstance(here, list) and part in range(len(here))
+        if inside:
             path.append(part)
             here = here[part]
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            path.append(part)
-            here = here[part]
-        elif isinstance(here, dict) and last and isinstance(part, str):
+        elif isinstance(here, dict) and index + 1 == len(parts) and isinstance(part, str):
             path.append(part)  # a missing key
     return tuple(path)
 
@@ -80,7 +77,9 @@ def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any]) -
         return "is missing"
     if kind == "extra_forbidden":
         known = _siblings(adapter, path)
-        return f"unknown field{did_you_mean(path[-1], known)} allowed: {', '.join(known)}".replace("field allowed", "field; allowed")
+        return f"unknown field{did_you_mean(path[-1], known)} allowed: {', '.join(known)}".replace(
+            "field allowed", "field; allowed"
+        )
     if kind in BOUNDS:
         sign, name = BOUNDS[kind]
         return f"must be {sign} {context[name]}{got}"
@@ -94,7 +93,8 @@ def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any]) -
         return f"kind must be one of {context.get('expected_tags', 'the known kinds')}"
     if kind in TYPES:
         return TYPES[kind] + got
-    return one["msg"][0].lower() + one["msg"][1:] + got
+    message = str(one["msg"])
+    return message[0].lower() + message[1:] + got
 
 
 def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...]) -> list[str]:

@@ -52,7 +52,9 @@ def _locate(name: str | Path) -> Path:
     if len(path.parts) == 1 and path.stem in shipped and path.suffix in ("", ".yaml"):
         return resources.find("experiments", path.stem)
     near = did_you_mean(path.stem, shipped)
-    raise InputFaults([Fault(str(name), f"no such file{near or '; `wafersim list experiments` shows the shipped ones'}")])
+    raise InputFaults(
+        [Fault(str(name), f"no such file{near or '; `wafersim list experiments` shows the shipped ones'}")]
+    )
 
 
 def _settings(sets: Sequence[str]) -> tuple[dict[str, Any], list[Fault]]:

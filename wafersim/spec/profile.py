@@ -8,10 +8,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from wafersim import quantity
-from wafersim.errors import Fault, InputFaults, WafersimError, did_you_mean
+from wafersim.errors import WafersimError, did_you_mean
 from wafersim.spec.faults import validated
 from wafersim.spec.resources import find, names
 from wafersim.spec.yaml_file import read_yaml
@@ -72,13 +75,28 @@ def _schema(dimension: str) -> dict[str, Any]:
     }
 
 
-def _number(dimension: str) -> Any:
-    return Annotated[Sourced, BeforeValidator(partial(_sourced, dimension)), WithJsonSchema(_schema(dimension))]
+@dataclass(frozen=True)
+class Dimension:
+    """Marks a number with its dimension; pydantic reads it as the check and as the JSON Schema."""
+
+    name: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(partial(_sourced, self.name), handler(source))
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _schema(self.name)
 
 
-Bandwidth, Size, Frequency = _number("bandwidth"), _number("size"), _number("frequency")
-Time, Power, Money = _number("time"), _number("power"), _number("money")
-Count, Fraction, Rate = _number("count"), _number("fraction"), _number("rate")
+Bandwidth = Annotated[Sourced, Dimension("bandwidth")]
+Size = Annotated[Sourced, Dimension("size")]
+Frequency = Annotated[Sourced, Dimension("frequency")]
+Time = Annotated[Sourced, Dimension("time")]
+Power = Annotated[Sourced, Dimension("power")]
+Money = Annotated[Sourced, Dimension("money")]
+Rate = Annotated[Sourced, Dimension("rate")]
+Count = Annotated[Sourced, Dimension("count")]
+Fraction = Annotated[Sourced, Dimension("fraction")]
 
 
 class SystemValues(Frozen):
@@ -176,7 +194,7 @@ class ClusterProfile(_Profile):
 
 Profile = SystemProfile | MemoryXProfile | SwarmXProfile | ClusterProfile
 ADAPTER: TypeAdapter[Profile] = TypeAdapter(Annotated[Profile, Field(discriminator="kind")])
-OVERRIDABLE = {"system": SystemValues, "memoryx": MemoryXValues, "swarmx": SwarmXValues}
+OVERRIDABLE: dict[str, type[Frozen]] = {"system": SystemValues, "memoryx": MemoryXValues, "swarmx": SwarmXValues}
 
 
 @dataclass(frozen=True)
@@ -192,7 +210,8 @@ class Machine:
 
 def read_profile(path: Path) -> Profile:
     """One profile file; raises InputFaults with file:line for every fault."""
-    return validated(ADAPTER, read_yaml(path), drop=set(SystemProfile.model_fields) & {"kind"})
+    profile: Profile = validated(ADAPTER, read_yaml(path))
+    return profile
 
 
 @cache
@@ -249,31 +268,16 @@ def override(path: str, written: object) -> Sourced:
     known = [f"{p}.{f}" for p, values in OVERRIDABLE.items() for f in values.model_fields]
     if path not in known:
         raise ValueError(f"no such number {path!r}{did_you_mean(path, known)}")
-    annotation = OVERRIDABLE[part].model_fields[field]
-    raw = {"value": written, "kind": "assumed", "source": "this experiment", "date": "2026"}
-    converter = next(m for m in _metadata(annotation) if isinstance(m, BeforeValidator))
-    if not isinstance(written, str) and converter.func.args[0] not in ("count", "fraction"):  # type: ignore[attr-defined]
-        raw["value"] = _with_unit(written, converter.func.args[0])  # type: ignore[attr-defined]
-    return Sourced(**converter.func(raw))  # type: ignore[call-arg, arg-type]
+    dimension = _dimension(OVERRIDABLE[part].model_fields[field])
+    if isinstance(written, float) and dimension == "time":
+        written = f"{written!r} s"  # calibration passes SI values
+    return Sourced(
+        **_sourced(dimension, {"value": written, "kind": "assumed", "source": "this experiment", "date": "2026"})
+    )
 
 
-def _with_unit(written: object, dimension: str) -> object:
-    """A bare number in an override is in SI units only where code wrote it, as calibration does for a time."""
-    return f"{written!r} s" if dimension == "time" and isinstance(written, float) else written
-
-
-def _metadata(field: Any) -> list[Any]:
-    found = list(field.metadata)
+def _dimension(field: FieldInfo) -> str:
+    marks = list(field.metadata)
     for argument in getattr(field.annotation, "__args__", ()):
-        found += list(getattr(argument, "__metadata__", ()))
-    return found
-
-
-def check_names(place: str, name: str) -> None:
-    """Raise InputFaults when a profile's name is unknown."""
-    try:
-        load_machine(name)
-    except InputFaults:
-        raise
-    except WafersimError as error:
-        raise InputFaults([Fault(place, str(error))]) from None
+        marks += list(getattr(argument, "__metadata__", ()))
+    return next(mark.name for mark in marks if isinstance(mark, Dimension))

@@ -99,7 +99,9 @@ def _plain(value: Any, path: Path_, lines: dict[Path_, int]) -> Any:
         return plain
     if isinstance(value, CommentedSeq):
         for index in range(len(value)):
-            lines[(*path, index)] = value.lc.item(index)[0] + 1 if index in (value.lc.data or {}) else lines.get(path, 1)
+            lines[(*path, index)] = (
+                value.lc.item(index)[0] + 1 if index in (value.lc.data or {}) else lines.get(path, 1)
+            )
         return [_plain(item, (*path, index), lines) for index, item in enumerate(value)]
     if isinstance(value, bool) or value is None:
         return value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 TICKS_PER_SECOND = 10**12
 LONGEST_TICKS = 2**63 - 1  # about 106 days; a step never comes near it
 
@@ -21,4 +23,4 @@ def to_seconds(ticks: int | float) -> float:
 def split(total: int, parts: int) -> tuple[int, ...]:
     """`parts` integers that add up to `total` exactly, each the difference of cumulative roundings."""
     edges = [total * i // parts for i in range(parts + 1)]
-    return tuple(high - low for low, high in zip(edges, edges[1:], strict=False))
+    return tuple(high - low for low, high in pairwise(edges))

@@ -86,7 +86,7 @@ def write_profile(fit: WaferFit) -> Path:
     }
     for name, value in values.items():
         pattern = rf'(?m)^(\s*"?{re.escape(name)}"?:\s*\{{value:\s*)[^,}}]+(,.*?\bdate:\s*)[^,}}\s]+'
-        text, found = re.subn(pattern, lambda m, v=value: f'{m[1]}{v}{m[2]}"{today}"', text)
+        text, found = re.subn(pattern, rf'\g<1>{value}\g<2>"{today}"', text)
         assert found == 1, f"{path}: {name} is not on one line"
     path.write_text(text, encoding="utf-8")
     return path

@@ -92,11 +92,11 @@ def published_rows() -> tuple[dict[str, PublishedRow], dict[str, str]]:
     data = files("wafersim.validation") / "data"
     how: dict[str, Any] = YAML(typ="safe").load((data / "wafer_rows.yaml").read_text(encoding="utf-8"))
     skipped: dict[str, str] = how.pop("skipped")
-    with (data / "wafer_measurements.csv").open(encoding="utf-8") as stream:  # type: ignore[call-arg]
-        table = {row["id"]: row for row in csv.DictReader(stream)}  # type: ignore[type-var]
+    with (data / "wafer_measurements.csv").open(encoding="utf-8") as stream:
+        table = {row["id"]: row for row in csv.DictReader(stream)}
     missing = set(table) - set(how) - set(skipped)
     assert not missing, f"rows without a role: {sorted(missing)}"
-    return {name: PublishedRow(name, table[name], entry) for name, entry in how.items()}, skipped  # type: ignore[arg-type]
+    return {name: PublishedRow(name, table[name], entry) for name, entry in how.items()}, skipped
 
 
 def validate_wafer(only: str | None = None) -> ValidationReport:
@@ -118,7 +118,9 @@ def _judge(row: PublishedRow) -> ValidatedRow:
     else:
         predicted = simulate(row.experiment()).samples_per_s
         what = f"{row.measured['model']} on {row.measured['n_systems']} {row.measured['system']}"
-    return ValidatedRow(row.id, role, what, predicted, row.published, row.measured["unit"], assumed, row.how.get("why", ""))
+    return ValidatedRow(
+        row.id, role, what, predicted, row.published, row.measured["unit"], assumed, row.how.get("why", "")
+    )
 
 
 def training_flops(model: str) -> float:

@@ -12,6 +12,7 @@ from wafersim.errors import Fault, InputFaults, did_you_mean
 from wafersim.spec.resources import find
 from wafersim.spec.yaml_file import YamlFile, read_yaml
 
+
 @dataclass(frozen=True)
 class Model:
     """A transformer. Counts are of elements; `published` holds the training run that its authors describe."""

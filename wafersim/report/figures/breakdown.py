@@ -22,7 +22,9 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
                 share = 100 * row["breakdown"][name] / row["step_time_s"]
                 axes.barh(y, share, left=left, color=colour, height=0.68, edgecolor="white", linewidth=0.5)
                 if share >= 6:
-                    axes.text(left + share / 2, y, f"{share:.0f} %", ha="center", va="center", color="white", fontsize=8)
+                    axes.text(
+                        left + share / 2, y, f"{share:.0f} %", ha="center", va="center", color="white", fontsize=8
+                    )
                 left += share
             axes.text(101, y, seconds(row["step_time_s"]), va="center", fontsize=9)
         axes.set_yticks(range(len(bars)), [label for label, _ in bars])
@@ -31,7 +33,11 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.invert_yaxis()
         quiet(axes)
         systems = sorted({row["n_systems"] for _, row in bars})
-        title(drawn, _finding(bars), f"one periodic step on {' / '.join(map(str, systems))} systems; step time at the right")
+        title(
+            drawn,
+            _finding(bars),
+            f"one periodic step on {' / '.join(map(str, systems))} systems; step time at the right",
+        )
         used = [n for n in PARTS if any(row["breakdown"][n] / row["step_time_s"] > 5e-4 for _, row in bars)]
         handles = [axes.barh(0, 0, color=PARTS[name][1], label=PARTS[name][0]) for name in used]
         drawn.legend(handles=handles, loc="lower center", ncol=len(used), frameon=False, fontsize=8, columnspacing=1.2)

@@ -11,8 +11,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402 - the backend has to be chosen first
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 INK, GREY, LIGHT = "#22272b", "#7a858e", "#e3e7ea"
 PARTS = {
@@ -25,7 +25,13 @@ PARTS = {
     "optimizer": ("optimizer", "#4f9d69"),
     "fixed_latency": ("fixed latency", "#9aa5ad"),
 }
-PASS_COLOURS = {"forward": "#3b6fb6", "recompute": "#9dbbe0", "dgrad": "#e8a33d", "wgrad": "#c8553d", "update": "#4f9d69"}
+PASS_COLOURS = {
+    "forward": "#3b6fb6",
+    "recompute": "#9dbbe0",
+    "dgrad": "#e8a33d",
+    "wgrad": "#c8553d",
+    "update": "#4f9d69",
+}
 MODEL_COLOURS = ("#22577a", "#3b6fb6", "#38a3a5", "#57a773", "#e8a33d", "#d9743a", "#a23b53", "#6a4c93")
 
 

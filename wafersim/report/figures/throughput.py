@@ -21,7 +21,9 @@ def throughput_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
             colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
             points = sorted((row["n_systems"], row["tokens_per_s"]) for row in rows if row["model"] == model)
             systems, rates = zip(*points, strict=True)
-            axes.plot(systems, [rates[0] / systems[0] * n for n in systems], "--", color=colour, linewidth=1, alpha=0.55)
+            axes.plot(
+                systems, [rates[0] / systems[0] * n for n in systems], "--", color=colour, linewidth=1, alpha=0.55
+            )
             axes.plot(systems, rates, "o-", color=colour, linewidth=1.8, markersize=4.5)
             ends.append((rates[-1], model, colour, rates[-1] / systems[-1] / (rates[0] / systems[0])))
         axes.set_xscale("log", base=2)

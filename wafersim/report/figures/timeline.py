@@ -30,10 +30,10 @@ def timeline_figure(simulated: Simulated, path: Path) -> None:
         height = drawn.get_size_inches()[1]
         whole = drawn.add_axes((0.13, (1.5 + per_panel) / height, 0.85, per_panel / height))
         close = drawn.add_axes((0.13, 0.75 / height, 0.85, per_panel / height))
-        for axes, edges in ((whole, False), (close, True)):
-            _draw(axes, lanes, origin, edges)
-        whole.set_xlim(0, max(step, float(timeline.end.max()) / TICKS_PER_SECOND - origin))
         low, high, names = _close_up(timeline, plan, origin)
+        _draw(whole, lanes, origin, edged_above=step)
+        _draw(close, lanes, origin, edged_above=0.004 * (high - low))
+        whole.set_xlim(0, max(step, float(timeline.end.max()) / TICKS_PER_SECOND - origin))
         close.set_xlim(low, high)
         whole.axvspan(low, high, color="#f3e9c9", zorder=0)
         whole.set_xlabel("seconds from the first weight of the step", labelpad=2)
@@ -67,7 +67,8 @@ def _lanes(timeline: Timeline, plan: WeightStreamingPlan) -> list[tuple[str, Tim
     return [(name, tasks) for name, tasks in lanes if len(tasks)]
 
 
-def _draw(axes: Any, lanes: list[tuple[str, Timeline]], origin: float, edges: bool) -> None:
+def _draw(axes: Any, lanes: list[tuple[str, Timeline]], origin: float, edged_above: float) -> None:
+    """Bars of every lane; those longer than `edged_above` seconds get a white edge, shorter ones would vanish in it."""
     for y, (_, tasks) in enumerate(lanes):
         start = tasks.start / TICKS_PER_SECOND - origin
         end = tasks.end / TICKS_PER_SECOND - origin
@@ -75,11 +76,10 @@ def _draw(axes: Any, lanes: list[tuple[str, Timeline]], origin: float, edges: bo
         corners[:, (0, 3), 0], corners[:, (1, 2), 0] = start[:, None], end[:, None]
         corners[:, :2, 1], corners[:, 2:, 1] = y - BAR / 2, y + BAR / 2
         colours = [_colour(PASSES[p], layer) for p, layer in zip(tasks.pass_, tasks.layer, strict=True)]
-        axes.add_collection(
-            PolyCollection(
-                list(corners), facecolors=colours, edgecolors="white" if edges else colours, linewidths=0.5 if edges else 0.15
-            )
-        )
+        edged = end - start > edged_above
+        edges = [(1.0, 1.0, 1.0) if wide else colour for wide, colour in zip(edged, colours, strict=True)]
+        widths = np.where(edged, 0.5, 0.15)
+        axes.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors=edges, linewidths=widths))
     axes.set_ylim(len(lanes) - 0.4, -0.6)
     axes.set_yticks(range(len(lanes)), [name for name, _ in lanes], fontsize=8.5)
     quiet(axes)
@@ -125,4 +125,6 @@ def _name_layers(
         start, end = spans[layer]
         axes.axvline(start, color=GREY, linewidth=0.6, linestyle=":")
         if window[0] <= (start + end) / 2 <= window[1]:
-            axes.text((start + end) / 2, -0.62, plan.layers[layer].name, ha="center", va="bottom", fontsize=8, color=GREY)
+            axes.text(
+                (start + end) / 2, -0.62, plan.layers[layer].name, ha="center", va="bottom", fontsize=8, color=GREY
+            )

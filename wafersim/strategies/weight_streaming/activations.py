@@ -64,10 +64,7 @@ def candidates(keep: str, place: str, recompute_weights: str, layers: int) -> tu
     places = ("wafer", "servers") if place == "auto" else (place,)
     holds = {"auto": (True, False), "hold": (True,), "restream": (False,)}[recompute_weights]
     return tuple(
-        Policy(every, where, hold)
-        for every in everies
-        for where in places
-        for hold in (holds if every else (False,))
+        Policy(every, where, hold) for every in everies for where in places for hold in (holds if every else (False,))
     )
 
 

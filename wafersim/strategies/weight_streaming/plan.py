@@ -89,7 +89,9 @@ class WeightStreamingPlan:
     updates: tuple[UpdateUnit, ...]
     clipping_barrier: bool
     arrival_order: tuple[str, ...] = field(default=())
-    floor_ticks: tuple[tuple[int, ...], ...] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
+    floor_ticks: tuple[
+        tuple[int, ...], ...
+    ] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
     flops: tuple[tuple[float, ...], ...] = ()  # [size][kernel]
 
     @property

@@ -70,7 +70,9 @@ class Planned:
     memory: WaferMemory
 
 
-def build_plan(workload: Workload, machine: Machine, settings: Settings, policy: Policy, costs: OpCosts) -> Planned | str:
+def build_plan(
+    workload: Workload, machine: Machine, settings: Settings, policy: Policy, costs: OpCosts
+) -> Planned | str:
     """The plan of a step under a policy, or the reason why the policy cannot run."""
     chunk_bytes = _chunk_bytes(workload, settings)
     layers = tuple(_plan_layer(layer, machine, settings, chunk_bytes) for layer in workload.layers)
@@ -95,9 +97,13 @@ def build_plan(workload: Workload, machine: Machine, settings: Settings, policy:
         return memory
     pieces = settings.chunks_per_layer if policy.place == "servers" else 0
     kernels = _kernels(workload, policy, retain, pieces)
-    tables = [_kernel_costs(workload, layers, kernels, size * sequence, machine, settings, memory, costs) for size in sizes]
+    tables = [
+        _kernel_costs(workload, layers, kernels, size * sequence, machine, settings, memory, costs) for size in sizes
+    ]
     tree = build_tree(len(shards), machine.fan_out)
-    transfers = [to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes]
+    transfers = [
+        to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes
+    ]
     rate = settings.input_rate
     plan = WeightStreamingPlan(
         tree=tree,

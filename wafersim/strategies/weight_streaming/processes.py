@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -26,10 +27,30 @@ Row = tuple[int, ...]
 LAST = 2  # a SimPy priority after URGENT (0) and NORMAL (1): arbitration waits for everything else of its tick
 
 
+class TickClock(simpy.Environment):
+    """SimPy's environment with a clock of whole ticks."""
+
+    @property
+    def now(self) -> int:
+        """Ticks since the start; whole, because every delay of a plan is."""
+        return self._now  # type: ignore[return-value]
+
+
+@dataclass(order=True)
+class Request:
+    """A service asked for on an arrival-order link; ordered by time, source rank, then the order of asking."""
+
+    at: int
+    rank: int
+    sequence: int
+    ticks: int = field(compare=False)
+    done: simpy.Event = field(compare=False)
+
+
 class Arrivals:
     """Things that arrive in order at known times and are taken in order, by one taker."""
 
-    def __init__(self, env: simpy.Environment, at_start: int = 0) -> None:
+    def __init__(self, env: TickClock, at_start: int = 0) -> None:
         self._env = env
         self._times: deque[int] = deque([0] * at_start)
         self._waiting: simpy.Event | None = None
@@ -54,9 +75,9 @@ class Arrivals:
 class ArrivalOrderLink:
     """A link that serves whoever came first, ties by source rank; requests of one tick are seen together."""
 
-    def __init__(self, env: simpy.Environment) -> None:
+    def __init__(self, env: TickClock) -> None:
         self._env = env
-        self._queue: list[tuple[int, int, int, int, simpy.Event]] = []
+        self._queue: list[Request] = []
         self._sequence = count()
         self._busy = False
         self._deciding = False
@@ -64,7 +85,7 @@ class ArrivalOrderLink:
     def serve(self, ticks: int, rank: int) -> Generator[simpy.Event, Any, int]:
         """Queue for a service of `ticks`; returns its start once it has ended."""
         done = self._env.event()
-        heappush(self._queue, (self._env.now, rank, next(self._sequence), ticks, done))
+        heappush(self._queue, Request(self._env.now, rank, next(self._sequence), ticks, done))
         self._decide()
         start: int = yield done
         return start
@@ -80,10 +101,10 @@ class ArrivalOrderLink:
 
     def _start_next(self, _: simpy.Event) -> None:
         self._deciding, self._busy = False, True
-        *_, ticks, done = heappop(self._queue)
+        request = heappop(self._queue)
         start = self._env.now
-        ended = self._env.timeout(ticks)
-        ended.callbacks.append(lambda _: self._finish(done, start))
+        ended = self._env.timeout(request.ticks)
+        ended.callbacks.append(lambda _: self._finish(request.done, start))
 
     def _finish(self, done: simpy.Event, start: int) -> None:
         self._busy = False
@@ -96,7 +117,7 @@ class Reference:
 
     def __init__(self, plan: WeightStreamingPlan) -> None:
         self.plan = plan
-        self.env = simpy.Environment()
+        self.env = TickClock()
         self._rows: dict[int, list[Row]] = defaultdict(list)
         self._step = 0
         env, tree, systems = self.env, plan.tree, range(plan.systems)
@@ -156,7 +177,9 @@ class Reference:
         yield self._memoryx_accumulate()
         yield self._optimizer()
 
-    def _record(self, step: int, kind: str, level: int, entity: int, kernel: Kernel, micro_batch: int, chunk: int, start: int) -> None:
+    def _record(
+        self, step: int, kind: str, level: int, entity: int, kernel: Kernel, micro_batch: int, chunk: int, start: int
+    ) -> None:
         self._rows[step].append(
             (step, KIND[kind], level, entity, PASS[kernel.pass_], micro_batch, kernel.layer, chunk, start, self.env.now)
         )

@@ -1,0 +1,65 @@
+"""What is shipped is right: every file loads and passes the schema that `wafersim schema` prints."""
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from wafersim.spec.loader import load_experiment
+from wafersim.spec.profile import Sourced, load_machine, load_profile
+from wafersim.spec.resources import find, names
+from wafersim.spec.schema import experiment_schema, profile_schema
+from wafersim.spec.sweep import expand
+
+
+def plain(path):
+    return YAML(typ="safe", pure=True).load(path.read_text())
+
+
+@pytest.mark.parametrize("name", names("experiments"))
+def test_experiments_load_and_pass_the_schema(name: str) -> None:
+    assert expand(load_experiment(name))
+    jsonschema.validate(plain(find("experiments", name)), experiment_schema())
+
+
+@pytest.mark.parametrize("name", names("hardware"))
+def test_profiles_load_and_pass_the_schema(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.name == name
+    jsonschema.validate(plain(find("hardware", name)), profile_schema())
+    numbers = [number for _, number in profile.values if isinstance(number, Sourced)]
+    assert numbers and all(number.source and number.date for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (("values", "clock", "value"), "1.1 GB"),
+        (("values", "clock", "kind"), "guessed"),
+        (("values", "cores", "value"), "many"),
+    ],
+)
+def test_the_schema_refuses_a_wrong_unit(change, wrong) -> None:
+    profile = plain(find("hardware", "cs2"))
+    a, b, c = change
+    profile[a][b][c] = wrong
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(profile, profile_schema())
+
+
+def test_an_alias_finds_its_profile() -> None:
+    assert load_profile("wse2").name == "cs2"
+
+
+def test_published_figures_of_the_machines() -> None:
+    # Andromeda's 120 PF dense over 16 systems; 1.2 Tb/s is 150 GB/s.
+    values = load_machine("andromeda").system.values
+    peak = values.cores.value * values.simd_width.value * 2 * values.clock.value
+    assert peak == pytest.approx(120e15 / 16, rel=0.01)
+    assert values.io_bandwidth.value == 150e9
+
+
+def test_an_override_is_assumed_and_leaves_the_profile_alone() -> None:
+    machine = load_machine("andromeda", {"swarmx.link_bandwidth": "2.4 Tb/s"})
+    assert machine.swarmx.values.link_bandwidth.value == 300e9
+    assert machine.swarmx.values.link_bandwidth.kind == "assumed"
+    assert load_machine("andromeda").swarmx.values.link_bandwidth.value == 150e9
