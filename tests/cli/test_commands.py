@@ -1,0 +1,121 @@
+"""The commands as a person types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wafersim.cli import commands
+from wafersim.report import run as run_report
+
+
+def wafersim(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "wafersim", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_json_is_the_only_thing_on_stdout(tmp_path: Path) -> None:
+    done = wafersim("run", "hello_111m", "--json", "--out", str(tmp_path), "--no-figures")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    (point,) = json.loads(done.stdout)["points"]
+    assert {"model", "n_systems", "step_time_s", "samples_per_s", "tokens_per_s", "mfu", "binding_resource"} <= set(
+        point
+    )
+    assert (point["model"], point["n_systems"]) == ("cerebras-gpt-111m", 1)
+
+
+def test_a_run_directory_is_complete(tmp_path: Path) -> None:
+    done = wafersim("run", "hello_111m", "--out", str(tmp_path))
+    (directory,) = tmp_path.iterdir()
+    assert str(directory) in done.stdout.replace("\n", "")
+    name = "timeline-cerebras-gpt-111m-1"
+    assert {p.name for p in directory.iterdir()} == {
+        "experiment.yaml", "prediction.json", f"{name}.npz", f"{name}.png", "breakdown.png",
+    }  # fmt: skip
+    assert "\x1b" not in done.stdout  # plain text when piped
+    # The resolved experiment is an experiment, and the same one.
+    again = wafersim("run", str(directory / "experiment.yaml"), "--json", "--no-save")
+    assert json.loads(again.stdout) == json.loads((directory / "prediction.json").read_text())
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_report, "_write", fail)
+    CliRunner().invoke(commands, ["run", "hello_111m", "--out", str(tmp_path / "runs")])
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_an_infeasible_point_stays_in_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "name: x\nmodel: cerebras-gpt-111m\nsystem: {profile: cs2, systems: 1}\n"
+        "training: {batch: 4}\nsweep: {system.systems: [1, 8]}\n"
+    )
+    done = wafersim("run", str(path), "--no-save")
+    assert done.returncode == 0
+    assert "cannot run: batch 4 leaves 4 of 8 systems without a sequence" in done.stdout
+    points = json.loads(wafersim("run", str(path), "--no-save", "--json").stdout)["points"]
+    assert [("infeasible" in point) for point in points] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "andromeda17"), 'did you mean "andromeda16"'),
+        (("run", "hello_111m", "--set", "system.systems=0"), "--set system.systems: must be >= 1 (got 0)"),
+        (("run", "hello_111m", "--no-figures", "--out", "/dev/null"), "--out /dev/null: cannot be written"),
+        (("show", "cs9"), "nothing is called 'cs9'"),
+        (("rum",), 'did you mean "run"'),
+        (("validate", "--row", "A99"), "--row A99: no such row"),
+        (("list", "cars"), "cars"),
+    ],
+)
+def test_a_fault_of_the_user_is_one_line_and_exit_code_2(arguments: tuple[str, ...], says: str) -> None:
+    done = wafersim(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "wse2"), "second opinion: 0.85 GHz"),
+        (("show", "cerebras-gpt-13b"), "12,853,"),
+        (("show", "andromeda"), "500 kW"),
+        (("list", "models"), "mixtral-8x7b"),
+        (("list", "hardware"), "condor-galaxy-1"),
+        (("list", "experiments"), "andromeda16_fixed_batch"),
+        (("schema", "profile"), "hardware profile"),
+        (("--help",), "validate"),
+        (("validate", "--row", "A04"), "A04"),
+        (("validate", "--row", "B04"), "never built"),
+    ],
+)
+def test_what_the_commands_print(arguments: tuple[str, ...], says: str) -> None:
+    done = wafersim(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert says in done.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nsys.argv=['wafersim','--help']\nfrom wafersim.__main__ import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([m for m in ('numba','matplotlib','pydantic','simpy','rich','numpy','scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_fit_rows_are_met_within_20_percent_in_sample() -> None:
+    rows = json.loads(wafersim("validate", "--set", "wafer", "--json").stdout)["rows"]
+    fitted = {row["id"]: row["error"] for row in rows if row["use"] in ("fit", "release")}
+    assert set(fitted) == {"A01", "A02", "A03", "A04", "A15", "A17"}
+    assert all(abs(error) < 0.20 for error in fitted.values()), fitted
