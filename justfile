@@ -1,0 +1,23 @@
+# The things one does here. The README's two commands need none of it.
+python := ".venv/bin/python"
+
+setup:
+    python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]'
+run experiment="andromeda16":
+    {{python}} -m wafersim run {{experiment}}
+validate:
+    {{python}} -m wafersim validate --set wafer
+calibrate:
+    {{python}} -m wafersim calibrate --write
+test:
+    {{python}} -m pytest -n 2
+slow:
+    {{python}} -m pytest -m slow
+bench:
+    {{python}} -m pytest tests/benchmarks --benchmark-only
+lint:
+    .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+format:
+    .venv/bin/ruff format . && .venv/bin/ruff check --fix .
+ci:
+    bash .ci/run
