@@ -10,9 +10,10 @@ import click
 @click.option("--write/--dry-run", default=False, help="Rewrite the calibrated entries of the profile.")
 def command(which: str, write: bool) -> None:
     """Fit the calibrated constants on published rows and print them; --write puts them into the profile."""
-    from wafersim.validation.calibration import fit_wafer, write_profile
+    from wafersim.validation.calibration import fit_wafer, write_profiles
 
     fit = fit_wafer()
     click.echo(str(fit))
     if write:
-        click.echo(f"wrote {write_profile(fit)}")
+        for path in write_profiles(fit):
+            click.echo(f"wrote {path}")

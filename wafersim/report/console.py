@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -50,7 +53,7 @@ def progress(total: int, label: str) -> Iterator[Callable[[str], None]]:
 
 def print_run(title: str, rows: Sequence[Row], directory: Path | None, console: Console | None = None) -> None:
     """Throughput, then where a step goes, then what binds and what to change."""
-    console = console or Console()
+    console = console or _console()
     good = [row for row in rows if "infeasible" not in row]
     varied = _varied(rows)
     tables = [throughput_table(title, rows, varied)]
@@ -61,7 +64,7 @@ def print_run(title: str, rows: Sequence[Row], directory: Path | None, console: 
     for row in rows:
         if "infeasible" in row:
             _say(console, f"{row['model']} on {row['n_systems']}: cannot run: {row['infeasible']}")
-    for line in explain(good):
+    for line in [*why_these_policies(good), *explain(good)]:
         _say(console, line)
     if directory is not None:
         _say(console, f"Written to {directory}")
@@ -111,7 +114,6 @@ def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
         "activations",
         "working set",
         "policy",
-        "why",
     )
     seen = set()
     for row in rows:
@@ -128,22 +130,38 @@ def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
             memory["activation_bytes"],
             memory["working_set_bytes"],
         )
-        table.add_row(
-            *_head(row, varied), *(f"{size / 1e9:.1f}" for size in sizes), memory["activation_policy"], memory["reason"]
-        )
+        table.add_row(*_head(row, varied), *(f"{size / 1e9:.1f}" for size in sizes), memory["activation_policy"])
     return table
 
 
+def why_these_policies(rows: Sequence[Row]) -> list[str]:
+    """Why each model got its activation policy, once per reason; a column of such sentences would fill a terminal."""
+    systems: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        systems.setdefault((row["model"], row["memory"]["reason"]), []).append(row["n_systems"])
+    return [
+        f"{model} on {', '.join(map(str, dict.fromkeys(on)))}: {reason}"
+        for (model, reason), on in systems.items()
+        if reason
+    ]
+
+
 def explain(rows: Sequence[Row]) -> list[str]:
-    """What binds the largest point of each model, and what would change it."""
-    largest = {row["model"]: row for row in rows}
-    by_resource: dict[str, list[str]] = {}
-    for model, row in largest.items():
-        by_resource.setdefault(row["binding_resource"], []).append(model)
+    """What binds the largest cluster of each model, how much of the step that is, and what would change it."""
+    largest: dict[str, Row] = {}
+    for row in rows:
+        if row["model"] not in largest or row["n_systems"] >= largest[row["model"]]["n_systems"]:
+            largest[row["model"]] = row
+    by_resource: dict[tuple[int, str], list[Row]] = {}
+    for row in largest.values():
+        by_resource.setdefault((row["n_systems"], row["binding_resource"]), []).append(row)
     lines = []
-    for resource, models in by_resource.items():
+    for (systems, resource), bound in by_resource.items():
         advice = next((text for key, text in ADVICE.items() if resource.startswith(key)), "")
-        lines.append(f"{', '.join(models)}: bound by {resource}" + (f" - {advice}" if advice else ""))
+        shares = sorted(max(row["breakdown"].values()) / row["step_time_s"] for row in bound)
+        line = f"{', '.join(row['model'] for row in bound)} on {systems}: bound by {resource}"
+        span = " to ".join(dict.fromkeys((f"{shares[0]:.0%}", f"{shares[-1]:.0%}")))
+        lines.append(f"{line}, {span} of the step" + (f" - {advice}" if advice else ""))
     assumed = sorted({name for row in rows for name in row["assumed"]})
     if assumed:
         lines.append(f"Leaned on assumed numbers: {', '.join(assumed)} (`wafersim show` gives the reason of each).")
@@ -153,7 +171,7 @@ def explain(rows: Sequence[Row]) -> list[str]:
 
 def print_validation(report: dict[str, Any], console: Console | None = None) -> None:
     """Predicted beside published, error by row; then what was skipped."""
-    console = console or Console()
+    console = console or _console()
     table = Table(title="Published wafer measurements through `run`'s own path")
     for name in ("row", "use", "what", "predicted", "published", "unit", "error", "assumed, or why it is only shown"):
         table.add_column(name, justify="right" if name in ("predicted", "published", "error") else "left")
@@ -172,12 +190,28 @@ def print_validation(report: dict[str, Any], console: Console | None = None) -> 
 
 def seconds(value: float) -> str:
     """A time with three digits, in ms below a second."""
-    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
+    rounded = _rounded(value)  # first, so that 0.9996 s reads 1.00 s
+    return f"{_three(value * 1e3)} ms" if rounded < 1 else f"{_three(value)} s" if rounded < 100 else f"{value:,.0f} s"
 
 
 def figure(value: float) -> str:
-    """A number with three or four digits."""
-    return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    """A number with three digits, whole above a thousand."""
+    return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if _rounded(value) >= 1000 else _three(value)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2e}")
+
+
+def _three(value: float) -> str:
+    """Three significant digits, zeros at the end kept: 3.00 stands under 2.99."""
+    rounded = _rounded(value)
+    return f"{rounded:.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}" if rounded else "0"
+
+
+def _console() -> Console:
+    """Titles and names are the user's: brackets and colons in them are text, not markup."""
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 def _varied(rows: Sequence[Row]) -> list[str]:
@@ -197,17 +231,23 @@ def _table(title: str, varied: Sequence[str], *columns: str) -> Table:
     for name in varied:
         table.add_column(name.rsplit(".", 1)[-1], justify="right")
     for column in columns:
-        left = column in ("binding resource", "policy", "why")
-        table.add_column(column, justify="left" if left else "right", no_wrap=column not in ("why", "policy"))
+        left = column in ("binding resource", "policy")
+        table.add_column(column, justify="left" if left else "right", no_wrap=not left)
     return table
 
 
 def _print(console: Console, table: Table) -> None:
-    if console.is_terminal:
-        console.print(table)
-        return
-    cells = [[str(cell) for cell in column.cells] for column in table.columns]
+    """A rich table on a terminal that is wide enough; plain lines elsewhere, since rich would drop whole columns."""
     headers = [str(column.header) for column in table.columns]
+    if console.is_terminal:
+        table.box, table.pad_edge, table.padding = box.SIMPLE_HEAD, False, (0, 1, 0, 0)
+        for column in table.columns:
+            if column.justify == "right":  # numbers are narrower than what they are called
+                column.header = re.sub(r"(?<=[/-])(?=\w{3})| (?=\w{3})", "\n", str(column.header))
+        if console.measure(table, options=console.options.update(width=10_000)).minimum <= console.width:
+            console.print(table)
+            return
+    cells = [[str(cell) for cell in column.cells] for column in table.columns]
     widths = [max(map(len, [header, *column])) for header, column in zip(headers, cells, strict=True)]
     lines = [f"{table.title}"]
     for values in [tuple(headers), *zip(*cells, strict=True)]:

@@ -36,10 +36,7 @@ def save_run(root: Path, experiment: Experiment, results: Sequence[PointResult],
         _write(draft, resolved, results, figures)
         draft.chmod(0o755)
         if directory.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-old-", dir=root))
-            directory.rename(old / "run")
-            draft.rename(directory)
-            shutil.rmtree(old)
+            _replace(draft, directory, root)
         else:
             draft.rename(directory)
     except OSError as error:
@@ -47,6 +44,20 @@ def save_run(root: Path, experiment: Experiment, results: Sequence[PointResult],
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return directory
+
+
+def _replace(draft: Path, directory: Path, root: Path) -> None:
+    """Put the draft in the place of an earlier run, which goes back there if anything, an interrupt too, comes between."""
+    old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-old-", dir=root))
+    try:
+        directory.rename(old / "run")
+        draft.rename(directory)
+    except BaseException:
+        if (old / "run").exists() and not directory.exists():
+            (old / "run").rename(directory)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult], figures: bool) -> None:

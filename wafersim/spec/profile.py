@@ -113,8 +113,9 @@ class SystemValues(Frozen):
     grid_columns: Count
     io_bandwidth: Bandwidth  # per direction
     sram_reserved: Fraction  # code and run-time
-    matmul_efficiency: Fraction  # of peak
-    attention_cost: Count  # core-cycles per attention score element and product pass
+    weight_issue: Count  # cycles per weight that arrives at a PE (kernel code)
+    group_cost: Count  # cycles per SIMD group of a vector operation (bank conflicts)
+    attention_cost: Count  # core-cycles per attention score element and pass
     elementwise_cost: Count  # core-cycles per element
     kernel_latency: Time  # floor of a kernel
     power: Power | None = None

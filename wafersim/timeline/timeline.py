@@ -70,7 +70,7 @@ class Timeline:
 
     def save(self, path: Path) -> None:
         """Write as an uncompressed columnar .npz file."""
-        np.savez(path, allow_pickle=False, **{column.name: getattr(self, column.name) for column in fields(self)})
+        np.savez(path, **{column.name: getattr(self, column.name) for column in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> Timeline:

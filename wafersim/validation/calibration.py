@@ -1,4 +1,4 @@
-"""Fit the wafer's three constants on the CS-2 rows, then one speed factor per older software release.
+"""Fit the wafer's three constants on the CS-2 and CS-3 rows, then one speed factor per older software release.
 
 The constants minimise the squared log ratio of predicted to published throughput over the rows marked `fit` (release
 R2); each older release then gets the one factor that meets its single row. Both go through `simulate`, as users do.
@@ -16,9 +16,9 @@ from wafersim.simulation import simulate
 from wafersim.spec.resources import find
 from wafersim.validation.wafer import PublishedRow, published_rows
 
-CONSTANTS = ("matmul_efficiency", "attention_cost", "kernel_latency")
-START = (0.3, 15.0, 3e-4)
-PROFILE = "cs2"
+CONSTANTS = ("weight_issue", "group_cost", "kernel_latency")
+START = (20.0, 2.0, 3.5e-4)
+PROFILES = ("cs2", "cs3")  # one set of constants; releases live in the first
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,25 @@ def round_to(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def write_profile(fit: WaferFit) -> Path:
-    """Rewrite the calibrated entries of the CS-2 profile, values and date only, and return its path."""
-    path = find("hardware", PROFILE)
+def write_profiles(fit: WaferFit) -> tuple[Path, ...]:
+    """Rewrite the calibrated entries of the profiles, values and date only; nothing where nothing changed."""
+    values = {name: f"{value:.4g}" for name, value in fit.constants.items()}
+    values["kernel_latency"] = f'"{fit.constants["kernel_latency"] * 1e3:.4g} ms"'
+    releases = {name: f"{value:.4g}" for name, value in fit.releases.items()}
+    paths = tuple(find("hardware", name) for name in PROFILES)
+    for index, path in enumerate(paths):
+        _rewrite(path, values if index else {**values, **releases})
+    return paths
+
+
+def _rewrite(path: Path, values: dict[str, str]) -> None:
     text = path.read_text(encoding="utf-8")
     today = datetime.now(UTC).strftime("%Y-%m-%d")
-    values = {
-        "matmul_efficiency": f"{fit.constants['matmul_efficiency']:.4g}",
-        "attention_cost": f"{fit.constants['attention_cost']:.4g}",
-        "kernel_latency": f"{fit.constants['kernel_latency'] * 1e3:.4g} ms",
-        **{name: f"{value:.4g}" for name, value in fit.releases.items()},
-    }
     for name, value in values.items():
-        pattern = rf'(?m)^(\s*"?{re.escape(name)}"?:\s*\{{value:\s*)[^,}}]+(,.*?\bdate:\s*)[^,}}\s]+'
-        text, found = re.subn(pattern, rf'\g<1>{value}\g<2>"{today}"', text)
-        assert found == 1, f"{path}: {name} is not on one line"
+        entry = re.search(rf'(?m)^\s*"?{re.escape(name)}"?:\s*\{{value:\s*("[^"]*"|[^,]+),.*$', text)
+        assert entry is not None, f"{path}: {name} is not on one line"
+        if entry[1] == value:
+            continue
+        line = entry[0].replace(entry[1], value, 1)
+        text = text.replace(entry[0], re.sub(r'date: "[^"]*"', f'date: "{today}"', line))
     path.write_text(text, encoding="utf-8")
-    return path

@@ -1,7 +1,8 @@
-"""The cost of one op on one wafer: matmul efficiency, attention per score element, a latency floor per kernel.
+"""The cost of one op on one wafer: matmuls on the PE grid, attention per score element, a latency floor per kernel.
 
-This is section 4 of the physics notes in its simplest form; three constants of the system profile carry it
-(`matmul_efficiency`, `attention_cost`, `kernel_latency`), fitted by `wafersim calibrate` on the CS-2 rows.
+Matmuls follow the weight-streaming AXPY at the real grid (`mapping.py`); attention costs so many core-cycles per score
+element whatever the head dimension; element-wise work rides on the vector unit. A kernel takes max(work, floor).
+Constants are cycles of the system profile, shared by the generations, fitted by `wafersim calibrate`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wafersim.timeline.clock import to_ticks
+from wafersim.wafer.mapping import Grid, weight_streaming_cycles
 from wafersim.workload.transformer import Op
 
 PASS_WORK = {
@@ -27,7 +29,7 @@ class OpCost:
     """What an op takes: ticks, what bounds it, the SRAM it needs in bytes, and the ticks above its work (the floor)."""
 
     ticks: int
-    bound: str  # matmul | attention | vector | latency | none
+    bound: str  # matmul | reduce link | attention | vector | latency | none
     sram_bytes: int
     floor_ticks: int = 0
 
@@ -42,11 +44,19 @@ class WaferDevice:
     cores: float
     simd_width: float
     clock: float
-    matmul_efficiency: float
+    grid_rows: int
+    grid_columns: int
+    weight_issue: float
+    group_cost: float
     attention_cost: float
     elementwise_cost: float
     kernel_latency: float
     speed: float = 1.0
+
+    @property
+    def grid(self) -> Grid:
+        """The usable PEs with the costs of the inner loop."""
+        return Grid(self.grid_rows, self.grid_columns, int(self.simd_width), self.weight_issue, self.group_cost)
 
     @property
     def peak_flops(self) -> float:
@@ -75,8 +85,11 @@ def op_cost(op: Op, pass_: str, tokens: float, precision: str, density: float, d
         return NOTHING
     core_cycles_per_second = device.cores * device.clock
     if op.kind == "matmul":
-        flops = 2.0 * op.k * op.n * amount * density * PRECISION_SLOWDOWN[precision]
-        work, bound = flops / (device.peak_flops * device.matmul_efficiency), "matmul"
+        # The input gradient multiplies by the transpose: the outputs are the stationary dimension.
+        hidden, outputs = (op.n, op.k) if pass_ == "dgrad" else (op.k, op.n)
+        mapping = weight_streaming_cycles(amount, hidden, outputs, density, device.grid)
+        work = mapping.cycles * PRECISION_SLOWDOWN[precision] / device.clock
+        bound = "matmul" if mapping.bound == "compute" else mapping.bound
         sram = int(2 * amount * (op.k + op.n))
     elif op.kind == "attention":
         work, bound = op.elements * amount * device.attention_cost / core_cycles_per_second, "attention"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wafersim.report.console import seconds
-from wafersim.report.figures.style import PARTS, figure, quiet, title
+from wafersim.report.figures.style import INK, PALE, PARTS, figure, quiet, title
 
 
 def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -22,9 +22,8 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
                 share = 100 * row["breakdown"][name] / row["step_time_s"]
                 axes.barh(y, share, left=left, color=colour, height=0.68, edgecolor="white", linewidth=0.5)
                 if share >= 6:
-                    axes.text(
-                        left + share / 2, y, f"{share:.0f} %", ha="center", va="center", color="white", fontsize=8
-                    )
+                    ink = INK if name in PALE else "white"
+                    axes.text(left + share / 2, y, f"{share:.0f} %", ha="center", va="center", color=ink, fontsize=8)
                 left += share
             axes.text(101, y, seconds(row["step_time_s"]), va="center", fontsize=9)
         axes.set_yticks(range(len(bars)), [label for label, _ in bars])

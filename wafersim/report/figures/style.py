@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+PALE = {"kernel_latency", "exposed_stream", "exposed_input", "fixed_latency"}  # dark labels on these parts
 INK, GREY, LIGHT = "#22272b", "#7a858e", "#e3e7ea"
 PARTS = {
     "compute": ("compute", "#3b6fb6"),

@@ -10,41 +10,49 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
 from wafersim.report.console import seconds
-from wafersim.report.figures.style import GREY, PASS_COLOURS, figure, quiet, title
+from wafersim.report.figures.style import GREY, INK, PASS_COLOURS, figure, quiet, title
 from wafersim.simulation import Simulated
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.timeline.timeline import PASSES, Timeline
 
 BAR = 0.76
+WIDTH, LEFT, SHARE = 13, 0.13, 0.81  # inches; the panels' left edge and width as shares of it
 
 
 def timeline_figure(simulated: Simulated, path: Path) -> None:
-    """Lanes from MemoryX down to the wafer and back up; bars coloured by pass, lighter on every other layer."""
+    """Lanes from MemoryX down to the wafer and back up; bars coloured by pass, lighter on every other layer.
+
+    A bar shorter than a pixel is drawn one pixel wide, so the share of the step that a lane is busy stands beside it.
+    """
     plan, timeline = simulated.planned.plan, simulated.periodic.timeline
     lanes = _lanes(timeline, plan)
     step = float(simulated.periodic.step_ticks) / TICKS_PER_SECOND
     origin = float(timeline.start.min()) / TICKS_PER_SECOND
     per_panel = 0.27 * len(lanes)
-    with figure(path, 13, 2.6 + 2 * per_panel) as drawn:
+    with figure(path, WIDTH, 2.35 + 2 * per_panel) as drawn:
         height = drawn.get_size_inches()[1]
-        whole = drawn.add_axes((0.13, (1.5 + per_panel) / height, 0.85, per_panel / height))
-        close = drawn.add_axes((0.13, 0.75 / height, 0.85, per_panel / height))
+        whole = drawn.add_axes((LEFT, (1.5 + per_panel) / height, SHARE, per_panel / height))
+        close = drawn.add_axes((LEFT, 0.75 / height, SHARE, per_panel / height))
         low, high, names = _close_up(timeline, plan, origin)
-        _draw(whole, lanes, origin, edged_above=step)
-        _draw(close, lanes, origin, edged_above=0.004 * (high - low))
-        whole.set_xlim(0, max(step, float(timeline.end.max()) / TICKS_PER_SECOND - origin))
+        last = max(step, float(timeline.end.max()) / TICKS_PER_SECOND - origin)
+        pixels = SHARE * WIDTH * drawn.dpi
+        _draw(whole, lanes, origin, edged_above=step, pixel=last / pixels, smooth=False)
+        _draw(close, lanes, origin, edged_above=0.004 * (high - low), pixel=(high - low) / pixels)
+        _write_busy(whole, lanes, step)
+        whole.set_xlim(0, last)
         close.set_xlim(low, high)
         whole.axvspan(low, high, color="#f3e9c9", zorder=0)
         whole.set_xlabel("seconds from the first weight of the step", labelpad=2)
-        close.set_xlabel(f"close-up of {names}", labelpad=2)
+        close.set_xlabel(f"seconds; close-up of {names}", labelpad=2)
         _name_layers(close, timeline, plan, origin, (low, high), len(lanes))
         prediction = simulated.prediction
         title(
             drawn,
             f"One step of {prediction.model} on {prediction.n_systems} systems: {seconds(step)}, "
             f"bound by {prediction.binding_resource}",
-            f"system 0 of {prediction.n_systems}, its path to MemoryX; activations: {simulated.planned.policy}",
+            f"system 0 of {prediction.n_systems}, its path to MemoryX; activations: {simulated.planned.policy}; "
+            "at the right: share of the step that a lane is busy",
         )
         shown = [name for name in PASSES if np.any(timeline.pass_ == PASSES.index(name))]
         patches = [Patch(color=PASS_COLOURS[name], label=name) for name in shown]
@@ -67,22 +75,41 @@ def _lanes(timeline: Timeline, plan: WeightStreamingPlan) -> list[tuple[str, Tim
     return [(name, tasks) for name, tasks in lanes if len(tasks)]
 
 
-def _draw(axes: Any, lanes: list[tuple[str, Timeline]], origin: float, edged_above: float) -> None:
-    """Bars of every lane; those longer than `edged_above` seconds get a white edge, shorter ones would vanish in it."""
+def _draw(
+    axes: Any, lanes: list[tuple[str, Timeline]], origin: float, edged_above: float, pixel: float, smooth: bool = True
+) -> None:
+    """Bars of every lane; those longer than `edged_above` seconds get a white edge, shorter ones would vanish in it.
+
+    Bars narrower than a `pixel` (seconds) are drawn one pixel wide. The overview is not `smooth`: antialiasing would
+    make equal bars dark or pale by where they fall, which reads as a pattern in the machine.
+    """
     for y, (_, tasks) in enumerate(lanes):
         start = tasks.start / TICKS_PER_SECOND - origin
         end = tasks.end / TICKS_PER_SECOND - origin
+        thin = end - start < pixel
+        start = np.where(thin, np.floor(start / pixel) * pixel, start)
+        end = np.where(thin, start + pixel, end)
         corners = np.empty((len(tasks), 4, 2))
         corners[:, (0, 3), 0], corners[:, (1, 2), 0] = start[:, None], end[:, None]
         corners[:, :2, 1], corners[:, 2:, 1] = y - BAR / 2, y + BAR / 2
         colours = [_colour(PASSES[p], layer) for p, layer in zip(tasks.pass_, tasks.layer, strict=True)]
         edged = end - start > edged_above
         edges = [(1.0, 1.0, 1.0) if wide else colour for wide, colour in zip(edged, colours, strict=True)]
-        widths = np.where(edged, 0.5, 0.15)
-        axes.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors=edges, linewidths=widths))
+        widths = np.where(edged, 0.5, 0.0)
+        bars = PolyCollection(list(corners), facecolors=colours, edgecolors=edges, linewidths=widths)
+        bars.set_antialiased(smooth)
+        axes.add_collection(bars)
     axes.set_ylim(len(lanes) - 0.4, -0.6)
     axes.set_yticks(range(len(lanes)), [name for name, _ in lanes], fontsize=8.5)
     quiet(axes)
+
+
+def _write_busy(axes: Any, lanes: list[tuple[str, Timeline]], step: float) -> None:
+    """The share of the step in which each lane is busy, in the right margin."""
+    for y, (_, tasks) in enumerate(lanes):
+        share = tasks.busy() / TICKS_PER_SECOND / step
+        text = f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
+        axes.text(1.045, y, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8, color=INK)
 
 
 def _colour(pass_: str, layer: int) -> tuple[float, float, float]:

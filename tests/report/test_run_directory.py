@@ -1,0 +1,80 @@
+"""A run's directory appears complete or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wafersim.errors import WafersimError
+from wafersim.planning.sweep import PointResult, run_points
+from wafersim.report import run as report
+from wafersim.report.run import save_run
+from wafersim.spec.experiment import Experiment
+from wafersim.spec.loader import load_experiment
+from wafersim.spec.sweep import expand
+from wafersim.timeline.timeline import Timeline
+
+
+@pytest.fixture(scope="module")
+def experiment() -> Experiment:
+    return load_experiment("hello_111m", [])
+
+
+@pytest.fixture(scope="module")
+def results(experiment: Experiment) -> list[PointResult]:
+    return run_points(expand(experiment))
+
+
+def test_it_holds_experiment_points_timeline_and_figures(
+    experiment: Experiment, results: list[PointResult], tmp_path: Path
+) -> None:
+    directory = save_run(tmp_path / "new" / "runs", experiment, results)
+    names = {path.name for path in directory.iterdir()}
+    assert names == {
+        "experiment.yaml", "prediction.json", "breakdown.png",
+        "timeline-cerebras-gpt-111m-1.npz", "timeline-cerebras-gpt-111m-1.png",
+    }  # fmt: skip
+    assert [p.name for p in directory.parent.iterdir()] == [directory.name]  # no draft is left
+    (point,) = json.loads((directory / "prediction.json").read_text())["points"]
+    assert results[0].simulated is not None
+    assert point["step_time_s"] == results[0].simulated.prediction.step_time_s
+    stored = Timeline.load(directory / "timeline-cerebras-gpt-111m-1.npz")
+    assert len(stored) == len(results[0].simulated.periodic.timeline)
+
+
+def test_the_same_experiment_replaces_its_run_and_another_does_not(
+    experiment: Experiment, results: list[PointResult], tmp_path: Path
+) -> None:
+    first = save_run(tmp_path, experiment, results, figures=False)
+    (first / "stale").touch()
+    assert save_run(tmp_path, experiment, results, figures=False) == first
+    assert not (first / "stale").exists()
+    other = save_run(tmp_path, load_experiment("hello_111m", ["system.systems=2"]), [], figures=False)
+    assert {p.name for p in tmp_path.iterdir()} == {first.name, other.name}
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError])
+def test_a_fault_while_writing_leaves_the_earlier_run_and_nothing_else(
+    fault: type[BaseException], experiment: Experiment, results: list[PointResult], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    earlier = save_run(tmp_path, experiment, results, figures=False)
+    before = (earlier / "prediction.json").read_text()
+
+    def fail(draft: Path, *_: object) -> None:
+        (draft / "half").write_text("written")
+        raise fault
+
+    monkeypatch.setattr(report, "_write", fail)
+    with pytest.raises(fault):
+        save_run(tmp_path, experiment, results)
+    assert [p.name for p in tmp_path.iterdir()] == [earlier.name]
+    assert (earlier / "prediction.json").read_text() == before
+
+
+def test_a_file_in_the_way_is_one_line(experiment: Experiment, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(WafersimError, match="cannot be written") as caught:
+            save_run(root, experiment, [])
+        assert "\n" not in str(caught.value)

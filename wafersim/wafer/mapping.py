@@ -1,0 +1,82 @@
+"""How a matmul is laid over the grid: tokens over one axis, the stationary hidden dimension over the other, best split.
+
+Closed form of the weight-streaming AXPY dataflow (`weight_streaming.py` simulates it PE by PE). A PE holds `t` tokens of
+`k` hidden features. For each of the n outputs its column sends it k weights; each costs an issue and ceil(t / SIMD)
+groups, and the row's partial sums travel on, overlapped with the next output:
+
+    cycles = n * max(k * (issue + group * ceil(t / simd)), t * words) + fill
+
+The compiler may lay tokens over the rows or the columns, and may cut the hidden axis into `replicas` that each hold the
+whole hidden dimension for their own tokens; a weight then goes to every replica at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The PEs a kernel may use and what its inner loop costs, in cycles."""
+
+    rows: int
+    columns: int
+    simd_width: int  # multiply-accumulates per cycle
+    weight_issue: float  # per weight: receive, decode, start the vector operation
+    group_cost: float  # per SIMD group of the vector operation; 1 without bank conflicts
+
+    @property
+    def peak_macs(self) -> float:
+        """Multiply-accumulates per cycle of the grid."""
+        return float(self.rows * self.columns * self.simd_width)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The best split of one matmul and its cycles."""
+
+    cycles: float
+    token_axis: int  # PEs over which the tokens of one replica are split
+    hidden_axis: int  # PEs over which a replica's hidden features are split
+    replicas: int
+    tokens_per_pe: int
+    hidden_per_pe: int
+    bound: str  # compute | reduce link
+
+
+WORDS_PER_PARTIAL = 1.0  # fp32 partial sums, one wavelet each
+
+
+@lru_cache(maxsize=65536)
+def best_mapping(tokens: int, hidden: int, outputs: int, density: float, grid: Grid) -> Mapping:
+    """The fastest split of a (tokens x hidden) by (hidden x outputs) product; ceil effects included.
+
+    Sparse weights neither travel nor work: a PE meets `density` of its hidden features, on average, for every output.
+    """
+    best: Mapping | None = None
+    for token_axis, hidden_total in ((grid.rows, grid.columns), (grid.columns, grid.rows)):
+        replicas = np.arange(1, hidden_total + 1)
+        hidden_axis = hidden_total // replicas
+        k = -(-hidden // hidden_axis)
+        t = -(-tokens // (token_axis * replicas))
+        compute = k * density * (grid.weight_issue + grid.group_cost * -(-t // grid.simd_width))
+        reduce = np.where(hidden_axis > 1, t * WORDS_PER_PARTIAL, 0.0)
+        per_output = np.maximum(compute, reduce)
+        at = int(per_output.argmin())
+        fill = float(token_axis + hidden_axis[at])
+        cycles = outputs * float(per_output[at]) + fill
+        if best is None or cycles < best.cycles:
+            bound = "compute" if compute[at] >= reduce[at] else "reduce link"
+            axis, count = int(hidden_axis[at]), int(replicas[at])
+            best = Mapping(cycles, token_axis, axis, count, int(t[at]), int(k[at]), bound)
+    assert best is not None
+    return best
+
+
+def weight_streaming_cycles(tokens: float, hidden: int, outputs: int, density: float, grid: Grid) -> Mapping:
+    """`best_mapping` for a real number of tokens (experts get an average)."""
+    return best_mapping(max(1, ceil(tokens)), hidden, outputs, density, grid)
