@@ -15,6 +15,7 @@ FLOORS = [
     {"planning"},
     {"training_run"},
     {"validation"},
+    {"kernel"},
     {"simulation"},
     {"metrics"},
     {"strategies"},

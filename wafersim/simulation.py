@@ -10,7 +10,7 @@ from wafersim.errors import Infeasible
 from wafersim.metrics.prediction import Prediction, predict
 from wafersim.spec.experiment import Experiment
 from wafersim.spec.profile import Machine as MachineProfile
-from wafersim.spec.profile import load_machine
+from wafersim.spec.profile import SystemProfile, load_machine
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
@@ -83,19 +83,7 @@ def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
         raise Infeasible(
             f"{profile.system.name} has no software release {software}; known: {', '.join(profile.system.releases)}"
         )
-    device = WaferDevice(
-        cores=system.cores.value,
-        simd_width=system.simd_width.value,
-        clock=system.clock.value,
-        grid_rows=int(system.grid_rows.value),
-        grid_columns=int(system.grid_columns.value),
-        weight_issue=system.weight_issue.value,
-        group_cost=system.group_cost.value,
-        attention_cost=system.attention_cost.value,
-        elementwise_cost=system.elementwise_cost.value,
-        kernel_latency=system.kernel_latency.value,
-        speed=release.value if release is not None else 1.0,
-    )
+    device = device_of(profile.system, release.value if release is not None else 1.0)
     return Machine(
         device=device,
         sram=system.sram.value,
@@ -108,6 +96,24 @@ def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
         link_bandwidth=swarmx.link_bandwidth.value,
         hop_latency=swarmx.hop_latency.value,
         fan_out=int(swarmx.fan_out.value),
+    )
+
+
+def device_of(profile: SystemProfile, speed: float = 1.0) -> WaferDevice:
+    """A system's numbers as an op's cost reads them."""
+    system = profile.values
+    return WaferDevice(
+        cores=system.cores.value,
+        simd_width=system.simd_width.value,
+        clock=system.clock.value,
+        grid_rows=int(system.grid_rows.value),
+        grid_columns=int(system.grid_columns.value),
+        weight_issue=system.weight_issue.value,
+        group_cost=system.group_cost.value,
+        attention_cost=system.attention_cost.value,
+        elementwise_cost=system.elementwise_cost.value,
+        kernel_latency=system.kernel_latency.value,
+        speed=speed,
     )
 
 

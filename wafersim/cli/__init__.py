@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "run": "Simulate an experiment, print its predictions, write a run directory.",
+    "kernel": "One matmul on the wafer under each dataflow: cycles, efficiency, bound.",
     "validate": "Published measurements through the same path: predicted beside published.",
     "calibrate": "Fit the calibrated constants of a profile on published rows.",
     "show": "Print a hardware profile with the source of every number, or a model.",

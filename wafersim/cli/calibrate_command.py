@@ -6,14 +6,22 @@ import click
 
 
 @click.command("calibrate")
-@click.option("--set", "which", type=click.Choice(["wafer"]), default="wafer", help="Which constants.")
-@click.option("--write/--dry-run", default=False, help="Rewrite the calibrated entries of the profile.")
+@click.option("--set", "which", type=click.Choice(["wafer", "kernel"]), default="wafer", help="Which constants.")
+@click.option("--write/--dry-run", default=False, help="Rewrite the calibrated entries of the profiles.")
 def command(which: str, write: bool) -> None:
-    """Fit the calibrated constants on published rows and print them; --write puts them into the profile."""
-    from wafersim.validation.calibration import fit_wafer, write_profiles
+    """Fit the calibrated constants on published rows and print them; --write puts them into the profiles."""
+    if which == "wafer":
+        from wafersim.validation.calibration import fit_wafer, write_wafer
 
-    fit = fit_wafer()
-    click.echo(str(fit))
-    if write:
-        for path in write_profiles(fit):
-            click.echo(f"wrote {path}")
+        fit = fit_wafer()
+        click.echo(str(fit))
+        paths = write_wafer(fit) if write else ()
+    else:
+        from wafersim.validation.kernels import fit_kernels, write_kernels
+
+        constants = fit_kernels()
+        for (profile, family), values in constants.items():
+            click.echo(f"{profile} {family}: " + ", ".join(f"{name} = {value:g}" for name, value in values.items()))
+        paths = write_kernels(constants) if write else ()
+    for path in paths:
+        click.echo(f"wrote {path}")

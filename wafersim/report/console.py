@@ -53,21 +53,21 @@ def progress(total: int, label: str) -> Iterator[Callable[[str], None]]:
 
 def print_run(title: str, rows: Sequence[Row], directory: Path | None, console: Console | None = None) -> None:
     """Throughput, then where a step goes, then what binds and what to change."""
-    console = console or _console()
+    console = console or new_console()
     good = [row for row in rows if "infeasible" not in row]
     varied = _varied(rows)
     tables = [throughput_table(title, rows, varied)]
     if good:
         tables += [breakdown_table(good, varied), memory_table(good, varied)]
     for table in tables:
-        _print(console, table)
+        print_table(console, table)
     for row in rows:
         if "infeasible" in row:
-            _say(console, f"{row['model']} on {row['n_systems']}: cannot run: {row['infeasible']}")
+            say(console, f"{row['model']} on {row['n_systems']}: cannot run: {row['infeasible']}")
     for line in [*why_these_policies(good), *explain(good)]:
-        _say(console, line)
+        say(console, line)
     if directory is not None:
-        _say(console, f"Written to {directory}")
+        say(console, f"Written to {directory}")
 
 
 def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
@@ -169,25 +169,6 @@ def explain(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def print_validation(report: dict[str, Any], console: Console | None = None) -> None:
-    """Predicted beside published, error by row; then what was skipped."""
-    console = console or _console()
-    table = Table(title="Published wafer measurements through `run`'s own path")
-    for name in ("row", "use", "what", "predicted", "published", "unit", "error", "assumed, or why it is only shown"):
-        table.add_column(name, justify="right" if name in ("predicted", "published", "error") else "left")
-    for row in report["rows"]:
-        note = "; ".join([row["note"]] * bool(row["note"]) + row["assumed"])
-        values = (figure(row["predicted"]), figure(row["published"]), row["unit"], f"{row['error']:+.1%}")
-        table.add_row(row["id"], row["use"], row["what"], *values, note)
-    _print(console, table)
-    for one in report["skipped"]:
-        _say(console, f"{one['id']} skipped: {one['reason']}")
-    _say(
-        console,
-        "use: fit rows set the constants (errors are in-sample); release rows set one factor each; test rows judge.",
-    )
-
-
 def seconds(value: float) -> str:
     """A time with three digits, in ms below a second."""
     rounded = _rounded(value)  # first, so that 0.9996 s reads 1.00 s
@@ -209,7 +190,7 @@ def _three(value: float) -> str:
     return f"{rounded:.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}" if rounded else "0"
 
 
-def _console() -> Console:
+def new_console() -> Console:
     """Titles and names are the user's: brackets and colons in them are text, not markup."""
     return Console(markup=False, emoji=False, highlight=False)
 
@@ -236,7 +217,7 @@ def _table(title: str, varied: Sequence[str], *columns: str) -> Table:
     return table
 
 
-def _print(console: Console, table: Table) -> None:
+def print_table(console: Console, table: Table) -> None:
     """A rich table on a terminal that is wide enough; plain lines elsewhere, since rich would drop whole columns."""
     headers = [str(column.header) for column in table.columns]
     if console.is_terminal:
@@ -259,7 +240,7 @@ def _print(console: Console, table: Table) -> None:
     console.file.write("\n".join(lines) + "\n\n")
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
     if console.is_terminal:
         console.print(text, markup=False, highlight=False)
     else:

@@ -55,6 +55,9 @@ def show(name: str) -> str:
     numbers = [(field, number) for field, number in profile.values if isinstance(number, Sourced)]
     lines += list(_numbers(numbers))
     if isinstance(profile, SystemProfile):
+        for family, constants in profile.kernel_code.items():
+            lines += ["", f"kernel code, {family}: cycles"]
+            lines += list(_numbers(list(constants.items())))
         lines += ["", "software releases: speed relative to R2"]
         lines += list(_numbers([(release, number) for release, number in profile.releases.items()]))
     return "\n".join(lines)

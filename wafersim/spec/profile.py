@@ -172,6 +172,7 @@ class SystemProfile(_Profile):
     default_memoryx: str
     default_swarmx: str
     values: SystemValues
+    kernel_code: dict[str, dict[str, Count]] = Field(default_factory=dict)  # constants of measured kernels, by family
     releases: dict[str, Fraction] = Field(default_factory=dict)  # a software release's speed relative to R2.x
 
 

@@ -7,13 +7,11 @@ R2); each older release then gets the one factor that meets its single row. Both
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from wafersim.simulation import simulate
-from wafersim.spec.resources import find
+from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.wafer import PublishedRow, published_rows
 
 CONSTANTS = ("weight_issue", "group_cost", "kernel_latency")
@@ -73,25 +71,11 @@ def round_to(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def write_profiles(fit: WaferFit) -> tuple[Path, ...]:
-    """Rewrite the calibrated entries of the profiles, values and date only; nothing where nothing changed."""
-    values = {name: f"{value:.4g}" for name, value in fit.constants.items()}
-    values["kernel_latency"] = f'"{fit.constants["kernel_latency"] * 1e3:.4g} ms"'
-    releases = {name: f"{value:.4g}" for name, value in fit.releases.items()}
-    paths = tuple(find("hardware", name) for name in PROFILES)
-    for index, path in enumerate(paths):
-        _rewrite(path, values if index else {**values, **releases})
-    return paths
-
-
-def _rewrite(path: Path, values: dict[str, str]) -> None:
-    text = path.read_text(encoding="utf-8")
-    today = datetime.now(UTC).strftime("%Y-%m-%d")
-    for name, value in values.items():
-        entry = re.search(rf'(?m)^\s*"?{re.escape(name)}"?:\s*\{{value:\s*("[^"]*"|[^,]+),.*$', text)
-        assert entry is not None, f"{path}: {name} is not on one line"
-        if entry[1] == value:
-            continue
-        line = entry[0].replace(entry[1], value, 1)
-        text = text.replace(entry[0], re.sub(r'date: "[^"]*"', f'date: "{today}"', line))
-    path.write_text(text, encoding="utf-8")
+def write_wafer(fit: WaferFit) -> tuple[Path, ...]:
+    """Put the constants into the profiles, and the releases into the first; nothing where nothing changed."""
+    values: dict[tuple[str, ...], str] = {("values", name): f"{value:.4g}" for name, value in fit.constants.items()}
+    values["values", "kernel_latency"] = f'"{fit.constants["kernel_latency"] * 1e3:.4g} ms"'
+    releases: dict[tuple[str, ...], str] = {("releases", name): f"{value:.4g}" for name, value in fit.releases.items()}
+    return tuple(
+        rewrite_profile(name, values if index else {**values, **releases}) for index, name in enumerate(PROFILES)
+    )

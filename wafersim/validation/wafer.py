@@ -28,6 +28,8 @@ class ValidatedRow:
     unit: str
     assumed: tuple[str, ...] = ()
     note: str = ""
+    group: str = "wafer"
+    set: str = "wafer"
 
     @property
     def error(self) -> float:
@@ -36,7 +38,7 @@ class ValidatedRow:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {"set": "wafer", **vars(self), "assumed": list(self.assumed), "error": self.error}
+        return {**vars(self), "assumed": list(self.assumed), "error": self.error}
 
 
 @dataclass(frozen=True)

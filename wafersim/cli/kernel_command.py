@@ -1,0 +1,58 @@
+"""`wafersim kernel`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from wafersim.errors import WafersimError
+
+DATAFLOWS = ("weight-streaming", "interleaved", "summa", "cannon")
+WHOLE = click.IntRange(min=1)
+
+
+@click.command("kernel")
+@click.option("--dataflow", type=click.Choice(DATAFLOWS), default="weight-streaming")
+@click.option("--m", "m", type=WHOLE, required=True, help="Rows of the left matrix: tokens.")
+@click.option("--k", "k", type=WHOLE, required=True, help="The inner, stationary dimension: hidden features.")
+@click.option("--n", "n", type=WHOLE, required=True, help="Columns of the right matrix: outputs.")
+@click.option(
+    "--density", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Non-zero share of the weights."
+)
+@click.option("--profile", default="cs2", help="A system profile or an alias, such as wse2.")
+@click.option("--compare", is_flag=True, help="All dataflows side by side.")
+@click.option("--heatmap", type=click.Path(path_type=Path), help="Draw busy fraction and wait of every PE to a PNG.")
+@click.option("--sweep", type=click.Path(path_type=Path), help="Draw efficiency against size to a PNG.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object and nothing else.")
+def command(
+    dataflow: str, m: int, k: int, n: int, density: float, profile: str, compare: bool, heatmap: Path | None,
+    sweep: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Cycles, time, efficiency and bound of one matmul (m x k by k x n) on a wafer."""
+    from wafersim.kernel import kernel_cost
+    from wafersim.report import json_output
+    from wafersim.report.kernel_table import print_kernels
+    from wafersim.spec.profile import SystemProfile, load_profile
+
+    system = load_profile(profile)
+    if not isinstance(system, SystemProfile):
+        raise WafersimError(f"--profile {profile}: is a {system.kind}; a system is needed, such as cs2")
+    chosen = DATAFLOWS if compare else (dataflow,)
+    costs = [kernel_cost(system, name, m, k, n, density) for name in chosen]
+    if heatmap is not None or sweep is not None:
+        from wafersim.report.figures.kernel import heatmap_figure, sweep_figure
+
+        if heatmap is not None:
+            heatmap_figure(system, costs[0], heatmap)
+        if sweep is not None:
+            sweep_figure(system, chosen, (m, k, n), sweep)
+    if as_json:
+        rows = [cost.to_json() for cost in costs]
+        sys.stdout.write(json_output.dumps({"dataflows": rows} if compare else rows[0]) + "\n")
+        return
+    print_kernels(system.name, costs)
+    for path in (heatmap, sweep):
+        if path is not None:
+            click.echo(f"Written to {path}")

@@ -1,0 +1,40 @@
+"""One matmul on a system's wafer: its cost under a dataflow, and the grid simulated PE by PE."""
+
+from __future__ import annotations
+
+from wafersim.errors import WafersimError
+from wafersim.simulation import device_of
+from wafersim.spec.profile import SystemProfile, load_profile
+from wafersim.wafer.kernel_cost import KernelCost, mesh_cost, weight_streaming_cost
+from wafersim.wafer.mapping import best_mapping
+from wafersim.wafer.mesh import KernelCode
+from wafersim.wafer.weight_streaming import PE, Run, simulate_cycles
+
+UPDATES_OF_A_RUN = 10**9  # about a second of the simulated grid
+
+
+def kernel_cost(profile: SystemProfile, dataflow: str, m: int, k: int, n: int, density: float = 1.0) -> KernelCost:
+    """One matmul on a system's wafer; the mesh dataflows with the loop code measured on WSE-3 (no other was, in fp16)."""
+    device = device_of(profile)
+    clock, sram = device.clock, int(profile.values.core_sram.value)
+    if dataflow == "weight-streaming":
+        return weight_streaming_cost(device.grid, clock, m, k, n, density, sram)
+    if density < 1.0:
+        raise WafersimError(f"--density {density}: {dataflow} moves dense tiles; only weight-streaming is sparse")
+    measured = load_profile("cs3")
+    assert isinstance(measured, SystemProfile)
+    loop = {name: number.value for name, number in measured.kernel_code["mesh-gemm"].items()}
+    loop["per_element"] = max(loop["per_element"], 1.0 / device.simd_width)  # a narrower unit cannot keep its pace
+    p = min(device.grid_rows, device.grid_columns)
+    return mesh_cost(dataflow, p, device.grid, KernelCode(**loop), clock, m, k, n, sram)
+
+
+def kernel_run(profile: SystemProfile, cost: KernelCost) -> tuple[Run, int]:
+    """(simulated grid, outputs simulated) of a weight-streaming kernel: one replica, as many outputs as take a second."""
+    device = device_of(profile)
+    mapping = best_mapping(cost.m, cost.k, cost.n, cost.density, device.grid)
+    updates = mapping.token_axis * mapping.hidden_axis * mapping.hidden_per_pe
+    outputs = max(1, min(cost.n, UPDATES_OF_A_RUN // updates))
+    pe = PE(int(device.simd_width), round(device.weight_issue), max(1, round(device.group_cost)))
+    axes = (mapping.token_axis, mapping.hidden_axis)
+    return simulate_cycles(mapping.tokens_per_pe, mapping.hidden_per_pe, outputs, *axes, pe), outputs

@@ -1,0 +1,43 @@
+"""The cost of one matmul on the console, one column a dataflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from wafersim.report.console import figure, new_console, print_table, say, seconds
+from wafersim.wafer.kernel_cost import KernelCost
+
+
+def print_kernels(profile: str, costs: Sequence[KernelCost], console: Console | None = None) -> None:
+    """Every number of a `KernelCost`, then why tiles do not fit."""
+    console = console or new_console()
+    first = costs[0]
+    table = Table(title=f"{first.m} x {first.k} by {first.k} x {first.n} on {profile}, density {first.density:g}")
+    table.add_column("")
+    for cost in costs:
+        table.add_column(cost.dataflow, justify="right")
+    lines = {
+        "cycles": [figure(cost.cycles) for cost in costs],
+        "time": [seconds(cost.time_s) for cost in costs],
+        "efficiency": [f"{cost.efficiency:.1%}" for cost in costs],
+        "SIMD busy": [f"{cost.simd_utilisation:.1%}" for cost in costs],
+        "links busy": [f"{cost.link_utilisation:.1%}" for cost in costs],
+        "memory ports busy": [f"{cost.memory_utilisation:.1%}" for cost in costs],
+        "bound": [cost.bound for cost in costs],
+        "tile per PE": [" x ".join(map(str, cost.tile)) for cost in costs],
+        "bytes per PE": [f"{cost.bytes_per_pe:,}" for cost in costs],
+    }
+    for name, values in lines.items():
+        table.add_row(name, *values)
+    print_table(console, table)
+    for cost in costs:
+        if cost.refused:
+            say(console, f"{cost.dataflow}: {cost.refused}")
+    if any(cost.dataflow != "weight-streaming" for cost in costs):
+        say(
+            console,
+            "Mesh dataflows: a third party's loop code, measured on WSE-3 with tiles of 1 to 8; the vendor's does better.",
+        )

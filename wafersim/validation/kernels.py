@@ -1,0 +1,166 @@
+"""The measured kernels: which rows are in scope, predicted beside measured, and the fit of their constants."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from wafersim.errors import WafersimError, did_you_mean
+from wafersim.spec.profile import SystemProfile, load_profile
+from wafersim.validation.profile_writer import rewrite_profile
+from wafersim.validation.wafer import ValidatedRow, ValidationReport
+from wafersim.wafer.measured_kernels import FAMILIES, KernelShape, counts, cycles
+
+PROFILE = {"wse2": "cs2", "wse3": "cs3"}
+OUT_OF_SCOPE = {
+    "Systolic": "waits for host I/O (0.2-0.35 words a cycle), not for a matmul",
+    "MeshGEMM col-major": "another loop order on 3 to 9 PEs in the SDK simulator, with parts of the kernel switched off",
+    "SpMM-CSC": "cycles vary with the load of single columns, which the source does not give",
+    "SpMM-CSR": "cycles vary with the load of single rows, which the source does not give",
+    "SpMM-ELLPACK": "padding depends on the longest row, which the source does not give",
+    "GEMM local block": "rows alternate between memory access only and the full kernel; which is which is not recorded",
+    "vector-op": "operation and alignment of each row are not recorded",
+    "2D stencil": "not a matmul",
+    "SUMMA pipelined": "two numbers of one run, a component split that is its author's inference",
+    "SUMMA-style": "an instruction trace: the source of the element costs, not a run time",
+}
+
+
+@dataclass(frozen=True)
+class MeasuredKernel:
+    """A row of the table in scope of a family."""
+
+    id: str
+    use: str
+    family: str  # with the platform where simulator and hardware differ
+    profile: str
+    shape: KernelShape
+    measured: float
+    what: str
+
+    @property
+    def form(self) -> str:
+        """The closed form behind the family."""
+        return self.family.removesuffix("-simulator")
+
+
+def measured_kernels() -> tuple[dict[str, MeasuredKernel], dict[str, str]]:
+    """(rows in scope, reasons of the others), by id."""
+    with (files("wafersim.validation") / "data" / "kernel_cycles.csv").open(encoding="utf-8") as stream:
+        table = list(csv.DictReader(stream))
+    rows: dict[str, MeasuredKernel] = {}
+    skipped: dict[str, str] = {}
+    for row in table:
+        reason = next((text for name, text in OUT_OF_SCOPE.items() if row["kernel"].startswith(name)), None)
+        if reason is None and "order" in row["metric"]:
+            reason = "rows alternate between memory access only and the full kernel; which is which is not recorded"
+        if reason is not None:
+            skipped[row["id"]] = reason
+            continue
+        family, shape = _shape(row)
+        what = (
+            f"{row['kernel']} on {row['grid_rows']} x {row['grid_cols']}, tile {row['Mt']} x {row['Kt']} x {row['Nt']}"
+        )
+        profile = PROFILE[row["arch"]]
+        rows[row["id"]] = MeasuredKernel(row["id"], row["use"], family, profile, shape, float(row["value"]), what)
+    return rows, skipped
+
+
+def _shape(row: dict[str, str]) -> tuple[str, KernelShape]:
+    kernel = row["kernel"]
+    p, m, k, n = (float(row[name] or 1) for name in ("grid_rows", "Mt", "Kt", "Nt"))
+    if kernel.startswith("MeshGEMM"):
+        return "mesh-gemm", KernelShape(int(p), m, k, n)
+    if kernel.startswith("MeshGEMV"):
+        return "mesh-gemv", KernelShape(int(p), m, k, n, groups=_number(kernel, "group_num"))
+    if kernel.startswith("Shift"):
+        family = "shift-simulator" if row["platform"] == "simulator" else "shift"
+        return family, KernelShape(int(p), m, 1, n, hops=_number(kernel, "L"))
+    if kernel.startswith("SUMMA(collectives_2d)"):
+        return "summa", KernelShape(int(p), m, k, n)
+    if kernel.startswith("SpMM-COO"):
+        # The source states the total FLOPs of the run (without the four padding columns): the mean non-zeros of a PE.
+        nonzeros = _number(row["notes"], "total_flops") / (2 * (n - 4)) / (p * float(row["grid_cols"]))
+        return "spmm-coo", KernelShape(int(p), m, k, n, nonzeros=nonzeros)
+    if kernel.startswith("single-tile matvec"):
+        shape = KernelShape(1, _number(kernel, "padded_nb"), k, 1, iterations=_number(kernel, "iters"))
+        return "matvec", shape
+    raise AssertionError(kernel)
+
+
+def _number(text: str, name: str) -> int:
+    found = re.search(rf"{name}=(\d+)", text)
+    assert found is not None, text
+    return int(found[1])
+
+
+def constants_of(profile: str, family: str) -> dict[str, float]:
+    """A family's constants on one architecture, from its profile."""
+    system = load_profile(profile)
+    assert isinstance(system, SystemProfile)
+    return {name: number.value for name, number in system.kernel_code[family].items()}
+
+
+def validate_kernels(only: str | None = None) -> ValidationReport:
+    """Every row in scope against its closed form; raises WafersimError for an unknown id."""
+    rows, skipped = measured_kernels()
+    if only is not None:
+        if only not in rows and only not in skipped:
+            raise WafersimError(f"--row {only}: no such row{did_you_mean(only, [*rows, *skipped])}")
+        rows = {name: row for name, row in rows.items() if name == only}
+        skipped = {name: reason for name, reason in skipped.items() if name == only}
+    judged = [
+        ValidatedRow(
+            row.id, row.use, row.what, cycles(row.form, row.shape, constants_of(row.profile, row.family)), row.measured, "cycles",
+            group=f"{row.family} ({row.profile})", set="kernel",
+        )
+        for row in rows.values()
+    ]  # fmt: skip
+    return ValidationReport(tuple(judged), skipped)
+
+
+def fit_kernels() -> dict[tuple[str, str], dict[str, float]]:
+    """{(profile, family): constants} by least squares on relative errors of the `fit` rows, robust against outliers.
+
+    Iteratively reweighted with the soft-L1 loss of scale 2 %; constants that would be negative are a wrong mechanism and fail.
+    """
+    rows = [row for row in measured_kernels()[0].values() if row.use == "fit"]
+    found = {}
+    for key in sorted({(row.profile, row.family) for row in rows}):
+        members = [row for row in rows if (row.profile, row.family) == key]
+        names = list(counts(members[0].form, members[0].shape)[0])
+        terms = [counts(row.form, row.shape) for row in members]
+        measured = np.array([row.measured for row in members])
+        design = np.array([[term[name] for name in names] for term, _ in terms]) / measured[:, None]
+        target = 1.0 - np.array([known for _, known in terms]) / measured
+        weights = np.ones(len(members))
+        for _ in range(50):
+            scaled = design * weights[:, None]
+            size = np.linalg.norm(scaled, axis=0)  # columns differ by many orders of magnitude
+            solution = np.linalg.lstsq(scaled / size, target * weights, rcond=None)[0] / size
+            weights = (1 + ((design @ solution - target) / 0.02) ** 2) ** -0.25
+        assert np.all(solution >= 0), f"{key}: {dict(zip(names, solution, strict=True))}"
+        found[key] = {name: float(f"{value:.4g}") for name, value in zip(names, solution, strict=True)}
+    return found
+
+
+def write_kernels(constants: dict[tuple[str, str], dict[str, float]]) -> tuple[Path, ...]:
+    """Put the constants into the profiles; nothing where nothing changed."""
+    paths = []
+    for profile in sorted({profile for profile, _ in constants}):
+        values: dict[tuple[str, ...], str] = {
+            ("kernel_code", family, name): f"{value:g}"
+            for (owner, family), found in constants.items()
+            if owner == profile
+            for name, value in found.items()
+        }
+        paths.append(rewrite_profile(profile, values))
+    return tuple(paths)
+
+
+__all__ = ["FAMILIES", "constants_of", "fit_kernels", "measured_kernels", "validate_kernels", "write_kernels"]

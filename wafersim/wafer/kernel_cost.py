@@ -1,0 +1,100 @@
+"""One matmul on a whole wafer under each dataflow: cycles, time, efficiency, utilisation, bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from wafersim.errors import Infeasible
+from wafersim.wafer.mapping import Grid, Mapping, best_mapping
+from wafersim.wafer.mesh import KernelCode, Mesh, check_fits, move_cycles, tile_words
+from wafersim.wafer.mesh import closed_form as mesh_cycles
+
+
+@dataclass(frozen=True)
+class KernelCost:
+    """What a kernel takes. Shares are of the wafer's peak (efficiency) or of a resource's time (utilisation)."""
+
+    dataflow: str
+    m: int
+    k: int
+    n: int
+    density: float
+    cycles: float
+    time_s: float
+    efficiency: float  # useful multiply-accumulates over the grid's peak
+    simd_utilisation: float
+    link_utilisation: float
+    memory_utilisation: float  # of two 64-bit reads and one 64-bit write a cycle
+    bound: str
+    tile: tuple[int, int, int]
+    bytes_per_pe: int
+    refused: str | None = None  # why the tiles do not fit
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**vars(self), "tile": list(self.tile)}
+
+
+FP16_BYTES = 2
+PORT_BYTES = 24.0  # two reads and one write of 8 bytes a cycle
+
+
+def weight_streaming_cost(grid: Grid, clock: float, m: int, k: int, n: int, density: float, sram: int) -> KernelCost:
+    """The AXPY dataflow at its best split."""
+    mapping: Mapping = best_mapping(m, k, n, density, grid)
+    t, h = mapping.tokens_per_pe, mapping.hidden_per_pe
+    groups = ceil(t / grid.simd_width)
+    vector_cycles = n * h * density * groups
+    needed = FP16_BYTES * t * h + 12 * t
+    return KernelCost(
+        "weight-streaming", m, k, n, density,
+        cycles=mapping.cycles,
+        time_s=mapping.cycles / clock,
+        efficiency=m * k * n * density / (mapping.cycles * grid.peak_macs),
+        simd_utilisation=vector_cycles / mapping.cycles,
+        link_utilisation=max(n * h * density, n * t if mapping.hidden_axis > 1 else 0) / mapping.cycles,
+        memory_utilisation=vector_cycles * grid.simd_width * 3 * FP16_BYTES / PORT_BYTES / mapping.cycles,
+        bound=mapping.bound,
+        tile=(t, h, n),
+        bytes_per_pe=needed,
+        refused=None if needed <= sram else f"needs {needed} bytes of a PE's {sram}; the step works through it in sub-batches",
+    )  # fmt: skip
+
+
+def mesh_cost(
+    dataflow: str, p: int, grid: Grid, code: KernelCode, clock: float, m: int, k: int, n: int, sram: int
+) -> KernelCost:
+    """A square-mesh dataflow on p x p PEs."""
+    tile = (ceil(m / p), ceil(k / p), ceil(n / p))
+    mesh = Mesh(sram_bytes=sram)
+    cycles = mesh_cycles(dataflow, p, *tile, code, mesh)
+    work = code.step(*tile)
+    words = tile_words(tile[0], tile[1], FP16_BYTES, mesh), tile_words(tile[1], tile[2], FP16_BYTES, mesh)
+    move = max(move_cycles(dataflow, p, word, mesh) for word in words)
+    macs = tile[0] * tile[1] * tile[2]
+    vector_cycles = p * tile[1] * tile[2] * ceil(tile[0] / grid.simd_width)
+    try:
+        check_fits(*tile, FP16_BYTES, mesh)
+        refused = None
+    except Infeasible as reason:
+        refused = str(reason)
+    return KernelCost(
+        dataflow, m, k, n, 1.0,
+        cycles=cycles,
+        time_s=cycles / clock,
+        efficiency=m * k * n / (cycles * p * p * grid.simd_width),
+        simd_utilisation=vector_cycles / cycles,
+        link_utilisation=p * max(words) / cycles,
+        memory_utilisation=p * macs * 3 * FP16_BYTES / PORT_BYTES / cycles,
+        bound="tile moves" if move > work else "compute" if work - code.sync > code.sync else "step synchronisation",
+        tile=tile,
+        bytes_per_pe=FP16_BYTES * (2 * tile[0] * tile[1] + 2 * tile[1] * tile[2] + tile[0] * tile[2]),
+        refused=refused,
+    )  # fmt: skip
+
+
+def ideal_code(grid: Grid) -> KernelCode:
+    """A loop as good as the machine allows: no overheads, a full SIMD group a cycle."""
+    return KernelCode(sync=0.0, per_k=0.0, per_vector=0.0, per_element=1.0 / grid.simd_width)
