@@ -7,6 +7,7 @@ from wafersim.simulation import device_of
 from wafersim.spec.profile import SystemProfile, load_profile
 from wafersim.wafer.kernel_cost import KernelCost, mesh_cost, weight_streaming_cost
 from wafersim.wafer.mapping import best_mapping
+from wafersim.wafer.measured_kernels import ELEMENT_CYCLES
 from wafersim.wafer.mesh import KernelCode
 from wafersim.wafer.weight_streaming import PE, Run, simulate_cycles
 
@@ -21,12 +22,15 @@ def kernel_cost(profile: SystemProfile, dataflow: str, m: int, k: int, n: int, d
         return weight_streaming_cost(device.grid, clock, m, k, n, density, sram)
     if density < 1.0:
         raise WafersimError(f"--density {density}: {dataflow} moves dense tiles; only weight-streaming is sparse")
-    measured = load_profile("cs3")
+    # Loop code as it was measured, each by its own third party: SUMMA with the library's broadcasts (fp32), the meshes in fp16.
+    owner, family = ("cs2", "summa") if dataflow == "summa" else ("cs3", "mesh-gemm")
+    measured = load_profile(owner)
     assert isinstance(measured, SystemProfile)
-    loop = {name: number.value for name, number in measured.kernel_code["mesh-gemm"].items()}
-    loop["per_element"] = max(loop["per_element"], 1.0 / device.simd_width)  # a narrower unit cannot keep its pace
+    loop = {name: number.value for name, number in measured.kernel_code[family].items()}
+    # A narrower unit cannot keep the pace of the one that was measured.
+    loop["per_element"] = max(loop.get("per_element", ELEMENT_CYCLES["conflict"]), 1.0 / device.simd_width)
     p = min(device.grid_rows, device.grid_columns)
-    return mesh_cost(dataflow, p, device.grid, KernelCode(**loop), clock, m, k, n, sram)
+    return mesh_cost(dataflow, p, device.grid, KernelCode(**{"per_k": 0.0, **loop}), clock, m, k, n, sram)
 
 
 def kernel_run(profile: SystemProfile, cost: KernelCost) -> tuple[Run, int]:

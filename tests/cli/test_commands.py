@@ -136,3 +136,39 @@ def test_an_interrupted_replacement_keeps_the_earlier_run(tmp_path: Path, monkey
     CliRunner().invoke(commands, ["run", "hello_111m", "--no-figures", "--out", str(tmp_path)])
     assert [path.name for path in tmp_path.iterdir()] == [directory.name]
     assert (directory / "prediction.json").read_text() == before
+
+
+def test_a_kernel_as_one_object() -> None:
+    size = ("--m", "65536", "--k", "4096", "--n", "4096", "--profile", "wse2")
+    done = wafersim("kernel", "--dataflow", "weight-streaming", *size, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    cost = json.loads(done.stdout)
+    assert {"cycles", "time_s", "efficiency", "bound"} <= set(cost)
+    # 88 tokens and 5 features a PE: 4096 x 5 x (20.92 + 22 x 2.211) cycles, and the fill.
+    assert cost["cycles"] == pytest.approx(4096 * 5 * (20.92 + 22 * 2.211), rel=0.002)
+    assert cost["efficiency"] == pytest.approx(65536 * 4096 * 4096 / (cost["cycles"] * 750 * 994 * 4), rel=1e-6)
+
+
+def test_dataflows_side_by_side_and_figures(tmp_path: Path) -> None:
+    heat, sweep = tmp_path / "heat.png", tmp_path / "sweep.png"
+    size = ("--m", "20000", "--k", "2048", "--n", "64", "--profile", "cs3")
+    done = wafersim("kernel", *size, "--compare", "--heatmap", str(heat), "--sweep", str(sweep))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(name in done.stdout for name in ("weight-streaming", "interleaved", "summa", "cannon"))
+    assert heat.stat().st_size > 10_000 and sweep.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--m", "0"), "0 is not in the range"),
+        (("--profile", "andromeda"), "--profile andromeda: is a cluster"),
+        (("--dataflow", "summa", "--density", "0.5"), "only weight-streaming is sparse"),
+        (("--dataflow", "summa", "--heatmap", "/tmp/x.png"), "drawn for weight-streaming"),
+    ],
+)
+def test_a_wrong_kernel_is_one_line(arguments: tuple[str, ...], says: str) -> None:
+    done = wafersim("kernel", "--m", "8", "--k", "8", "--n", "8", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr

@@ -10,6 +10,11 @@ from rich.table import Table
 from wafersim.report.console import figure, new_console, print_table, say, seconds
 from wafersim.wafer.kernel_cost import KernelCost
 
+MESH_CODE = (
+    "Mesh dataflows run third parties' loops as they were measured (SUMMA: fp32 on WSE-2; the others: fp16 on WSE-3, "
+    "tiles of 1 to 8)."
+)
+
 
 def print_kernels(profile: str, costs: Sequence[KernelCost], console: Console | None = None) -> None:
     """Every number of a `KernelCost`, then why tiles do not fit."""
@@ -37,7 +42,4 @@ def print_kernels(profile: str, costs: Sequence[KernelCost], console: Console | 
         if cost.refused:
             say(console, f"{cost.dataflow}: {cost.refused}")
     if any(cost.dataflow != "weight-streaming" for cost in costs):
-        say(
-            console,
-            "Mesh dataflows: a third party's loop code, measured on WSE-3 with tiles of 1 to 8; the vendor's does better.",
-        )
+        say(console, MESH_CODE)

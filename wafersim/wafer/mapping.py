@@ -17,6 +17,9 @@ from functools import lru_cache
 from math import ceil
 
 import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -57,24 +60,27 @@ def best_mapping(tokens: int, hidden: int, outputs: int, density: float, grid: G
 
     Sparse weights neither travel nor work: a PE meets `density` of its hidden features, on average, for every output.
     """
-    best: Mapping | None = None
-    for token_axis, hidden_total in ((grid.rows, grid.columns), (grid.columns, grid.rows)):
-        replicas = np.arange(1, hidden_total + 1)
-        hidden_axis = hidden_total // replicas
-        k = -(-hidden // hidden_axis)
-        t = -(-tokens // (token_axis * replicas))
-        compute = k * density * (grid.weight_issue + grid.group_cost * -(-t // grid.simd_width))
-        reduce = np.where(hidden_axis > 1, t * WORDS_PER_PARTIAL, 0.0)
-        per_output = np.maximum(compute, reduce)
-        at = int(per_output.argmin())
-        fill = float(token_axis + hidden_axis[at])
-        cycles = outputs * float(per_output[at]) + fill
-        if best is None or cycles < best.cycles:
-            bound = "compute" if compute[at] >= reduce[at] else "reduce link"
-            axis, count = int(hidden_axis[at]), int(replicas[at])
-            best = Mapping(cycles, token_axis, axis, count, int(t[at]), int(k[at]), bound)
-    assert best is not None
-    return best
+    token_axis, hidden_axis, replicas = _splits(grid.rows, grid.columns)
+    k = -(-hidden // hidden_axis)
+    t = -(-tokens // (token_axis * replicas))
+    compute = k * (density * (grid.weight_issue + grid.group_cost * -(-t // grid.simd_width)))
+    reduce = np.where(hidden_axis > 1, t * WORDS_PER_PARTIAL, 0.0)
+    cycles = outputs * np.maximum(compute, reduce) + (token_axis + hidden_axis)
+    at = int(cycles.argmin())
+    bound = "compute" if compute[at] >= reduce[at] else "reduce link"
+    axes = int(token_axis[at]), int(hidden_axis[at]), int(replicas[at])
+    return Mapping(float(cycles[at]), *axes, int(t[at]), int(k[at]), bound)
+
+
+@lru_cache(maxsize=64)
+def _splits(rows: int, columns: int) -> tuple[Integers, Integers, Integers]:
+    """(token axis, hidden axis, replicas) of every split worth trying: tokens over rows or columns, and for each width
+    of a replica as many replicas as there is room for."""
+    splits = []
+    for token_axis, total in ((rows, columns), (columns, rows)):
+        widest = {total // replicas: replicas for replicas in range(1, total + 1)}  # the last one is the most replicas
+        splits += [(token_axis, width, replicas) for width, replicas in widest.items()]
+    return tuple(np.array(column, np.int64) for column in zip(*splits, strict=True))  # type: ignore[return-value]
 
 
 def weight_streaming_cycles(tokens: float, hidden: int, outputs: int, density: float, grid: Grid) -> Mapping:

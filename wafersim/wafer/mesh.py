@@ -66,22 +66,30 @@ def check_fits(m: int, k: int, n: int, element_bytes: int, mesh: Mesh) -> None:
 
 
 def move_cycles(dataflow: str, p: int, words: int, mesh: Mesh) -> int:
-    """Cycles until the slowest of the tiles of `words` wavelets that move in one step has arrived."""
+    """Cycles that the slowest tile of `words` wavelets adds to a step's moves; SUMMA's waves hide their hops."""
     if p == 1:
         return 0
-    distance = {"summa": p - 1, "cannon": p - 1, "interleaved": min(2, p - 1)}[dataflow]
+    distance = {"summa": 0, "cannon": p - 1, "interleaved": min(2, p - 1)}[dataflow]
     return distance * mesh.hop + words
 
 
 def closed_form(
     dataflow: str, p: int, m: int, k: int, n: int, code: KernelCode, mesh: Mesh, element_bytes: int = 2
 ) -> float:
-    """Cycles of the product: P steps of work, with the moves of P - 1 steps behind (or, for SUMMA, before) the work."""
+    """Cycles of the product: P steps of work, with the moves of P - 1 steps behind (or, for SUMMA, before) the work.
+
+    SUMMA's broadcasts follow each other as waves, so a step costs its work and the words of the longer tile whatever P
+    is; the hops show once, as the longest way that a wave can go back and forth while the root moves on.
+    """
     work = code.step(m, k, n)
     a, b = tile_words(m, k, element_bytes, mesh), tile_words(k, n, element_bytes, mesh)
     move = max(move_cycles(dataflow, p, a, mesh), move_cycles(dataflow, p, b, mesh))
     if dataflow == "summa":
-        return p * (work + move)
+        if p == 1:
+            return work
+        change = abs(a - b)  # a wave that turns from the dimension of the longer tile into the other gains so much
+        skew = max((2 * p - 2) * mesh.hop, (3 * p - 4) * mesh.hop - change, (4 * p - 7) * mesh.hop - 2 * change)
+        return p * (work + max(a, b)) + skew
     return work + (p - 1) * max(work, move)
 
 
@@ -185,17 +193,12 @@ class Clock:
 
 @numba.njit(cache=True)
 def _summa_arrivals(free, root, words_a, words_b, hop):  # type: ignore[no-untyped-def]
-    """When each PE has both broadcast tiles: a broadcast starts when every PE of its row (column) is ready to receive."""
+    """When each PE has both tiles: the roots of a step send as soon as they are free, the others receive when they are."""
     p = free.shape[0]
     start = np.empty((p, p))
-    rows = np.zeros(p)
-    columns = np.zeros(p)
     for r in range(p):
         for c in range(p):
-            rows[r] = max(rows[r], free[r, c])
-            columns[c] = max(columns[c], free[r, c])
-    farthest = (p - 1) * hop  # the library waits for a broadcast's tail before the step's work, whatever the root
-    for r in range(p):
-        for c in range(p):
-            start[r, c] = max(rows[r] + farthest + words_a, columns[c] + farthest + words_b)
+            from_row = max(free[r, c], free[r, root] + abs(c - root) * hop) + words_a
+            from_column = max(free[r, c], free[root, c] + abs(r - root) * hop) + words_b
+            start[r, c] = max(from_row, from_column)
     return start

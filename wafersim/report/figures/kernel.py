@@ -52,8 +52,12 @@ def sweep_figure(system: SystemProfile, dataflows: Sequence[str], size: tuple[in
         ends = []
         for index, dataflow in enumerate(dataflows):
             sizes = [tuple(max(1, round(side * scale)) for side in size) for scale in SWEEP]
-            values = [100 * kernel_cost(system, dataflow, *one).efficiency for one in sizes]
-            axes.plot(SWEEP, values, "o-", color=MODEL_COLOURS[index * 2], linewidth=1.8, markersize=4)
+            costs = [kernel_cost(system, dataflow, *one) for one in sizes]
+            values = [100 * cost.efficiency for cost in costs]
+            colour = MODEL_COLOURS[index * 2]
+            axes.plot(SWEEP, values, "-", color=colour, linewidth=1.8)
+            faces = ["white" if cost.refused else colour for cost in costs]
+            axes.scatter(SWEEP, values, s=22, facecolors=faces, edgecolors=colour, zorder=3)
             ends.append((values[-1], dataflow, MODEL_COLOURS[index * 2]))
         axes.set_xscale("log", base=2)
         axes.set_ylim(0, 100)
