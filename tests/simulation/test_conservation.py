@@ -125,7 +125,7 @@ def test_nothing_starts_before_what_it_needs(simulated: Simulated) -> None:
     for (node, *key), (start, _) in broadcast.items():
         assert start >= stream[0, *key][1] + memoryx, node
     for (system, *key), (start, end) in ingress.items():
-        assert start >= broadcast[plan.tree.parent(system), *key][1] + hop
+        assert start >= broadcast[plan.tree.parents[1][system], *key][1] + hop
         assert compute[system, *key][0] >= end + hop
     for (system, *key), (start, _) in egress.items():
         assert start >= compute[system, *key][1]

@@ -13,7 +13,7 @@ from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.strategies.weight_streaming.tree import build_tree
 from wafersim.timeline.timeline import PASSES, Timeline
 
-LAYER = PlanLayer("layer", 1, 1, 2, 4, (2,), (4,), (3,), (3,), (4,), (2,), (1,))
+LAYER = PlanLayer("layer", 1, 1, 2, 4, (2,), (4,), (3,), (3,), (4,), (2,), (1,), (1,))
 
 
 def plan(
@@ -129,7 +129,7 @@ def test_five_systems_on_a_one_to_four_tree() -> None:
         layers=1, systems=5, micro_batches=1,
     )  # fmt: skip
     assert one.tree.nodes == (1, 2)
-    assert [list(one.tree.children(1, node)) for node in (0, 1)] == [[0, 1, 2, 3], [4]]
+    assert [one.tree.children(1, node) for node in (0, 1)] == [(0, 1, 2, 3), (4,)]
     step = Reference(one).run_step()
     assert spans(step, "stream") == {"f0.0": (0, 2)}  # at the root at 3
     for node in (0, 1):

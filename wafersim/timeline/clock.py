@@ -24,3 +24,8 @@ def split(total: int, parts: int) -> tuple[int, ...]:
     """`parts` integers that add up to `total` exactly, each the difference of cumulative roundings."""
     edges = [total * i // parts for i in range(parts + 1)]
     return tuple(high - low for low, high in pairwise(edges))
+
+
+def stretched(ticks: int, factor: float) -> int:
+    """A duration times a factor, rounded to the nearest tick (half to even, as NumPy rounds)."""
+    return ticks if factor == 1.0 else round(ticks * factor)

@@ -18,7 +18,7 @@ from wafersim.errors import WafersimError
 Column = npt.NDArray[np.int64]
 
 KINDS = (
-    "stream", "broadcast", "ingress", "compute", "egress", "reduce", "accumulate", "update", "fetch", "offload", "input",
+    "stream", "broadcast", "ingress", "compute", "egress", "reduce", "accumulate", "update", "fetch", "offload", "input", "read",
 )  # fmt: skip
 PASSES = ("forward", "recompute", "dgrad", "wgrad", "update")
 KIND = {name: code for code, name in enumerate(KINDS)}

@@ -7,8 +7,15 @@ itself. One micro-batch is a sequence of kernels; a step repeats it `micro_batch
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
 
 from wafersim.strategies.weight_streaming.tree import Tree
+from wafersim.timeline.clock import stretched
+
+INPUT_SLOTS = 2  # micro-batches of input that a system buffers: the next is read while one is worked on
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class PlanLayer:
     up_ticks: tuple[int, ...]  # a SwarmX link, up
     root_ticks: tuple[int, ...]  # the link into MemoryX
     accumulate_ticks: tuple[int, ...]  # adding to MemoryX's gradient
+    read_ticks: tuple[int, ...]  # reading from MemoryX's memory; a task of its own only where that memory is shared
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,35 @@ class Latencies:
 
 
 @dataclass(frozen=True)
+class Jitter:
+    """Every kernel of every system and step takes its time times a draw of a log-normal distribution of mean 1."""
+
+    sigma: float
+    seed: int
+
+    def factors(self, step: int, systems: int, micro_batches: int, kernels: int) -> npt.NDArray[np.float64]:
+        """[system, micro-batch, kernel], the same for the same seed and step whoever asks, and however often."""
+        return _draws(self.sigma, self.seed, step, systems, micro_batches, kernels)
+
+
+@lru_cache(maxsize=4)
+def _draws(
+    sigma: float, seed: int, step: int, systems: int, micro_batches: int, kernels: int
+) -> npt.NDArray[np.float64]:
+    generator = np.random.Generator(np.random.Philox(key=[seed, step]))
+    normal = generator.standard_normal((systems, micro_batches, kernels))
+    factors: npt.NDArray[np.float64] = np.exp(sigma * normal - sigma * sigma / 2)
+    return factors
+
+
+@dataclass(frozen=True)
 class WeightStreamingPlan:
     """Everything an engine needs to run the step.
 
-    `compute_ticks[size][kernel]` holds a kernel's slices for each distinct micro-batch size, `size_of[system][micro_batch]`
-    the size's index. `input_ticks[size]` is what the input workers need to deliver it.
+    `compute_ticks[size][kernel]` holds a kernel's slices for each distinct micro-batch size (and pace of a system),
+    `size_of[system][micro_batch]` the index into it. `input_ticks[size]` is what the input workers need to deliver it.
+    `arrival_order` names the resources whose order of service the plan does not fix: "ingress" and "egress" of the
+    systems, MemoryX's "memory", its two "ports"; they serve first come first served.
     """
 
     tree: Tree
@@ -93,15 +125,25 @@ class WeightStreamingPlan:
         tuple[int, ...], ...
     ] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
     flops: tuple[tuple[float, ...], ...] = ()  # [size][kernel]
+    jitter: Jitter | None = None
 
     @property
     def systems(self) -> int:
         """How many wafers work on the step."""
         return self.tree.systems
 
-    def slices(self, system: int, micro_batch: int, kernel: int) -> tuple[int, ...]:
-        """Ticks of a kernel's slices on one system."""
-        return self.compute_ticks[self.size_of[system][micro_batch]][kernel]
+    def slices(self, system: int, micro_batch: int, kernel: int, step: int = 0) -> tuple[int, ...]:
+        """Ticks of a kernel's slices on one system, in one step."""
+        ticks = self.compute_ticks[self.size_of[system][micro_batch]][kernel]
+        if self.jitter is None:
+            return ticks
+        factors = self.jitter.factors(step, self.systems, self.micro_batches, len(self.kernels))
+        factor = float(factors[system, micro_batch, kernel])
+        return tuple(stretched(each, factor) for each in ticks)
+
+    def link(self, level: int, child: int, ticks: int) -> int:
+        """Ticks on the link above a node of `level`, or above a system at the tree's depth, as slow as that link is."""
+        return stretched(ticks, self.tree.slowdown[level - 1][child])
 
     def update_of(self, layer: int) -> int:
         """The unit that holds a layer's parameters."""

@@ -167,6 +167,7 @@ def _plan_layer(layer: Layer, machine: Machine, settings: Settings, chunk_bytes:
         up_ticks=ticks(up, machine.link_bandwidth),
         root_ticks=ticks(up, machine.memoryx_bandwidth),
         accumulate_ticks=ticks(up, machine.accumulate_bandwidth),
+        read_ticks=ticks(down, machine.accumulate_bandwidth),
     )
 
 

@@ -10,120 +10,67 @@ arrival time and waited for by the receiver, so that it occupies nothing.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from collections import defaultdict
+from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 import simpy
 
-from wafersim.strategies.weight_streaming.plan import Kernel, WeightStreamingPlan
+from wafersim.strategies.servers import ArrivalOrderLink, Arrivals, Link, Process, TickClock
+from wafersim.strategies.weight_streaming.plan import INPUT_SLOTS, Kernel, WeightStreamingPlan
 from wafersim.timeline.timeline import KIND, PASS, Timeline
 
-Process = Generator[simpy.Event, Any, None]
 Row = tuple[int, ...]
-LAST = 2  # a SimPy priority after URGENT (0) and NORMAL (1): arbitration waits for everything else of its tick
-
-
-class TickClock(simpy.Environment):
-    """SimPy's environment with a clock of whole ticks."""
-
-    @property
-    def now(self) -> int:
-        """Ticks since the start; whole, because every delay of a plan is."""
-        return self._now  # type: ignore[return-value]
-
-
-@dataclass(order=True)
-class Request:
-    """A service asked for on an arrival-order link; ordered by time, source rank, then the order of asking."""
-
-    at: int
-    rank: int
-    sequence: int
-    ticks: int = field(compare=False)
-    done: simpy.Event = field(compare=False)
-
-
-class Arrivals:
-    """Things that arrive in order at known times and are taken in order, by one taker."""
-
-    def __init__(self, env: TickClock, at_start: int = 0) -> None:
-        self._env = env
-        self._times: deque[int] = deque([0] * at_start)
-        self._waiting: simpy.Event | None = None
-
-    def deliver(self, at: int) -> None:
-        """One more, there from tick `at`, which is now or later."""
-        self._times.append(at)
-        if self._waiting is not None:
-            self._waiting.succeed()
-            self._waiting = None
-
-    def take(self) -> Process:
-        """Wait until the next one is there."""
-        if not self._times:
-            self._waiting = self._env.event()
-            yield self._waiting
-        at = self._times.popleft()
-        if at > self._env.now:
-            yield self._env.timeout(at - self._env.now)
-
-
-class ArrivalOrderLink:
-    """A link that serves whoever came first, ties by source rank; requests of one tick are seen together."""
-
-    def __init__(self, env: TickClock) -> None:
-        self._env = env
-        self._queue: list[Request] = []
-        self._sequence = count()
-        self._busy = False
-        self._deciding = False
-
-    def serve(self, ticks: int, rank: int) -> Generator[simpy.Event, Any, int]:
-        """Queue for a service of `ticks`; returns its start once it has ended."""
-        done = self._env.event()
-        heappush(self._queue, Request(self._env.now, rank, next(self._sequence), ticks, done))
-        self._decide()
-        start: int = yield done
-        return start
-
-    def _decide(self) -> None:
-        if self._busy or self._deciding or not self._queue:
-            return
-        self._deciding = True
-        decision = self._env.event()
-        decision._ok, decision._value = True, None
-        decision.callbacks.append(self._start_next)
-        self._env.schedule(decision, priority=LAST)  # type: ignore[arg-type]
-
-    def _start_next(self, _: simpy.Event) -> None:
-        self._deciding, self._busy = False, True
-        request = heappop(self._queue)
-        start = self._env.now
-        ended = self._env.timeout(request.ticks)
-        ended.callbacks.append(lambda _: self._finish(request.done, start))
-
-    def _finish(self, done: simpy.Event, start: int) -> None:
-        self._busy = False
-        done.succeed(start)
-        self._decide()
 
 
 class Reference:
-    """One simulation of a plan. `run_step()` advances it by a step and returns that step's timeline."""
+    """One simulation of a plan, or of several jobs that share MemoryX's memory and ports with systems of their own.
 
-    def __init__(self, plan: WeightStreamingPlan) -> None:
-        self.plan = plan
+    `run_step()` advances it until a job has ended its next step and returns that step's timeline.
+    """
+
+    def __init__(self, *plans: WeightStreamingPlan) -> None:
         self.env = TickClock()
-        self._rows: dict[int, list[Row]] = defaultdict(list)
-        self._step = 0
-        env, tree, systems = self.env, plan.tree, range(plan.systems)
-        self._shared_links = "ingress" in plan.arrival_order
-        self._in_link = [ArrivalOrderLink(env) for _ in systems]
-        self._out_link = [ArrivalOrderLink(env) for _ in systems]
+        memoryx = [ArrivalOrderLink(self.env, index) for index in range(3)]
+        self._jobs = []
+        links = len(memoryx)
+        for number, plan in enumerate(plans):
+            self._jobs.append(_Job(self.env, plan, number, memoryx, links))
+            links += 2 * plan.systems
+        self._steps = [0] * len(plans)
+
+    def run_step(self, job: int = 0) -> Timeline:
+        """Simulate until the job's optimizer has ended its next step; the timeline of that step."""
+        step = self._steps[job]
+        done = self._jobs[job].step_done[step]
+        if not done.processed:
+            self.env.run(until=done)
+        self._steps[job] += 1
+        return Timeline.from_rows(self._jobs[job].rows.pop(step))
+
+
+class _Job:
+    """The processes of one plan. `number` tells its requests at a shared link from those of other jobs."""
+
+    def __init__(
+        self, env: TickClock, plan: WeightStreamingPlan, number: int, memoryx: list[ArrivalOrderLink], links: int
+    ) -> None:
+        self.plan, self.env = plan, env
+        self.rows: dict[int, list[Row]] = defaultdict(list)
+        self.step_done: dict[int, simpy.Event] = defaultdict(env.event)
+        self._rank = number
+        tree, systems = plan.tree, range(plan.systems)
+        self._shared_memory = "memory" in plan.arrival_order
+        self._offloads_activations = "ingress" in plan.arrival_order
+        self._memory = memoryx[0] if self._shared_memory else Link(env)
+        ports: list[Link] = [*memoryx[1:]] if "ports" in plan.arrival_order else [Link(env), Link(env)]
+        self._port_down, self._port_up = ports
+
+        def system_link(index: int) -> Link:
+            return ArrivalOrderLink(env, links + index) if self._offloads_activations else Link(env)
+
+        self._in_link = [system_link(2 * system) for system in systems]
+        self._out_link = [system_link(2 * system + 1) for system in systems]
         self._credits = Arrivals(env, plan.weight_credits)
         self._uses: dict[tuple[int, int, int, int], int] = {}
         self._drain_credits = [Arrivals(env, plan.drain_credits) for _ in systems]
@@ -133,9 +80,10 @@ class Reference:
         self._offloaded: list[dict[tuple[int, int, int], simpy.Event]] = [defaultdict(env.event) for _ in systems]
         self._fetched = [Arrivals(env) for _ in systems]
         self._inputs = [Arrivals(env) for _ in systems]
-        self._input_slots = [Arrivals(env, 2) for _ in systems]  # the next micro-batch is read while one is worked on
+        self._input_slots = [Arrivals(env, INPUT_SLOTS) for _ in systems]
         # Chunks on their way down and up, by the node or system that receives them.
         levels = range(tree.depth)
+        self._to_port = Arrivals(env)
         self._to_node = [[Arrivals(env) for _ in range(tree.nodes[level])] for level in levels]
         self._to_system = [Arrivals(env) for _ in systems]
         self._links_in = [Arrivals(env) for _ in systems]
@@ -146,19 +94,13 @@ class Reference:
         self._gradients = [Arrivals(env) for _ in plan.updates]
         self._all_gradients = Arrivals(env)
         self._current = [defaultdict[int, simpy.Event](env.event) for _ in plan.updates]
-        self._step_done: dict[int, simpy.Event] = defaultdict(env.event)
         for process in self._processes():
             env.process(process)
 
-    def run_step(self) -> Timeline:
-        """Simulate until the optimizer has ended the next step; the timeline of that step."""
-        self.env.run(until=self._step_done[self._step])
-        timeline = Timeline.from_rows(self._rows.pop(self._step))
-        self._step += 1
-        return timeline
-
     def _processes(self) -> Iterator[Process]:
         tree = self.plan.tree
+        if self._shared_memory:
+            yield self._memoryx_reader()
         yield self._memoryx_sender()
         for level in range(1, tree.depth):
             for node in range(tree.nodes[level]):
@@ -168,7 +110,7 @@ class Reference:
             yield self._wafer(system)
             yield self._egress_link(system)
             yield self._input_worker(system)
-            if self._shared_links:
+            if self._offloads_activations:
                 yield self._offload_activations(system)
                 yield self._fetch_activations(system)
         for level, nodes in enumerate(tree.nodes):
@@ -180,7 +122,7 @@ class Reference:
     def _record(
         self, step: int, kind: str, level: int, entity: int, kernel: Kernel, micro_batch: int, chunk: int, start: int
     ) -> None:
-        self._rows[step].append(
+        self.rows[step].append(
             (step, KIND[kind], level, entity, PASS[kernel.pass_], micro_batch, kernel.layer, chunk, start, self.env.now)
         )
 
@@ -208,19 +150,33 @@ class Reference:
 
     # The way down.
 
-    def _memoryx_sender(self) -> Process:
-        env, plan = self.env, self.plan
-        update_of = [plan.update_of(layer) for layer in range(len(plan.layers))]
+    def _memoryx_reader(self) -> Process:
+        """Read chunks from a memory that accumulate and update use too, for the port to send."""
+        plan = self.plan
         for step, micro_batch, _, kernel, chunk in self._streamed():
-            if step > 0:
-                current = self._current[update_of[kernel.layer]][step - 1]
-                if not current.processed:
-                    yield current
-            yield from self._credits.take()
-            start = env.now
-            yield env.timeout(plan.layers[kernel.layer].send_ticks[chunk])
+            yield from self._permission_to_send(step, kernel)
+            start = yield from self._memory.serve(plan.layers[kernel.layer].read_ticks[chunk], 3 * self._rank)
+            self._record(step, "read", 0, 0, kernel, micro_batch, chunk, start)
+            self._to_port.deliver(self.env.now)
+
+    def _memoryx_sender(self) -> Process:
+        plan = self.plan
+        for step, micro_batch, _, kernel, chunk in self._streamed():
+            if self._shared_memory:
+                yield from self._to_port.take()
+            else:
+                yield from self._permission_to_send(step, kernel)
+            start = yield from self._port_down.serve(plan.layers[kernel.layer].send_ticks[chunk], self._rank)
             self._record(step, "stream", 0, 0, kernel, micro_batch, chunk, start)
-            self._multicast(0, 0, env.now + plan.latencies.memoryx)
+            self._multicast(0, 0, self.env.now + plan.latencies.memoryx)
+
+    def _permission_to_send(self, step: int, kernel: Kernel) -> Process:
+        """The weights are current, and there is a credit."""
+        if step > 0:
+            current = self._current[self.plan.update_of(kernel.layer)][step - 1]
+            if not current.processed:
+                yield current
+        yield from self._credits.take()
 
     def _multicast(self, level: int, node: int, at: int) -> None:
         """A chunk is at a node: hand it to the link of every child."""
@@ -233,22 +189,18 @@ class Reference:
         for step, micro_batch, _, kernel, chunk in self._streamed():
             yield from self._to_node[level][node].take()
             start = env.now
-            yield env.timeout(plan.layers[kernel.layer].down_ticks[chunk])
+            yield env.timeout(plan.link(level, node, plan.layers[kernel.layer].down_ticks[chunk]))
             self._record(step, "broadcast", level, node, kernel, micro_batch, chunk, start)
             self._multicast(level, node, env.now + plan.latencies.hop)
 
     def _ingress_link(self, system: int) -> Process:
-        env, plan = self.env, self.plan
+        plan, depth = self.plan, self.plan.tree.depth
         for step, micro_batch, _, kernel, chunk in self._streamed():
             yield from self._links_in[system].take()
-            ticks = plan.layers[kernel.layer].ingress_ticks[chunk]
-            if self._shared_links:
-                start = yield from self._in_link[system].serve(ticks, rank=0)
-            else:
-                start = env.now
-                yield env.timeout(ticks)
-            self._record(step, "ingress", plan.tree.depth, system, kernel, micro_batch, chunk, start)
-            self._to_system[system].deliver(env.now + plan.latencies.hop)
+            ticks = plan.link(depth, system, plan.layers[kernel.layer].ingress_ticks[chunk])
+            start = yield from self._in_link[system].serve(ticks, rank=0)
+            self._record(step, "ingress", depth, system, kernel, micro_batch, chunk, start)
+            self._to_system[system].deliver(self.env.now + plan.latencies.hop)
 
     # On the wafer.
 
@@ -265,7 +217,7 @@ class Reference:
                     yield from self._fetched[system].take()
                 if kernel.offloads:
                     yield from self._offload_slots[system].take()
-                for chunk, ticks in enumerate(plan.slices(system, micro_batch, index)):
+                for chunk, ticks in enumerate(plan.slices(system, micro_batch, index, step)):
                     if kernel.streams:
                         yield from self._to_system[system].take()
                     if kernel.drains:
@@ -336,17 +288,13 @@ class Reference:
     # The way up.
 
     def _egress_link(self, system: int) -> Process:
-        env, plan = self.env, self.plan
+        plan, depth = self.plan, self.plan.tree.depth
         for step, micro_batch, _, kernel, chunk in self._drained():
             yield from self._to_egress[system].take()
-            ticks = plan.layers[kernel.layer].egress_ticks[chunk]
-            if self._shared_links:
-                start = yield from self._out_link[system].serve(ticks, rank=0)
-            else:
-                start = env.now
-                yield env.timeout(ticks)
-            self._record(step, "egress", plan.tree.depth, system, kernel, micro_batch, chunk, start)
-            self._up_from_system[system].deliver(env.now + plan.latencies.hop)
+            ticks = plan.link(depth, system, plan.layers[kernel.layer].egress_ticks[chunk])
+            start = yield from self._out_link[system].serve(ticks, rank=0)
+            self._record(step, "egress", depth, system, kernel, micro_batch, chunk, start)
+            self._up_from_system[system].deliver(self.env.now + plan.latencies.hop)
 
     def _reduce_node(self, level: int, node: int) -> Process:
         """Sum a chunk of all children at line rate and send the sum up."""
@@ -356,13 +304,14 @@ class Reference:
             for child in tree.children(level, node):
                 yield from below[child].take()
             layer = plan.layers[kernel.layer]
-            start = env.now
-            yield env.timeout((layer.up_ticks if level else layer.root_ticks)[chunk])
-            self._record(step, "reduce", level, node, kernel, micro_batch, chunk, start)
             if level:
+                start = env.now
+                yield env.timeout(plan.link(level, node, layer.up_ticks[chunk]))
                 self._up_from_node[level][node].deliver(env.now + plan.latencies.hop)
             else:
+                start = yield from self._port_up.serve(layer.root_ticks[chunk], self._rank)
                 self._to_memoryx.deliver(env.now + plan.latencies.memoryx)
+            self._record(step, "reduce", level, node, kernel, micro_batch, chunk, start)
 
     def _memoryx_accumulate(self) -> Process:
         env, plan = self.env, self.plan
@@ -371,8 +320,7 @@ class Reference:
         for step, micro_batch, index, kernel, chunk in self._drained():
             yield from self._to_memoryx.take()
             layer = plan.layers[kernel.layer]
-            start = env.now
-            yield env.timeout(layer.accumulate_ticks[chunk])
+            start = yield from self._memory.serve(layer.accumulate_ticks[chunk], 3 * self._rank + 1)
             self._record(step, "accumulate", 0, 0, kernel, micro_batch, chunk, start)
             for credits in self._drain_credits:
                 credits.deliver(env.now + plan.latencies.credit_return)
@@ -389,9 +337,8 @@ class Reference:
             for index, unit in enumerate(plan.updates):
                 for _ in unit.layers:
                     yield from self._gradients[index].take()
-                start = env.now
-                yield env.timeout(unit.ticks)
-                self._rows[step].append((step, KIND["update"], 0, 0, PASS["update"], 0, index, 0, start, env.now))
+                start = yield from self._memory.serve(unit.ticks, 3 * self._rank + 2)
+                self.rows[step].append((step, KIND["update"], 0, 0, PASS["update"], 0, index, 0, start, env.now))
                 self._current[index][step].succeed()
                 self._current[index].pop(step - 1, None)
-            self._step_done[step].succeed()
+            self.step_done[step].succeed()
