@@ -77,12 +77,19 @@ class Tree:
             factor * max(1.0, load[parent] / self.fan_out)
             for factor, parent in zip(self.slowdown[level], below, strict=True)
         ]
-        renumbered = tuple(parent - (parent > node) for parent in below)
         parents, slowdown = list(self.parents), list(self.slowdown)
-        parents[level], slowdown[level] = renumbered, tuple(factors)
-        parents[level - 1] = tuple(parent for n, parent in enumerate(parents[level - 1]) if n != node)
-        slowdown[level - 1] = tuple(factor for n, factor in enumerate(slowdown[level - 1]) if n != node)
-        return Tree(self.fan_out, tuple(parents), tuple(slowdown))
+        parents[level], slowdown[level] = tuple(below), tuple(factors)
+        return Tree(self.fan_out, tuple(parents), tuple(slowdown))._without(level, node)
+
+    def _without(self, level: int, node: int) -> Tree:
+        """Remove a node that has no children; those after it move up by one, and a parent left childless goes too."""
+        parents, slowdown = list(self.parents), list(self.slowdown)
+        parents[level] = tuple(parent - (parent > node) for parent in parents[level])
+        above = parents[level - 1][node]
+        parents[level - 1] = (*parents[level - 1][:node], *parents[level - 1][node + 1 :])
+        slowdown[level - 1] = (*slowdown[level - 1][:node], *slowdown[level - 1][node + 1 :])
+        smaller = Tree(self.fan_out, tuple(parents), tuple(slowdown))
+        return smaller if smaller.children(level - 1, above) else smaller._without(level - 1, above)
 
 
 def build_tree(systems: int, fan_out: int) -> Tree:

@@ -1,0 +1,316 @@
+"""Event queue over a bundle graph whose servers choose: first come first served, ties by (time, source rank).
+
+A task without a server starts as soon as its predecessors allow, so its times follow at once and need no event; the heap
+holds decisions of servers only. A decision is taken when every earlier one has been, so whatever could have been there
+by then is. Servers that decide in one tick do so in the order of their numbers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numba
+import numpy as np
+
+from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
+
+RING_TOO_SMALL, STUCK = -1, -2
+SPARE_ROWS = 2
+
+
+class EventQueue:
+    """`next_step(group)` runs until the next step of a group is complete and returns the ends of its tasks.
+
+    `durations_of(group, step)` gives a group's durations in a step; groups advance independently of each other. The
+    state of `rows` steps is kept at a time; if steps overlap by more, the simulation starts again with twice the rows.
+    """
+
+    def __init__(
+        self, graph: BundleGraph, lags: Ints, durations_of: Callable[[int, int], Ints], rows: int | None = None
+    ) -> None:
+        self._graph, self._lags, self._durations_of = graph, lags, durations_of
+        self._rows = rows or graph.reach + 1 + SPARE_ROWS
+        groups, tasks, bundle_of = int(graph.group.max()) + 1, graph.tasks, graph.bundle_of
+        self._taken = [0] * groups
+        self._done: list[deque[tuple[Ints, Ints]]] = [deque() for _ in range(groups)]
+        sizes = np.bincount(graph.group[bundle_of], minlength=groups)
+        self._group_at = np.concatenate(([0], np.cumsum(sizes)))
+        self._successors = _successors(graph)
+        self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)
+        entity = np.arange(tasks) - graph.offset[bundle_of]
+        server = graph.server[bundle_of] + entity * graph.server_stride[bundle_of]
+        self._server = np.where(graph.server[bundle_of] < 0, -1, server)
+        servers, ranks = int(self._server.max(initial=0)) + 1, int(graph.rank.max()) + 1
+        self._durations = np.zeros((self._rows, graph.durations), np.int64)
+        self._duration_at = np.concatenate(([0], np.cumsum([len(durations_of(group, 0)) for group in range(groups)])))
+        self._ends = np.zeros((self._rows, tasks), np.int64)
+        self._ready = np.zeros((self._rows, tasks), np.int64)
+        self._waits = np.zeros((self._rows, tasks), np.int64)
+        self._served_before = np.full((self._rows, tasks), -1, np.int64)
+        self._remaining = np.zeros((self._rows, groups), np.int64)
+        self._oldest = np.zeros(groups, np.int64)
+        self._free_at = np.zeros(servers, np.int64)
+        self._last_served = np.full(servers, -1, np.int64)
+        self._waiting = np.full((servers, ranks), -1, np.int64)
+        self._heap_time = np.zeros(servers * (2 * ranks + 2) + 16, np.int64)
+        self._heap_server = np.zeros_like(self._heap_time)
+        self._stack = np.zeros(self._rows * tasks + 1, np.int64)
+        self._sizes = np.zeros(2, np.int64)  # of heap and stack
+        self.served_before: Ints = self._served_before[0]
+        self._start()
+
+    def next_step(self, group: int = 0) -> Ints:
+        """Ends of the tasks of the group's next step, by task; `served_before` then names, for each task of that step
+        with a server, the task served before it (step * tasks + task, -1 for none)."""
+        while not self._done[group]:
+            outcome = self._advance()
+            assert outcome != STUCK, "the plan deadlocks"
+            if outcome == RING_TOO_SMALL:
+                self._again_with_more_rows()
+            else:
+                self._collect(outcome)
+        self._taken[group] += 1
+        ends, self.served_before = self._done[group].popleft()
+        return ends
+
+    def _collect(self, group: int) -> None:
+        """Put a complete step aside and make room for a later one."""
+        step = int(self._oldest[group])
+        own = slice(self._group_at[group], self._group_at[group + 1])
+        row = step % self._rows
+        self._done[group].append((self._ends[row, own].copy(), self._served_before[row, own].copy()))
+        self._prepare(group, step + self._rows)
+        self._oldest[group] += 1
+
+    def _start(self) -> None:
+        for group in range(len(self._oldest)):
+            for step in range(self._rows):
+                self._prepare(group, step)
+        for step in range(min(self._rows, self._graph.reach)):
+            # Before the first step everything is there at tick 0: edges from there are already satisfied.
+            self._waits[step] -= self._needs[step + 1 :].sum(axis=0)
+        _release_roots(*self._settling(), self._waits)
+
+    def _prepare(self, group: int, step: int) -> None:
+        """Make room in the ring for a step of a group."""
+        row, low, high = step % self._rows, self._group_at[group], self._group_at[group + 1]
+        self._waits[row, low:high] = self._needs[:, low:high].sum(axis=0)
+        self._ready[row, low:high] = 0
+        self._served_before[row, low:high] = -1
+        self._remaining[row, group] = high - low
+        durations = self._durations_of(group, step)
+        self._durations[row, self._duration_at[group] : self._duration_at[group + 1]] = durations
+
+    def _settling(self) -> tuple[Ints, ...]:
+        """What the end of a task is worked out from."""
+        g = self._graph
+        return (
+            g.bundle_of, g.duration_at, g.duration_stride, g.offset, g.rank, self._server, self._durations, self._ready,
+            self._ends, self._free_at, self._waiting, self._heap_time, self._heap_server, self._stack, self._sizes,
+        )  # fmt: skip
+
+    def _advance(self) -> int:
+        g = self._graph
+        return int(
+            _run(
+                *self._settling(), g.width, g.group, *self._successors, g.maps, g.map_at, self._lags, self._waits,
+                self._served_before, self._remaining, self._oldest, self._last_served,
+            )
+        )  # fmt: skip
+
+    def _again_with_more_rows(self) -> None:
+        taken = self._taken
+        self.__init__(self._graph, self._lags, self._durations_of, 2 * self._rows)  # type: ignore[misc]
+        for group, steps in enumerate(taken):
+            for _ in range(steps):
+                self.next_step(group)
+
+
+def _successors(graph: BundleGraph) -> tuple[Ints, ...]:
+    """The edges by source: (first, to, relation, lag, distance, map)."""
+    to = np.repeat(np.arange(len(graph.width)), np.diff(graph.first))
+    order = np.argsort(graph.source, kind="stable")
+    first = np.concatenate(([0], np.cumsum(np.bincount(graph.source, minlength=len(graph.width)))))
+    return first, to[order], graph.relation[order], graph.lag[order], graph.distance[order], graph.map[order]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _needs(
+    bundle_of: Ints, width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints,
+    relation: Ints, lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, reach: int,
+) -> Ints:  # fmt: skip
+    """[distance, task]: how many predecessors a task has so many steps back."""
+    needs = np.zeros((reach + 1, len(bundle_of)), np.int64)
+    for bundle in range(len(width)):
+        for edge in range(first[bundle], first[bundle + 1]):
+            row, at = needs[distance[edge]], offset[bundle]
+            if relation[edge] == FROM_CHILDREN:
+                parent = map_at[map_[edge]]
+                for i in range(width[source[edge]]):
+                    row[at + maps[parent + i]] += 1
+            elif relation[edge] == FROM_ALL:
+                row[at] += width[source[edge]]
+            else:
+                for i in range(width[bundle]):
+                    row[at + i] += 1
+    return needs
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _push(heap_time: Ints, heap_server: Ints, sizes: Ints, time: int, server: int) -> None:
+    i = sizes[0]
+    sizes[0] += 1
+    while i > 0:
+        up = (i - 1) >> 1
+        if heap_time[up] < time or (heap_time[up] == time and heap_server[up] <= server):
+            break
+        heap_time[i], heap_server[i] = heap_time[up], heap_server[up]
+        i = up
+    heap_time[i], heap_server[i] = time, server
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _pop(heap_time: Ints, heap_server: Ints, sizes: Ints) -> None:
+    """Remove the root."""
+    sizes[0] -= 1
+    n = sizes[0]
+    time, server = heap_time[n], heap_server[n]
+    i = 0
+    while True:
+        child = 2 * i + 1
+        if child >= n:
+            break
+        other = child + 1
+        if other < n and (
+            heap_time[other] < heap_time[child]
+            or (heap_time[other] == heap_time[child] and heap_server[other] < heap_server[child])
+        ):
+            child = other
+        if time < heap_time[child] or (time == heap_time[child] and server <= heap_server[child]):
+            break
+        heap_time[i], heap_server[i] = heap_time[child], heap_server[child]
+        i = child
+    heap_time[i], heap_server[i] = time, server
+
+
+@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _settle(
+    bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
+    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
+    sizes: Ints, step: int, task: int,
+) -> None:  # fmt: skip
+    """A task has all it waits for: its end is known, or it asks its server."""
+    rows, tasks = ends.shape
+    row, bundle, at = step % rows, bundle_of[task], server[task]
+    if at < 0:
+        duration = durations[row, duration_at[bundle] + duration_stride[bundle] * (task - offset[bundle])]
+        ends[row, task] = ready[row, task] + duration
+        stack[sizes[1]] = step * tasks + task
+        sizes[1] += 1
+    else:
+        waiting[at, rank[bundle]] = step * tasks + task
+        _push(heap_time, heap_server, sizes, max(free_at[at], ready[row, task]), at)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _release_roots(
+    bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
+    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
+    sizes: Ints, waits: Ints,
+) -> None:  # fmt: skip
+    rows, tasks = waits.shape
+    for step in range(rows):
+        for task in range(tasks):
+            if waits[step, task] == 0:
+                _settle(
+                    bundle_of, duration_at, duration_stride, offset, rank, server, durations, ready, ends, free_at,
+                    waiting, heap_time, heap_server, stack, sizes, step, task,
+                )  # fmt: skip
+
+
+@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _run(
+    bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
+    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
+    sizes: Ints, width: Ints, group: Ints, first: Ints, to: Ints, relation: Ints, lag: Ints, distance: Ints, map_: Ints,
+    maps: Ints, map_at: Ints, lags: Ints, waits: Ints, served_before: Ints, remaining: Ints, oldest: Ints,
+    last_served: Ints,
+) -> int:  # fmt: skip
+    """Advance until the oldest step of a group is complete; returns the group."""
+    rows, tasks = ends.shape
+    ranks = waiting.shape[1]
+    while True:
+        while sizes[1] > 0:
+            code = stack[sizes[1] - 1]
+            step, task = code // tasks, code % tasks
+            bundle = bundle_of[task]
+            entity = task - offset[bundle]
+            end = ends[step % rows, task]
+            # Room first: a step that the ring does not hold yet must not be touched.
+            for edge in range(first[bundle], first[bundle + 1]):
+                if step + distance[edge] - oldest[group[to[edge]]] >= rows:
+                    return RING_TOO_SMALL
+            sizes[1] -= 1
+            own = group[bundle]
+            remaining[step % rows, own] -= 1
+            for edge in range(first[bundle], first[bundle + 1]):
+                target, then = to[edge], step + distance[edge]
+                row, at_tick = then % rows, end + lags[lag[edge]]
+                at, kind = offset[target], relation[edge]
+                low, high = at, at + 1
+                if kind == SAME:
+                    low, high = at + entity, at + entity + 1
+                elif kind == FROM_CHILDREN:
+                    low = at + maps[map_at[map_[edge]] + entity]
+                    high = low + 1
+                elif kind != FROM_ALL:
+                    high = at + width[target]
+                for child in range(low, high):
+                    if kind == TO_CHILDREN and maps[map_at[map_[edge]] + child - at] != entity:
+                        continue
+                    ready[row, child] = max(ready[row, child], at_tick)
+                    waits[row, child] -= 1
+                    if waits[row, child] == 0:
+                        _settle(
+                            bundle_of, duration_at, duration_stride, offset, rank, server, durations, ready, ends,
+                            free_at, waiting, heap_time, heap_server, stack, sizes, then, child,
+                        )  # fmt: skip
+            if remaining[step % rows, own] == 0:
+                return own
+        if sizes[0] == 0:
+            return STUCK
+        now, chosen = heap_time[0], heap_server[0]
+        _pop(heap_time, heap_server, sizes)
+        if now < free_at[chosen]:
+            continue
+        best, earliest = -1, 0
+        for r in range(ranks):
+            code = waiting[chosen, r]
+            if code >= 0:
+                since = ready[(code // tasks) % rows, code % tasks]
+                if since <= now and (best < 0 or since < earliest):
+                    best, earliest = r, since
+        if best < 0:
+            continue
+        code = waiting[chosen, best]
+        waiting[chosen, best] = -1
+        step, task = code // tasks, code % tasks
+        bundle = bundle_of[task]
+        row = step % rows
+        end = now + durations[row, duration_at[bundle] + duration_stride[bundle] * (task - offset[bundle])]
+        ends[row, task] = end
+        served_before[row, task] = last_served[chosen]
+        last_served[chosen] = code
+        free_at[chosen] = end
+        stack[sizes[1]] = code
+        sizes[1] += 1
+        soonest = -1
+        for r in range(ranks):
+            code = waiting[chosen, r]
+            if code >= 0:
+                since = ready[(code // tasks) % rows, code % tasks]
+                if soonest < 0 or since < soonest:
+                    soonest = since
+        if soonest >= 0:
+            _push(heap_time, heap_server, sizes, max(end, soonest), chosen)

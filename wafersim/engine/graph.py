@@ -1,0 +1,169 @@
+"""A cyclic task graph in bundles: tasks that differ only in the entity they run on stand side by side.
+
+A bundle of width w is w tasks, one per entity; an edge between bundles says how entities map onto each other, so that
+thousands of entities cost one edge and the inner loops run over contiguous memory. Bundles are numbered in topological
+order of the edges within a step; an edge of `distance` d reaches d steps back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+# How the entities of a predecessor map onto those of the bundle that waits for it.
+SAME, TO_CHILDREN, FROM_CHILDREN, TO_ALL, FROM_ALL = range(5)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """A family of edges: arrays of equal length, or scalars that hold for all of them. `lag` indexes the table of lags."""
+
+    to: Ints
+    source: Ints
+    relation: int = SAME
+    lag: int = 0
+    distance: Ints | int = 0
+    map: int = 0
+
+
+@dataclass(frozen=True)
+class BundleGraph:
+    """Arrays of `n` bundles, and their predecessors in CSR form.
+
+    Task `offset[b] + i` is entity i of bundle b; its duration is `durations[duration_at[b] + i * duration_stride[b]]`.
+    `server[b] + i * server_stride[b]` is the first-come server that it needs, `server[b] < 0` none; `rank[b]` breaks ties
+    there. `group[b]` counts steps apart from those of other groups. `maps[map_at[m] + child]` is a child's parent.
+    """
+
+    width: Ints
+    offset: Ints
+    duration_at: Ints
+    duration_stride: Ints
+    server: Ints
+    server_stride: Ints
+    rank: Ints
+    group: Ints
+    first: Ints  # CSR: predecessors of bundle b are first[b] .. first[b + 1]
+    source: Ints
+    relation: Ints
+    lag: Ints
+    distance: Ints
+    map: Ints
+    maps: Ints
+    map_at: Ints
+    durations: int  # how many durations the graph reads
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of one step."""
+        return int(self.offset[-1] + self.width[-1])
+
+    @cached_property
+    def reach(self) -> int:
+        """How many steps back the longest edge reaches; at least 1."""
+        return max(1, int(self.distance.max(initial=1)))
+
+    @cached_property
+    def bundle_of(self) -> Ints:
+        """The bundle of every task."""
+        return np.repeat(np.arange(len(self.width)), self.width)
+
+    def arrays(self) -> tuple[Ints, ...]:
+        """What the longest-path kernel reads."""
+        return (
+            self.width, self.offset, self.duration_at, self.duration_stride, self.first, self.source,
+            self.relation, self.lag, self.distance, self.map, self.maps, self.map_at,
+        )  # fmt: skip
+
+
+def build_graph(
+    width: Ints,
+    duration_at: Ints,
+    duration_stride: Ints,
+    families: Sequence[Edges],
+    maps: Sequence[Sequence[int]],
+    servers: tuple[Ints, Ints, Ints] | None = None,
+    group: Ints | None = None,
+) -> BundleGraph:
+    """Sort the families of edges into CSR. `servers` is (server, stride, rank) of each bundle."""
+    n = len(width)
+    to = np.concatenate([family.to for family in families]).astype(np.int64)
+    sources = np.concatenate([family.source for family in families]).astype(np.int64)
+    lengths = [len(family.to) for family in families]
+
+    def column(values: Sequence[Ints | int]) -> Ints:
+        parts = [np.broadcast_to(np.asarray(v, np.int64), (m,)) for v, m in zip(values, lengths, strict=True)]
+        return np.concatenate(parts)
+
+    relation = column([family.relation for family in families])
+    lag = column([family.lag for family in families])
+    distance = column([family.distance for family in families])
+    which = column([family.map for family in families])
+    first, order = _by_target(to, n)
+    server, stride, rank = servers or (np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64))
+    lengths_of_maps = np.array([len(each) for each in maps], dtype=np.int64)
+    return BundleGraph(
+        width=width,
+        offset=np.concatenate(([0], np.cumsum(width)[:-1])),
+        duration_at=duration_at,
+        duration_stride=duration_stride,
+        server=server,
+        server_stride=stride,
+        rank=rank,
+        group=np.zeros(n, np.int64) if group is None else group,
+        first=first,
+        source=sources[order],
+        relation=relation[order],
+        lag=lag[order],
+        distance=distance[order],
+        map=which[order],
+        maps=np.concatenate([np.asarray(each, dtype=np.int64) for each in maps] or [np.zeros(0, np.int64)]),
+        map_at=np.concatenate(([0], np.cumsum(lengths_of_maps))),
+        durations=int((duration_at + (width - 1) * duration_stride).max()) + 1,
+    )
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _by_target(to: Ints, n: int) -> tuple[Ints, Ints]:
+    """A counting sort: CSR offsets, and the order of the edges."""
+    first = np.zeros(n + 1, np.int64)
+    for target in to:
+        first[target + 1] += 1
+    for i in range(n):
+        first[i + 1] += first[i]
+    at = first[:-1].copy()
+    order = np.empty(len(to), np.int64)
+    for edge in range(len(to)):
+        order[at[to[edge]]] = edge
+        at[to[edge]] += 1
+    return first, order
+
+
+def join(graphs: Sequence[BundleGraph]) -> BundleGraph:
+    """Several graphs side by side, a group each, with the servers that they name by the same number in common."""
+    columns: dict[str, list[Ints]] = {}
+    bundles = tasks = edges = maps = rows = durations = 0
+    for number, graph in enumerate(graphs):
+        shifted = {
+            "width": graph.width, "offset": graph.offset + tasks, "duration_at": graph.duration_at + durations,
+            "duration_stride": graph.duration_stride, "server": graph.server, "server_stride": graph.server_stride,
+            "rank": graph.rank, "group": np.full(len(graph.width), number, np.int64),
+            "first": graph.first[:-1] + edges, "source": graph.source + bundles, "relation": graph.relation,
+            "lag": graph.lag, "distance": graph.distance, "map": graph.map + rows, "maps": graph.maps,
+            "map_at": graph.map_at[:-1] + maps,
+        }  # fmt: skip
+        for name, values in shifted.items():
+            columns.setdefault(name, []).append(values)
+        bundles, tasks, edges = bundles + len(graph.width), tasks + graph.tasks, edges + len(graph.source)
+        maps, rows = maps + len(graph.maps), rows + len(graph.map_at) - 1
+        durations += graph.durations
+    columns["first"].append(np.array([edges]))
+    columns["map_at"].append(np.array([maps]))
+    return BundleGraph(**{name: np.concatenate(parts) for name, parts in columns.items()}, durations=durations)
