@@ -37,7 +37,7 @@ class EventQueue:
         sizes = np.bincount(graph.group[bundle_of], minlength=groups)
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
         self._successors = _successors(graph)
-        self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)
+        self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
         entity = np.arange(tasks) - graph.offset[bundle_of]
         server = graph.server[bundle_of] + entity * graph.server_stride[bundle_of]
         self._server = np.where(graph.server[bundle_of] < 0, -1, server)
@@ -90,7 +90,7 @@ class EventQueue:
         for step in range(min(self._rows, self._graph.reach)):
             # Before the first step everything is there at tick 0: edges from there are already satisfied.
             self._waits[step] -= self._needs[step + 1 :].sum(axis=0)
-        _release_roots(*self._settling(), self._waits)
+        _release_roots(*self._settling(), self._waits)  # type: ignore[call-arg]
 
     def _prepare(self, group: int, step: int) -> None:
         """Make room in the ring for a step of a group."""
@@ -113,7 +113,7 @@ class EventQueue:
     def _advance(self) -> int:
         g = self._graph
         return int(
-            _run(
+            _run(  # type: ignore[call-arg]
                 *self._settling(), g.width, g.group, *self._successors, g.maps, g.map_at, self._lags, self._waits,
                 self._served_before, self._remaining, self._oldest, self._last_served,
             )
@@ -135,7 +135,7 @@ def _successors(graph: BundleGraph) -> tuple[Ints, ...]:
     return first, to[order], graph.relation[order], graph.lag[order], graph.distance[order], graph.map[order]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _needs(
     bundle_of: Ints, width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints,
     relation: Ints, lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, reach: int,
@@ -157,7 +157,7 @@ def _needs(
     return needs
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _push(heap_time: Ints, heap_server: Ints, sizes: Ints, time: int, server: int) -> None:
     i = sizes[0]
     sizes[0] += 1
@@ -170,7 +170,7 @@ def _push(heap_time: Ints, heap_server: Ints, sizes: Ints, time: int, server: in
     heap_time[i], heap_server[i] = time, server
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _pop(heap_time: Ints, heap_server: Ints, sizes: Ints) -> None:
     """Remove the root."""
     sizes[0] -= 1
@@ -194,7 +194,7 @@ def _pop(heap_time: Ints, heap_server: Ints, sizes: Ints) -> None:
     heap_time[i], heap_server[i] = time, server
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, error_model="numpy")
 def _settle(
     bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
@@ -213,7 +213,7 @@ def _settle(
         _push(heap_time, heap_server, sizes, max(free_at[at], ready[row, task]), at)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _release_roots(
     bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
@@ -229,7 +229,7 @@ def _release_roots(
                 )  # fmt: skip
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, error_model="numpy")
 def _run(
     bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
@@ -277,7 +277,7 @@ def _run(
                             free_at, waiting, heap_time, heap_server, stack, sizes, then, child,
                         )  # fmt: skip
             if remaining[step % rows, own] == 0:
-                return own
+                return own  # type: ignore[no-any-return]
         if sizes[0] == 0:
             return STUCK
         now, chosen = heap_time[0], heap_server[0]

@@ -130,7 +130,7 @@ def build_graph(
     )
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _by_target(to: Ints, n: int) -> tuple[Ints, Ints]:
     """A counting sort: CSR offsets, and the order of the edges."""
     first = np.zeros(n + 1, np.int64)

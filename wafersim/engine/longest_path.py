@@ -20,13 +20,13 @@ class LongestPath:
 
     def next_step(self, durations: Ints) -> Ints:
         """End ticks of the next step's tasks."""
-        _solve_step(*self._graph.arrays(), self._lags, durations, self._ends, self._step)
+        _solve_step(*self._graph.arrays(), self._lags, durations, self._ends, self._step)  # type: ignore[arg-type, call-arg]
         self._step += 1
         row: Ints = self._ends[(self._step - 1) % len(self._ends)]
         return row
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, error_model="numpy")
 def _solve_step(
     width: Ints,
     offset: Ints,

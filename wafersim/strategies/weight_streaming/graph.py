@@ -67,13 +67,13 @@ class Lowered:
         plan = self.plan
         table = np.array([[ticks for kernel in size for ticks in kernel] for size in plan.compute_ticks], np.int64)
         if not self._per_system:
-            return table[np.array(plan.size_of[0])].ravel()
+            return table[np.array(plan.size_of[0])].ravel()  # type: ignore[no-any-return]
         ticks = table[np.array(plan.size_of).T].transpose(0, 2, 1)
         if plan.jitter is not None:
             factors = plan.jitter.factors(step, plan.systems, plan.micro_batches, len(plan.kernels))
             drawn = factors.transpose(1, 2, 0)[:, self._slice_kernel]
             ticks = np.rint(ticks * drawn).astype(np.int64)
-        return ticks.ravel()
+        return ticks.ravel()  # type: ignore[no-any-return]
 
     def timeline(self, ends: Ints, step: int, durations: Ints) -> Timeline:
         """One step's tasks as columns, sorted by canonical key; without the tasks that the plan leaves out."""
@@ -85,7 +85,7 @@ class Lowered:
         columns = [keys.kind[bundle], keys.level[bundle], entity, *(key[bundle] for key in keys[2:])]
         order = _order(columns)
         ends = ends[order]
-        return Timeline(np.full(len(ends), step), *(column[order] for column in columns), ends - ticks[order], ends)
+        return Timeline(np.full(len(ends), step), *(column[order] for column in columns), ends - ticks[order], ends)  # type: ignore[call-arg]
 
 
 def _order(columns: list[Ints]) -> Ints:
@@ -158,13 +158,15 @@ class _Lowering:
 
     def level_down(self, level: int) -> Ints:
         """Broadcasts of a level, or ingress at the tree's depth."""
-        return self.stream + level
+        return self.stream + level  # type: ignore[no-any-return]
 
     def reduce(self, level: int) -> Ints:
         """Reductions at a level."""
-        return self.egress + self.depth - level
+        return self.egress + self.depth - level  # type: ignore[no-any-return]
 
-    def edge(self, to: Ints, source: Ints, relation: int = 0, lag: int = NONE, distance: Ints | int = 0, map: int = 0) -> None:
+    def edge(
+        self, to: Ints, source: Ints, relation: int = 0, lag: int = NONE, distance: Ints | int = 0, map: int = 0
+    ) -> None:
         self.edges.append(Edges(to, source, relation, lag, distance, map))
 
     def back(self, to: Ints, events: Ints, by: int, relation: int = 0, lag: int = NONE) -> None:
@@ -264,7 +266,11 @@ class _Lowering:
         plan, s, tree = self.plan, self.slices, self.plan.tree
         n, systems = self.n, plan.systems
         zeros = [np.zeros(n, np.int64) for _ in range(9)]
-        width, (kind, level, pass_, micro_batch, layer, chunk), duration, stride = np.ones(n, np.int64), zeros[:6], *zeros[6:8]
+        width, (kind, level, pass_, micro_batch, layer, chunk), duration, stride = (
+            np.ones(n, np.int64),
+            zeros[:6],
+            *zeros[6:8],
+        )
         server, server_stride, rank = np.full(n, -1, np.int64), zeros[8], np.zeros(n, np.int64)
         tables: list[Ints] = []
         size = 0
@@ -316,7 +322,11 @@ class _Lowering:
             link(self.reduce(each), drained, "up" if each else "root", each)
         family(self.accumulate, "accumulate", drained)
         link(self.accumulate, drained, "accumulate")
-        kind[self.update], pass_[self.update], layer[self.update] = KIND["update"], PASS["update"], np.arange(len(self.update))
+        kind[self.update], pass_[self.update], layer[self.update] = (
+            KIND["update"],
+            PASS["update"],
+            np.arange(len(self.update)),
+        )
         ticks(self.update, np.array([unit.ticks for unit in plan.updates], np.int64), np.arange(len(self.update)))
         base = SYSTEM_LINKS + self.links_before
         if self.reads:
@@ -351,7 +361,13 @@ class _Lowering:
                 stride[at] = 1
                 serve(at, first, 1, 2)
         self._durations = np.concatenate(tables)
-        return width, Keys(kind, level, pass_, micro_batch, layer, chunk), duration, stride, (server, server_stride, rank)
+        return (
+            width,
+            Keys(kind, level, pass_, micro_batch, layer, chunk),
+            duration,
+            stride,
+            (server, server_stride, rank),
+        )
 
 
 def _pieces(at: Ints, counts: Ints) -> Ints:
