@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wafersim.errors import WafersimError
 from wafersim.simulation import device_of
-from wafersim.spec.profile import SystemProfile, load_profile
+from wafersim.spec.profile import SystemProfile, kernel_constants
 from wafersim.wafer.kernel_cost import KernelCost, mesh_cost, weight_streaming_cost
 from wafersim.wafer.mapping import best_mapping
 from wafersim.wafer.measured_kernels import ELEMENT_CYCLES
@@ -24,9 +24,7 @@ def kernel_cost(profile: SystemProfile, dataflow: str, m: int, k: int, n: int, d
         raise WafersimError(f"--density {density}: {dataflow} moves dense tiles; only weight-streaming is sparse")
     # Loop code as it was measured, each by its own third party: SUMMA with the library's broadcasts (fp32), the meshes in fp16.
     owner, family = ("cs2", "summa") if dataflow == "summa" else ("cs3", "mesh-gemm")
-    measured = load_profile(owner)
-    assert isinstance(measured, SystemProfile)
-    loop = {name: number.value for name, number in measured.kernel_code[family].items()}
+    loop = kernel_constants(owner, family)
     # A narrower unit cannot keep the pace of the one that was measured.
     loop["per_element"] = max(loop.get("per_element", ELEMENT_CYCLES["conflict"]), 1.0 / device.simd_width)
     p = min(device.grid_rows, device.grid_columns)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from wafersim.validation.kernels import constants_of, fit_kernels, measured_kernels, validate_kernels
+from wafersim.spec.profile import kernel_constants
+from wafersim.validation.kernels import fit_kernels, measured_kernels, validate_kernels
 from wafersim.wafer.measured_kernels import counts, cycles
 
 REPORT = validate_kernels()
@@ -33,7 +34,7 @@ def test_every_row_is_judged_or_skipped_with_a_reason() -> None:
 
 def test_the_committed_constants_are_those_of_the_fit() -> None:
     for (profile, family), constants in fit_kernels().items():
-        assert constants_of(profile, family) == pytest.approx(constants, rel=1e-3)
+        assert kernel_constants(profile, family) == pytest.approx(constants, rel=1e-3)
 
 
 @pytest.mark.parametrize("group", ["mesh-gemm", "mesh-gemv", "shift", "spmm-coo", "summa"])
@@ -41,7 +42,7 @@ def test_halving_any_of_the_larger_constants_breaks_the_target(group: str) -> No
     # Constants that carry a few percent of the cycles (a start-up, the sharing of small tiles) may hide behind the noise.
     targets = {"mesh-gemm": 0.02, "mesh-gemv": 0.036, "shift": 0.03, "spmm-coo": 0.01, "summa": 0.06}
     rows = [row for row in measured_kernels()[0].values() if row.family == group and row.use == "test"]
-    right = constants_of(rows[0].profile, group)
+    right = kernel_constants(rows[0].profile, group)
     share = {
         name: np.median([right[name] * counts(group, row.shape)[0][name] / row.measured for row in rows])
         for name in right

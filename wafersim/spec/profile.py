@@ -283,3 +283,10 @@ def _dimension(field: FieldInfo) -> str:
     for argument in getattr(field.annotation, "__args__", ()):
         marks += list(getattr(argument, "__metadata__", ()))
     return next(mark.name for mark in marks if isinstance(mark, Dimension))
+
+
+def kernel_constants(system: str, family: str) -> dict[str, float]:
+    """The cycle counts of a measured kernel family's loop on a system, by name."""
+    profile = load_profile(system)
+    assert isinstance(profile, SystemProfile)
+    return {name: number.value for name, number in profile.kernel_code[family].items()}

@@ -7,9 +7,9 @@ from math import ceil
 from typing import Any
 
 from wafersim.errors import Infeasible
+from wafersim.wafer import mesh, weight_streaming
 from wafersim.wafer.mapping import Grid, Mapping, best_mapping
-from wafersim.wafer.mesh import KernelCode, Mesh, check_fits, move_cycles, tile_words
-from wafersim.wafer.mesh import closed_form as mesh_cycles
+from wafersim.wafer.mesh import KernelCode, Mesh
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def weight_streaming_cost(grid: Grid, clock: float, m: int, k: int, n: int, dens
     t, h = mapping.tokens_per_pe, mapping.hidden_per_pe
     groups = ceil(t / grid.simd_width)
     vector_cycles = n * h * density * groups
-    needed = FP16_BYTES * t * h + 12 * t
+    needed = weight_streaming.tile_bytes(t, h)
     return KernelCost(
         "weight-streaming", m, k, n, density,
         cycles=mapping.cycles,
@@ -68,15 +68,15 @@ def mesh_cost(
 ) -> KernelCost:
     """A square-mesh dataflow on p x p PEs."""
     tile = (ceil(m / p), ceil(k / p), ceil(n / p))
-    mesh = Mesh(sram_bytes=sram)
-    cycles = mesh_cycles(dataflow, p, *tile, code, mesh)
+    links = Mesh(sram_bytes=sram)
+    cycles = mesh.closed_form(dataflow, p, *tile, code, links)
     work = code.step(*tile)
-    words = tile_words(tile[0], tile[1], FP16_BYTES, mesh), tile_words(tile[1], tile[2], FP16_BYTES, mesh)
-    move = max(move_cycles(dataflow, p, word, mesh) for word in words)
+    words = mesh.tile_words(tile[0], tile[1], FP16_BYTES, links), mesh.tile_words(tile[1], tile[2], FP16_BYTES, links)
+    move = max(mesh.move_cycles(dataflow, p, word, links) for word in words)
     macs = tile[0] * tile[1] * tile[2]
     vector_cycles = p * tile[1] * tile[2] * ceil(tile[0] / grid.simd_width)
     try:
-        check_fits(*tile, FP16_BYTES, mesh)
+        mesh.check_fits(*tile, FP16_BYTES, links)
         refused = None
     except Infeasible as reason:
         refused = str(reason)
@@ -90,11 +90,6 @@ def mesh_cost(
         memory_utilisation=p * macs * 3 * FP16_BYTES / PORT_BYTES / cycles,
         bound="tile moves" if move > work else "compute" if work - code.sync > code.sync else "step synchronisation",
         tile=tile,
-        bytes_per_pe=FP16_BYTES * (2 * tile[0] * tile[1] + 2 * tile[1] * tile[2] + tile[0] * tile[2]),
+        bytes_per_pe=mesh.tile_bytes(*tile, FP16_BYTES),
         refused=refused,
     )  # fmt: skip
-
-
-def ideal_code(grid: Grid) -> KernelCode:
-    """A loop as good as the machine allows: no overheads, a full SIMD group a cycle."""
-    return KernelCode(sync=0.0, per_k=0.0, per_vector=0.0, per_element=1.0 / grid.simd_width)

@@ -62,9 +62,6 @@ def counts(family: str, shape: KernelShape) -> tuple[dict[str, float], float]:
     raise AssertionError(family)
 
 
-FAMILIES = ("mesh-gemm", "mesh-gemv", "shift", "summa", "spmm-coo", "matvec")
-
-
 def cycles(family: str, shape: KernelShape, constants: dict[str, float]) -> float:
     """The closed form of a family under an architecture's constants."""
     terms, known = counts(family, shape)

@@ -34,9 +34,7 @@ class KernelCode:
     per_k: float  # per inner-dimension index: descriptor loads
     per_vector: float  # per (k, n): start of a multiply-accumulate over a column of m
     per_element: float  # per multiply-accumulate
-    sharing: float = (
-        0.0  # more per element for every byte^0.5 squared of a tile: operands that share a bank (see `step`)
-    )
+    sharing: float = 0.0  # more per element, times the m x k elements of a tile: operands that share a bank
 
     def step(self, m: int, k: int, n: int) -> float:
         """Cycles of one local product: sync + k (per_k + n (per_vector + m (per_element + sharing m k)))."""
@@ -58,9 +56,14 @@ def tile_words(rows: int, columns: int, element_bytes: int, mesh: Mesh) -> int:
     return ceil(rows * columns * element_bytes / mesh.word_bytes / mesh.words_per_cycle)
 
 
+def tile_bytes(m: int, k: int, n: int, element_bytes: int) -> int:
+    """What a PE must hold: the tiles of A and B twice, for the next step's, and that of C."""
+    return element_bytes * (2 * m * k + 2 * k * n + m * n)
+
+
 def check_fits(m: int, k: int, n: int, element_bytes: int, mesh: Mesh) -> None:
-    """Raise Infeasible when the tiles (A and B twice, for the next step's) do not fit a PE."""
-    needed = element_bytes * (2 * m * k + 2 * k * n + m * n)
+    """Raise Infeasible when the tiles do not fit a PE."""
+    needed = tile_bytes(m, k, n, element_bytes)
     if needed > mesh.sram_bytes:
         raise Infeasible(f"tiles {m} x {k} x {n} need {needed} bytes of a PE's {mesh.sram_bytes}")
 

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from wafersim.wafer.weight_streaming import PE, Run, check_fits
+from wafersim.wafer.weight_streaming import PE, Run, check_fits, reduce_wave
 
 
 def simulate_gradient(x: npt.NDArray[np.float16], dy: npt.NDArray[np.float16], rows: int, columns: int, pe: PE) -> Run:
@@ -79,11 +79,5 @@ def _clock(outputs, rows, columns, dots, words, features, hop):  # type: ignore[
                 ends[r, c] = start + dots
                 slowest = max(slowest, ends[r, c] - hop * c)
             used[j % 2, r] = slowest
-        for r in range(rows):
-            for c in range(columns):
-                begin = max(ends[r, c], other[r, c])
-                if r > 0:
-                    begin = max(begin, free[r - 1, c] - features + hop)
-                free[r, c] = begin + features
-                makespan = max(makespan, begin + features)
+        makespan = max(makespan, reduce_wave(ends, other, free, features, hop))
     return makespan, ends

@@ -25,8 +25,6 @@ import numpy.typing as npt
 
 from wafersim.errors import Infeasible
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class PE:
@@ -149,6 +147,23 @@ def _to_half(value):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
+def reduce_wave(ends, other, free, ticks, hop):  # type: ignore[no-untyped-def]
+    """Partial sums travel along the first axis, each PE adding its own when its work and its last reduce have ended.
+
+    Fills `free`, the ends of this output's reduces, from `other`, those of the output before; returns the last of them.
+    """
+    last = np.int64(0)
+    for line in range(ends.shape[0]):
+        for lane in range(ends.shape[1]):
+            begin = max(ends[line, lane], other[line, lane])
+            if line > 0:
+                begin = max(begin, free[line - 1, lane] - ticks + hop)
+            free[line, lane] = begin + ticks
+            last = max(last, begin + ticks)
+    return last
+
+
+@numba.njit(cache=True)
 def _clock(counts, rows, t, simd, issue, group, hop, words, queue):  # type: ignore[no-untyped-def]
     """Cycle recurrence; `counts[j, c]` weights of output j go down column c. Returns (makespan, busy, wait) per PE.
 
@@ -178,13 +193,7 @@ def _clock(counts, rows, t, simd, issue, group, hop, words, queue):  # type: ign
                     end[r] = start + axpy
                     slowest = max(slowest, start - hop * r)
                 taken[c, slot] = slowest
-        for c in range(columns):
-            for r in range(rows):
-                begin = max(ends[c, r], other[c, r])
-                if c > 0:
-                    begin = max(begin, free[c - 1, r] - link + hop)
-                free[c, r] = begin + link
-                makespan = max(makespan, begin + link)
+        makespan = max(makespan, reduce_wave(ends, other, free, link, hop))
     busy = np.empty((rows, columns), np.int64)
     wait = np.empty((rows, columns), np.int64)
     for c in range(columns):
