@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
+from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 RING_TOO_SMALL, STUCK = -1, -2
 SPARE_ROWS = 2
@@ -33,13 +33,12 @@ class EventQueue:
         self._rows = rows or graph.reach + 1 + SPARE_ROWS
         groups, tasks, bundle_of = int(graph.group.max()) + 1, graph.tasks, graph.bundle_of
         self._taken = [0] * groups
-        self._done: list[deque[tuple[Ints, Ints]]] = [deque() for _ in range(groups)]
+        self._done: list[deque[Ints]] = [deque() for _ in range(groups)]
         sizes = np.bincount(graph.group[bundle_of], minlength=groups)
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
         self._successors = _successors(graph)
         self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
-        entity = np.arange(tasks) - graph.offset[bundle_of]
-        server = graph.server[bundle_of] + entity * graph.server_stride[bundle_of]
+        server = graph.server[bundle_of] + graph.entity_of * graph.server_stride[bundle_of]
         self._server = np.where(graph.server[bundle_of] < 0, -1, server)
         servers, ranks = int(self._server.max(initial=0)) + 1, int(graph.rank.max()) + 1
         self._durations = np.zeros((self._rows, graph.durations), np.int64)
@@ -47,22 +46,18 @@ class EventQueue:
         self._ends = np.zeros((self._rows, tasks), np.int64)
         self._ready = np.zeros((self._rows, tasks), np.int64)
         self._waits = np.zeros((self._rows, tasks), np.int64)
-        self._served_before = np.full((self._rows, tasks), -1, np.int64)
         self._remaining = np.zeros((self._rows, groups), np.int64)
         self._oldest = np.zeros(groups, np.int64)
         self._free_at = np.zeros(servers, np.int64)
-        self._last_served = np.full(servers, -1, np.int64)
         self._waiting = np.full((servers, ranks), -1, np.int64)
         self._heap_time = np.zeros(servers * (2 * ranks + 2) + 16, np.int64)
         self._heap_server = np.zeros_like(self._heap_time)
         self._stack = np.zeros(self._rows * tasks + 1, np.int64)
         self._sizes = np.zeros(2, np.int64)  # of heap and stack
-        self.served_before: Ints = self._served_before[0]
         self._start()
 
     def next_step(self, group: int = 0) -> Ints:
-        """Ends of the tasks of the group's next step, by task; `served_before` then names, for each task of that step
-        with a server, the task served before it (step * tasks + task, -1 for none)."""
+        """Ends of the tasks of the group's next step, by task."""
         while not self._done[group]:
             outcome = self._advance()
             assert outcome != STUCK, "the plan deadlocks"
@@ -71,15 +66,14 @@ class EventQueue:
             else:
                 self._collect(outcome)
         self._taken[group] += 1
-        ends, self.served_before = self._done[group].popleft()
-        return ends
+        return self._done[group].popleft()
 
     def _collect(self, group: int) -> None:
         """Put a complete step aside and make room for a later one."""
         step = int(self._oldest[group])
         own = slice(self._group_at[group], self._group_at[group + 1])
         row = step % self._rows
-        self._done[group].append((self._ends[row, own].copy(), self._served_before[row, own].copy()))
+        self._done[group].append(self._ends[row, own].copy())
         self._prepare(group, step + self._rows)
         self._oldest[group] += 1
 
@@ -97,7 +91,6 @@ class EventQueue:
         row, low, high = step % self._rows, self._group_at[group], self._group_at[group + 1]
         self._waits[row, low:high] = self._needs[:, low:high].sum(axis=0)
         self._ready[row, low:high] = 0
-        self._served_before[row, low:high] = -1
         self._remaining[row, group] = high - low
         durations = self._durations_of(group, step)
         self._durations[row, self._duration_at[group] : self._duration_at[group + 1]] = durations
@@ -115,7 +108,7 @@ class EventQueue:
         return int(
             _run(  # type: ignore[call-arg]
                 *self._settling(), g.width, g.group, *self._successors, g.maps, g.map_at, self._lags, self._waits,
-                self._served_before, self._remaining, self._oldest, self._last_served,
+                self._remaining, self._oldest,
             )
         )  # fmt: skip
 
@@ -130,8 +123,7 @@ class EventQueue:
 def _successors(graph: BundleGraph) -> tuple[Ints, ...]:
     """The edges by source: (first, to, relation, lag, distance, map)."""
     to = np.repeat(np.arange(len(graph.width)), np.diff(graph.first))
-    order = np.argsort(graph.source, kind="stable")
-    first = np.concatenate(([0], np.cumsum(np.bincount(graph.source, minlength=len(graph.width)))))
+    first, order = sorted_into(graph.source, len(graph.width))
     return first, to[order], graph.relation[order], graph.lag[order], graph.distance[order], graph.map[order]
 
 
@@ -202,14 +194,14 @@ def _settle(
 ) -> None:  # fmt: skip
     """A task has all it waits for: its end is known, or it asks its server."""
     rows, tasks = ends.shape
-    row, bundle, at = step % rows, bundle_of[task], server[task]
+    row, at = step % rows, server[task]
     if at < 0:
-        duration = durations[row, duration_at[bundle] + duration_stride[bundle] * (task - offset[bundle])]
+        duration = _duration(durations, row, task, bundle_of, duration_at, duration_stride, offset)
         ends[row, task] = ready[row, task] + duration
         stack[sizes[1]] = step * tasks + task
         sizes[1] += 1
     else:
-        waiting[at, rank[bundle]] = step * tasks + task
+        waiting[at, rank[bundle_of[task]]] = step * tasks + task
         _push(heap_time, heap_server, sizes, max(free_at[at], ready[row, task]), at)
 
 
@@ -234,12 +226,10 @@ def _run(
     bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
     sizes: Ints, width: Ints, group: Ints, first: Ints, to: Ints, relation: Ints, lag: Ints, distance: Ints, map_: Ints,
-    maps: Ints, map_at: Ints, lags: Ints, waits: Ints, served_before: Ints, remaining: Ints, oldest: Ints,
-    last_served: Ints,
+    maps: Ints, map_at: Ints, lags: Ints, waits: Ints, remaining: Ints, oldest: Ints,
 ) -> int:  # fmt: skip
     """Advance until the oldest step of a group is complete; returns the group."""
     rows, tasks = ends.shape
-    ranks = waiting.shape[1]
     while True:
         while sizes[1] > 0:
             code = stack[sizes[1] - 1]
@@ -284,33 +274,43 @@ def _run(
         _pop(heap_time, heap_server, sizes)
         if now < free_at[chosen]:
             continue
-        best, earliest = -1, 0
-        for r in range(ranks):
-            code = waiting[chosen, r]
-            if code >= 0:
-                since = ready[(code // tasks) % rows, code % tasks]
-                if since <= now and (best < 0 or since < earliest):
-                    best, earliest = r, since
+        best = _next_in_line(chosen, waiting, ready)
         if best < 0:
             continue
         code = waiting[chosen, best]
-        waiting[chosen, best] = -1
         step, task = code // tasks, code % tasks
-        bundle = bundle_of[task]
         row = step % rows
-        end = now + durations[row, duration_at[bundle] + duration_stride[bundle] * (task - offset[bundle])]
+        if ready[row, task] > now:
+            continue
+        waiting[chosen, best] = -1
+        end = now + _duration(durations, row, task, bundle_of, duration_at, duration_stride, offset)
         ends[row, task] = end
-        served_before[row, task] = last_served[chosen]
-        last_served[chosen] = code
         free_at[chosen] = end
         stack[sizes[1]] = code
         sizes[1] += 1
-        soonest = -1
-        for r in range(ranks):
-            code = waiting[chosen, r]
-            if code >= 0:
-                since = ready[(code // tasks) % rows, code % tasks]
-                if soonest < 0 or since < soonest:
-                    soonest = since
-        if soonest >= 0:
-            _push(heap_time, heap_server, sizes, max(end, soonest), chosen)
+        following = _next_in_line(chosen, waiting, ready)
+        if following >= 0:
+            code = waiting[chosen, following]
+            _push(heap_time, heap_server, sizes, max(end, ready[(code // tasks) % rows, code % tasks]), chosen)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _next_in_line(server: int, waiting: Ints, ready: Ints) -> int:
+    """The rank of the earliest request at a server, the lowest among equals; -1 for none."""
+    rows, tasks = ready.shape
+    best, earliest = -1, 0
+    for rank in range(waiting.shape[1]):
+        code = waiting[server, rank]
+        if code >= 0:
+            since = ready[(code // tasks) % rows, code % tasks]
+            if best < 0 or since < earliest:
+                best, earliest = rank, since
+    return best
+
+
+@numba.njit(cache=True)
+def _duration(
+    durations: Ints, row: int, task: int, bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints
+) -> int:
+    bundle = bundle_of[task]
+    return durations[row, duration_at[bundle] + duration_stride[bundle] * (task - offset[bundle])]  # type: ignore[no-any-return]

@@ -75,6 +75,11 @@ class BundleGraph:
         """The bundle of every task."""
         return np.repeat(np.arange(len(self.width)), self.width)
 
+    @cached_property
+    def entity_of(self) -> Ints:
+        """The entity of every task."""
+        return np.arange(self.tasks) - self.offset[self.bundle_of]
+
     def arrays(self) -> tuple[Ints, ...]:
         """What the longest-path kernel reads."""
         return (
@@ -106,7 +111,7 @@ def build_graph(
     lag = column([family.lag for family in families])
     distance = column([family.distance for family in families])
     which = column([family.map for family in families])
-    first, order = _by_target(to, n)
+    first, order = sorted_into(to, n)
     server, stride, rank = servers or (np.full(n, -1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64))
     lengths_of_maps = np.array([len(each) for each in maps], dtype=np.int64)
     return BundleGraph(
@@ -131,39 +136,40 @@ def build_graph(
 
 
 @numba.njit(cache=True)
-def _by_target(to: Ints, n: int) -> tuple[Ints, Ints]:
-    """A counting sort: CSR offsets, and the order of the edges."""
+def sorted_into(key: Ints, n: int) -> tuple[Ints, Ints]:
+    """A stable counting sort of edges by bundle: (CSR offsets, order of the edges)."""
     first = np.zeros(n + 1, np.int64)
-    for target in to:
-        first[target + 1] += 1
+    for bundle in key:
+        first[bundle + 1] += 1
     for i in range(n):
         first[i + 1] += first[i]
     at = first[:-1].copy()
-    order = np.empty(len(to), np.int64)
-    for edge in range(len(to)):
-        order[at[to[edge]]] = edge
-        at[to[edge]] += 1
+    order = np.empty(len(key), np.int64)
+    for edge in range(len(key)):
+        order[at[key[edge]]] = edge
+        at[key[edge]] += 1
     return first, order
 
 
-def join(graphs: Sequence[BundleGraph]) -> BundleGraph:
-    """Several graphs side by side, a group each, with the servers that they name by the same number in common."""
+def join(parts: Sequence[tuple[BundleGraph, Ints]]) -> tuple[BundleGraph, Ints]:
+    """Graphs with their lags side by side, a group each, with the servers that they name by the same number in common."""
     columns: dict[str, list[Ints]] = {}
-    bundles = tasks = edges = maps = rows = durations = 0
-    for number, graph in enumerate(graphs):
+    bundles = tasks = edges = maps = rows = durations = lags = 0
+    for number, (graph, own_lags) in enumerate(parts):
         shifted = {
             "width": graph.width, "offset": graph.offset + tasks, "duration_at": graph.duration_at + durations,
             "duration_stride": graph.duration_stride, "server": graph.server, "server_stride": graph.server_stride,
             "rank": graph.rank, "group": np.full(len(graph.width), number, np.int64),
             "first": graph.first[:-1] + edges, "source": graph.source + bundles, "relation": graph.relation,
-            "lag": graph.lag, "distance": graph.distance, "map": graph.map + rows, "maps": graph.maps,
+            "lag": graph.lag + lags, "distance": graph.distance, "map": graph.map + rows, "maps": graph.maps,
             "map_at": graph.map_at[:-1] + maps,
         }  # fmt: skip
         for name, values in shifted.items():
             columns.setdefault(name, []).append(values)
         bundles, tasks, edges = bundles + len(graph.width), tasks + graph.tasks, edges + len(graph.source)
         maps, rows = maps + len(graph.maps), rows + len(graph.map_at) - 1
-        durations += graph.durations
+        durations, lags = durations + graph.durations, lags + len(own_lags)
     columns["first"].append(np.array([edges]))
     columns["map_at"].append(np.array([maps]))
-    return BundleGraph(**{name: np.concatenate(parts) for name, parts in columns.items()}, durations=durations)
+    joined = BundleGraph(**{name: np.concatenate(arrays) for name, arrays in columns.items()}, durations=durations)
+    return joined, np.concatenate([own_lags for _, own_lags in parts])

@@ -9,13 +9,12 @@ from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, Bu
 
 
 class LongestPath:
-    """`next_step(durations)` solves one more step and returns the end ticks of its tasks (a row that stays valid for
-    `kept` steps)."""
+    """`next_step(durations)` solves one more step and returns the end ticks of its tasks, valid until the next call."""
 
-    def __init__(self, graph: BundleGraph, lags: Ints, kept: int = 0) -> None:
+    def __init__(self, graph: BundleGraph, lags: Ints) -> None:
         assert np.all(graph.server < 0), "a first-come server needs the event queue"
         self._graph, self._lags = graph, lags
-        self._ends = np.zeros((graph.reach + 1 + kept, graph.tasks), np.int64)
+        self._ends = np.zeros((graph.reach + 1, graph.tasks), np.int64)
         self._step = 0
 
     def next_step(self, durations: Ints) -> Ints:
