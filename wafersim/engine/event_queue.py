@@ -50,8 +50,9 @@ class EventQueue:
         self._oldest = np.zeros(groups, np.int64)
         self._free_at = np.zeros(servers, np.int64)
         self._waiting = np.full((servers, ranks), -1, np.int64)
-        self._heap_time = np.zeros(servers * (2 * ranks + 2) + 16, np.int64)
-        self._heap_server = np.zeros_like(self._heap_time)
+        self._heap = np.zeros(servers, np.int64)  # of servers, by the tick at which their next decision is due
+        self._place = np.full(servers, -1, np.int64)  # in the heap
+        self._due = np.zeros(servers, np.int64)
         self._stack = np.zeros(self._rows * tasks + 1, np.int64)
         self._sizes = np.zeros(2, np.int64)  # of heap and stack
         self._start()
@@ -100,7 +101,7 @@ class EventQueue:
         g = self._graph
         return (
             g.bundle_of, g.duration_at, g.duration_stride, g.offset, g.rank, self._server, self._durations, self._ready,
-            self._ends, self._free_at, self._waiting, self._heap_time, self._heap_server, self._stack, self._sizes,
+            self._ends, self._free_at, self._waiting, self._heap, self._place, self._due, self._stack, self._sizes,
         )  # fmt: skip
 
     def _advance(self) -> int:
@@ -150,46 +151,64 @@ def _needs(
 
 
 @numba.njit(cache=True)
-def _push(heap_time: Ints, heap_server: Ints, sizes: Ints, time: int, server: int) -> None:
-    i = sizes[0]
-    sizes[0] += 1
-    while i > 0:
-        up = (i - 1) >> 1
-        if heap_time[up] < time or (heap_time[up] == time and heap_server[up] <= server):
-            break
-        heap_time[i], heap_server[i] = heap_time[up], heap_server[up]
-        i = up
-    heap_time[i], heap_server[i] = time, server
+def _before(due: Ints, one: int, other: int) -> bool:
+    return due[one] < due[other] or (due[one] == due[other] and one < other)
 
 
 @numba.njit(cache=True)
-def _pop(heap_time: Ints, heap_server: Ints, sizes: Ints) -> None:
+def _rise(heap: Ints, place: Ints, due: Ints, at: int) -> None:
+    server = heap[at]
+    while at > 0:
+        up = (at - 1) >> 1
+        if not _before(due, server, heap[up]):
+            break
+        heap[at] = heap[up]
+        place[heap[at]] = at
+        at = up
+    heap[at] = server
+    place[server] = at
+
+
+@numba.njit(cache=True)
+def _decide_at(heap: Ints, place: Ints, due: Ints, sizes: Ints, server: int, time: int) -> None:
+    """The server's next decision is due at `time`, or earlier if it already was. A server stands in the heap once."""
+    if place[server] < 0:
+        heap[sizes[0]] = server
+        place[server] = sizes[0]
+        sizes[0] += 1
+    elif due[server] <= time:
+        return
+    due[server] = time
+    _rise(heap, place, due, place[server])
+
+
+@numba.njit(cache=True)
+def _pop(heap: Ints, place: Ints, due: Ints, sizes: Ints) -> None:
     """Remove the root."""
+    place[heap[0]] = -1
     sizes[0] -= 1
     n = sizes[0]
-    time, server = heap_time[n], heap_server[n]
-    i = 0
-    while True:
-        child = 2 * i + 1
-        if child >= n:
+    if n == 0:
+        return
+    server = heap[n]
+    at = 0
+    while 2 * at + 1 < n:
+        child = 2 * at + 1
+        if child + 1 < n and _before(due, heap[child + 1], heap[child]):
+            child += 1
+        if _before(due, server, heap[child]):
             break
-        other = child + 1
-        if other < n and (
-            heap_time[other] < heap_time[child]
-            or (heap_time[other] == heap_time[child] and heap_server[other] < heap_server[child])
-        ):
-            child = other
-        if time < heap_time[child] or (time == heap_time[child] and server <= heap_server[child]):
-            break
-        heap_time[i], heap_server[i] = heap_time[child], heap_server[child]
-        i = child
-    heap_time[i], heap_server[i] = time, server
+        heap[at] = heap[child]
+        place[heap[at]] = at
+        at = child
+    heap[at] = server
+    place[server] = at
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _settle(
     bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
-    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
+    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
     sizes: Ints, step: int, task: int,
 ) -> None:  # fmt: skip
     """A task has all it waits for: its end is known, or it asks its server."""
@@ -202,13 +221,13 @@ def _settle(
         sizes[1] += 1
     else:
         waiting[at, rank[bundle_of[task]]] = step * tasks + task
-        _push(heap_time, heap_server, sizes, max(free_at[at], ready[row, task]), at)
+        _decide_at(heap, place, due, sizes, at, max(free_at[at], ready[row, task]))
 
 
 @numba.njit(cache=True)
 def _release_roots(
     bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
-    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
+    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
     sizes: Ints, waits: Ints,
 ) -> None:  # fmt: skip
     rows, tasks = waits.shape
@@ -217,14 +236,14 @@ def _release_roots(
             if waits[step, task] == 0:
                 _settle(
                     bundle_of, duration_at, duration_stride, offset, rank, server, durations, ready, ends, free_at,
-                    waiting, heap_time, heap_server, stack, sizes, step, task,
+                    waiting, heap, place, due, stack, sizes, step, task,
                 )  # fmt: skip
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _run(
     bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
-    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap_time: Ints, heap_server: Ints, stack: Ints,
+    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
     sizes: Ints, width: Ints, group: Ints, first: Ints, to: Ints, relation: Ints, lag: Ints, distance: Ints, map_: Ints,
     maps: Ints, map_at: Ints, lags: Ints, waits: Ints, remaining: Ints, oldest: Ints,
 ) -> int:  # fmt: skip
@@ -264,25 +283,20 @@ def _run(
                     if waits[row, child] == 0:
                         _settle(
                             bundle_of, duration_at, duration_stride, offset, rank, server, durations, ready, ends,
-                            free_at, waiting, heap_time, heap_server, stack, sizes, then, child,
+                            free_at, waiting, heap, place, due, stack, sizes, then, child,
                         )  # fmt: skip
             if remaining[step % rows, own] == 0:
                 return own  # type: ignore[no-any-return]
         if sizes[0] == 0:
             return STUCK
-        now, chosen = heap_time[0], heap_server[0]
-        _pop(heap_time, heap_server, sizes)
-        if now < free_at[chosen]:
-            continue
+        chosen = heap[0]
+        now = due[chosen]
+        _pop(heap, place, due, sizes)
         best = _next_in_line(chosen, waiting, ready)
-        if best < 0:
-            continue
         code = waiting[chosen, best]
+        waiting[chosen, best] = -1
         step, task = code // tasks, code % tasks
         row = step % rows
-        if ready[row, task] > now:
-            continue
-        waiting[chosen, best] = -1
         end = now + _duration(durations, row, task, bundle_of, duration_at, duration_stride, offset)
         ends[row, task] = end
         free_at[chosen] = end
@@ -291,7 +305,8 @@ def _run(
         following = _next_in_line(chosen, waiting, ready)
         if following >= 0:
             code = waiting[chosen, following]
-            _push(heap_time, heap_server, sizes, max(end, ready[(code // tasks) % rows, code % tasks]), chosen)
+            since = ready[(code // tasks) % rows, code % tasks]
+            _decide_at(heap, place, due, sizes, chosen, max(end, since))
 
 
 @numba.njit(cache=True, error_model="numpy")
