@@ -24,12 +24,12 @@ def heatmap_figure(system: SystemProfile, cost: KernelCost, path: Path) -> None:
     run, outputs = kernel_run(system, cost)
     with figure(path, 11, 4.6) as drawn:
         maps = (
-            (run.busy / run.cycles, "busy fraction", "viridis"),
-            (run.wait, "cycles waited before a weight", "magma"),
+            (run.busy / run.cycles, "busy fraction", "viridis", 1.0),
+            (run.wait, "cycles waited before a weight", "magma", None),
         )
-        for index, (values, label, colours) in enumerate(maps):
+        for index, (values, label, colours, most) in enumerate(maps):
             axes = drawn.add_axes((0.06 + 0.49 * index, 0.13, 0.36, 0.66))
-            image = axes.imshow(values, aspect="auto", cmap=colours, interpolation="nearest")
+            image = axes.imshow(values, aspect="auto", cmap=colours, interpolation="nearest", vmin=0, vmax=most)
             axes.set_xlabel("column of PEs (hidden features)")
             axes.set_ylabel("row of PEs (tokens)")
             axes.set_title(label, fontsize=9, loc="left")
@@ -49,7 +49,7 @@ def sweep_figure(system: SystemProfile, dataflows: Sequence[str], size: tuple[in
     """Efficiency of each dataflow as all three sides are scaled from 1/64 to 16 times the size."""
     with figure(path, 9, 5.2) as drawn:
         axes: Any = drawn.add_axes((0.09, 0.11, 0.72, 0.72))
-        ends = []
+        ends, fitting = [], []
         for index, dataflow in enumerate(dataflows):
             sizes = [tuple(max(1, round(side * scale)) for side in size) for scale in SWEEP]
             costs = [kernel_cost(system, dataflow, *one) for one in sizes]
@@ -58,6 +58,11 @@ def sweep_figure(system: SystemProfile, dataflows: Sequence[str], size: tuple[in
             axes.plot(SWEEP, values, "-", color=colour, linewidth=1.8)
             faces = ["white" if cost.refused else colour for cost in costs]
             axes.scatter(SWEEP, values, s=22, facecolors=faces, edgecolors=colour, zorder=3)
+            fitting += [
+                (value, dataflow, scale)
+                for value, cost, scale in zip(values, costs, SWEEP, strict=True)
+                if not cost.refused
+            ]
             ends.append((values[-1], dataflow, MODEL_COLOURS[index * 2]))
         axes.set_xscale("log", base=2)
         axes.set_ylim(0, 100)
@@ -68,9 +73,12 @@ def sweep_figure(system: SystemProfile, dataflows: Sequence[str], size: tuple[in
         axes.set_xlabel(f"scale of {size[0]} x {size[1]} x {size[2]}")
         axes.set_ylabel("efficiency, % of the peak of the PEs used")
         quiet(axes, "both")
-        best, name, _ = max(ends)
+        headline = "At none of these sizes do the tiles fit a PE"
+        if fitting:
+            best, name, scale = max(fitting)
+            headline = f"At {scale:g} times the size {name} reaches {best:.0f} % of peak, the most that fits"
         title(
             drawn,
-            f"At 16 times the size {name} reaches {best:.0f} % of peak",
-            f"all sides scaled together, {system.name}",
+            headline,
+            f"all sides scaled together, {system.name}; hollow: the tiles do not fit a PE",
         )
