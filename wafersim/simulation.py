@@ -12,6 +12,7 @@ from wafersim.spec.experiment import Experiment
 from wafersim.spec.profile import Machine as MachineProfile
 from wafersim.spec.profile import SystemProfile, load_machine
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
+from wafersim.strategies.weight_streaming.engines import Engine
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import Machine, Planned, Settings, build_plan
@@ -28,16 +29,16 @@ class Simulated:
     periodic: PeriodicStep
 
 
-def simulate(experiment: Experiment) -> Prediction:
+def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
     """The prediction of an experiment without a sweep.
 
     Raises Infeasible with the reason when no activation policy fits, the batch is smaller than the cluster, or the
     cluster is larger than its SwarmX reaches.
     """
-    return simulate_step(experiment).prediction
+    return simulate_step(experiment, engine).prediction
 
 
-def simulate_step(experiment: Experiment) -> Simulated:
+def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated:
     """The same with plan and timeline, for figures and for tests."""
     profile = load_machine(experiment.system.profile, experiment.system.overrides)
     workload = workload_of(experiment)
@@ -45,7 +46,7 @@ def simulate_step(experiment: Experiment) -> Simulated:
     shards, notes = shards_of(experiment, workload, profile)
     settings = settings_of(experiment, workload, machine, shards)
     planned, reason = plan_step(experiment, workload, machine, settings)
-    periodic = run_to_period(planned.plan)
+    periodic = run_to_period(planned.plan, engine)
     prediction = predict(
         periodic, planned, workload, machine, shards, tokens_of(experiment, workload), notes, assumed_numbers(profile)
     )

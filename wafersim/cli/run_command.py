@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from wafersim.strategies.weight_streaming.engines import Engine
 
 
 @click.command("run")
@@ -15,7 +19,15 @@ import click
 @click.option("--json", "as_json", is_flag=True, help='Print {"points": [...]} and nothing else.')
 @click.option("--figures/--no-figures", default=True, help="Draw the figures of the run directory.")
 @click.option("--save/--no-save", default=True, help="Write the run directory.")
-def command(experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, figures: bool, save: bool) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(("auto", "fast", "queue", "reference", "both")),
+    default="auto",
+    help="fast: longest path; queue: event queue; reference: SimPy; both: auto's choice checked against SimPy.",
+)
+def command(
+    experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, figures: bool, save: bool, engine: Engine
+) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
     from wafersim.planning.sweep import run_points
     from wafersim.report import console, json_output
@@ -27,7 +39,7 @@ def command(experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, fi
     points = expand(spec)
     with console.progress(len(points), f"{spec.name}: ") as advance:
         results = run_points(
-            points, lambda point: advance(f"{point.experiment.model} on {point.experiment.system.systems}")
+            points, lambda point: advance(f"{point.experiment.model} on {point.experiment.system.systems}"), engine
         )
     rows = [result.to_json() for result in results]
     directory = save_run(out, spec, results, figures=figures) if save else None

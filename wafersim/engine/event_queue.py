@@ -38,8 +38,7 @@ class EventQueue:
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
         self._successors = _successors(graph)
         self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
-        server = graph.server[bundle_of] + graph.entity_of * graph.server_stride[bundle_of]
-        self._server = np.where(graph.server[bundle_of] < 0, -1, server)
+        self._server = graph.server_of_task
         servers, ranks = int(self._server.max(initial=0)) + 1, int(graph.rank.max()) + 1
         self._durations = np.zeros((self._rows, graph.durations), np.int64)
         self._duration_at = np.concatenate(([0], np.cumsum([len(durations_of(group, 0)) for group in range(groups)])))

@@ -80,6 +80,18 @@ class BundleGraph:
         """The entity of every task."""
         return np.arange(self.tasks) - self.offset[self.bundle_of]
 
+    @cached_property
+    def server_of_task(self) -> Ints:
+        """The first-come server of every task, -1 for none."""
+        bundle = self.bundle_of
+        return np.where(self.server[bundle] < 0, -1, self.server[bundle] + self.entity_of * self.server_stride[bundle])
+
+    @cached_property
+    def duration_of(self) -> Ints:
+        """Where every task finds its duration."""
+        bundle = self.bundle_of
+        return self.duration_at[bundle] + self.duration_stride[bundle] * self.entity_of
+
     def arrays(self) -> tuple[Ints, ...]:
         """What the longest-path kernel reads."""
         return (

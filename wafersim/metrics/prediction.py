@@ -72,7 +72,7 @@ def predict(
     assumed: tuple[str, ...] = (),
 ) -> Prediction:
     """Timeline -> Prediction, for a cluster that works through `shards` sequences in a step."""
-    plan = planned.plan
+    plan = periodic.plan
     ticks = round(periodic.step_ticks)
     parts = breakdown(periodic.timeline, plan, ticks)
     step = to_seconds(float(periodic.step_ticks))
@@ -84,7 +84,7 @@ def predict(
         notes = (*notes, "no exact period found; step time is the mean of the last steps")
     return Prediction(
         model=workload.model.name,
-        n_systems=plan.systems,
+        n_systems=len(shards),
         batch=batch,
         batch_per_system=max(shards),
         micro_batch=plan.micro_batch_sizes[0],
@@ -94,7 +94,7 @@ def predict(
         step_time_s=step,
         samples_per_s=batch / step,
         tokens_per_s=tokens_per_s,
-        mfu=flops / (step * plan.systems * machine.device.peak_flops),
+        mfu=flops / (step * len(shards) * machine.device.peak_flops),
         model_flops_per_step=flops,
         training_flops=workload.published_flops_per_token * tokens,
         breakdown={name: to_seconds(value) for name, value in parts.as_dict().items()},
@@ -103,8 +103,8 @@ def predict(
         memory=_memory(planned),
         tokens=tokens,
         days_to_train=tokens / tokens_per_s / SECONDS_PER_DAY,
-        engine="reference",
-        engine_reason="SimPy processes, every system simulated",
+        engine=periodic.engine,
+        engine_reason=periodic.reason,
         steps_simulated=periodic.steps_simulated,
         notes=notes,
         assumed=assumed,

@@ -9,6 +9,7 @@ from typing import Any
 from wafersim.errors import Infeasible
 from wafersim.simulation import Simulated, scaling_efficiency, simulate_step
 from wafersim.spec.sweep import Point
+from wafersim.strategies.weight_streaming.engines import Engine
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,20 @@ class PointResult:
         return {**self.simulated.prediction.to_json(), **varied}
 
 
-def run_points(points: Sequence[Point], progress: Callable[[Point], None] = lambda _: None) -> list[PointResult]:
+def run_points(
+    points: Sequence[Point], progress: Callable[[Point], None] = lambda _: None, engine: Engine = "auto"
+) -> list[PointResult]:
     """Every point in order; `progress` is called after each."""
     results = []
     for point in points:
-        results.append(_run(point))
+        results.append(_run(point, engine))
         progress(point)
     return results
 
 
-def _run(point: Point) -> PointResult:
+def _run(point: Point, engine: Engine) -> PointResult:
     try:
-        simulated = simulate_step(point.experiment)
+        simulated = simulate_step(point.experiment, engine)
     except Infeasible as reason:
         return PointResult(point, None, str(reason))
     efficiency = scaling_efficiency(simulated.prediction, point.experiment)

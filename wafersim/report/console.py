@@ -64,7 +64,7 @@ def print_run(title: str, rows: Sequence[Row], directory: Path | None, console: 
     for row in rows:
         if "infeasible" in row:
             say(console, f"{row['model']} on {row['n_systems']}: cannot run: {row['infeasible']}")
-    for line in [*why_these_policies(good), *explain(good)]:
+    for line in [*why_these_policies(good), *explain(good), *engines(good)]:
         say(console, line)
     if directory is not None:
         say(console, f"Written to {directory}")
@@ -167,6 +167,20 @@ def explain(rows: Sequence[Row]) -> list[str]:
         lines.append(f"Leaned on assumed numbers: {', '.join(assumed)} (`wafersim show` gives the reason of each).")
     lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
     return lines
+
+
+def engines(rows: Sequence[Row]) -> list[str]:
+    """Which engine ran and why, once per engine; what it left out is said of the largest cluster."""
+    of_engine: dict[str, Row] = {}
+    for row in rows:
+        of_engine.setdefault(row["engine"], row)
+        if row["n_systems"] > of_engine[row["engine"]]["n_systems"]:
+            of_engine[row["engine"]] = row
+    counts = {engine: sum(row["engine"] == engine for row in rows) for engine in of_engine}
+    return [
+        f"Engine of {counts[engine]} point{'s' * (counts[engine] > 1)}: {row['engine_reason']}"
+        for engine, row in of_engine.items()
+    ]
 
 
 def seconds(value: float) -> str:

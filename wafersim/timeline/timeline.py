@@ -46,6 +46,13 @@ class Timeline:
         return len(self.start)
 
     @classmethod
+    def concatenate(cls, parts: Sequence[Timeline]) -> Timeline:
+        """Timelines side by side, sorted by canonical key."""
+        columns = [np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls)]
+        order = np.lexsort(columns[: len(KEY)][::-1])
+        return cls(*(column[order] for column in columns))
+
+    @classmethod
     def from_rows(cls, rows: Sequence[tuple[int, ...]]) -> Timeline:
         """Rows in the order of the columns, any order of tasks; sorted by canonical key."""
         table = np.array(rows, dtype=np.int64).reshape(len(rows), len(KEY) + 2)

@@ -25,7 +25,7 @@ def timeline_figure(simulated: Simulated, path: Path) -> None:
 
     A bar shorter than a pixel is drawn one pixel wide, so the share of the step that a lane is busy stands beside it.
     """
-    plan, timeline = simulated.planned.plan, simulated.periodic.timeline
+    plan, timeline = simulated.periodic.plan, simulated.periodic.timeline
     lanes = _lanes(timeline, plan)
     step = float(simulated.periodic.step_ticks) / TICKS_PER_SECOND
     origin = float(timeline.start.min()) / TICKS_PER_SECOND

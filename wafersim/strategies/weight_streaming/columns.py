@@ -8,6 +8,7 @@ import numpy as np
 
 from wafersim.engine.graph import Ints
 from wafersim.strategies.weight_streaming.blocks import Blocks, Pieces
+from wafersim.strategies.weight_streaming.durations import Table, slowdowns
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.timeline.timeline import KIND, PASS
 
@@ -26,7 +27,10 @@ class Keys(NamedTuple):
 
 
 class Columns:
-    """Arrays by bundle, filled family by family. `durations` holds everything but compute, which comes after it."""
+    """Arrays by bundle, filled family by family; durations are those of `tables`, then those of compute.
+
+    Nothing here reads a plan's ticks, so that plans of one shape share it.
+    """
 
     def __init__(self, plan: WeightStreamingPlan, blocks: Blocks, number: int, links_before: int) -> None:
         self._plan, self._blocks, self._number = plan, blocks, number
@@ -39,7 +43,7 @@ class Columns:
             np.zeros(n, np.int64),
             np.zeros(n, np.int64),
         )
-        self._tables: list[Ints] = []
+        self.tables: list[Table] = []
         self._size = 0
         self._chunks = np.cumsum([0] + [layer.chunks for layer in plan.layers])
         self._system_links = SYSTEM_LINKS + links_before
@@ -48,7 +52,6 @@ class Columns:
         self._links()
         self._systems()
         self._activations()
-        self.durations = np.concatenate(self._tables)
         compute, entities = blocks.compute, plan.systems if self.per_system else 1
         self.duration_at[compute] = self._size + np.arange(len(compute)) * entities
         self.duration_stride[compute] = int(self.per_system)
@@ -61,12 +64,9 @@ class Columns:
         self._family(at.accumulate, "accumulate", drained)
         self._link(at.accumulate, drained, "accumulate")
         units = np.arange(len(at.update))
-        self.keys.kind[at.update], self.keys.pass_[at.update], self.keys.layer[at.update] = (
-            KIND["update"],
-            PASS["update"],
-            units,
-        )
-        self._ticks(at.update, np.array([unit.ticks for unit in plan.updates], np.int64), units)
+        self.keys.kind[at.update], self.keys.pass_[at.update] = KIND["update"], PASS["update"]
+        self.keys.layer[at.update] = units
+        self._ticks(at.update, Table("update"), units, len(units))
         if at.reads:
             self._family(at.leave, "read", streamed)
             self._link(at.leave, streamed, "read")
@@ -99,8 +99,7 @@ class Columns:
         self._family(at.compute, "compute", np.arange(len(at.compute)), plan.systems)
         if len(at.input):
             self._family(at.input, "input", np.flatnonzero(s.inputs), plan.systems)
-            table = np.array(plan.input_ticks, np.int64)[np.array(plan.size_of)].T  # [micro-batch, system]
-            self._ticks(at.input, table.ravel(), np.arange(plan.micro_batches), plan.systems)
+            self._ticks(at.input, Table("input"), np.arange(plan.micro_batches), plan.micro_batches, plan.systems)
 
     def _activations(self) -> None:
         plan, s = self._plan, self._blocks.slices
@@ -113,9 +112,9 @@ class Columns:
                 continue
             self._family(pieces.position, name, pieces.slice, plan.systems)
             self.keys.chunk[pieces.position] = pieces.piece
-            table = np.array(plan.fetch_ticks, np.int64)[np.array(plan.size_of)].transpose(1, 2, 0)
-            index = s.micro_batch[pieces.slice] * table.shape[1] + pieces.piece  # of [micro-batch, piece, system]
-            self._ticks(pieces.position, table.ravel(), index, plan.systems)
+            each = max(max(k.offloads, k.fetches) for k in plan.kernels)
+            index = s.micro_batch[pieces.slice] * each + pieces.piece
+            self._ticks(pieces.position, Table("activations"), index, plan.micro_batches * each, plan.systems)
             self._serve(pieces.position, first, 1, apart=2)
 
     def _family(self, at: Ints, kind: str, of: Ints, entities: int = 1, level: int = 0) -> None:
@@ -125,22 +124,19 @@ class Columns:
         keys.pass_[at], keys.micro_batch[at] = s.pass_[of], s.micro_batch[of]
         keys.layer[at], keys.chunk[at] = s.layer[of], s.chunk[of]
 
-    def _ticks(self, at: Ints, table: Ints, index: Ints, entities: int = 1) -> None:
-        """`table[index * entities + entity]` are the durations; one entity's serve all."""
+    def _ticks(self, at: Ints, table: Table, index: Ints, rows: int, entities: int = 1) -> None:
+        """Row `index` of a table of `rows` x `entities` holds the durations; one entity's serve all."""
         self.duration_at[at], self.duration_stride[at] = self._size + index * entities, int(entities > 1)
-        self._tables.append(table)
-        self._size += table.size
+        self.tables.append(table)
+        self._size += rows * entities
 
     def _link(self, at: Ints, of: Ints, name: str, level: int = 0) -> None:
-        """The ticks that a plan's layers state for a link, stretched where the link above an entity of `level` is slow."""
+        """A link's ticks for the chunks of every layer, and for each entity of a level where one link is slow."""
         s = self._blocks.slices
-        ticks = np.array([t for layer in self._plan.layers for t in getattr(layer, f"{name}_ticks")], np.int64)
         index = self._chunks[s.layer[of]] + s.chunk[of]
-        factors = np.array(self._plan.tree.slowdown[level - 1]) if level else np.ones(1)
-        if np.all(factors == 1.0):
-            self._ticks(at, ticks, index)
-        else:
-            self._ticks(at, np.rint(ticks[:, None] * factors).astype(np.int64).ravel(), index, len(factors))
+        factors = slowdowns(self._plan, level)
+        entities = 1 if factors is None else len(factors)
+        self._ticks(at, Table(name, level), index, int(self._chunks[-1]), entities)
 
     def _serve(self, at: Ints, server: int, rank: int, apart: int = 0) -> None:
         """Entity i needs first-come server `server + apart * i`."""

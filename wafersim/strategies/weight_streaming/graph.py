@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -23,69 +23,78 @@ from wafersim.engine.graph import (
 )
 from wafersim.strategies.weight_streaming.blocks import Blocks
 from wafersim.strategies.weight_streaming.columns import Columns, Keys
-from wafersim.strategies.weight_streaming.plan import INPUT_SLOTS, WeightStreamingPlan
+from wafersim.strategies.weight_streaming.durations import Table, compute_table, table_of
+from wafersim.strategies.weight_streaming.plan import (
+    INPUT_SLOTS,
+    Jitter,
+    Latencies,
+    PlanLayer,
+    UpdateUnit,
+    WeightStreamingPlan,
+)
 from wafersim.timeline.timeline import Timeline
 
 NONE, HOP, MEMORYX, CREDIT = range(4)
 
 
 @dataclass(frozen=True)
-class Lowered:
-    """A plan's graph, its lags and what its durations are made from."""
+class Structure:
+    """What plans of one shape share: everything but ticks."""
 
-    plan: WeightStreamingPlan
     graph: BundleGraph
     keys: Keys
+    tables: tuple[Table, ...]
+    slice_kernel: Ints  # [slice of a micro-batch]
+    per_system: bool  # compute differs between systems
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A plan's graph, its lags and its durations."""
+
+    plan: WeightStreamingPlan
+    structure: Structure
     lags: Ints
-    _links: Ints  # durations of everything but compute
-    _slice_kernel: Ints  # [slice of a micro-batch]
-    _per_system: bool
+
+    @property
+    def graph(self) -> BundleGraph:
+        """Tasks and what waits for what."""
+        return self.structure.graph
 
     def durations(self, step: int = 0) -> Ints:
         """The durations that the graph reads, in one step."""
-        if self.plan.jitter is None:
+        jitter, plan = self.plan.jitter, self.plan
+        if jitter is None:
             return self._undisturbed
-        return np.concatenate((self._links, self._compute(step).ravel()))
+        factors = jitter.factors(step, plan.systems, plan.micro_batches, len(plan.kernels))
+        compute = self._compute * factors.transpose(1, 2, 0)[:, self.structure.slice_kernel]
+        return np.concatenate((self._links, np.rint(compute).astype(np.int64).ravel()))
 
     @cached_property
     def _undisturbed(self) -> Ints:
-        return np.concatenate((self._links, self._ticks.ravel()))
+        return np.concatenate((self._links, self._compute.ravel()))
 
     @cached_property
-    def _ticks(self) -> Ints:
-        """Ticks of compute without jitter: [micro-batch, slice], and [.., system] where systems differ."""
-        plan = self.plan
-        table = np.array([[ticks for kernel in size for ticks in kernel] for size in plan.compute_ticks], np.int64)
-        if not self._per_system:
-            return table[np.array(plan.size_of[0])]  # type: ignore[no-any-return]
-        return table[np.array(plan.size_of).T].transpose(0, 2, 1)  # type: ignore[no-any-return]
+    def _links(self) -> Ints:
+        return np.concatenate([table_of(self.plan, table) for table in self.structure.tables])
 
-    def _compute(self, step: int) -> Ints:
-        plan = self.plan
-        assert plan.jitter is not None
-        factors = plan.jitter.factors(step, plan.systems, plan.micro_batches, len(plan.kernels))
-        return np.rint(self._ticks * factors.transpose(1, 2, 0)[:, self._slice_kernel]).astype(np.int64)
+    @cached_property
+    def _compute(self) -> Ints:
+        return compute_table(self.plan, self.structure.per_system)
+
+    def task_ticks(self, durations: Ints) -> Ints:
+        """The duration of every task."""
+        return durations[self.graph.duration_of]
 
     def timeline(self, ends: Ints, step: int, durations: Ints) -> Timeline:
         """One step's tasks as columns, sorted by canonical key."""
-        graph, keys = self.graph, self.keys
-        bundle = graph.bundle_of
-        entity = graph.entity_of
-        ticks = durations[graph.duration_at[bundle] + graph.duration_stride[bundle] * entity]
+        graph, keys = self.graph, self.structure.keys
+        bundle, entity = graph.bundle_of, graph.entity_of
+        starts = ends - self.task_ticks(durations)
         kind, level, pass_, micro_batch, layer, chunk = (key[bundle] for key in keys)
         order = _order([kind, level, entity, pass_, micro_batch, layer, chunk])
-        return Timeline(
-            step=np.full(len(order), step),
-            kind=kind[order],
-            level=level[order],
-            entity=entity[order],
-            pass_=pass_[order],
-            micro_batch=micro_batch[order],
-            layer=layer[order],
-            chunk=chunk[order],
-            start=(ends - ticks)[order],
-            end=ends[order],
-        )
+        columns = (kind, level, entity, pass_, micro_batch, layer, chunk, starts, ends)
+        return Timeline(np.full(len(order), step), *(column[order] for column in columns))
 
 
 def _order(columns: list[Ints]) -> Ints:
@@ -98,19 +107,43 @@ def _order(columns: list[Ints]) -> Ints:
 
 def lower(plan: WeightStreamingPlan, number: int = 0, links_before: int = 0) -> Lowered:
     """The graph of a plan; `number` and `links_before` (system links of the jobs before it) tell jobs apart."""
-    blocks = Blocks(plan)
-    columns = Columns(plan, blocks, number, links_before)
+    latencies = plan.latencies
+    lags = np.array([0, latencies.hop, latencies.memoryx, latencies.credit_return], np.int64)
+    return Lowered(plan, _structure(_shape(plan), number, links_before), lags)
+
+
+def _shape(plan: WeightStreamingPlan) -> WeightStreamingPlan:
+    """The plan without its ticks: equal for plans that share a structure."""
+    alike = len(set(plan.size_of)) == 1
+    return replace(
+        plan,
+        layers=tuple(PlanLayer("", layer.chunks, 0, 0, 0, (), (), (), (), (), (), (), ()) for layer in plan.layers),
+        micro_batch_sizes=(),
+        size_of=((0,),) if alike else ((0,), (1,)),
+        compute_ticks=(),
+        input_ticks=(int(max(plan.input_ticks) > 0),),
+        fetch_ticks=(),
+        latencies=Latencies(0, 0, 0),
+        updates=tuple(UpdateUnit(unit.layers, 0) for unit in plan.updates),
+        floor_ticks=(),
+        flops=(),
+        jitter=None if plan.jitter is None else Jitter(0.0, 0),
+    )
+
+
+@lru_cache(maxsize=32)
+def _structure(shape: WeightStreamingPlan, number: int, links_before: int) -> Structure:
+    blocks = Blocks(shape)
+    columns = Columns(shape, blocks, number, links_before)
     graph = build_graph(
         columns.width,
         columns.duration_at,
         columns.duration_stride,
-        _Edges(plan, blocks).edges,
-        plan.tree.parents,
+        _Edges(shape, blocks).edges,
+        shape.tree.parents,
         (columns.server, columns.server_stride, columns.rank),
     )
-    latencies = plan.latencies
-    lags = np.array([0, latencies.hop, latencies.memoryx, latencies.credit_return], np.int64)
-    return Lowered(plan, graph, columns.keys, lags, columns.durations, blocks.slices.one, columns.per_system)
+    return Structure(graph, columns.keys, tuple(columns.tables), blocks.slices.one, columns.per_system)
 
 
 class _Edges:

@@ -2,58 +2,124 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
+from wafersim.engine.graph import Ints
+from wafersim.errors import WafersimError
+from wafersim.strategies.weight_streaming.engines import NAMES, Engine, Steps, choose, start
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.strategies.weight_streaming.processes import Reference
-from wafersim.timeline.timeline import Timeline
+from wafersim.strategies.weight_streaming.symmetry import Folded, fold, unfolded
+from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
-LONGEST_CYCLE = 4
-MOST_STEPS = 24
+LONGEST_CYCLE = 12
+MOST_STEPS = 200
+WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
 
 
 @dataclass(frozen=True)
 class PeriodicStep:
-    """One step of the periodic state. `exact` is False when no period was found and the last steps were averaged."""
+    """One step of the periodic state. `exact` is False when no period was found and the last steps were averaged.
 
-    timeline: Timeline
+    `plan` is the one that was simulated: one representative for each class of alike systems. `ends` are those of the
+    last `cycle` steps, the latest last.
+    """
+
+    plan: WeightStreamingPlan
     step_ticks: Fraction
     cycle: int
     steps_simulated: int
     exact: bool
+    engine: str
+    reason: str
+    ends: tuple[Ints, ...]
+    steps: Steps
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The last step that was simulated."""
+        return self.steps.timeline(self.steps_simulated - 1, self.ends[-1])
 
 
-def run_to_period(plan: WeightStreamingPlan) -> PeriodicStep:
-    """Simulate with the SimPy reference until the full state repeats.
+def run_to_period(plan: WeightStreamingPlan, engine: Engine = "auto", reductions: bool = True) -> PeriodicStep:
+    """Simulate until the full state repeats; with jitter, a fixed number of steps.
 
     A step's tasks depend on at most `reach` earlier steps (a credit may come from that far back), so the shift has to
-    hold over that many consecutive steps before it is the period.
+    hold over that many consecutive steps before it is the period. Raises Infeasible for an engine that cannot run the
+    plan, WafersimError when `both` engines disagree.
     """
-    reference = Reference(plan)
-    steps: list[Timeline] = []
-    reach = _reach(plan)
-    while len(steps) < MOST_STEPS:
-        steps.append(reference.run_step())
+    name, why = choose(plan, engine)
+    folded = fold(plan) if reductions else unfolded(plan)
+    reason = f"{NAMES[name]}: {why}; {_simulated(plan, folded)}"
+    found = _run(folded.plan, start(folded.plan, name), name, reason)
+    if engine != "both":
+        return found
+    compare(plan, folded, found)
+    checked = f"{reason}; equal to the SimPy reference on every tick of {found.steps_simulated} steps"
+    return replace(found, reason=checked)
+
+
+def _simulated(plan: WeightStreamingPlan, folded: Folded) -> str:
+    if folded.plan.systems < plan.systems:
+        return f"{folded.plan.systems} of {plan.systems} systems stand for the others"
+    return "every system simulated"
+
+
+def _run(plan: WeightStreamingPlan, steps: Steps, engine: str, reason: str) -> PeriodicStep:
+    ends: list[Ints] = []
+    if plan.jitter is not None:
+        ends = [steps.next_step() for _ in range(WARM_UP + JITTERED_STEPS)]
+        mean = Fraction(int(ends[-1].max()) - int(ends[WARM_UP - 1].max()), JITTERED_STEPS)
+        return PeriodicStep(
+            plan, mean, JITTERED_STEPS, len(ends), False, engine, reason, tuple(ends[-JITTERED_STEPS:]), steps
+        )
+    while len(ends) < MOST_STEPS:
+        ends.append(steps.next_step())
         for cycle in range(1, LONGEST_CYCLE + 1):
-            if len(steps) < cycle + reach:
+            if len(ends) < cycle + steps.reach:
                 break
-            shifts = [_shift(steps[-1 - back - cycle], steps[-1 - back]) for back in range(reach)]
-            if shifts[0] is not None and all(shift == shifts[0] for shift in shifts):
-                return PeriodicStep(steps[-1], Fraction(shifts[0], cycle), cycle, len(steps), True)
-    ends = [int(step.end.max()) for step in steps[-1 - LONGEST_CYCLE :]]
-    return PeriodicStep(steps[-1], Fraction(ends[-1] - ends[0], LONGEST_CYCLE), LONGEST_CYCLE, len(steps), False)
+            shift = _shift(ends, cycle, steps.reach)
+            if shift is not None:
+                period = Fraction(shift, cycle)
+                return PeriodicStep(plan, period, cycle, len(ends), True, engine, reason, tuple(ends[-cycle:]), steps)
+    mean = Fraction(int(ends[-1].max()) - int(ends[-1 - LONGEST_CYCLE].max()), LONGEST_CYCLE)
+    return PeriodicStep(
+        plan, mean, LONGEST_CYCLE, len(ends), False, engine, reason, tuple(ends[-LONGEST_CYCLE:]), steps
+    )
 
 
-def _shift(earlier: Timeline, later: Timeline) -> int | None:
-    """The one number of ticks by which every task moved, or None."""
-    shift = later.start - earlier.start
-    return int(shift[0]) if np.all(shift == shift[0]) else None
+def _shift(ends: list[Ints], cycle: int, reach: int) -> int | None:
+    """The one number of ticks by which every task of the last `reach` steps moved in `cycle` steps, or None."""
+    moved = int(ends[-1][0] - ends[-1 - cycle][0])
+    for back in range(1, reach + 1):
+        if not np.all(ends[-back] - ends[-back - cycle] == moved):
+            return None
+    return moved
 
 
-def _reach(plan: WeightStreamingPlan) -> int:
-    streamed = plan.micro_batches * sum(plan.layers[k.layer].chunks for k in plan.kernels if k.streams)
-    drained = plan.micro_batches * sum(plan.layers[k.layer].chunks for k in plan.kernels if k.drains)
-    return 1 + max(plan.weight_credits // max(1, streamed), plan.drain_credits // max(1, drained))
+def compare(plan: WeightStreamingPlan, folded: Folded, found: PeriodicStep) -> None:
+    """Every step of the fast engine against the SimPy reference of the whole plan; raises WafersimError at a difference."""
+    reference, again = start(plan, "reference"), start(folded.plan, found.engine)
+    for step in range(found.steps_simulated):
+        expected = reference.timeline(step, reference.next_step())
+        compare_step(found.engine, expected, folded.unfold(again.timeline(step, again.next_step())))
+
+
+def compare_step(engine: str, expected: Timeline, found: Timeline) -> None:
+    """Raises WafersimError with the first task that differs, by canonical key."""
+    if len(expected) != len(found):
+        raise WafersimError(f"engines disagree: {len(expected)} tasks by the reference, {len(found)} by {engine}")
+    wrong = np.flatnonzero((expected.start != found.start) | (expected.end != found.end))
+    if not len(wrong):
+        return
+    row = wrong[np.lexsort((expected.end[wrong], expected.start[wrong]))[0]]
+    key = {name: int(getattr(expected, name)[row]) for name in KEY}
+    named = {**key, "kind": KINDS[key["kind"]], "pass_": PASSES[key["pass_"]]}
+    task = ", ".join(f"{name.rstrip('_')} {value}" for name, value in named.items())
+    raise WafersimError(
+        f"engines disagree first at [{task}]: reference {expected.start[row]}-{expected.end[row]}, "
+        f"{engine} {found.start[row]}-{found.end[row]}"
+    )

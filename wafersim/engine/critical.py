@@ -1,0 +1,134 @@
+"""The chain of tasks that sets the time: from a task back through whatever it started right after.
+
+In a periodic state the chain closes: a task met again some steps earlier bounds the critical circuit, whose length in
+ticks is the period times the steps it spans. Elsewhere it ends at the start of the window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
+
+
+@dataclass(frozen=True)
+class CriticalChain:
+    """Tasks of the chain, the latest first, with the step (from 0, falling) and the delay before each one's start.
+
+    `steps` is how many steps a closed chain spans, 0 for one that left the window.
+    """
+
+    task: Ints
+    step: Ints
+    lag: Ints
+    steps: int
+
+
+def critical_chain(
+    graph: BundleGraph, lags: Ints, ends: Ints, starts: Ints, server: Ints | None, period: int | None
+) -> CriticalChain:
+    """The chain behind the latest task of the last row of `ends` [step, task]; `server` [task] is -1 for none.
+
+    With a `period` the rows are one cycle, and row -n is row n's time less the period; without, nothing is before the
+    first row.
+    """
+    rows, tasks = ends.shape
+    before = np.full((rows, tasks), -1, np.int64)
+    if server is not None and np.any(server >= 0):
+        before = _before_on_server(server, starts, ends, period)
+    out = [np.empty(rows * tasks + 1, np.int64) for _ in range(3)]
+    seen = np.full((rows, tasks), -1, np.int64)
+    length, closed_at = _walk(
+        graph.bundle_of,
+        *graph.arrays(),  # type: ignore[arg-type]
+        lags,
+        ends,
+        starts,
+        before,
+        -1 if period is None else period,
+        int(ends[-1].argmax()),
+        seen,
+        *out,
+    )  # type: ignore[call-arg]
+    task, step, lag = (column[:length] for column in out)
+    if closed_at < 0:
+        return CriticalChain(task, step, lag, 0)
+    # The last entry is the task that closes the circuit: the same as at `closed_at`, some steps before.
+    steps = int(step[closed_at] - step[-1])
+    return CriticalChain(task[closed_at:-1], step[closed_at:-1] - step[closed_at], lag[closed_at:-1], steps)
+
+
+def _before_on_server(server: Ints, starts: Ints, ends: Ints, period: int | None) -> Ints:
+    """Who used the server right before a task, as (steps back) * tasks + task; -1 for nobody in the window."""
+    rows, tasks = ends.shape
+    users = np.flatnonzero(server >= 0)
+    copies = 1 if period is None else 2  # a periodic state reaches back into the cycle before
+    step = np.repeat(np.arange(-rows * (copies - 1), rows), len(users))
+    task = np.tile(users, rows * copies)
+    shift = np.where(step < 0, period or 0, 0)
+    start, end = starts[step % rows, task] - shift, ends[step % rows, task] - shift
+    # Tasks of no duration may share a tick: among them the order of steps and tasks cannot run in a circle.
+    order = np.lexsort((task, step, end, start, server[task]))
+    earlier, later = order[:-1], order[1:]
+    same = (server[task[earlier]] == server[task[later]]) & (step[later] >= 0)
+    before = np.full((rows, tasks), -1, np.int64)
+    back = step[later] - step[earlier]
+    # A user of the step after can have been served first; it is then named by a negative number of steps back.
+    code = (back + rows) * tasks + task[earlier]
+    before[step[later][same], task[later][same]] = code[same]
+    return before
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _walk(
+    bundle_of: Ints, width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints,
+    relation: Ints, lag_of: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, lags: Ints, ends: Ints,
+    starts: Ints, before: Ints, period: int, last: int, seen: Ints, out_task: Ints, out_step: Ints, out_lag: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """Follow tight predecessors, a `period` below 0 for none; returns (entries written, the entry that the last one repeats or -1)."""
+    rows, tasks = ends.shape
+    task, step, length = last, rows - 1, 0
+    while True:
+        row = step % rows
+        out_task[length], out_step[length], out_lag[length] = task, step, 0
+        if seen[row, task] >= 0:
+            return length + 1, seen[row, task]
+        seen[row, task] = length
+        since = starts[row, task] + (step // rows) * period
+        bundle = bundle_of[task]
+        entity = task - offset[bundle]
+        found, then, delay = -1, 0, 0
+        for edge in range(first[bundle], first[bundle + 1]):
+            earlier = step - distance[edge]
+            if found >= 0 or (period < 0 and earlier < 0):
+                continue
+            at, kind = offset[source[edge]], relation[edge]
+            low, high = at, at + 1
+            if kind == SAME:
+                low, high = at + entity, at + entity + 1
+            elif kind == TO_CHILDREN:
+                low = at + maps[map_at[map_[edge]] + entity]
+                high = low + 1
+            elif kind in (FROM_CHILDREN, FROM_ALL):
+                high = at + width[source[edge]]
+            for other in range(low, high):
+                if kind == FROM_CHILDREN and maps[map_at[map_[edge]] + other - at] != entity:
+                    continue
+                end = ends[earlier % rows, other] + (earlier // rows) * period
+                if end + lags[lag_of[edge]] == since:
+                    found, then, delay = other, earlier, lags[lag_of[edge]]
+                    break
+        if found < 0 and before[row, task] >= 0:
+            other, earlier = before[row, task] % tasks, step - (before[row, task] // tasks - rows)
+            if (period >= 0 or 0 <= earlier < rows) and ends[earlier % rows, other] + (
+                earlier // rows
+            ) * period == since:
+                found, then = other, earlier
+        out_lag[length] = delay
+        length += 1
+        if found < 0:
+            return length, -1
+        task, step = found, then

@@ -1,0 +1,64 @@
+"""The critical circuit of a periodic step, by kind of task, and what each resource has to spare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wafersim.engine.critical import critical_chain
+from wafersim.engine.graph import Ints
+from wafersim.strategies.weight_streaming.engines import LoweredSteps
+from wafersim.strategies.weight_streaming.periodic import PeriodicStep
+from wafersim.timeline.timeline import KINDS, PASSES
+
+
+@dataclass(frozen=True)
+class CriticalOps:
+    """The chain that sets the step time. `ticks` by name add up to `steps` steps; "latency" is delays between tasks.
+
+    `tasks` are those of the last step simulated that lie on the chain.
+    """
+
+    ticks: dict[str, int]
+    steps: int
+    length: int
+    tasks: Ints
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the chain's time by name, the largest first."""
+        total = sum(self.ticks.values())
+        ranked = sorted(self.ticks.items(), key=lambda item: -item[1])
+        return {name: ticks / total for name, ticks in ranked if ticks}
+
+
+def critical_ops(periodic: PeriodicStep) -> CriticalOps:
+    """The critical circuit, or with jitter the critical path of the last steps; the fast engines only."""
+    steps = periodic.steps
+    assert isinstance(steps, LoweredSteps), "the reference keeps no graph to follow"
+    lowered, rows = steps.lowered, len(periodic.ends)
+    graph = lowered.graph
+    ends = np.array(periodic.ends)
+    first = periodic.steps_simulated - rows
+    starts = ends - np.array([lowered.durations(first + row)[graph.duration_of] for row in range(rows)])
+    period = int(periodic.step_ticks * periodic.cycle) if periodic.exact else None
+    chain = critical_chain(graph, lowered.lags, ends, starts, graph.server_of_task, period)
+    row = chain.step % rows
+    ticks = (ends - starts)[row, chain.task]
+    bundle = graph.bundle_of[chain.task]
+    keys = lowered.structure.keys
+    shares: dict[str, int] = {}
+    columns = (keys.kind[bundle], keys.level[bundle], keys.pass_[bundle])
+    names = [_name(*each) for each in zip(*(column.tolist() for column in columns), strict=True)]
+    for name, each in zip(names, ticks.tolist(), strict=True):
+        shares[name] = shares.get(name, 0) + each
+    shares["latency"] = int(chain.lag.sum())
+    return CriticalOps(shares, chain.steps, len(chain.task), chain.task[row == rows - 1])
+
+
+def _name(kind: int, level: int, pass_: int) -> str:
+    name = KINDS[kind]
+    if name == "compute":
+        return f"compute {PASSES[pass_]}"
+    return "into MemoryX" if name == "reduce" and level == 0 else name

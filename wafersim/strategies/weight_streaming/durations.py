@@ -1,0 +1,48 @@
+"""The durations that a lowered plan reads, table by table: what changes when only numbers of a plan change."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from wafersim.engine.graph import Ints
+from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+
+
+class Table(NamedTuple):
+    """A run of durations: a link's at a level of the tree, or "input", "activations", "update"."""
+
+    name: str
+    level: int = 0
+
+
+def table_of(plan: WeightStreamingPlan, table: Table) -> Ints:
+    """Ticks of a table, flat."""
+    if table.name == "update":
+        return np.array([unit.ticks for unit in plan.updates], np.int64)
+    if table.name == "input":  # [micro-batch, system]
+        return np.array(plan.input_ticks, np.int64)[np.array(plan.size_of)].T.ravel()  # type: ignore[no-any-return]
+    if table.name == "activations":  # [micro-batch, piece, system]
+        ticks = np.array(plan.fetch_ticks, np.int64)[np.array(plan.size_of)]
+        return ticks.transpose(1, 2, 0).ravel()  # type: ignore[no-any-return]
+    ticks = np.array([t for layer in plan.layers for t in getattr(layer, f"{table.name}_ticks")], np.int64)
+    factors = slowdowns(plan, table.level)
+    if factors is None:
+        return ticks
+    return np.rint(ticks[:, None] * factors).astype(np.int64).ravel()  # [chunk, entity]
+
+
+def slowdowns(plan: WeightStreamingPlan, level: int) -> npt.NDArray[np.float64] | None:
+    """How slow the links above the entities of a level are; None where all are healthy."""
+    factors = plan.tree.slowdown[level - 1] if level else ()
+    return np.array(factors) if any(factor != 1.0 for factor in factors) else None
+
+
+def compute_table(plan: WeightStreamingPlan, per_system: bool) -> Ints:
+    """Ticks of compute without jitter: [micro-batch, slice], and [.., system] where systems differ."""
+    ticks = np.array([[t for kernel in size for t in kernel] for size in plan.compute_ticks], np.int64)
+    if not per_system:
+        return ticks[np.array(plan.size_of[0])]  # type: ignore[no-any-return]
+    return ticks[np.array(plan.size_of).T].transpose(0, 2, 1)  # type: ignore[no-any-return]
