@@ -14,8 +14,15 @@ from wafersim.spec.profile import SystemProfile, load_machine
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
 from wafersim.strategies.weight_streaming.engines import Engine
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
-from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.strategies.weight_streaming.planner import Machine, Planned, Settings, build_plan
+from wafersim.strategies.weight_streaming.plan import Jitter, WeightStreamingPlan
+from wafersim.strategies.weight_streaming.planner import (
+    Disturbances,
+    Machine,
+    Planned,
+    Settings,
+    build_plan,
+)
+from wafersim.strategies.weight_streaming.tree import build_tree
 from wafersim.wafer.op_cost import WaferDevice, op_cost
 from wafersim.workload.transformer import Workload, build_workload
 
@@ -97,6 +104,7 @@ def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
         link_bandwidth=swarmx.link_bandwidth.value,
         hop_latency=swarmx.hop_latency.value,
         fan_out=int(swarmx.fan_out.value),
+        compute_jitter=system.compute_jitter.value,
     )
 
 
@@ -163,6 +171,8 @@ def settings_of(experiment: Experiment, workload: Workload, machine: Machine, sh
         weight_precision=training.weight_precision,
         gradient_precision=training.gradient_precision,
         density=training.density,
+        shared_memory=strategy.memoryx_memory == "shared",
+        disturbances=disturbances_of(experiment, machine, len(shards)),
         input_rate=training.input_rate,
     )
     largest = max(shards)
@@ -172,13 +182,42 @@ def settings_of(experiment: Experiment, workload: Workload, machine: Machine, sh
     if isinstance(size, int):
         return replace(settings, micro_batches=ceil(largest / size))
     for micro_batches in range(1, largest + 1):
-        attempt = replace(settings, shards=(largest,), micro_batches=micro_batches)
+        attempt = replace(_alone(settings), micro_batches=micro_batches)
         if any(
             isinstance(build_plan(workload, machine, attempt, p, op_cost), Planned)
             for p in _policies(experiment, workload)
         ):
             return replace(settings, micro_batches=micro_batches)
     raise Infeasible("no micro-batch fits: " + _first_refusal(experiment, workload, machine, settings))
+
+
+def disturbances_of(experiment: Experiment, machine: Machine, systems: int) -> Disturbances:
+    """What the experiment says makes systems differ; raises Infeasible for a system that the job does not have."""
+    asked = experiment.disturbances
+    for system in (*asked.slow_systems, *asked.slow_system_links):
+        if system >= systems:
+            raise Infeasible(f"disturbances name system {system}; the job has systems 0 to {systems - 1}")
+    sigma = machine.compute_jitter if asked.jitter == "profile" else asked.jitter
+    depth = build_tree(systems, machine.fan_out).depth
+    return Disturbances(
+        paces=tuple(asked.slow_systems.items()),
+        slow_links=(
+            *((depth, system, factor) for system, factor in asked.slow_system_links.items()),
+            *((*_node(path), factor) for path, factor in asked.slow_node_links.items()),
+        ),
+        lost_nodes=tuple(_node(path) for path in asked.lost_nodes),
+        jitter=Jitter(sigma, asked.seed) if isinstance(sigma, float) else None,
+    )
+
+
+def _node(path: str) -> tuple[int, int]:
+    level, _, node = path.partition(".")
+    return int(level), int(node)
+
+
+def _alone(settings: Settings) -> Settings:
+    """The step of one healthy system with the largest shard: what fits and what is fastest is settled there."""
+    return replace(settings, shards=(max(settings.shards),), disturbances=Disturbances())
 
 
 def _policies(experiment: Experiment, workload: Workload) -> tuple[Policy, ...]:
@@ -198,7 +237,7 @@ def plan_step(experiment: Experiment, workload: Workload, machine: Machine, sett
     order of a lower bound (the busiest of wafer, link in, link out) until no bound is below the best.
     """
     policies = _policies(experiment, workload)
-    policy, reason = _choose(policies, workload, machine, replace(settings, shards=(max(settings.shards),)))
+    policy, reason = _choose(policies, workload, machine, _alone(settings))
     planned = build_plan(workload, machine, settings, policy, op_cost)
     if isinstance(planned, str):
         raise Infeasible(planned)

@@ -16,7 +16,9 @@ REFUSED = {"model": "huge", "n_systems": 4, "infeasible": "no micro-batch fits"}
 
 def printed(rows: list[dict[str, Any]], title: str = "t", terminal: bool = False, width: int = 140) -> str:
     file = io.StringIO()
-    print_run(title, rows, None, Console(file=file, force_terminal=terminal, width=width, markup=False, emoji=False))
+    print_run(
+        title, rows, [], None, Console(file=file, force_terminal=terminal, width=width, markup=False, emoji=False)
+    )
     return file.getvalue()
 
 
@@ -75,7 +77,7 @@ def test_brackets_in_a_title_are_text(row: MakeRow, terminal: bool) -> None:
 def test_the_default_console_takes_brackets_as_text(row: MakeRow, capsys: pytest.CaptureFixture[str],
                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal as far as rich is concerned
-    print_run("sweep [/a]", [row()], None)
+    print_run("sweep [/a]", [row()], [], None)
     assert "sweep [/a]" in capsys.readouterr().out
 
 

@@ -29,8 +29,9 @@ def command(
     experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, figures: bool, save: bool, engine: Engine
 ) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
-    from wafersim.planning.sweep import run_points
+    from wafersim.planning.sweep import largest, run_points
     from wafersim.report import console, json_output
+    from wafersim.report.circuit import circuit_lines
     from wafersim.report.run import save_run
     from wafersim.spec.loader import load_experiment
     from wafersim.spec.sweep import expand
@@ -46,4 +47,6 @@ def command(
     if as_json:
         sys.stdout.write(json_output.dumps({"points": rows}) + "\n")
         return
-    console.print_run(spec.title or spec.name, rows, directory)
+    shown = largest(results)
+    lines = circuit_lines(shown) if shown is not None else []
+    console.print_run(spec.title or spec.name, rows, lines, directory)

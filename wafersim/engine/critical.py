@@ -88,7 +88,10 @@ def _walk(
     relation: Ints, lag_of: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, lags: Ints, ends: Ints,
     starts: Ints, before: Ints, period: int, last: int, seen: Ints, out_task: Ints, out_step: Ints, out_lag: Ints,
 ) -> tuple[int, int]:  # fmt: skip
-    """Follow tight predecessors, a `period` below 0 for none; returns (entries written, the entry that the last one repeats or -1)."""
+    """Follow tight predecessors; a `period` below 0 stands for none.
+
+    Returns (entries written, the entry that the last one repeats or -1).
+    """
     rows, tasks = ends.shape
     task, step, length = last, rows - 1, 0
     while True:
@@ -123,9 +126,8 @@ def _walk(
                     break
         if found < 0 and before[row, task] >= 0:
             other, earlier = before[row, task] % tasks, step - (before[row, task] // tasks - rows)
-            if (period >= 0 or 0 <= earlier < rows) and ends[earlier % rows, other] + (
-                earlier // rows
-            ) * period == since:
+            inside = period >= 0 or 0 <= earlier < rows
+            if inside and ends[earlier % rows, other] + (earlier // rows) * period == since:
                 found, then = other, earlier
         out_lag[length] = delay
         length += 1

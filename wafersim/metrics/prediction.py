@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wafersim.metrics.breakdown import Breakdown, breakdown, utilisation
+from wafersim.strategies.weight_streaming.critical import critical_ops
+from wafersim.strategies.weight_streaming.engines import LoweredSteps
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep
 from wafersim.strategies.weight_streaming.planner import Machine, Planned
 from wafersim.timeline.clock import to_seconds
@@ -52,6 +54,7 @@ class Prediction:
     engine: str
     engine_reason: str
     steps_simulated: int
+    critical: dict[str, Any] | None = None  # the chain of tasks that sets the step time; the SimPy reference keeps none
     scaling_efficiency: float | None = None
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = field(default=())
@@ -106,9 +109,17 @@ def predict(
         engine=periodic.engine,
         engine_reason=periodic.reason,
         steps_simulated=periodic.steps_simulated,
+        critical=_critical(periodic),
         notes=notes,
         assumed=assumed,
     )
+
+
+def _critical(periodic: PeriodicStep) -> dict[str, Any] | None:
+    if not isinstance(periodic.steps, LoweredSteps):
+        return None
+    chain = critical_ops(periodic)
+    return {"tasks": chain.length, "steps": chain.steps, "shares": chain.shares}
 
 
 def binding_resource(parts: Breakdown, busy: dict[str, float]) -> str:

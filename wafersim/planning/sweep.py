@@ -53,3 +53,9 @@ def _run(point: Point, engine: Engine) -> PointResult:
     efficiency = scaling_efficiency(simulated.prediction, point.experiment)
     prediction = replace(simulated.prediction, scaling_efficiency=efficiency)
     return PointResult(point, replace(simulated, prediction=prediction), None)
+
+
+def largest(results: Sequence[PointResult]) -> Simulated | None:
+    """The point that figures and the critical circuit are shown of: the largest model on the most systems."""
+    simulated = [result.simulated for result in results if result.simulated is not None]
+    return max(simulated, key=lambda one: (one.prediction.parameters, one.prediction.n_systems), default=None)

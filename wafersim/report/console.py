@@ -51,8 +51,10 @@ def progress(total: int, label: str) -> Iterator[Callable[[str], None]]:
         yield lambda name: bar.update(task, advance=1, description=f"{label}{name}")
 
 
-def print_run(title: str, rows: Sequence[Row], directory: Path | None, console: Console | None = None) -> None:
-    """Throughput, then where a step goes, then what binds and what to change."""
+def print_run(
+    title: str, rows: Sequence[Row], circuit: Sequence[str], directory: Path | None, console: Console | None = None
+) -> None:
+    """Throughput, then where a step goes, then what binds and what to change, with the critical `circuit` of one point."""
     console = console or new_console()
     good = [row for row in rows if "infeasible" not in row]
     varied = _varied(rows)
@@ -64,7 +66,7 @@ def print_run(title: str, rows: Sequence[Row], directory: Path | None, console: 
     for row in rows:
         if "infeasible" in row:
             say(console, f"{row['model']} on {row['n_systems']}: cannot run: {row['infeasible']}")
-    for line in [*why_these_policies(good), *explain(good), *engines(good)]:
+    for line in [*why_these_policies(good), *explain(good), *circuit, *engines(good)]:
         say(console, line)
     if directory is not None:
         say(console, f"Written to {directory}")

@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from wafersim.errors import WafersimError
-from wafersim.planning.sweep import PointResult
+from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
 from wafersim.spec.experiment import Experiment
 
@@ -66,10 +66,9 @@ def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult]
     (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
     rows = [result.to_json() for result in results]
     (draft / "prediction.json").write_text(json_output.dumps({"points": rows}) + "\n", encoding="utf-8")
-    simulated = [result.simulated for result in results if result.simulated is not None]
-    if not simulated:
+    shown = largest(results)
+    if shown is None:
         return
-    shown = max(simulated, key=lambda one: (one.prediction.parameters, one.prediction.n_systems))
     name = f"timeline-{shown.prediction.model}-{shown.prediction.n_systems}"
     shown.periodic.timeline.save(draft / f"{name}.npz")
     if not figures:

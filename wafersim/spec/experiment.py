@@ -102,7 +102,58 @@ class StrategySpec(Frozen):
     chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] = 4
     weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
     drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
+    memoryx_memory: Literal["separate", "shared"] = Field(
+        default="separate",
+        description="shared: reading weights, adding gradients and updating take turns at MemoryX's memory as they come.",
+    )
     retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = "auto"
+
+
+def _factor(value: Any) -> Any:
+    """1.2 or "1.2x"."""
+    written = value.strip().removesuffix("x") if isinstance(value, str) else value
+    try:
+        factor = float(written)
+    except (TypeError, ValueError):
+        factor = 0.0
+    if isinstance(value, bool) or not 1.0 <= factor < 1e6:
+        raise ValueError(f"must be how many times as long it takes, such as 1.2x, at least 1 (got {value!r})")
+    return factor
+
+
+def _jitter(value: Any) -> Any:
+    if value in ("none", "profile"):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError(f"must be none, profile or a sigma between 0 and 1 (got {value!r})")
+    return float(value)
+
+
+Factor = Annotated[float, BeforeValidator(_factor), WithJsonSchema({"type": ["number", "string"]})]
+NodePath = Annotated[str, Field(pattern=r"^[1-9]\d*\.\d+$")]
+
+
+class DisturbanceSpec(Frozen):
+    """What makes systems differ. Systems count from 0; "2.5" is node 5 of level 2 of the SwarmX tree, level 0 the root."""
+
+    jitter: Annotated[
+        float | str,
+        BeforeValidator(_jitter),
+        WithJsonSchema({"anyOf": [{"enum": ["none", "profile"]}, {"type": "number", "exclusiveMinimum": 0}]}),
+    ] = Field(default="none", description="Log-normal sigma of every kernel's time; profile takes the system's own.")
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    slow_systems: dict[Annotated[int, Field(ge=0)], Factor] = Field(
+        default_factory=dict, description="System -> how many times as long its kernels take, e.g. 7: 1.2x."
+    )
+    slow_system_links: dict[Annotated[int, Field(ge=0)], Factor] = Field(
+        default_factory=dict, description="System -> how many times as long a transfer on its link takes."
+    )
+    slow_node_links: dict[NodePath, Factor] = Field(
+        default_factory=dict, description="SwarmX node -> how many times as long a transfer on the link above it takes."
+    )
+    lost_nodes: list[NodePath] = Field(
+        default_factory=list, description="SwarmX nodes that died, one after the other; others take their children."
+    )
 
 
 class TrainingSpec(Frozen):
@@ -157,7 +208,16 @@ class Experiment(Frozen):
     system: SystemSpec
     strategy: StrategySpec = StrategySpec()
     training: TrainingSpec
+    disturbances: DisturbanceSpec = DisturbanceSpec()
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
 
 
-__all__ = ["OVERRIDABLE", "ActivationSpec", "Experiment", "StrategySpec", "SystemSpec", "TrainingSpec"]
+__all__ = [
+    "OVERRIDABLE",
+    "ActivationSpec",
+    "DisturbanceSpec",
+    "Experiment",
+    "StrategySpec",
+    "SystemSpec",
+    "TrainingSpec",
+]

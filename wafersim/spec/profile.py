@@ -118,6 +118,9 @@ class SystemValues(Frozen):
     attention_cost: Count  # core-cycles per attention score element and pass
     elementwise_cost: Count  # core-cycles per element
     kernel_latency: Time  # floor of a kernel
+    compute_jitter: (
+        Fraction  # a kernel takes a log-normal draw of mean 1 and this sigma times its time, where asked for
+    )
     power: Power | None = None
     price: Money | None = None
 

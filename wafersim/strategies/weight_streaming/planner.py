@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from wafersim.errors import Infeasible
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, transfer_bytes, wafer_memory
-from wafersim.strategies.weight_streaming.plan import Kernel, Latencies, PlanLayer, UpdateUnit, WeightStreamingPlan
-from wafersim.strategies.weight_streaming.tree import build_tree
-from wafersim.timeline.clock import split, to_ticks
+from wafersim.strategies.weight_streaming.plan import (
+    Jitter,
+    Kernel,
+    Latencies,
+    PlanLayer,
+    UpdateUnit,
+    WeightStreamingPlan,
+)
+from wafersim.strategies.weight_streaming.tree import Tree, build_tree
+from wafersim.timeline.clock import split, stretched, to_ticks
 from wafersim.wafer.op_cost import OpCosts, WaferDevice
 from wafersim.workload.transformer import Layer, Workload
 
@@ -41,6 +49,17 @@ class Machine:
     link_bandwidth: float
     hop_latency: float
     fan_out: int
+    compute_jitter: float = 0.0
+
+
+@dataclass(frozen=True)
+class Disturbances:
+    """What makes systems differ: paces of slow systems, slow links by (level, child), nodes lost in turn, jitter."""
+
+    paces: tuple[tuple[int, float], ...] = ()  # (system, times as long)
+    slow_links: tuple[tuple[int, int, float], ...] = ()
+    lost_nodes: tuple[tuple[int, int], ...] = ()
+    jitter: Jitter | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,8 @@ class Settings:
     weight_precision: str
     gradient_precision: str
     density: float
+    shared_memory: bool = False
+    disturbances: Disturbances = Disturbances()
     input_rate: float | None = None  # sequences/s that the input workers of a system deliver; None never binds
 
 
@@ -81,7 +102,10 @@ def build_plan(
     if held > settings.weight_credits:
         return f"weights held for recompute take {held} chunks of {settings.weight_credits} weight credits"
     shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
-    sizes = tuple(sorted({size for shard in shards for size in shard}, reverse=True))
+    paces = {system: factor for system, factor in settings.disturbances.paces if factor != 1.0}
+    of_system = [[(-size, paces.get(system, 1.0)) for size in shard] for system, shard in enumerate(shards)]
+    distinct = sorted({each for row in of_system for each in row})  # (-size, pace), the largest first
+    sizes = tuple(-size for size, _ in distinct)
     sequence = workload.sequence_length
     memory = wafer_memory(
         workload,
@@ -98,9 +122,10 @@ def build_plan(
     pieces = settings.chunks_per_layer if policy.place == "servers" else 0
     kernels = _kernels(workload, policy, retain, pieces)
     tables = [
-        _kernel_costs(workload, layers, kernels, size * sequence, machine, settings, memory, costs) for size in sizes
+        _paced(_kernel_costs(workload, layers, kernels, -size * sequence, machine, settings, memory, costs), pace)
+        for size, pace in distinct
     ]
-    tree = build_tree(len(shards), machine.fan_out)
+    tree = _disturbed(build_tree(len(shards), machine.fan_out), settings.disturbances)
     transfers = [
         to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes
     ]
@@ -111,7 +136,7 @@ def build_plan(
         kernels=kernels,
         micro_batches=settings.micro_batches,
         micro_batch_sizes=sizes,
-        size_of=tuple(tuple(sizes.index(size) for size in shard) for shard in shards),
+        size_of=tuple(tuple(distinct.index(each) for each in row) for row in of_system),
         compute_ticks=tuple(table[0] for table in tables),
         floor_ticks=tuple(table[1] for table in tables),
         flops=tuple(table[2] for table in tables),
@@ -127,9 +152,41 @@ def build_plan(
         ),
         updates=_updates(workload, machine, settings),
         clipping_barrier=settings.clipping_barrier,
-        arrival_order=("ingress", "egress") if policy.place == "servers" else (),
+        arrival_order=(
+            *(("ingress", "egress") if policy.place == "servers" else ()),
+            *(("memory",) if settings.shared_memory else ()),
+        ),
+        jitter=settings.disturbances.jitter,
     )
     return Planned(plan, policy, memory)
+
+
+def _disturbed(tree: Tree, disturbances: Disturbances) -> Tree:
+    """The tree with its slow links, then without its lost nodes; raises Infeasible for an entity that it does not have."""
+    for level, child, factor in disturbances.slow_links:
+        if level > tree.depth or child >= len(tree.parents[level - 1]):
+            raise Infeasible(_not_there(tree, level, child, "slow link"))
+        tree = tree.slow_link(level, child, factor)
+    for level, node in disturbances.lost_nodes:
+        if level >= tree.depth or node >= tree.nodes[level]:
+            raise Infeasible(_not_there(tree, level, node, "lost node"))
+        tree = tree.lose_node(level, node)
+    return tree
+
+
+def _not_there(tree: Tree, level: int, entity: int, what: str) -> str:
+    nodes = ", ".join(f"level {i}: {count}" for i, count in enumerate(tree.nodes))
+    return f"{what} {level}.{entity}: the SwarmX tree has nodes ({nodes}), counted from 0"
+
+
+Costs = tuple[tuple[tuple[int, ...], ...], tuple[int, ...], tuple[float, ...]]
+
+
+def _paced(costs: Costs, pace: float) -> Costs:
+    """Kernel costs of a system that takes `pace` times as long."""
+    slices, floors, flops = costs
+    slow = tuple(tuple(stretched(ticks, pace) for ticks in kernel) for kernel in slices)
+    return slow, tuple(stretched(ticks, pace) for ticks in floors), flops
 
 
 def weight_bytes(parameters: int, settings: Settings) -> int:
@@ -209,7 +266,7 @@ def _kernel_costs(
     settings: Settings,
     memory: WaferMemory,
     costs: OpCosts,
-) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...], tuple[float, ...]]:
+) -> Costs:
     """(slices, floor ticks, FLOPs) of every kernel at one micro-batch size; equal layers are costed once."""
     known: dict[tuple[str, str], tuple[int, int, float]] = {}
     slices, floors, flops = [], [], []

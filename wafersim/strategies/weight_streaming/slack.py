@@ -1,4 +1,4 @@
-"""What each resource has to spare: how much faster it may get before another binds, or slower before it binds itself.
+"""What each resource has to spare: how much faster it may get before another binds, or slower before it costs something.
 
 The step time is a convex, piecewise linear function of a resource's share of time s (each circuit's length is a line in s),
 so Newton's method finds the bend: follow the tangent, which the critical circuit gives, to where it meets the line that
@@ -8,6 +8,7 @@ holds today. Where services come in order of arrival the step is not convex in s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from wafersim.strategies.weight_streaming.critical import critical_ops
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
@@ -22,15 +23,16 @@ RESOURCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "MemoryX memory": (("accumulate", "read"), ("accumulate_ticks", "read_ticks")),
     "optimizer": (("update",), ()),
 }
+BINDS, COST = 0.05, 0.01  # share of the circuit above which a resource binds; share of the step that is noticed
 MOST_TRIES = 40
 TOLERANCE = 1e-6  # of the step: rounding every scaled duration to a tick stays far below
 
 
 @dataclass(frozen=True)
 class Slack:
-    """A resource that binds today may get `factor` times faster until `then` binds, None if nothing ever does.
+    """A resource that binds may get `factor` times faster until `then` binds, None if nothing ever does.
 
-    One that does not bind may get `factor` times slower until it does. `share` is its share of the critical circuit.
+    One that does not bind may get `factor` times slower until the step is 1 % longer.
     """
 
     resource: str
@@ -38,16 +40,21 @@ class Slack:
     factor: float | None
     then: str | None = None
 
+    @property
+    def binds(self) -> bool:
+        """A share of the critical circuit that is worth a faster part."""
+        return self.share > BINDS
+
 
 def slacks(periodic: PeriodicStep) -> list[Slack]:
-    """The slack of every resource that has work in the step."""
+    """The slack of every resource that has work in a step of the periodic state."""
     out = []
     for resource in RESOURCES:
         here = _Point(periodic, resource, 1.0)
-        if here.slope > 0:
+        if here.share > BINDS:
             out.append(_until_another_binds(periodic, here))
         elif _busiest(periodic, resource):
-            out.append(_until_it_binds(periodic, here))
+            out.append(_until_it_costs(periodic, here))
     return out
 
 
@@ -89,13 +96,14 @@ def _until_another_binds(periodic: PeriodicStep, here: _Point) -> Slack:
     return Slack(here.resource, here.share, 1.0, _gaining(here, there))
 
 
-def _until_it_binds(periodic: PeriodicStep, here: _Point) -> Slack:
-    there = _Point(periodic, here.resource, 2 * here.ticks / _busiest(periodic, here.resource))
+def _until_it_costs(periodic: PeriodicStep, here: _Point) -> Slack:
+    target = here.ticks * (1 + COST)
+    there = _Point(periodic, here.resource, 2 * target / _busiest(periodic, here.resource))
     for _ in range(MOST_TRIES):
-        if there.slope <= 0 or there.ticks <= here.ticks * (1 + TOLERANCE):
+        if there.slope <= 0 or there.ticks <= target * (1 + TOLERANCE):
             break
-        there = _Point(periodic, here.resource, max(1.0, there.scale - (there.ticks - here.ticks) / there.slope))
-    return Slack(here.resource, 0.0, there.scale, here.resource)
+        there = _Point(periodic, here.resource, max(1.0, there.scale - (there.ticks - target) / there.slope))
+    return Slack(here.resource, here.share, there.scale)
 
 
 def _gaining(here: _Point, beyond: _Point) -> str | None:
@@ -132,8 +140,11 @@ def scaled(plan: WeightStreamingPlan, resource: str, scale: float) -> WeightStre
         return tuple(round(each * scale) for each in ticks)
 
     fields = RESOURCES[resource][1]
-    layers = tuple(replace(layer, **{name: times(getattr(layer, name)) for name in fields}) for layer in plan.layers)
-    changed = replace(plan, layers=layers)
+    layers = []
+    for layer in plan.layers:
+        served: dict[str, Any] = {name: times(getattr(layer, name)) for name in fields}
+        layers.append(replace(layer, **served))
+    changed = replace(plan, layers=tuple(layers))
     if resource == "wafer compute":
         compute = tuple(tuple(times(slices) for slices in size) for size in plan.compute_ticks)
         return replace(changed, compute_ticks=compute)

@@ -1,0 +1,50 @@
+"""The critical circuit of one point in three lines: what it is made of, what to make faster, what has room to be slower."""
+
+from __future__ import annotations
+
+from wafersim.report.console import seconds
+from wafersim.simulation import Simulated
+from wafersim.strategies.weight_streaming.slack import Slack, slacks
+
+NAMES = {
+    "update": "optimizer",
+    "ingress": "system link in",
+    "egress": "system link out",
+    "fetch": "activations in",
+    "offload": "activations out",
+    "broadcast": "SwarmX down",
+    "reduce": "SwarmX up",
+    "stream": "MemoryX sends",
+    "accumulate": "MemoryX adds",
+    "read": "MemoryX reads",
+}
+SMALLEST = 0.005  # shares below are added up as the rest
+
+
+def circuit_lines(simulated: Simulated) -> list[str]:
+    """Three lines, one with jitter (nothing repeats, so nothing has a slack), none from the SimPy reference."""
+    prediction, critical = simulated.prediction, simulated.prediction.critical
+    if critical is None:
+        return []
+    named = [(NAMES.get(name, name), share) for name, share in critical["shares"].items() if share >= SMALLEST]
+    rest = 1.0 - sum(share for _, share in named)
+    parts = [f"{name} {share:.1%}" for name, share in named] + ([f"rest {rest:.1%}"] if rest >= 5e-4 else [])
+    point = f"{prediction.model} on {prediction.n_systems}"
+    if not simulated.periodic.exact:
+        return [
+            f"Critical path of {point}, {critical['tasks']:,} tasks back from the last step's end: {', '.join(parts)}"
+        ]
+    span = f"{critical['steps']} step{'s' * (critical['steps'] > 1)}"
+    found = slacks(simulated.periodic)
+    return [
+        f"Critical circuit of {point}, {critical['tasks']:,} tasks in {span}: {', '.join(parts)}",
+        "Faster pays for " + "; ".join(_faster(slack) for slack in found if slack.binds),
+        f"Slower costs 1 % of the step ({seconds(prediction.step_time_s / 100)}) at "
+        + ", ".join(f"{slack.resource} {slack.factor:.3g}x" for slack in found if not slack.binds),
+    ]
+
+
+def _faster(slack: Slack) -> str:
+    if slack.factor is None:
+        return f"{slack.resource}, however fast"
+    return f"{slack.resource} up to {slack.factor:.3g}x" + (f", then {slack.then} binds" if slack.then else "")
