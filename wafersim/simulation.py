@@ -55,7 +55,14 @@ def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated:
     planned, reason = plan_step(experiment, workload, machine, settings)
     periodic = run_to_period(planned.plan, engine)
     prediction = predict(
-        periodic, planned, workload, machine, shards, tokens_of(experiment, workload), notes, assumed_numbers(profile)
+        periodic,
+        planned,
+        workload,
+        machine,
+        shards,
+        tokens_of(experiment, workload),
+        notes,
+        assumed_numbers(profile, experiment),
     )
     prediction = replace(prediction, memory={**prediction.memory, "reason": reason})
     return Simulated(prediction, planned, periodic)
@@ -181,14 +188,35 @@ def settings_of(experiment: Experiment, workload: Workload, machine: Machine, sh
         size = int(workload.model.published["micro_batch"])
     if isinstance(size, int):
         return replace(settings, micro_batches=ceil(largest / size))
-    for micro_batches in range(1, largest + 1):
-        attempt = replace(_alone(settings), micro_batches=micro_batches)
-        if any(
-            isinstance(build_plan(workload, machine, attempt, p, op_cost), Planned)
-            for p in _policies(experiment, workload)
-        ):
-            return replace(settings, micro_batches=micro_batches)
-    raise Infeasible("no micro-batch fits: " + _first_refusal(experiment, workload, machine, settings))
+    return replace(settings, micro_batches=_fastest_micro_batches(experiment, workload, machine, settings))
+
+
+def _fastest_micro_batches(experiment: Experiment, workload: Workload, machine: Machine, settings: Settings) -> int:
+    """Micro-batches of the fastest step: from the fewest that fit, doubled as long as that makes the step shorter.
+
+    A smaller micro-batch streams the weights more often; a larger one works through a layer in more sub-batches or sends
+    more activations away.
+    """
+    policies, largest = _policies(experiment, workload), max(settings.shards)
+    fewest = next((n for n in range(1, largest + 1) if _some_fit(policies, workload, machine, settings, n)), None)
+    if fewest is None:
+        raise Infeasible("no micro-batch fits: " + _first_refusal(experiment, workload, machine, settings))
+    best, shortest, count = fewest, float("inf"), fewest
+    while count <= largest:
+        ticks = _choose(policies, workload, machine, replace(_alone(settings), micro_batches=count)).ticks
+        if ticks < shortest:
+            best, shortest = count, ticks
+        elif count >= 4 * best:
+            break
+        count *= 2
+    return best
+
+
+def _some_fit(
+    policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings, micro_batches: int
+) -> bool:
+    attempt = replace(_alone(settings), micro_batches=micro_batches)
+    return any(isinstance(build_plan(workload, machine, attempt, policy, op_cost), Planned) for policy in policies)
 
 
 def disturbances_of(experiment: Experiment, machine: Machine, systems: int) -> Disturbances:
@@ -211,7 +239,7 @@ def disturbances_of(experiment: Experiment, machine: Machine, systems: int) -> D
 
 
 def _node(path: str) -> tuple[int, int]:
-    level, _, node = path.partition(".")
+    level, _, node = path.partition("/")
     return int(level), int(node)
 
 
@@ -237,22 +265,31 @@ def plan_step(experiment: Experiment, workload: Workload, machine: Machine, sett
     order of a lower bound (the busiest of wafer, link in, link out) until no bound is below the best.
     """
     policies = _policies(experiment, workload)
-    policy, reason = _choose(policies, workload, machine, _alone(settings))
-    planned = build_plan(workload, machine, settings, policy, op_cost)
+    chosen = _choose(policies, workload, machine, _alone(settings))
+    planned = build_plan(workload, machine, settings, chosen.policy, op_cost)
     if isinstance(planned, str):
         raise Infeasible(planned)
-    return planned, reason
+    return planned, chosen.reason
 
 
-_chosen: dict[tuple[object, ...], tuple[Policy, str]] = {}
+@dataclass(frozen=True)
+class _Chosen:
+    policy: Policy
+    reason: str
+    ticks: float  # of a step of one system
 
 
-def _choose(
-    policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings
-) -> tuple[Policy, str]:
+_chosen: dict[tuple[object, ...], _Chosen] = {}
+
+
+def _choose(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> _Chosen:
     key = (policies, workload.model.name, workload.sequence_length, machine, settings)
-    if key in _chosen:
-        return _chosen[key]
+    if key not in _chosen:
+        _chosen[key] = _fastest_policy(policies, workload, machine, settings)
+    return _chosen[key]
+
+
+def _fastest_policy(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> _Chosen:
     plans: list[Planned] = []
     refusals: dict[Policy, str] = {}
     for policy in policies:
@@ -263,8 +300,6 @@ def _choose(
             plans.append(planned)
     if not plans:
         raise Infeasible(f"{policies[0]}: {refusals[policies[0]]}")
-    if len(plans) == 1 and len(policies) == 1:
-        return _remember(key, plans[0].policy, "asked for")
     best: tuple[float, Planned] | None = None
     for planned in sorted(plans, key=lambda candidate: _lower_bound(candidate.plan)):
         if best is not None and _lower_bound(planned.plan) >= best[0]:
@@ -273,16 +308,13 @@ def _choose(
         if best is None or ticks < best[0]:
             best = (ticks, planned)
     assert best is not None
+    if len(policies) == 1:
+        return _Chosen(best[1].policy, "asked for", best[0])
     reason = f"fastest of {len(plans)} policies that fit"
     roomiest = Policy(0, "wafer")
     if roomiest in refusals:
         reason += f"; {roomiest} {refusals[roomiest]}"
-    return _remember(key, best[1].policy, reason)
-
-
-def _remember(key: tuple[object, ...], policy: Policy, reason: str) -> tuple[Policy, str]:
-    _chosen[key] = (policy, reason)
-    return policy, reason
+    return _Chosen(best[1].policy, reason, best[0])
 
 
 def _lower_bound(plan: WeightStreamingPlan) -> int:
@@ -306,12 +338,13 @@ def tokens_of(experiment: Experiment, workload: Workload) -> float:
     return float(tokens)
 
 
-def assumed_numbers(profile: MachineProfile) -> tuple[str, ...]:
-    """The numbers of a machine that nobody has published, by path."""
+def assumed_numbers(profile: MachineProfile, experiment: Experiment) -> tuple[str, ...]:
+    """The numbers of a machine that nobody has published and a prediction reads, by path."""
+    unused = set() if experiment.disturbances.jitter == "profile" else {"compute_jitter"}
     parts = {"system": profile.system.values, "memoryx": profile.memoryx.values, "swarmx": profile.swarmx.values}
     return tuple(
         f"{part}.{name}"
         for part, values in parts.items()
         for name, number in values
-        if number is not None and number.kind == "assumed"
+        if number is not None and number.kind == "assumed" and name not in unused
     )

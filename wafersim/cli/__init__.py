@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "run": "Simulate an experiment, print its predictions, write a run directory.",
+    "share": "Several experiments side by side on one MemoryX: how much each slows down.",
     "kernel": "One matmul on the wafer under each dataflow: cycles, efficiency, bound.",
     "validate": "Published measurements through the same path: predicted beside published.",
     "calibrate": "Fit the calibrated constants of a profile on published rows.",

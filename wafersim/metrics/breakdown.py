@@ -8,6 +8,7 @@ the gradient drain or the optimizer, then the stream itself, and the hops and Me
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -38,8 +39,13 @@ class Breakdown:
         return {field.name: int(getattr(self, field.name)) for field in fields(self)}
 
 
-def breakdown(timeline: Timeline, plan: WeightStreamingPlan, step_ticks: int) -> Breakdown:
-    """The parts of one periodic step of `step_ticks`."""
+def breakdown(
+    timeline: Timeline, plan: WeightStreamingPlan, step_ticks: int, before: Timeline | None = None
+) -> Breakdown:
+    """The parts of one periodic step of `step_ticks`.
+
+    Where nothing repeats, the step `before` says where this one began, and its parts are scaled to the mean step.
+    """
     compute = timeline.of("compute")
     system = _slowest_system(compute, plan.systems)
     compute = compute.select(compute.entity == system)
@@ -48,12 +54,24 @@ def breakdown(timeline: Timeline, plan: WeightStreamingPlan, step_ticks: int) ->
     parts = {field.name: 0 for field in fields(Breakdown)}
     parts["kernel_latency"] = floor
     parts["compute"] = compute.busy() - floor
-    waits = _Waits(timeline, plan, system, step_ticks)
-    ends = np.concatenate(([compute.end[-1] - step_ticks], compute.end[:-1]))
+    own_ticks = step_ticks
+    if before is not None:
+        earlier = before.of("compute")
+        own_ticks = int(compute.end[-1] - earlier.end[earlier.entity == system].max())
+    waits = _Waits(timeline, plan, system, own_ticks)
+    ends = np.concatenate(([compute.end[-1] - own_ticks], compute.end[:-1]))
     for row in np.flatnonzero(compute.start > ends):
         for part, ticks in waits.of(compute, int(row), int(ends[row]), int(compute.start[row])):
             parts[part] += ticks
+    if before is not None:
+        parts = _scaled(parts, own_ticks, step_ticks)
     return Breakdown(**parts)
+
+
+def _scaled(parts: dict[str, int], total: int, wanted: int) -> dict[str, int]:
+    """The same shares of another total, to the tick."""
+    edges = [edge * wanted // total for edge in accumulate(parts.values(), initial=0)]
+    return {name: high - low for name, (low, high) in zip(parts, pairwise(edges), strict=True)}
 
 
 def _slowest_system(compute: Timeline, systems: int) -> int:

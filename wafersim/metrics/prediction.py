@@ -55,6 +55,7 @@ class Prediction:
     engine_reason: str
     steps_simulated: int
     critical: dict[str, Any] | None = None  # the chain of tasks that sets the step time; the SimPy reference keeps none
+    step_spread: float = 0.0  # standard deviation of single steps over their mean, with jitter
     scaling_efficiency: float | None = None
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = field(default=())
@@ -77,13 +78,15 @@ def predict(
     """Timeline -> Prediction, for a cluster that works through `shards` sequences in a step."""
     plan = periodic.plan
     ticks = round(periodic.step_ticks)
-    parts = breakdown(periodic.timeline, plan, ticks)
+    parts = breakdown(periodic.timeline, plan, ticks, periodic.before if plan.jitter else None)
     step = to_seconds(float(periodic.step_ticks))
     batch, sequence = sum(shards), workload.sequence_length
     tokens_per_s = batch * sequence / step
     flops = workload.model_flops_per_token * batch * sequence
     busy = utilisation(periodic.timeline, ticks)
-    if not periodic.exact:
+    if plan.jitter is not None:
+        notes = (*notes, f"jitter: mean of {periodic.cycle} steps with seed {plan.jitter.seed}")
+    elif not periodic.exact:
         notes = (*notes, "no exact period found; step time is the mean of the last steps")
     return Prediction(
         model=workload.model.name,
@@ -110,6 +113,7 @@ def predict(
         engine_reason=periodic.reason,
         steps_simulated=periodic.steps_simulated,
         critical=_critical(periodic),
+        step_spread=periodic.spread if plan.jitter is not None else 0.0,
         notes=notes,
         assumed=assumed,
     )

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -137,25 +138,27 @@ def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
 
 
 def why_these_policies(rows: Sequence[Row]) -> list[str]:
-    """Why each model got its activation policy, once per reason; a column of such sentences would fill a terminal."""
-    systems: dict[tuple[str, str], list[int]] = {}
-    for row in rows:
-        systems.setdefault((row["model"], row["memory"]["reason"]), []).append(row["n_systems"])
+    """Why each model got its activation policy on the largest cluster; prediction.json has the reason of every point."""
     return [
-        f"{model} on {', '.join(map(str, dict.fromkeys(on)))}: {reason}"
-        for (model, reason), on in systems.items()
-        if reason
+        f"{row['model']} on {row['n_systems']}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
+        for row in _largest(rows)
+        if row["memory"]["reason"]
     ]
 
 
-def explain(rows: Sequence[Row]) -> list[str]:
-    """What binds the largest cluster of each model, how much of the step that is, and what would change it."""
+def _largest(rows: Sequence[Row]) -> list[Row]:
+    """The point of each model with the most systems, the last of equals."""
     largest: dict[str, Row] = {}
     for row in rows:
         if row["model"] not in largest or row["n_systems"] >= largest[row["model"]]["n_systems"]:
             largest[row["model"]] = row
+    return list(largest.values())
+
+
+def explain(rows: Sequence[Row]) -> list[str]:
+    """What binds the largest cluster of each model, how much of the step that is, and what would change it."""
     by_resource: dict[tuple[int, str], list[Row]] = {}
-    for row in largest.values():
+    for row in _largest(rows):
         by_resource.setdefault((row["n_systems"], row["binding_resource"]), []).append(row)
     lines = []
     for (systems, resource), bound in by_resource.items():
@@ -164,11 +167,33 @@ def explain(rows: Sequence[Row]) -> list[str]:
         line = f"{', '.join(row['model'] for row in bound)} on {systems}: bound by {resource}"
         span = " to ".join(dict.fromkeys((f"{shares[0]:.0%}", f"{shares[-1]:.0%}")))
         lines.append(f"{line}, {span} of the step" + (f" - {advice}" if advice else ""))
+    lines += turning_points(rows)
     assumed = sorted({name for row in rows for name in row["assumed"]})
     if assumed:
         lines.append(f"Leaned on assumed numbers: {', '.join(assumed)} (`wafersim show` gives the reason of each).")
     lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
     return lines
+
+
+def turning_points(rows: Sequence[Row]) -> list[str]:
+    """Where another resource starts to bind as systems are added, for each line of a sweep on which one does."""
+    lines: dict[str, list[Row]] = {}
+    for row in rows:
+        others = [
+            label(value) for name, value in row.get("varied", {}).items() if name not in ("model", "system.systems")
+        ]
+        lines.setdefault(" ".join([row["model"], *others]), []).append(row)
+    out = []
+    for name, points in lines.items():
+        ranked = sorted(points, key=lambda row: row["n_systems"])
+        turns = [
+            f"from {later['n_systems']} systems {later['binding_resource']}"
+            for earlier, later in pairwise(ranked)
+            if earlier["binding_resource"] != later["binding_resource"]
+        ]
+        if turns:
+            out.append(f"{name}: first {ranked[0]['binding_resource']}, {', '.join(turns)}")
+    return out
 
 
 def engines(rows: Sequence[Row]) -> list[str]:
@@ -218,7 +243,14 @@ def _varied(rows: Sequence[Row]) -> list[str]:
 
 
 def _head(row: Row, varied: Sequence[str]) -> list[str]:
-    return [row["model"], str(row["n_systems"]), *(str(row.get("varied", {}).get(name, "")) for name in varied)]
+    return [row["model"], str(row["n_systems"]), *(label(row.get("varied", {}).get(name, "")) for name in varied)]
+
+
+def label(value: Any) -> str:
+    """A swept value; several fields at once as name=value."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={inner}" for name, inner in value.items())
+    return str(value)
 
 
 def _table(title: str, varied: Sequence[str], *columns: str) -> Table:

@@ -130,11 +130,11 @@ def _jitter(value: Any) -> Any:
 
 
 Factor = Annotated[float, BeforeValidator(_factor), WithJsonSchema({"type": ["number", "string"]})]
-NodePath = Annotated[str, Field(pattern=r"^[1-9]\d*\.\d+$")]
+NodePath = Annotated[str, Field(pattern=r"^[1-9]\d*/\d+$")]
 
 
 class DisturbanceSpec(Frozen):
-    """What makes systems differ. Systems count from 0; "2.5" is node 5 of level 2 of the SwarmX tree, level 0 the root."""
+    """What makes systems differ. Systems count from 0; "2/5" is node 5 of level 2 of the SwarmX tree, level 0 the root."""
 
     jitter: Annotated[
         float | str,

@@ -42,7 +42,11 @@ def expand(experiment: Experiment) -> list[Point]:
 
 
 def put(fields: dict[str, Any], path: str, value: Any) -> None:
-    """Set a dotted path; everything below `system.overrides` is one key."""
+    """Set a dotted path, or several below it at once; everything below `system.overrides` is one key."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            put(fields, f"{path}.{name}", inner)
+        return
     parts = split_path(path)
     here = fields
     for part in parts[:-1]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wafersim.report.console import label
 from wafersim.report.figures.style import MODEL_COLOURS, figure, quiet, title
 
 CLOSEST = 0.045  # of the axes' height: labels nearer than this are moved apart
@@ -62,7 +63,7 @@ def _lines(rows: Sequence[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]
     lines: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         others = [v for k, v in row.get("varied", {}).items() if k not in ("model", "system.systems")]
-        lines.setdefault(" ".join(map(str, [row["model"], *others])), []).append(
+        lines.setdefault(" ".join([row["model"], *map(label, others)]), []).append(
             (row["n_systems"], row["tokens_per_s"])
         )
     return {name: sorted(points) for name, points in lines.items()}

@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from wafersim.report.console import seconds
 from wafersim.report.figures.style import GREY, INK, PASS_COLOURS, figure, quiet, title
 from wafersim.simulation import Simulated
+from wafersim.strategies.weight_streaming.critical import critical_tasks
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.timeline.timeline import PASSES, Timeline
 
 BAR = 0.76
+CRITICAL = "#c1121f"
 WIDTH, LEFT, SHARE = 13, 0.13, 0.81  # inches; the panels' left edge and width as shares of it
 
 
@@ -40,6 +43,10 @@ def timeline_figure(simulated: Simulated, path: Path) -> None:
         _draw(whole, lanes, origin, edged_above=step, pixel=last / pixels, smooth=False)
         _draw(close, lanes, origin, edged_above=0.004 * (high - low), pixel=(high - low) / pixels)
         _write_busy(whole, lanes, step)
+        critical = critical_tasks(simulated.periodic)
+        if critical is not None:
+            for axes in (whole, close):
+                _mark(axes, lanes, _lanes(critical, plan), origin)
         whole.set_xlim(0, last)
         close.set_xlim(low, high)
         whole.axvspan(low, high, color="#f3e9c9", zorder=0)
@@ -55,7 +62,9 @@ def timeline_figure(simulated: Simulated, path: Path) -> None:
             "at the right: share of the step that a lane is busy",
         )
         shown = [name for name in PASSES if np.any(timeline.pass_ == PASSES.index(name))]
-        patches = [Patch(color=PASS_COLOURS[name], label=name) for name in shown]
+        patches: list[Any] = [Patch(color=PASS_COLOURS[name], label=name) for name in shown]
+        if critical is not None:
+            patches.append(Line2D([], [], color=CRITICAL, linewidth=2.2, label="on the critical circuit"))
         drawn.legend(handles=patches, loc="lower center", ncol=len(patches), frameon=False, fontsize=8.5)
 
 
@@ -102,6 +111,16 @@ def _draw(
     axes.set_ylim(len(lanes) - 0.4, -0.6)
     axes.set_yticks(range(len(lanes)), [name for name, _ in lanes], fontsize=8.5)
     quiet(axes)
+
+
+def _mark(axes: Any, lanes: list[tuple[str, Timeline]], critical: list[tuple[str, Timeline]], origin: float) -> None:
+    """A line under every bar that lies on the critical circuit."""
+    place = {name: y for y, (name, _) in enumerate(lanes)}
+    for name, tasks in critical:
+        spans = zip(tasks.start.tolist(), tasks.end.tolist(), strict=True)
+        y = place[name] + BAR / 2 + 0.06
+        lines = [[(start / TICKS_PER_SECOND - origin, y), (end / TICKS_PER_SECOND - origin, y)] for start, end in spans]
+        axes.add_collection(LineCollection(lines, colors=CRITICAL, linewidths=2.2, capstyle="butt"))
 
 
 def _write_busy(axes: Any, lanes: list[tuple[str, Timeline]], step: float) -> None:

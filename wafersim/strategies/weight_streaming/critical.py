@@ -10,7 +10,7 @@ from wafersim.engine.critical import critical_chain
 from wafersim.engine.graph import Ints
 from wafersim.strategies.weight_streaming.engines import LoweredSteps
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep
-from wafersim.timeline.timeline import KINDS, PASSES
+from wafersim.timeline.timeline import KINDS, PASSES, Timeline
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,14 @@ def critical_ops(periodic: PeriodicStep) -> CriticalOps:
         shares[name] = shares.get(name, 0) + each
     shares["latency"] = int(chain.lag.sum())
     return CriticalOps(shares, chain.steps, len(chain.task), chain.task[row == rows - 1])
+
+
+def critical_tasks(periodic: PeriodicStep) -> Timeline | None:
+    """The tasks of the last step that lie on the chain; None from the SimPy reference."""
+    if not isinstance(periodic.steps, LoweredSteps):
+        return None
+    lowered, step = periodic.steps.lowered, periodic.steps_simulated - 1
+    return lowered.timeline(periodic.ends[-1], step, lowered.durations(step), critical_ops(periodic).tasks)
 
 
 def _name(kind: int, level: int, pass_: int) -> str:

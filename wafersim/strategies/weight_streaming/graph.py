@@ -86,11 +86,13 @@ class Lowered:
         """The duration of every task."""
         return durations[self.graph.duration_of]
 
-    def timeline(self, ends: Ints, step: int, durations: Ints) -> Timeline:
-        """One step's tasks as columns, sorted by canonical key."""
+    def timeline(self, ends: Ints, step: int, durations: Ints, only: Ints | None = None) -> Timeline:
+        """One step's tasks, or `only` some of them, as columns sorted by canonical key."""
         graph, keys = self.graph, self.structure.keys
-        bundle, entity = graph.bundle_of, graph.entity_of
-        starts = ends - self.task_ticks(durations)
+        bundle, entity, ticks = graph.bundle_of, graph.entity_of, self.task_ticks(durations)
+        if only is not None:
+            bundle, entity, ticks, ends = bundle[only], entity[only], ticks[only], ends[only]
+        starts = ends - ticks
         kind, level, pass_, micro_batch, layer, chunk = (key[bundle] for key in keys)
         order = _order([kind, level, entity, pass_, micro_batch, layer, chunk])
         columns = (kind, level, entity, pass_, micro_batch, layer, chunk, starts, ends)

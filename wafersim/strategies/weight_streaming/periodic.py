@@ -43,6 +43,17 @@ class PeriodicStep:
         """The last step that was simulated."""
         return self.steps.timeline(self.steps_simulated - 1, self.ends[-1])
 
+    @property
+    def before(self) -> Timeline:
+        """The step before the last one."""
+        return self.steps.timeline(self.steps_simulated - 2, self.ends[-2])
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over mean of the steps that were averaged."""
+        times = np.diff([int(ends.max()) for ends in self.ends])
+        return float(times.std() / times.mean())
+
 
 def run_to_period(plan: WeightStreamingPlan, engine: Engine = "auto", reductions: bool = True) -> PeriodicStep:
     """Simulate until the full state repeats; with jitter, a fixed number of steps.

@@ -176,7 +176,7 @@ def _disturbed(tree: Tree, disturbances: Disturbances) -> Tree:
 
 def _not_there(tree: Tree, level: int, entity: int, what: str) -> str:
     nodes = ", ".join(f"level {i}: {count}" for i, count in enumerate(tree.nodes))
-    return f"{what} {level}.{entity}: the SwarmX tree has nodes ({nodes}), counted from 0"
+    return f"{what} {level}/{entity}: the SwarmX tree has nodes ({nodes}), counted from 0"
 
 
 Costs = tuple[tuple[tuple[int, ...], ...], tuple[int, ...], tuple[float, ...]]

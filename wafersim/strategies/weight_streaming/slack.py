@@ -121,6 +121,8 @@ def _busiest(periodic: PeriodicStep, resource: str) -> float:
     """Ticks of a step that the busiest server of a resource works."""
     plan = periodic.plan
     ticks = [0.0]
+    if resource == "SwarmX links" and plan.tree.depth == 1:
+        return 0.0  # one node: its links are MemoryX's and the systems' own
     for name in RESOURCES[resource][1]:
         uses = [k for k in plan.kernels if (k.drains if _goes_up(name) else k.streams)]
         ticks.append(float(plan.micro_batches * sum(sum(getattr(plan.layers[k.layer], name)) for k in uses)))

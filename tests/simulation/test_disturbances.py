@@ -1,0 +1,97 @@
+"""What makes systems differ: each disturbance does what its name says, is reproducible, and switches reductions off."""
+
+from pathlib import Path
+
+import pytest
+
+from wafersim.errors import Infeasible, WafersimError
+from wafersim.planning.sharing import share_cluster
+from wafersim.simulation import simulate, simulate_step
+from wafersim.spec.loader import load_experiment
+from wafersim.strategies.weight_streaming.engines import LoweredSteps
+from wafersim.strategies.weight_streaming.periodic import compare_step
+
+
+def experiment(*sets: str, systems: int = 16):
+    return load_experiment("hello_111m", [f"system.systems={systems}", "system.profile=andromeda", *sets])
+
+
+def test_a_slow_system_sets_the_pace_of_all() -> None:
+    healthy = simulate(experiment())
+    slow = simulate_step(experiment("disturbances.slow_systems.7=1.2x"))
+    compute = healthy.breakdown["compute"] + healthy.breakdown["kernel_latency"]
+    assert slow.prediction.step_time_s == pytest.approx(healthy.step_time_s + 0.2 * compute, rel=0.01)
+    assert 1 < slow.periodic.plan.systems < 16
+
+
+def test_a_slow_link_and_a_lost_node_cost_time_and_both_engines_agree() -> None:
+    healthy = simulate(experiment())
+    for change in ("disturbances.slow_node_links={'1/1': 40x}", "disturbances.slow_system_links={3: 40x}"):
+        assert simulate(experiment(change), "both").step_time_s > 1.01 * healthy.step_time_s
+    lost = simulate_step(experiment("disturbances.lost_nodes=['1/0']"), "both")
+    assert lost.planned.plan.tree.nodes == (1, 3)
+    assert lost.prediction.step_time_s > healthy.step_time_s
+
+
+def test_jitter_is_reproducible_and_costs_more_on_more_systems() -> None:
+    def step(systems: int, seed: int) -> float:
+        return simulate(experiment("disturbances.jitter=0.1", f"disturbances.seed={seed}", systems=systems)).step_time_s
+
+    assert step(16, 1) == step(16, 1) != step(16, 2)
+    assert step(1, 1) < step(4, 1) < step(16, 1)
+    assert simulate_step(experiment("disturbances.jitter=profile", systems=4), "both").periodic.plan.systems == 4
+
+
+def test_an_entity_that_is_not_there_is_named() -> None:
+    with pytest.raises(Infeasible, match="system 16; the job has systems 0 to 15"):
+        simulate(experiment("disturbances.slow_systems={16: 2x}"))
+    with pytest.raises(Infeasible, match=r"lost node 1/4: the SwarmX tree has nodes \(level 0: 1, level 1: 4\)"):
+        simulate(experiment("disturbances.lost_nodes=['1/4']"))
+
+
+def test_the_fast_engine_refuses_an_open_order_of_service() -> None:
+    with pytest.raises(Infeasible, match="leaves it open at memory: use queue or auto"):
+        simulate(experiment("strategy.memoryx_memory=shared"), "fast")
+    assert simulate(experiment("strategy.memoryx_memory=shared"), "both").engine == "queue"
+
+
+def test_engines_that_differ_fail_with_the_first_task_by_key() -> None:
+    periodic = simulate_step(experiment(systems=1)).periodic
+    steps = periodic.steps
+    assert isinstance(steps, LoweredSteps)
+    wrong = periodic.ends[-1].copy()
+    wrong[steps.lowered.graph.bundle_of == 5] += 1
+    with pytest.raises(
+        WafersimError, match=r"disagree first at \[step \d+, kind \w+, .*chunk \d+\]: reference \d+-\d+, fast"
+    ):
+        compare_step("fast", periodic.timeline, steps.timeline(periodic.steps_simulated - 1, wrong))
+
+
+def test_jobs_beside_each_other_slow_down_and_never_speed_up() -> None:
+    one, other = load_experiment("shared_111m", []), load_experiment("shared_13b", [])
+    jobs = share_cluster([one, one])
+    assert all(1.0 < job.slowdown < 1.1 for job in jobs)
+    starved = {"memoryx.io_bandwidth": "10 Gb/s"}
+    slow = [e.model_copy(update={"system": e.system.model_copy(update={"overrides": starved})}) for e in (one, one)]
+    assert all(1.3 < job.slowdown < 2.0 for job in share_cluster(slow))
+    assert share_cluster([one, other])[1].slowdown < 1.01
+
+
+def test_a_shared_cluster_refuses_what_it_cannot_hold() -> None:
+    one = load_experiment("shared_111m", [])
+    with pytest.raises(Infeasible, match="ask for 24 systems; andromeda has 16"):
+        share_cluster([one, one, one])
+    with pytest.raises(WafersimError, match="without a sweep"):
+        share_cluster([one, load_experiment("andromeda16", [])])
+
+
+def test_bad_disturbances_get_one_line(tmp_path: Path) -> None:
+    with pytest.raises(WafersimError, match=r"disturbances.slow_systems.*such as 1.2x, at least 1 \(got '0.5x'\)"):
+        experiment("disturbances.slow_systems.3=0.5x")
+
+
+def test_auto_takes_the_fastest_micro_batch() -> None:
+    base = ["model=cerebras-gpt-13b", "training.batch_per_system=90"]
+    auto = simulate(experiment(*base, "strategy.micro_batch=auto", systems=1))
+    for size in (90, 45, 23, 12):
+        assert auto.step_time_s <= simulate(experiment(*base, f"strategy.micro_batch={size}", systems=1)).step_time_s
