@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -16,6 +17,8 @@ import numpy as np
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 RING_TOO_SMALL, STUCK = -1, -2
+SHIFT = 32  # a task of a step is one number: step << SHIFT | task
+TASK = (1 << SHIFT) - 1
 SPARE_ROWS = 2
 
 
@@ -30,13 +33,14 @@ class EventQueue:
         self, graph: BundleGraph, lags: Ints, durations_of: Callable[[int, int], Ints], rows: int | None = None
     ) -> None:
         self._graph, self._lags, self._durations_of = graph, lags, durations_of
-        self._rows = rows or graph.reach + 1 + SPARE_ROWS
+        wanted = rows or graph.reach + 1 + SPARE_ROWS
+        self._rows = 1 << (wanted - 1).bit_length()  # a power of two: a step's row is step & (rows - 1)
         groups, tasks, bundle_of = int(graph.group.max()) + 1, graph.tasks, graph.bundle_of
         self._taken = [0] * groups
         self._done: list[deque[Ints]] = [deque() for _ in range(groups)]
         sizes = np.bincount(graph.group[bundle_of], minlength=groups)
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
-        self._successors = _successors(graph)
+        self._successors, self._below = _successors(graph), _children(graph)
         self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
         self._server = graph.server_of_task
         servers, ranks = int(self._server.max(initial=0)) + 1, int(graph.rank.max()) + 1
@@ -99,7 +103,7 @@ class EventQueue:
         """What the end of a task is worked out from."""
         g = self._graph
         return (
-            g.bundle_of, g.duration_at, g.duration_stride, g.offset, g.rank, self._server, self._durations, self._ready,
+            g.bundle_of, g.duration_of, g.offset, g.rank, self._server, self._durations, self._ready,
             self._ends, self._free_at, self._waiting, self._heap, self._place, self._due, self._stack, self._sizes,
         )  # fmt: skip
 
@@ -107,8 +111,8 @@ class EventQueue:
         g = self._graph
         return int(
             _run(  # type: ignore[call-arg]
-                *self._settling(), g.width, g.group, *self._successors, g.maps, g.map_at, self._lags, self._waits,
-                self._remaining, self._oldest,
+                *self._settling(), g.width, g.group, *self._successors, g.maps, g.map_at, *self._below,
+                self._lags, self._waits, self._remaining, self._oldest,
             )
         )  # fmt: skip
 
@@ -125,6 +129,18 @@ def _successors(graph: BundleGraph) -> tuple[Ints, ...]:
     to = np.repeat(np.arange(len(graph.width)), np.diff(graph.first))
     first, order = sorted_into(graph.source, len(graph.width))
     return first, to[order], graph.relation[order], graph.lag[order], graph.distance[order], graph.map[order]
+
+
+def _children(graph: BundleGraph) -> tuple[Ints, Ints, Ints]:
+    """The children of parent p of map m are `below[below_at[parent_at[m] + p] : below_at[parent_at[m] + p + 1]]`."""
+    below, firsts, parent_at = [], [np.zeros(0, np.int64)], [0]
+    for low, high in pairwise(graph.map_at.tolist()):
+        parents = graph.maps[low:high]
+        first, order = sorted_into(parents, int(parents.max(initial=-1)) + 1)
+        below.append(order)
+        firsts.append(first + low)
+        parent_at.append(parent_at[-1] + len(first))
+    return np.concatenate([np.zeros(0, np.int64), *below]), np.concatenate(firsts), np.array(parent_at)
 
 
 @numba.njit(cache=True)
@@ -206,26 +222,27 @@ def _pop(heap: Ints, place: Ints, due: Ints, sizes: Ints) -> None:
 
 @numba.njit(cache=True, error_model="numpy")
 def _settle(
-    bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
+    bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
     sizes: Ints, step: int, task: int,
 ) -> None:  # fmt: skip
     """A task has all it waits for: its end is known, or it asks its server."""
-    rows, tasks = ends.shape
-    row, at = step % rows, server[task]
+    rows = len(ends)
+    mask = rows - 1
+    row, at = step & mask, server[task]
     if at < 0:
-        duration = _duration(durations, row, task, bundle_of, duration_at, duration_stride, offset)
+        duration = durations[row, duration_of[task]]
         ends[row, task] = ready[row, task] + duration
-        stack[sizes[1]] = step * tasks + task
+        stack[sizes[1]] = step << SHIFT | task
         sizes[1] += 1
     else:
-        waiting[at, rank[bundle_of[task]]] = step * tasks + task
+        waiting[at, rank[bundle_of[task]]] = step << SHIFT | task
         _decide_at(heap, place, due, sizes, at, max(free_at[at], ready[row, task]))
 
 
 @numba.njit(cache=True)
 def _release_roots(
-    bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
+    bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
     sizes: Ints, waits: Ints,
 ) -> None:  # fmt: skip
@@ -234,37 +251,39 @@ def _release_roots(
         for task in range(tasks):
             if waits[step, task] == 0:
                 _settle(
-                    bundle_of, duration_at, duration_stride, offset, rank, server, durations, ready, ends, free_at,
+                    bundle_of, duration_of, offset, rank, server, durations, ready, ends, free_at,
                     waiting, heap, place, due, stack, sizes, step, task,
                 )  # fmt: skip
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _run(
-    bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
+    bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
     sizes: Ints, width: Ints, group: Ints, first: Ints, to: Ints, relation: Ints, lag: Ints, distance: Ints, map_: Ints,
-    maps: Ints, map_at: Ints, lags: Ints, waits: Ints, remaining: Ints, oldest: Ints,
+    maps: Ints, map_at: Ints, below: Ints, below_at: Ints, parent_at: Ints, lags: Ints, waits: Ints, remaining: Ints,
+    oldest: Ints,
 ) -> int:  # fmt: skip
     """Advance until the oldest step of a group is complete; returns the group."""
-    rows, tasks = ends.shape
+    rows = len(ends)
+    mask = rows - 1
     while True:
         while sizes[1] > 0:
             code = stack[sizes[1] - 1]
-            step, task = code // tasks, code % tasks
+            step, task = code >> SHIFT, code & TASK
             bundle = bundle_of[task]
             entity = task - offset[bundle]
-            end = ends[step % rows, task]
+            end = ends[step & mask, task]
             # Room first: a step that the ring does not hold yet must not be touched.
             for edge in range(first[bundle], first[bundle + 1]):
                 if step + distance[edge] - oldest[group[to[edge]]] >= rows:
                     return RING_TOO_SMALL
             sizes[1] -= 1
             own = group[bundle]
-            remaining[step % rows, own] -= 1
+            remaining[step & mask, own] -= 1
             for edge in range(first[bundle], first[bundle + 1]):
                 target, then = to[edge], step + distance[edge]
-                row, at_tick = then % rows, end + lags[lag[edge]]
+                row, at_tick = then & mask, end + lags[lag[edge]]
                 at, kind = offset[target], relation[edge]
                 low, high = at, at + 1
                 if kind == SAME:
@@ -272,19 +291,21 @@ def _run(
                 elif kind == FROM_CHILDREN:
                     low = at + maps[map_at[map_[edge]] + entity]
                     high = low + 1
+                elif kind == TO_CHILDREN:
+                    parent = parent_at[map_[edge]] + entity
+                    low, high = below_at[parent], below_at[parent + 1]
                 elif kind != FROM_ALL:
                     high = at + width[target]
-                for child in range(low, high):
-                    if kind == TO_CHILDREN and maps[map_at[map_[edge]] + child - at] != entity:
-                        continue
+                for number in range(low, high):
+                    child = at + below[number] if kind == TO_CHILDREN else number
                     ready[row, child] = max(ready[row, child], at_tick)
                     waits[row, child] -= 1
                     if waits[row, child] == 0:
                         _settle(
-                            bundle_of, duration_at, duration_stride, offset, rank, server, durations, ready, ends,
+                            bundle_of, duration_of, offset, rank, server, durations, ready, ends,
                             free_at, waiting, heap, place, due, stack, sizes, then, child,
                         )  # fmt: skip
-            if remaining[step % rows, own] == 0:
+            if remaining[step & mask, own] == 0:
                 return own  # type: ignore[no-any-return]
         if sizes[0] == 0:
             return STUCK
@@ -294,9 +315,9 @@ def _run(
         best = _next_in_line(chosen, waiting, ready)
         code = waiting[chosen, best]
         waiting[chosen, best] = -1
-        step, task = code // tasks, code % tasks
-        row = step % rows
-        end = now + _duration(durations, row, task, bundle_of, duration_at, duration_stride, offset)
+        step, task = code >> SHIFT, code & TASK
+        row = step & mask
+        end = now + durations[row, duration_of[task]]
         ends[row, task] = end
         free_at[chosen] = end
         stack[sizes[1]] = code
@@ -304,27 +325,19 @@ def _run(
         following = _next_in_line(chosen, waiting, ready)
         if following >= 0:
             code = waiting[chosen, following]
-            since = ready[(code // tasks) % rows, code % tasks]
+            since = ready[(code >> SHIFT) & mask, code & TASK]
             _decide_at(heap, place, due, sizes, chosen, max(end, since))
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _next_in_line(server: int, waiting: Ints, ready: Ints) -> int:
     """The rank of the earliest request at a server, the lowest among equals; -1 for none."""
-    rows, tasks = ready.shape
+    mask = len(ready) - 1
     best, earliest = -1, 0
     for rank in range(waiting.shape[1]):
         code = waiting[server, rank]
         if code >= 0:
-            since = ready[(code // tasks) % rows, code % tasks]
+            since = ready[(code >> SHIFT) & mask, code & TASK]
             if best < 0 or since < earliest:
                 best, earliest = rank, since
     return best
-
-
-@numba.njit(cache=True)
-def _duration(
-    durations: Ints, row: int, task: int, bundle_of: Ints, duration_at: Ints, duration_stride: Ints, offset: Ints
-) -> int:
-    bundle = bundle_of[task]
-    return durations[row, duration_at[bundle] + duration_stride[bundle] * (task - offset[bundle])]  # type: ignore[no-any-return]
