@@ -40,7 +40,7 @@ class EventQueue:
         self._done: list[deque[Ints]] = [deque() for _ in range(groups)]
         sizes = np.bincount(graph.group[bundle_of], minlength=groups)
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
-        self._successors, self._below = _successors(graph), _children(graph)
+        self._successors, self._below, self._ahead = _successors(graph, lags), _children(graph), _furthest(graph)
         self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
         self._server = graph.server_of_task
         servers, ranks = int(self._server.max(initial=0)) + 1, int(graph.rank.max()) + 1
@@ -111,8 +111,8 @@ class EventQueue:
         g = self._graph
         return int(
             _run(  # type: ignore[call-arg]
-                *self._settling(), g.width, g.group, *self._successors, g.maps, g.map_at, *self._below,
-                self._lags, self._waits, self._remaining, self._oldest,
+                *self._settling(), g.group, self._ahead, *self._successors, g.maps, *self._below, self._waits,
+                self._remaining, self._oldest,
             )
         )  # fmt: skip
 
@@ -124,11 +124,22 @@ class EventQueue:
                 self.next_step(group)
 
 
-def _successors(graph: BundleGraph) -> tuple[Ints, ...]:
-    """The edges by source: (first, to, relation, lag, distance, map)."""
+def _successors(graph: BundleGraph, lags: Ints) -> tuple[Ints, ...]:
+    """The edges by source: (first, first task and width of the target, relation, ticks of delay, distance, map, its start)."""
     to = np.repeat(np.arange(len(graph.width)), np.diff(graph.first))
     first, order = sorted_into(graph.source, len(graph.width))
-    return first, to[order], graph.relation[order], graph.lag[order], graph.distance[order], graph.map[order]
+    target, which = to[order], graph.map[order]
+    return (
+        first, graph.offset[target], graph.width[target], graph.relation[order], lags[graph.lag[order]],
+        graph.distance[order], which, graph.map_at[which],
+    )  # fmt: skip
+
+
+def _furthest(graph: BundleGraph) -> Ints:
+    """How many steps ahead of a bundle the tasks that wait for it are."""
+    furthest = np.zeros(len(graph.width), np.int64)
+    np.maximum.at(furthest, graph.source, graph.distance)
+    return furthest
 
 
 def _children(graph: BundleGraph) -> tuple[Ints, Ints, Ints]:
@@ -165,7 +176,7 @@ def _needs(
     return needs
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _before(due: Ints, one: int, other: int) -> bool:
     return due[one] < due[other] or (due[one] == due[other] and one < other)
 
@@ -184,7 +195,7 @@ def _rise(heap: Ints, place: Ints, due: Ints, at: int) -> None:
     place[server] = at
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _decide_at(heap: Ints, place: Ints, due: Ints, sizes: Ints, server: int, time: int) -> None:
     """The server's next decision is due at `time`, or earlier if it already was. A server stands in the heap once."""
     if place[server] < 0:
@@ -220,7 +231,7 @@ def _pop(heap: Ints, place: Ints, due: Ints, sizes: Ints) -> None:
     place[server] = at
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _settle(
     bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
@@ -260,9 +271,9 @@ def _release_roots(
 def _run(
     bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
-    sizes: Ints, width: Ints, group: Ints, first: Ints, to: Ints, relation: Ints, lag: Ints, distance: Ints, map_: Ints,
-    maps: Ints, map_at: Ints, below: Ints, below_at: Ints, parent_at: Ints, lags: Ints, waits: Ints, remaining: Ints,
-    oldest: Ints,
+    sizes: Ints, group: Ints, furthest: Ints, first: Ints, target: Ints, width: Ints, relation: Ints, delay: Ints,
+    distance: Ints, which: Ints, map_at: Ints, maps: Ints, below: Ints, below_at: Ints, parent_at: Ints, waits: Ints,
+    remaining: Ints, oldest: Ints,
 ) -> int:  # fmt: skip
     """Advance until the oldest step of a group is complete; returns the group."""
     rows = len(ends)
@@ -272,30 +283,26 @@ def _run(
             code = stack[sizes[1] - 1]
             step, task = code >> SHIFT, code & TASK
             bundle = bundle_of[task]
-            entity = task - offset[bundle]
-            end = ends[step & mask, task]
+            own, entity, end = group[bundle], task - offset[bundle], ends[step & mask, task]
             # Room first: a step that the ring does not hold yet must not be touched.
-            for edge in range(first[bundle], first[bundle + 1]):
-                if step + distance[edge] - oldest[group[to[edge]]] >= rows:
-                    return RING_TOO_SMALL
+            if step + furthest[bundle] - oldest[own] >= rows:
+                return RING_TOO_SMALL
             sizes[1] -= 1
-            own = group[bundle]
             remaining[step & mask, own] -= 1
             for edge in range(first[bundle], first[bundle + 1]):
-                target, then = to[edge], step + distance[edge]
-                row, at_tick = then & mask, end + lags[lag[edge]]
-                at, kind = offset[target], relation[edge]
+                then, at_tick = step + distance[edge], end + delay[edge]
+                row, at, kind = then & mask, target[edge], relation[edge]
                 low, high = at, at + 1
                 if kind == SAME:
                     low, high = at + entity, at + entity + 1
                 elif kind == FROM_CHILDREN:
-                    low = at + maps[map_at[map_[edge]] + entity]
+                    low = at + maps[map_at[edge] + entity]
                     high = low + 1
                 elif kind == TO_CHILDREN:
-                    parent = parent_at[map_[edge]] + entity
+                    parent = parent_at[which[edge]] + entity
                     low, high = below_at[parent], below_at[parent + 1]
                 elif kind != FROM_ALL:
-                    high = at + width[target]
+                    high = at + width[edge]
                 for number in range(low, high):
                     child = at + below[number] if kind == TO_CHILDREN else number
                     ready[row, child] = max(ready[row, child], at_tick)
@@ -329,7 +336,7 @@ def _run(
             _decide_at(heap, place, due, sizes, chosen, max(end, since))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _next_in_line(server: int, waiting: Ints, ready: Ints) -> int:
     """The rank of the earliest request at a server, the lowest among equals; -1 for none."""
     mask = len(ready) - 1

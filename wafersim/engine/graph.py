@@ -116,8 +116,12 @@ def build_graph(
     lengths = [len(family.to) for family in families]
 
     def column(values: Sequence[Ints | int]) -> Ints:
-        parts = [np.broadcast_to(np.asarray(v, np.int64), (m,)) for v, m in zip(values, lengths, strict=True)]
-        return np.concatenate(parts)
+        column = np.empty(len(to), np.int64)
+        at = 0
+        for value, length in zip(values, lengths, strict=True):
+            column[at : at + length] = value
+            at += length
+        return column
 
     relation = column([family.relation for family in families])
     lag = column([family.lag for family in families])
