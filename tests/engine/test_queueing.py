@@ -12,7 +12,7 @@ def line(gaps: np.ndarray, services: list[np.ndarray]) -> np.ndarray:
     n, stages = len(gaps), len(services)
     bundles = n * (stages + 1)  # the clock's ticks first, then the customers of each stage
     at = np.arange(n)
-    families = [Edges(at[1:], at[:-1])]
+    families = [Edges(at[1:], at[:-1]), Edges(at[:1], np.array([bundles - 1]), distance=1)]
     families += [Edges(at + (k + 1) * n, at + k * n) for k in range(stages)]
     server = np.concatenate([np.full(n, k - 1) for k in range(stages + 1)])
     graph = build_graph(
@@ -59,6 +59,7 @@ def test_a_join_waits_for_the_slowest_branch_of_a_fork() -> None:
         [
             Edges(np.array([1]), np.array([0]), TO_ALL),
             Edges(np.array([2]), np.array([1]), FROM_ALL),
+            Edges(np.array([0]), np.array([0]), SAME, 0, 1),
             Edges(np.array([1]), np.array([1]), SAME, 0, 1),
         ],
         [], (np.array([-1, 0, -1]), np.array([0, 1, 0]), np.zeros(3, np.int64)),

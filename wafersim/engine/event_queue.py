@@ -3,6 +3,9 @@
 A task without a server starts as soon as its predecessors allow, so its times follow at once and need no event; the heap
 holds decisions of servers only. A decision is taken when every earlier one has been, so whatever could have been there
 by then is. Servers that decide in one tick do so in the order of their numbers.
+
+The state of a few steps is kept, in a ring. What leads beyond it is set aside until the oldest step is complete; a decision
+due no earlier than that could have come out otherwise, so the ring grows before it is taken.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ import numpy as np
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 RING_TOO_SMALL, STUCK = -1, -2
+MOST_ROWS = 1024
+HEAP, STACK, ASIDE = range(3)  # places in the array of sizes
 SHIFT = 32  # a task of a step is one number: step << SHIFT | task
 TASK = (1 << SHIFT) - 1
-SPARE_ROWS = 2
+FAR = np.iinfo(np.int64).max
 
 
 class EventQueue:
@@ -33,7 +38,7 @@ class EventQueue:
         self, graph: BundleGraph, lags: Ints, durations_of: Callable[[int, int], Ints], rows: int | None = None
     ) -> None:
         self._graph, self._lags, self._durations_of = graph, lags, durations_of
-        wanted = rows or graph.reach + 1 + SPARE_ROWS
+        wanted = rows or graph.reach + 1
         self._rows = 1 << (wanted - 1).bit_length()  # a power of two: a step's row is step & (rows - 1)
         groups, tasks, bundle_of = int(graph.group.max()) + 1, graph.tasks, graph.bundle_of
         self._taken = [0] * groups
@@ -42,10 +47,12 @@ class EventQueue:
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
         self._successors, self._below, self._ahead = _successors(graph, lags), _children(graph), _furthest(graph)
         self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
+        self._waits_for = self._needs.sum(axis=0)
+        assert np.all(self._waits_for > 0), "a task that waits for nothing would start before every step"
         self._server = graph.server_of_task
         servers, ranks = int(self._server.max(initial=0)) + 1, int(graph.rank.max()) + 1
         self._durations = np.zeros((self._rows, graph.durations), np.int64)
-        self._duration_at = np.concatenate(([0], np.cumsum([len(durations_of(group, 0)) for group in range(groups)])))
+        self._duration_at = _durations_of_groups(graph)
         self._ends = np.zeros((self._rows, tasks), np.int64)
         self._ready = np.zeros((self._rows, tasks), np.int64)
         self._waits = np.zeros((self._rows, tasks), np.int64)
@@ -57,7 +64,8 @@ class EventQueue:
         self._place = np.full(servers, -1, np.int64)  # in the heap
         self._due = np.zeros(servers, np.int64)
         self._stack = np.zeros(self._rows * tasks + 1, np.int64)
-        self._sizes = np.zeros(2, np.int64)  # of heap and stack
+        self._aside = np.zeros(self._rows * tasks + 1, np.int64)  # ended, but what follows is beyond the ring
+        self._sizes = np.zeros(3, np.int64)
         self._start()
 
     def next_step(self, group: int = 0) -> Ints:
@@ -93,7 +101,7 @@ class EventQueue:
     def _prepare(self, group: int, step: int) -> None:
         """Make room in the ring for a step of a group."""
         row, low, high = step % self._rows, self._group_at[group], self._group_at[group + 1]
-        self._waits[row, low:high] = self._needs[:, low:high].sum(axis=0)
+        self._waits[row, low:high] = self._waits_for[low:high]
         self._ready[row, low:high] = 0
         self._remaining[row, group] = high - low
         durations = self._durations_of(group, step)
@@ -111,12 +119,13 @@ class EventQueue:
         g = self._graph
         return int(
             _run(  # type: ignore[call-arg]
-                *self._settling(), g.group, self._ahead, *self._successors, g.maps, *self._below, self._waits,
-                self._remaining, self._oldest,
+                *self._settling(), self._aside, g.group, self._ahead, *self._successors, g.maps, *self._below,
+                self._waits, self._remaining, self._oldest,
             )
         )  # fmt: skip
 
     def _again_with_more_rows(self) -> None:
+        assert self._rows < MOST_ROWS, "steps overlap without end: work comes faster than it is done"
         taken = self._taken
         self.__init__(self._graph, self._lags, self._durations_of, 2 * self._rows)  # type: ignore[misc]
         for group, steps in enumerate(taken):
@@ -133,6 +142,14 @@ def _successors(graph: BundleGraph, lags: Ints) -> tuple[Ints, ...]:
         first, graph.offset[target], graph.width[target], graph.relation[order], lags[graph.lag[order]],
         graph.distance[order], which, graph.map_at[which],
     )  # fmt: skip
+
+
+def _durations_of_groups(graph: BundleGraph) -> Ints:
+    """Where the durations of each group begin, and the end."""
+    last = np.maximum.reduceat(
+        graph.duration_at + (graph.width - 1) * graph.duration_stride, np.flatnonzero(np.diff(graph.group, prepend=-1))
+    )
+    return np.concatenate(([0], last + 1))
 
 
 def _furthest(graph: BundleGraph) -> Ints:
@@ -199,9 +216,9 @@ def _rise(heap: Ints, place: Ints, due: Ints, at: int) -> None:
 def _decide_at(heap: Ints, place: Ints, due: Ints, sizes: Ints, server: int, time: int) -> None:
     """The server's next decision is due at `time`, or earlier if it already was. A server stands in the heap once."""
     if place[server] < 0:
-        heap[sizes[0]] = server
-        place[server] = sizes[0]
-        sizes[0] += 1
+        heap[sizes[HEAP]] = server
+        place[server] = sizes[HEAP]
+        sizes[HEAP] += 1
     elif due[server] <= time:
         return
     due[server] = time
@@ -212,8 +229,8 @@ def _decide_at(heap: Ints, place: Ints, due: Ints, sizes: Ints, server: int, tim
 def _pop(heap: Ints, place: Ints, due: Ints, sizes: Ints) -> None:
     """Remove the root."""
     place[heap[0]] = -1
-    sizes[0] -= 1
-    n = sizes[0]
+    sizes[HEAP] -= 1
+    n = sizes[HEAP]
     if n == 0:
         return
     server = heap[n]
@@ -244,8 +261,8 @@ def _settle(
     if at < 0:
         duration = durations[row, duration_of[task]]
         ends[row, task] = ready[row, task] + duration
-        stack[sizes[1]] = step << SHIFT | task
-        sizes[1] += 1
+        stack[sizes[STACK]] = step << SHIFT | task
+        sizes[STACK] += 1
     else:
         waiting[at, rank[bundle_of[task]]] = step << SHIFT | task
         _decide_at(heap, place, due, sizes, at, max(free_at[at], ready[row, task]))
@@ -271,23 +288,30 @@ def _release_roots(
 def _run(
     bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
     ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
-    sizes: Ints, group: Ints, furthest: Ints, first: Ints, target: Ints, width: Ints, relation: Ints, delay: Ints,
+    sizes: Ints, aside: Ints, group: Ints, furthest: Ints, first: Ints, target: Ints, width: Ints, relation: Ints, delay: Ints,
     distance: Ints, which: Ints, map_at: Ints, maps: Ints, below: Ints, below_at: Ints, parent_at: Ints, waits: Ints,
     remaining: Ints, oldest: Ints,
 ) -> int:  # fmt: skip
     """Advance until the oldest step of a group is complete; returns the group."""
     rows = len(ends)
     mask = rows - 1
+    for i in range(sizes[ASIDE]):
+        stack[sizes[STACK] + i] = aside[i]
+    sizes[STACK] += sizes[ASIDE]
+    sizes[ASIDE] = 0
+    horizon = FAR  # the earliest tick at which something beyond the ring begins
     while True:
-        while sizes[1] > 0:
-            code = stack[sizes[1] - 1]
+        while sizes[STACK] > 0:
+            sizes[STACK] -= 1
+            code = stack[sizes[STACK]]
             step, task = code >> SHIFT, code & TASK
             bundle = bundle_of[task]
             own, entity, end = group[bundle], task - offset[bundle], ends[step & mask, task]
-            # Room first: a step that the ring does not hold yet must not be touched.
             if step + furthest[bundle] - oldest[own] >= rows:
-                return RING_TOO_SMALL
-            sizes[1] -= 1
+                aside[sizes[ASIDE]] = code
+                sizes[ASIDE] += 1
+                horizon = min(horizon, end)
+                continue
             remaining[step & mask, own] -= 1
             for edge in range(first[bundle], first[bundle + 1]):
                 then, at_tick = step + distance[edge], end + delay[edge]
@@ -314,10 +338,12 @@ def _run(
                         )  # fmt: skip
             if remaining[step & mask, own] == 0:
                 return own  # type: ignore[no-any-return]
-        if sizes[0] == 0:
-            return STUCK
+        if sizes[HEAP] == 0:
+            return RING_TOO_SMALL if sizes[ASIDE] else STUCK
         chosen = heap[0]
         now = due[chosen]
+        if now >= horizon:
+            return RING_TOO_SMALL
         _pop(heap, place, due, sizes)
         best = _next_in_line(chosen, waiting, ready)
         code = waiting[chosen, best]
@@ -327,8 +353,8 @@ def _run(
         end = now + durations[row, duration_of[task]]
         ends[row, task] = end
         free_at[chosen] = end
-        stack[sizes[1]] = code
-        sizes[1] += 1
+        stack[sizes[STACK]] = code
+        sizes[STACK] += 1
         following = _next_in_line(chosen, waiting, ready)
         if following >= 0:
             code = waiting[chosen, following]
