@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
+from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class CriticalChain:
 
 
 def critical_chain(
-    graph: BundleGraph, lags: Ints, ends: Ints, starts: Ints, server: Ints | None, period: int | None
+    graph: BundleGraph, lags: Ints, ends: Ints, starts: Ints, server: Ints, period: int | None
 ) -> CriticalChain:
     """The chain behind the latest task of the last row of `ends` [step, task]; `server` [task] is -1 for none.
 
@@ -36,9 +36,8 @@ def critical_chain(
     first row.
     """
     rows, tasks = ends.shape
-    before = np.full((rows, tasks), -1, np.int64)
-    if server is not None and np.any(server >= 0):
-        before = _before_on_server(server, starts, ends, period)
+    users = np.flatnonzero(server >= 0)
+    first, order = sorted_into(server[users], int(server.max(initial=-1)) + 1)
     out = [np.empty(rows * tasks + 1, np.int64) for _ in range(3)]
     seen = np.full((rows, tasks), -1, np.int64)
     length, closed_at = _walk(
@@ -47,7 +46,9 @@ def critical_chain(
         lags,
         ends,
         starts,
-        before,
+        server,
+        first,
+        users[order],
         -1 if period is None else period,
         int(ends[-1].argmax()),
         seen,
@@ -61,38 +62,41 @@ def critical_chain(
     return CriticalChain(task[closed_at:-1], step[closed_at:-1] - step[closed_at], lag[closed_at:-1], steps)
 
 
-def _before_on_server(server: Ints, starts: Ints, ends: Ints, period: int | None) -> Ints:
-    """Who used the server right before a task, as (steps back) * tasks + task; -1 for nobody in the window."""
-    rows, tasks = ends.shape
-    users = np.flatnonzero(server >= 0)
-    copies = 1 if period is None else 2  # a periodic state reaches back into the cycle before
-    step = np.repeat(np.arange(-rows * (copies - 1), rows), len(users))
-    task = np.tile(users, rows * copies)
-    shift = np.where(step < 0, period or 0, 0)
-    start, end = starts[step % rows, task] - shift, ends[step % rows, task] - shift
-    # Tasks of no duration may share a tick: among them the order of steps and tasks cannot run in a circle.
-    order = np.lexsort((task, step, end, start, server[task]))
-    earlier, later = order[:-1], order[1:]
-    same = (server[task[earlier]] == server[task[later]]) & (step[later] >= 0)
-    before = np.full((rows, tasks), -1, np.int64)
-    back = step[later] - step[earlier]
-    # A user of the step after can have been served first; it is then named by a negative number of steps back.
-    code = (back + rows) * tasks + task[earlier]
-    before[step[later][same], task[later][same]] = code[same]
-    return before
+@numba.njit(cache=True, error_model="numpy")
+def _served_before(users: Ints, starts: Ints, ends: Ints, period: int, task: int, step: int) -> tuple[int, int]:
+    """(task, step) of whom the server served right before a task of a step; (-1, 0) for nobody in the window.
+
+    In the order of start, end, step and task, which cannot run in a circle where tasks of no duration share a tick. A user
+    of the step after can have been served first.
+    """
+    rows = len(ends)
+    shift = (step // rows) * period
+    start, end = starts[step % rows, task] + shift, ends[step % rows, task] + shift
+    found, then, since, until = -1, 0, 0, 0
+    lowest = 0 if period < 0 else step - rows
+    for other_step in range(lowest, min(step + rows, rows)):
+        shift = (other_step // rows) * period
+        for other in users:
+            s, e = starts[other_step % rows, other] + shift, ends[other_step % rows, other] + shift
+            if s > start or (s == start and (e, other_step, other) >= (end, step, task)):
+                continue
+            if found < 0 or (s, e, other_step, other) > (since, until, then, found):
+                found, then, since, until = other, other_step, s, e
+    return found, then
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _walk(
     bundle_of: Ints, width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints,
     relation: Ints, lag_of: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, lags: Ints, ends: Ints,
-    starts: Ints, before: Ints, period: int, last: int, seen: Ints, out_task: Ints, out_step: Ints, out_lag: Ints,
+    starts: Ints, server: Ints, first_user: Ints, users: Ints, period: int, last: int, seen: Ints, out_task: Ints,
+    out_step: Ints, out_lag: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Follow tight predecessors; a `period` below 0 stands for none.
 
     Returns (entries written, the entry that the last one repeats or -1).
     """
-    rows, tasks = ends.shape
+    rows = len(ends)
     task, step, length = last, rows - 1, 0
     while True:
         row = step % rows
@@ -124,10 +128,10 @@ def _walk(
                 if end + lags[lag_of[edge]] == since:
                     found, then, delay = other, earlier, lags[lag_of[edge]]
                     break
-        if found < 0 and before[row, task] >= 0:
-            other, earlier = before[row, task] % tasks, step - (before[row, task] // tasks - rows)
-            inside = period >= 0 or 0 <= earlier < rows
-            if inside and ends[earlier % rows, other] + (earlier // rows) * period == since:
+        if found < 0 and server[task] >= 0:
+            served = users[first_user[server[task]] : first_user[server[task] + 1]]
+            other, earlier = _served_before(served, starts, ends, period, task, step)
+            if other >= 0 and ends[earlier % rows, other] + (earlier // rows) * period == since:
                 found, then = other, earlier
         out_lag[length] = delay
         length += 1

@@ -22,6 +22,11 @@ from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, Bu
 RING_TOO_SMALL, STUCK = -1, -2
 MOST_ROWS = 1024
 HEAP, STACK, ASIDE = range(3)  # places in the array of sizes
+# Columns by task: what one look at a task needs lies side by side in memory.
+BUNDLE, DURATION, SERVER, RANK = range(4)  # fixed
+READY, WAITS, END = range(3)  # of one step: ready so far at, predecessors still to come, end
+DUE, WHO = range(2)  # of a server in the heap
+STATES = 4  # a power of two, so that a task does not straddle cache lines
 SHIFT = 32  # a task of a step is one number: step << SHIFT | task
 TASK = (1 << SHIFT) - 1
 FAR = np.iinfo(np.int64).max
@@ -47,22 +52,20 @@ class EventQueue:
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
         self._successors, self._below, self._ahead = _successors(graph, lags), _children(graph), _furthest(graph)
         self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
-        self._waits_for = self._needs.sum(axis=0)
-        assert np.all(self._waits_for > 0), "a task that waits for nothing would start before every step"
-        self._server = graph.server_of_task
-        servers, ranks = int(self._server.max(initial=0)) + 1, int(graph.rank.max()) + 1
+        self._fresh = np.zeros((tasks, STATES), np.int64)
+        self._fresh[:, WAITS] = self._needs.sum(axis=0)
+        assert np.all(self._fresh[:, WAITS] > 0), "a task that waits for nothing would start before every step"
+        self._fixed = np.stack([bundle_of, graph.duration_of, graph.server_of_task, graph.rank[bundle_of]], axis=1)
+        servers, ranks = int(graph.server_of_task.max(initial=0)) + 1, int(graph.rank.max()) + 1
         self._durations = np.zeros((self._rows, graph.durations), np.int64)
         self._duration_at = _durations_of_groups(graph)
-        self._ends = np.zeros((self._rows, tasks), np.int64)
-        self._ready = np.zeros((self._rows, tasks), np.int64)
-        self._waits = np.zeros((self._rows, tasks), np.int64)
+        self._state = np.zeros((self._rows, tasks, STATES), np.int64)
         self._remaining = np.zeros((self._rows, groups), np.int64)
         self._oldest = np.zeros(groups, np.int64)
         self._free_at = np.zeros(servers, np.int64)
         self._waiting = np.full((servers, ranks), -1, np.int64)
-        self._heap = np.zeros(servers, np.int64)  # of servers, by the tick at which their next decision is due
+        self._heap = np.zeros((servers, 2), np.int64)  # of servers, by the tick at which their next decision is due
         self._place = np.full(servers, -1, np.int64)  # in the heap
-        self._due = np.zeros(servers, np.int64)
         self._stack = np.zeros(self._rows * tasks + 1, np.int64)
         self._aside = np.zeros(self._rows * tasks + 1, np.int64)  # ended, but what follows is beyond the ring
         self._sizes = np.zeros(3, np.int64)
@@ -85,7 +88,7 @@ class EventQueue:
         step = int(self._oldest[group])
         own = slice(self._group_at[group], self._group_at[group + 1])
         row = step % self._rows
-        self._done[group].append(self._ends[row, own].copy())
+        self._done[group].append(self._state[row, own, END].copy())
         self._prepare(group, step + self._rows)
         self._oldest[group] += 1
 
@@ -95,32 +98,30 @@ class EventQueue:
                 self._prepare(group, step)
         for step in range(min(self._rows, self._graph.reach)):
             # Before the first step everything is there at tick 0: edges from there are already satisfied.
-            self._waits[step] -= self._needs[step + 1 :].sum(axis=0)
-        _release_roots(*self._settling(), self._waits)  # type: ignore[call-arg]
+            self._state[step, :, WAITS] -= self._needs[step + 1 :].sum(axis=0)
+        _release_roots(*self._settling())  # type: ignore[call-arg]
 
     def _prepare(self, group: int, step: int) -> None:
         """Make room in the ring for a step of a group."""
         row, low, high = step % self._rows, self._group_at[group], self._group_at[group + 1]
-        self._waits[row, low:high] = self._waits_for[low:high]
-        self._ready[row, low:high] = 0
+        self._state[row, low:high] = self._fresh[low:high]
         self._remaining[row, group] = high - low
         durations = self._durations_of(group, step)
         self._durations[row, self._duration_at[group] : self._duration_at[group + 1]] = durations
 
     def _settling(self) -> tuple[Ints, ...]:
         """What the end of a task is worked out from."""
-        g = self._graph
         return (
-            g.bundle_of, g.duration_of, g.offset, g.rank, self._server, self._durations, self._ready,
-            self._ends, self._free_at, self._waiting, self._heap, self._place, self._due, self._stack, self._sizes,
+            self._fixed, self._state, self._durations, self._free_at, self._waiting, self._heap, self._place,
+            self._stack, self._sizes,
         )  # fmt: skip
 
     def _advance(self) -> int:
         g = self._graph
         return int(
             _run(  # type: ignore[call-arg]
-                *self._settling(), self._aside, g.group, self._ahead, *self._successors, g.maps, *self._below,
-                self._waits, self._remaining, self._oldest,
+                *self._settling(), self._aside, g.offset, g.group, self._ahead, *self._successors, g.maps, *self._below,
+                self._remaining, self._oldest,
             )
         )  # fmt: skip
 
@@ -194,106 +195,82 @@ def _needs(
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
-def _before(due: Ints, one: int, other: int) -> bool:
-    return due[one] < due[other] or (due[one] == due[other] and one < other)
-
-
-@numba.njit(cache=True)
-def _rise(heap: Ints, place: Ints, due: Ints, at: int) -> None:
-    server = heap[at]
+def _decide_at(heap: Ints, place: Ints, sizes: Ints, server: int, time: int) -> None:
+    """The server's next decision is due at `time`, or earlier if it already was. A server stands in the heap once."""
+    at = place[server]
+    if at < 0:
+        at = sizes[HEAP]
+        sizes[HEAP] += 1
+    elif heap[at, DUE] <= time:
+        return
     while at > 0:
         up = (at - 1) >> 1
-        if not _before(due, server, heap[up]):
+        if heap[up, DUE] < time or (heap[up, DUE] == time and heap[up, WHO] < server):
             break
-        heap[at] = heap[up]
-        place[heap[at]] = at
+        heap[at, DUE], heap[at, WHO] = heap[up, DUE], heap[up, WHO]
+        place[heap[at, WHO]] = at
         at = up
-    heap[at] = server
+    heap[at, DUE], heap[at, WHO] = time, server
     place[server] = at
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
-def _decide_at(heap: Ints, place: Ints, due: Ints, sizes: Ints, server: int, time: int) -> None:
-    """The server's next decision is due at `time`, or earlier if it already was. A server stands in the heap once."""
-    if place[server] < 0:
-        heap[sizes[HEAP]] = server
-        place[server] = sizes[HEAP]
-        sizes[HEAP] += 1
-    elif due[server] <= time:
-        return
-    due[server] = time
-    _rise(heap, place, due, place[server])
-
-
-@numba.njit(cache=True)
-def _pop(heap: Ints, place: Ints, due: Ints, sizes: Ints) -> None:
-    """Remove the root."""
-    place[heap[0]] = -1
-    sizes[HEAP] -= 1
-    n = sizes[HEAP]
-    if n == 0:
-        return
-    server = heap[n]
-    at = 0
-    while 2 * at + 1 < n:
-        child = 2 * at + 1
-        if child + 1 < n and _before(due, heap[child + 1], heap[child]):
-            child += 1
-        if _before(due, server, heap[child]):
+def _sink(heap: Ints, place: Ints, size: int, server: int, time: int) -> None:
+    """Put a server in the root's place and let it sink to its own."""
+    at, child = 0, 1
+    while child < size:
+        other = child + 1
+        if other < size and (
+            heap[other, DUE] < heap[child, DUE]
+            or (heap[other, DUE] == heap[child, DUE] and heap[other, WHO] < heap[child, WHO])
+        ):
+            child = other
+        if time < heap[child, DUE] or (time == heap[child, DUE] and server < heap[child, WHO]):
             break
-        heap[at] = heap[child]
-        place[heap[at]] = at
-        at = child
-    heap[at] = server
+        heap[at, DUE], heap[at, WHO] = heap[child, DUE], heap[child, WHO]
+        place[heap[at, WHO]] = at
+        at, child = child, 2 * child + 1
+    heap[at, DUE], heap[at, WHO] = time, server
     place[server] = at
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
 def _settle(
-    bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
-    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
-    sizes: Ints, step: int, task: int,
+    fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
+    stack: Ints, sizes: Ints, step: int, task: int,
 ) -> None:  # fmt: skip
     """A task has all it waits for: its end is known, or it asks its server."""
-    rows = len(ends)
-    mask = rows - 1
-    row, at = step & mask, server[task]
-    if at < 0:
-        duration = durations[row, duration_of[task]]
-        ends[row, task] = ready[row, task] + duration
+    row, server = step & (len(state) - 1), fixed[task, SERVER]
+    if server < 0:
+        state[row, task, END] = state[row, task, READY] + durations[row, fixed[task, DURATION]]
         stack[sizes[STACK]] = step << SHIFT | task
         sizes[STACK] += 1
     else:
-        waiting[at, rank[bundle_of[task]]] = step << SHIFT | task
-        _decide_at(heap, place, due, sizes, at, max(free_at[at], ready[row, task]))
+        waiting[server, fixed[task, RANK]] = step << SHIFT | task
+        _decide_at(heap, place, sizes, server, max(free_at[server], state[row, task, READY]))
 
 
 @numba.njit(cache=True)
 def _release_roots(
-    bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
-    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
-    sizes: Ints, waits: Ints,
+    fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
+    stack: Ints, sizes: Ints,
 ) -> None:  # fmt: skip
-    rows, tasks = waits.shape
+    rows, tasks, _ = state.shape
     for step in range(rows):
         for task in range(tasks):
-            if waits[step, task] == 0:
-                _settle(
-                    bundle_of, duration_of, offset, rank, server, durations, ready, ends, free_at,
-                    waiting, heap, place, due, stack, sizes, step, task,
-                )  # fmt: skip
+            if state[step, task, WAITS] == 0:
+                _settle(fixed, state, durations, free_at, waiting, heap, place, stack, sizes, step, task)
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _run(
-    bundle_of: Ints, duration_of: Ints, offset: Ints, rank: Ints, server: Ints, durations: Ints,
-    ready: Ints, ends: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints, due: Ints, stack: Ints,
-    sizes: Ints, aside: Ints, group: Ints, furthest: Ints, first: Ints, target: Ints, width: Ints, relation: Ints, delay: Ints,
-    distance: Ints, which: Ints, map_at: Ints, maps: Ints, below: Ints, below_at: Ints, parent_at: Ints, waits: Ints,
-    remaining: Ints, oldest: Ints,
+    fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
+    stack: Ints, sizes: Ints, aside: Ints, offset: Ints, group: Ints, furthest: Ints, first: Ints, target: Ints,
+    width: Ints, relation: Ints, delay: Ints, distance: Ints, which: Ints, map_at: Ints, maps: Ints, below: Ints,
+    below_at: Ints, parent_at: Ints, remaining: Ints, oldest: Ints,
 ) -> int:  # fmt: skip
     """Advance until the oldest step of a group is complete; returns the group."""
-    rows = len(ends)
+    rows = len(state)
     mask = rows - 1
     for i in range(sizes[ASIDE]):
         stack[sizes[STACK] + i] = aside[i]
@@ -305,8 +282,8 @@ def _run(
             sizes[STACK] -= 1
             code = stack[sizes[STACK]]
             step, task = code >> SHIFT, code & TASK
-            bundle = bundle_of[task]
-            own, entity, end = group[bundle], task - offset[bundle], ends[step & mask, task]
+            bundle = fixed[task, BUNDLE]
+            own, entity, end = group[bundle], task - offset[bundle], state[step & mask, task, END]
             if step + furthest[bundle] - oldest[own] >= rows:
                 aside[sizes[ASIDE]] = code
                 sizes[ASIDE] += 1
@@ -329,48 +306,47 @@ def _run(
                     high = at + width[edge]
                 for number in range(low, high):
                     child = at + below[number] if kind == TO_CHILDREN else number
-                    ready[row, child] = max(ready[row, child], at_tick)
-                    waits[row, child] -= 1
-                    if waits[row, child] == 0:
-                        _settle(
-                            bundle_of, duration_of, offset, rank, server, durations, ready, ends,
-                            free_at, waiting, heap, place, due, stack, sizes, then, child,
-                        )  # fmt: skip
+                    state[row, child, READY] = max(state[row, child, READY], at_tick)
+                    state[row, child, WAITS] -= 1
+                    if state[row, child, WAITS] == 0:
+                        _settle(fixed, state, durations, free_at, waiting, heap, place, stack, sizes, then, child)
             if remaining[step & mask, own] == 0:
                 return own  # type: ignore[no-any-return]
         if sizes[HEAP] == 0:
             return RING_TOO_SMALL if sizes[ASIDE] else STUCK
-        chosen = heap[0]
-        now = due[chosen]
+        now, chosen = heap[0, DUE], heap[0, WHO]
         if now >= horizon:
             return RING_TOO_SMALL
-        _pop(heap, place, due, sizes)
-        best = _next_in_line(chosen, waiting, ready)
+        best = _next_in_line(chosen, waiting, state)
         code = waiting[chosen, best]
         waiting[chosen, best] = -1
-        step, task = code >> SHIFT, code & TASK
-        row = step & mask
-        end = now + durations[row, duration_of[task]]
-        ends[row, task] = end
+        row, task = (code >> SHIFT) & mask, code & TASK
+        end = now + durations[row, fixed[task, DURATION]]
+        state[row, task, END] = end
         free_at[chosen] = end
         stack[sizes[STACK]] = code
         sizes[STACK] += 1
-        following = _next_in_line(chosen, waiting, ready)
+        following = _next_in_line(chosen, waiting, state)
         if following >= 0:
             code = waiting[chosen, following]
-            since = ready[(code >> SHIFT) & mask, code & TASK]
-            _decide_at(heap, place, due, sizes, chosen, max(end, since))
+            _sink(heap, place, sizes[HEAP], chosen, max(end, state[(code >> SHIFT) & mask, code & TASK, READY]))
+        else:
+            place[chosen] = -1
+            sizes[HEAP] -= 1
+            last = sizes[HEAP]
+            if last > 0:
+                _sink(heap, place, last, heap[last, WHO], heap[last, DUE])
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
-def _next_in_line(server: int, waiting: Ints, ready: Ints) -> int:
+def _next_in_line(server: int, waiting: Ints, state: Ints) -> int:
     """The rank of the earliest request at a server, the lowest among equals; -1 for none."""
-    mask = len(ready) - 1
+    mask = len(state) - 1
     best, earliest = -1, 0
     for rank in range(waiting.shape[1]):
         code = waiting[server, rank]
         if code >= 0:
-            since = ready[(code >> SHIFT) & mask, code & TASK]
+            since = state[(code >> SHIFT) & mask, code & TASK, READY]
             if best < 0 or since < earliest:
                 best, earliest = rank, since
     return best

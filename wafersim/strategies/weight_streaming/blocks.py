@@ -7,6 +7,8 @@ earlier uses, so that order is topological.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 
 from wafersim.engine.graph import Ints
@@ -26,12 +28,12 @@ class Slices:
             return np.tile(np.array(values, np.int64)[one], plan.micro_batches)
 
         def flag(name: str) -> Ints:
-            return of([int(getattr(k, name)) for k in kernels])
+            return of(list(map(attrgetter(name), kernels)))
 
         self.one = one
         self.chunk = np.tile(chunk, plan.micro_batches)
         self.micro_batch = np.repeat(np.arange(plan.micro_batches), len(one))
-        self.layer = of([k.layer for k in kernels])
+        self.layer = flag("layer")
         self.pass_ = of([PASS[k.pass_] for k in kernels])
         self.first = self.chunk == 0
         self.last = self.chunk + 1 == of(chunks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +29,8 @@ def table_of(plan: WeightStreamingPlan, table: Table) -> Ints:
     if table.name == "activations":  # [micro-batch, piece, system]
         ticks = np.array(plan.fetch_ticks, np.int64)[np.array(plan.size_of)]
         return ticks.transpose(1, 2, 0).ravel()  # type: ignore[no-any-return]
-    ticks = np.array([t for layer in plan.layers for t in getattr(layer, f"{table.name}_ticks")], np.int64)
+    of_layers = map(attrgetter(f"{table.name}_ticks"), plan.layers)
+    ticks = np.array([*chain.from_iterable(of_layers)], np.int64)
     factors = slowdowns(plan, table.level)
     if factors is None:
         return ticks
@@ -42,7 +45,7 @@ def slowdowns(plan: WeightStreamingPlan, level: int) -> npt.NDArray[np.float64] 
 
 def compute_table(plan: WeightStreamingPlan, per_system: bool) -> Ints:
     """Ticks of compute without jitter: [micro-batch, slice], and [.., system] where systems differ."""
-    ticks = np.array([[t for kernel in size for t in kernel] for size in plan.compute_ticks], np.int64)
+    ticks = np.array([[*chain.from_iterable(size)] for size in plan.compute_ticks], np.int64)
     if not per_system:
         return ticks[np.array(plan.size_of[0])]  # type: ignore[no-any-return]
     return ticks[np.array(plan.size_of).T].transpose(0, 2, 1)  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ itself. One micro-batch is a sequence of kernels; a step repeats it `micro_batch
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -147,4 +147,8 @@ class WeightStreamingPlan:
 
     def update_of(self, layer: int) -> int:
         """The unit that holds a layer's parameters."""
-        return next(i for i, unit in enumerate(self.updates) if layer in unit.layers)
+        return self._unit_of[layer]
+
+    @cached_property
+    def _unit_of(self) -> dict[int, int]:
+        return {layer: index for index, unit in enumerate(self.updates) for layer in unit.layers}
