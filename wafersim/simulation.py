@@ -112,6 +112,7 @@ def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
         hop_latency=swarmx.hop_latency.value,
         fan_out=int(swarmx.fan_out.value),
         compute_jitter=system.compute_jitter.value,
+        system_spread=system.system_spread.value,
     )
 
 
@@ -225,7 +226,9 @@ def disturbances_of(experiment: Experiment, machine: Machine, systems: int) -> D
     for system in (*asked.slow_systems, *asked.slow_system_links):
         if system >= systems:
             raise Infeasible(f"disturbances name system {system}; the job has systems 0 to {systems - 1}")
-    sigma = machine.compute_jitter if asked.jitter == "profile" else asked.jitter
+    sigma = {"none": 0.0, "profile": machine.compute_jitter}.get(str(asked.jitter), asked.jitter)
+    spread = {"none": 0.0, "profile": machine.system_spread}.get(str(asked.spread), asked.spread)
+    assert isinstance(sigma, float) and isinstance(spread, float)
     depth = build_tree(systems, machine.fan_out).depth
     return Disturbances(
         paces=tuple(asked.slow_systems.items()),
@@ -234,7 +237,7 @@ def disturbances_of(experiment: Experiment, machine: Machine, systems: int) -> D
             *((*_node(path), factor) for path, factor in asked.slow_node_links.items()),
         ),
         lost_nodes=tuple(_node(path) for path in asked.lost_nodes),
-        jitter=Jitter(sigma, asked.seed) if isinstance(sigma, float) else None,
+        jitter=Jitter(sigma, asked.seed, spread) if sigma or spread else None,
     )
 
 
@@ -340,7 +343,9 @@ def tokens_of(experiment: Experiment, workload: Workload) -> float:
 
 def assumed_numbers(profile: MachineProfile, experiment: Experiment) -> tuple[str, ...]:
     """The numbers of a machine that nobody has published and a prediction reads, by path."""
-    unused = set() if experiment.disturbances.jitter == "profile" else {"compute_jitter"}
+    asked = experiment.disturbances
+    choices = {"compute_jitter": asked.jitter, "system_spread": asked.spread}
+    unused = {name for name, choice in choices.items() if choice != "profile"}
     parts = {"system": profile.system.values, "memoryx": profile.memoryx.values, "swarmx": profile.swarmx.values}
     return tuple(
         f"{part}.{name}"

@@ -42,6 +42,27 @@ def test_jitter_is_reproducible_and_costs_more_on_more_systems() -> None:
     assert simulate_step(experiment("disturbances.jitter=profile", systems=4), "both").periodic.plan.systems == 4
 
 
+def test_weak_scaling_with_the_profile_is_neither_perfect_nor_poor() -> None:
+    # Published: Cerebras-GPT within 9 % of linear from 1 to 16 CS-2 (row B01), 15.3 of 16 on CS-3 (row B02).
+    sets = ["disturbances.jitter=profile", "disturbances.spread=profile"]
+    for model, profile in (("cerebras-gpt-111m", "andromeda"), ("cerebras-gpt-13b", "cs3")):
+        alone, many = (
+            simulate(experiment(f"model={model}", f"system.profile={profile}", *sets, systems=n)) for n in (1, 16)
+        )
+        assert 0.91 < many.samples_per_s / alone.samples_per_s / 16 < 0.985
+
+
+def test_a_spread_is_a_pace_that_systems_keep() -> None:
+    jitter = simulate_step(experiment("disturbances.spread=0.05")).planned.plan.jitter
+    assert jitter is not None
+    first, later = (jitter.factors(step, 16, 1, 5) for step in (0, 9))
+    assert (first == later).all() and (first == first[:, :, :1]).all()
+    assert first.mean() == pytest.approx(1.0, abs=0.005)
+    assert first[:, 0, 0].max() == pytest.approx(
+        1 + 1.77 * 0.05, abs=0.005
+    )  # the largest of 16 normal draws, on average
+
+
 def test_an_entity_that_is_not_there_is_named() -> None:
     with pytest.raises(Infeasible, match="system 16; the job has systems 0 to 15"):
         simulate(experiment("disturbances.slow_systems={16: 2x}"))

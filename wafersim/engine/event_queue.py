@@ -99,7 +99,7 @@ class EventQueue:
         for step in range(min(self._rows, self._graph.reach)):
             # Before the first step everything is there at tick 0: edges from there are already satisfied.
             self._state[step, :, WAITS] -= self._needs[step + 1 :].sum(axis=0)
-        _release_roots(*self._settling())  # type: ignore[call-arg]
+        _release_roots(*self._settling())
 
     def _prepare(self, group: int, step: int) -> None:
         """Make room in the ring for a step of a group."""

@@ -121,7 +121,7 @@ def _factor(value: Any) -> Any:
     return factor
 
 
-def _jitter(value: Any) -> Any:
+def _sigma(value: Any) -> Any:
     if value in ("none", "profile"):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
@@ -130,17 +130,21 @@ def _jitter(value: Any) -> Any:
 
 
 Factor = Annotated[float, BeforeValidator(_factor), WithJsonSchema({"type": ["number", "string"]})]
+Sigma = Annotated[
+    float | str,
+    BeforeValidator(_sigma),
+    WithJsonSchema({"anyOf": [{"enum": ["none", "profile"]}, {"type": "number", "exclusiveMinimum": 0}]}),
+]
 NodePath = Annotated[str, Field(pattern=r"^[1-9]\d*/\d+$")]
 
 
 class DisturbanceSpec(Frozen):
     """What makes systems differ. Systems count from 0; "2/5" is node 5 of level 2 of the SwarmX tree, level 0 the root."""
 
-    jitter: Annotated[
-        float | str,
-        BeforeValidator(_jitter),
-        WithJsonSchema({"anyOf": [{"enum": ["none", "profile"]}, {"type": "number", "exclusiveMinimum": 0}]}),
-    ] = Field(default="none", description="Log-normal sigma of every kernel's time; profile takes the system's own.")
+    jitter: Sigma = Field(
+        default="none", description="Log-normal sigma of every kernel's time; profile takes the system's own."
+    )
+    spread: Sigma = Field(default="none", description="Log-normal sigma of the pace that a system keeps, likewise.")
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
     slow_systems: dict[Annotated[int, Field(ge=0)], Factor] = Field(
         default_factory=dict, description="System -> how many times as long its kernels take, e.g. 7: 1.2x."

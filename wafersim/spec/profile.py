@@ -118,9 +118,8 @@ class SystemValues(Frozen):
     attention_cost: Count  # core-cycles per attention score element and pass
     elementwise_cost: Count  # core-cycles per element
     kernel_latency: Time  # floor of a kernel
-    compute_jitter: (
-        Fraction  # a kernel takes a log-normal draw of mean 1 and this sigma times its time, where asked for
-    )
+    compute_jitter: Fraction  # log-normal sigma of every kernel's time, where an experiment asks for jitter
+    system_spread: Fraction  # log-normal sigma of the pace that a system keeps, where an experiment asks for it
     power: Power | None = None
     price: Money | None = None
 

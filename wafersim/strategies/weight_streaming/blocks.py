@@ -24,24 +24,21 @@ class Slices:
         one = np.repeat(np.arange(len(kernels)), chunks)
         chunk = np.arange(len(one)) - np.repeat(np.cumsum(chunks) - chunks, chunks)
 
-        def of(values: list[int]) -> Ints:
-            return np.tile(np.array(values, np.int64)[one], plan.micro_batches)
-
-        def flag(name: str) -> Ints:
-            return of(list(map(attrgetter(name), kernels)))
-
+        names = ("layer", "streams", "frees", "drains", "fetches", "offloads", "releases_fetch")
+        of_kernels = [list(map(attrgetter(name), kernels)) for name in names]
+        rows = np.array([chunks, [PASS[k.pass_] for k in kernels], *of_kernels], np.int64)[:, one]
         self.one = one
         self.chunk = np.tile(chunk, plan.micro_batches)
         self.micro_batch = np.repeat(np.arange(plan.micro_batches), len(one))
-        self.layer = flag("layer")
-        self.pass_ = of([PASS[k.pass_] for k in kernels])
+        chunks_of, self.pass_, self.layer, *flags = np.tile(rows, plan.micro_batches)
+        self.streams, self.frees, self.drains = (flag > 0 for flag in flags[:3])
+        fetches, offloads, releases = flags[3:]
         self.first = self.chunk == 0
-        self.last = self.chunk + 1 == of(chunks)
-        self.streams, self.frees, self.drains = (flag(name).astype(bool) for name in ("streams", "frees", "drains"))
-        self.fetches = flag("fetches") * self.first
-        self.offloads = flag("offloads") * self.last
-        self.takes_slot = (flag("offloads") > 0) & self.first
-        self.releases = (flag("releases_fetch") > 0) & self.last
+        self.last = self.chunk + 1 == chunks_of
+        self.fetches = fetches * self.first
+        self.offloads = offloads * self.last
+        self.takes_slot = (offloads > 0) & self.first
+        self.releases = (releases > 0) & self.last
         self.inputs = (self.micro_batch != np.concatenate(([-1], self.micro_batch[:-1]))) & (max(plan.input_ticks) > 0)
 
 

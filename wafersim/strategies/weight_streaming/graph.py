@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
@@ -119,7 +119,7 @@ def _shape(plan: WeightStreamingPlan) -> WeightStreamingPlan:
     alike = len(set(plan.size_of)) == 1
     return replace(
         plan,
-        layers=tuple(PlanLayer("", layer.chunks, 0, 0, 0, (), (), (), (), (), (), (), ()) for layer in plan.layers),
+        layers=tuple(_blank(layer.chunks) for layer in plan.layers),
         micro_batch_sizes=(),
         size_of=((0,),) if alike else ((0,), (1,)),
         compute_ticks=(),
@@ -131,6 +131,11 @@ def _shape(plan: WeightStreamingPlan) -> WeightStreamingPlan:
         flops=(),
         jitter=None if plan.jitter is None else Jitter(0.0, 0),
     )
+
+
+@cache
+def _blank(chunks: int) -> PlanLayer:
+    return PlanLayer("", chunks, 0, 0, 0, (), (), (), (), (), (), (), ())
 
 
 @lru_cache(maxsize=32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -75,14 +76,21 @@ class Latencies:
 
 @dataclass(frozen=True)
 class Jitter:
-    """Every kernel of every system and step takes its time times a draw of a log-normal distribution of mean 1."""
+    """A kernel takes its time times two log-normal factors of mean 1: one drawn for every kernel, system and step, and one
+    that a system keeps.
+
+    `spread` is the sigma of the latter. The n systems stand at the expected order statistics of n draws (Blom 1958), in
+    an order that the seed shuffles, so that a small cluster is no lucky or unlucky one.
+    """
 
     sigma: float
     seed: int
+    spread: float = 0.0
 
     def factors(self, step: int, systems: int, micro_batches: int, kernels: int) -> npt.NDArray[np.float64]:
         """[system, micro-batch, kernel], the same for the same seed and step whoever asks, and however often."""
-        return _draws(self.sigma, self.seed, step, systems, micro_batches, kernels)
+        factors = _draws(self.sigma, self.seed, step, systems, micro_batches, kernels)
+        return factors * _paces(self.spread, self.seed, systems)[:, None, None] if self.spread else factors
 
 
 @lru_cache(maxsize=4)
@@ -93,6 +101,14 @@ def _draws(
     normal = generator.standard_normal((systems, micro_batches, kernels))
     factors: npt.NDArray[np.float64] = np.exp(sigma * normal - sigma * sigma / 2)
     return factors
+
+
+@lru_cache(maxsize=16)
+def _paces(spread: float, seed: int, systems: int) -> npt.NDArray[np.float64]:
+    ranks = np.random.Generator(np.random.Philox(key=[seed, 2**63])).permutation(systems)
+    scores = np.array([NormalDist().inv_cdf((rank + 0.625) / (systems + 0.25)) for rank in ranks.tolist()])
+    paces: npt.NDArray[np.float64] = np.exp(spread * scores - spread * spread / 2)
+    return paces
 
 
 @dataclass(frozen=True)

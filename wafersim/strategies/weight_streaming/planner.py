@@ -50,6 +50,7 @@ class Machine:
     hop_latency: float
     fan_out: int
     compute_jitter: float = 0.0
+    system_spread: float = 0.0
 
 
 @dataclass(frozen=True)
