@@ -86,7 +86,7 @@ def test_explain_speaks_of_the_largest_cluster_in_any_order(row: MakeRow) -> Non
     for order in (rows, rows[::-1]):
         line, turn = explain(order)
         assert line.startswith("a on 16: bound by gradient drain, 75% of the step - gradients leave too slowly")
-        assert turn == "a: first wafer compute, from 16 systems gradient drain"
+        assert turn == "a: gradient drain leads from 16 systems"
 
 
 def test_explain_names_assumed_numbers_and_notes_once(row: MakeRow) -> None:

@@ -45,9 +45,9 @@ def test_throughput_has_a_line_and_an_ideal_for_each_model(row: MakeRow, tmp_pat
     # b keeps 3/4 of its rate per system on 4 systems
     rows = [row("a", 1), row("a", 4), row("b", 4, tokens_per_s=300.0), row("b", 1, tokens_per_s=100.0)]
     throughput_figure(rows, tmp_path / "t.png")
-    (axes,) = drawn[0].axes
-    lines = [tuple(np.asarray(line.get_ydata())) for line in axes.lines]
-    assert lines == [(1000, 4000), (1000, 4000), (100, 400), (100, 300)]
+    rates, kept = ([tuple(np.asarray(line.get_ydata())) for line in axes.lines] for axes in drawn[0].axes)
+    assert rates == [(1000, 4000), (1000, 4000), (100, 400), (100, 300)]
+    assert kept == [(100, 100), (100, 75)]
     assert {"a  100.0%", "b  75.0%", "4 systems keep 75.0% to 100.0% of linear scaling"} <= set(texts(drawn[0]))
     assert (tmp_path / "t.png").stat().st_size > 10_000
 

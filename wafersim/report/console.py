@@ -28,6 +28,7 @@ PARTS = (
     ("optimizer", "optimizer"),
     ("fixed_latency", "fixed"),
 )
+NOTICED = 0.05  # of the step: a part that grows beyond it starts to bind
 ADVICE = {
     "wafer compute": "the wafer itself: only more systems, sparsity or a better matmul kernel make the step shorter",
     "kernel latency": "kernels too short for their launch: a larger micro-batch gives each of them more work",
@@ -176,24 +177,31 @@ def explain(rows: Sequence[Row]) -> list[str]:
 
 
 def turning_points(rows: Sequence[Row]) -> list[str]:
-    """Where another resource starts to bind as systems are added, for each line of a sweep on which one does."""
+    """Where resources start to bind as systems are added, for each line of a sweep on which one does."""
     lines: dict[str, list[Row]] = {}
     for row in rows:
-        others = [
-            label(value) for name, value in row.get("varied", {}).items() if name not in ("model", "system.systems")
-        ]
-        lines.setdefault(" ".join([row["model"], *others]), []).append(row)
+        lines.setdefault(line_name(row), []).append(row)
     out = []
     for name, points in lines.items():
         ranked = sorted(points, key=lambda row: row["n_systems"])
         turns = [
-            f"from {later['n_systems']} systems {later['binding_resource']}"
+            f"{later['binding_resource']} leads from {later['n_systems']} systems"
             for earlier, later in pairwise(ranked)
             if earlier["binding_resource"] != later["binding_resource"]
         ]
+        for part, said in PARTS[1:]:
+            at = next((row for row in ranked if row["breakdown"][part] > NOTICED * row["step_time_s"]), None)
+            if at is not None and at is not ranked[0]:
+                turns.append(f"{said} above {NOTICED:.0%} of the step from {at['n_systems']} systems")
         if turns:
-            out.append(f"{name}: first {ranked[0]['binding_resource']}, {', '.join(turns)}")
+            out.append(f"{name}: {'; '.join(turns)}")
     return out
+
+
+def line_name(row: Row) -> str:
+    """What a line of a sweep over systems is called: the model and the other swept values."""
+    others = [label(v) for name, v in row.get("varied", {}).items() if name not in ("model", "system.systems")]
+    return " ".join([row["model"], *others])
 
 
 def engines(rows: Sequence[Row]) -> list[str]:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wafersim.report.console import seconds
-from wafersim.report.figures.style import INK, PALE, PARTS, figure, quiet, title
+from wafersim.report.console import line_name, seconds
+from wafersim.report.figures.style import INK, PALE, PARTS, figure, label_width, quiet, title
 
 
 def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """One bar per model, at the largest cluster simulated for it; other swept values get a bar each."""
     bars = _bars(rows)
-    with figure(path, 10, 1.9 + 0.42 * len(bars)) as drawn:
-        height = drawn.get_size_inches()[1]
-        axes = drawn.add_axes((0.2, 0.75 / height, 0.68, 1 - 1.65 / height))
+    names = 0.4 + max(label_width(name) for name, _ in bars)
+    with figure(path, names + 8, 1.9 + 0.42 * len(bars)) as drawn:
+        width, height = drawn.get_size_inches()
+        axes = drawn.add_axes((names / width, 0.75 / height, 1 - (names + 1.2) / width, 1 - 1.65 / height))
         for y, (_, row) in enumerate(bars):
             left = 0.0
             for name, (_, colour) in PARTS.items():
@@ -45,10 +46,9 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
 def _bars(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     bars: dict[str, dict[str, Any]] = {}
     for row in rows:
-        others = {k: v for k, v in row.get("varied", {}).items() if k not in ("model", "system.systems")}
-        label = " ".join([row["model"], *map(str, others.values())])
-        if label not in bars or row["n_systems"] >= bars[label]["n_systems"]:
-            bars[label] = row
+        name = line_name(row)
+        if name not in bars or row["n_systems"] >= bars[name]["n_systems"]:
+            bars[name] = row
     return list(bars.items())
 
 

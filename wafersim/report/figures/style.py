@@ -36,6 +36,11 @@ PASS_COLOURS = {
 MODEL_COLOURS = ("#22577a", "#3b6fb6", "#38a3a5", "#57a773", "#e8a33d", "#d9743a", "#a23b53", "#6a4c93")
 
 
+def label_width(text: str) -> float:
+    """Inches that a label of 8.5 to 9 points takes, generously."""
+    return 0.078 * len(text)
+
+
 @contextmanager
 def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
     """A figure that is written when the block ends well, and closed however it ends."""
