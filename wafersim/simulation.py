@@ -11,8 +11,8 @@ from wafersim.metrics.prediction import Prediction, predict
 from wafersim.spec.experiment import Experiment
 from wafersim.spec.profile import Machine as MachineProfile
 from wafersim.spec.profile import SystemProfile, load_machine
+from wafersim.strategies.steps import Engine
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
-from wafersim.strategies.weight_streaming.engines import Engine
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.weight_streaming.plan import Jitter, WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import (

@@ -19,7 +19,7 @@ import numpy as np
 from wafersim.report.figures.style import INK, PARTS, figure, quiet, title
 from wafersim.simulation import simulate_step
 from wafersim.spec.loader import load_experiment
-from wafersim.strategies.weight_streaming.engines import LoweredSteps, choose
+from wafersim.strategies.steps import LoweredSteps, choose
 from wafersim.strategies.weight_streaming.graph import _structure, lower
 from wafersim.strategies.weight_streaming.plan import Jitter, WeightStreamingPlan
 from wafersim.strategies.weight_streaming.tree import build_tree
@@ -77,7 +77,7 @@ def one_step(plan: WeightStreamingPlan) -> tuple[int, int]:
     """Lower a plan and simulate one step; (tasks, end of the step in ticks)."""
     _structure.cache_clear()
     lowered = lower(plan)
-    ends = LoweredSteps(lowered, choose(plan, "auto")[0]).next_step()
+    ends = LoweredSteps(lowered, choose(plan.arrival_order, "auto")[0]).next_step()
     return lowered.graph.tasks, int(ends.max())
 
 

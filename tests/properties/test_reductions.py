@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.properties.plans import plans
 from tests.properties.test_engines_agree import EXAMPLES, FAST, assert_equal
 from wafersim.engine.steady_state import maximum_cycle_ratio
-from wafersim.strategies.weight_streaming.critical import critical_ops
-from wafersim.strategies.weight_streaming.engines import LoweredSteps, start
+from wafersim.strategies.critical import critical_ops
+from wafersim.strategies.steps import LoweredSteps
 from wafersim.strategies.weight_streaming.graph import lower
-from wafersim.strategies.weight_streaming.periodic import run_to_period
+from wafersim.strategies.weight_streaming.periodic import run_to_period, start
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.symmetry import fold
 from wafersim.strategies.weight_streaming.tree import build_tree

@@ -8,8 +8,8 @@ from wafersim.errors import Infeasible, WafersimError
 from wafersim.planning.sharing import share_cluster
 from wafersim.simulation import simulate, simulate_step
 from wafersim.spec.loader import load_experiment
-from wafersim.strategies.weight_streaming.engines import LoweredSteps
-from wafersim.strategies.weight_streaming.periodic import compare_step
+from wafersim.strategies.periodic import compare_step
+from wafersim.strategies.steps import LoweredSteps
 
 
 def experiment(*sets: str, systems: int = 16):

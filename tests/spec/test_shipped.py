@@ -5,9 +5,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from wafersim.spec.loader import load_experiment
-from wafersim.spec.profile import Sourced, load_machine, load_profile
+from wafersim.spec.profile import load_machine, load_profile
 from wafersim.spec.resources import find, names
 from wafersim.spec.schema import experiment_schema, profile_schema
+from wafersim.spec.sourced import Sourced
 from wafersim.spec.sweep import expand
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from wafersim.strategies.weight_streaming.engines import Engine
+    from wafersim.strategies.steps import Engine
 
 
 @click.command("run")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wafersim.metrics.breakdown import Breakdown, breakdown, utilisation
-from wafersim.strategies.weight_streaming.critical import critical_ops
-from wafersim.strategies.weight_streaming.engines import LoweredSteps
+from wafersim.strategies.critical import critical_ops
+from wafersim.strategies.steps import LoweredSteps
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep
 from wafersim.strategies.weight_streaming.planner import Machine, Planned
 from wafersim.timeline.clock import to_seconds

@@ -9,7 +9,7 @@ from typing import Any
 from wafersim.errors import Infeasible
 from wafersim.simulation import Simulated, scaling_efficiency, simulate_step
 from wafersim.spec.sweep import Point
-from wafersim.strategies.weight_streaming.engines import Engine
+from wafersim.strategies.steps import Engine
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wafersim.errors import WafersimError, did_you_mean
-from wafersim.spec.profile import ClusterProfile, Sourced, SystemProfile, load_profile
+from wafersim.spec.profile import ClusterProfile, SystemProfile, load_profile
 from wafersim.spec.resources import find, names
+from wafersim.spec.sourced import Sourced
 from wafersim.spec.yaml_file import read_yaml
 from wafersim.workload.model import active_parameters, load_model, parameters
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from wafersim.errors import WafersimError
-from wafersim.spec.profile import OVERRIDABLE, Frozen, load_machine, override
+from wafersim.spec.profile import OVERRIDABLE, load_machine, override
 from wafersim.spec.resources import find
+from wafersim.spec.sourced import Frozen
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Whole = Annotated[int, Field(ge=1, strict=True)]

@@ -4,99 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, TypeAdapter
 
-from wafersim import quantity
 from wafersim.errors import WafersimError, did_you_mean
 from wafersim.spec.faults import validated
 from wafersim.spec.resources import find, names
+from wafersim.spec.sourced import (
+    Bandwidth,
+    Count,
+    Fraction,
+    Frequency,
+    Frozen,
+    Money,
+    Power,
+    Rate,
+    Size,
+    Sourced,
+    Time,
+    dimension_of,
+    sourced,
+)
 from wafersim.spec.yaml_file import read_yaml
-
-KINDS = ("datasheet", "measured", "derived", "calibrated", "assumed")
-Kind = Literal["datasheet", "measured", "derived", "calibrated", "assumed"]
-
-
-class Frozen(BaseModel):
-    """A frozen value that refuses unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class Sourced(Frozen):
-    """A number and where it comes from: `written` as in the file, `value` in SI units."""
-
-    written: str
-    value: float
-    dimension: str
-    kind: Kind
-    source: str = Field(min_length=3)
-    date: str = Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
-    note: str | None = None
-    standard_error: float | None = None
-
-
-def _sourced(dimension: str, raw: Any) -> Any:
-    if isinstance(raw, Sourced) or (isinstance(raw, dict) and "written" in raw):
-        return raw
-    if not isinstance(raw, dict) or "value" not in raw:
-        raise ValueError("must be {value: ..., kind: ..., source: ..., date: ...}")
-    fields = {name: item for name, item in raw.items() if name != "value"}
-    value = quantity.parse(raw["value"], dimension)
-    if value < 0:
-        raise ValueError(f"must not be negative (got {raw['value']!r})")
-    if "date" in fields:
-        fields["date"] = str(fields["date"])
-    return {**fields, "written": str(raw["value"]), "value": value, "dimension": dimension}
-
-
-def _schema(dimension: str) -> dict[str, Any]:
-    text = {"type": "string", "pattern": quantity.pattern(dimension)}
-    value = {"anyOf": [{"type": "number"}, text]} if dimension in ("count", "fraction") else text
-    return {
-        "type": "object",
-        "description": f"A {dimension} with its provenance.",
-        "additionalProperties": False,
-        "required": ["value", "kind", "source", "date"],
-        "properties": {
-            "value": value,
-            "kind": {"enum": list(KINDS)},
-            "source": {"type": "string", "minLength": 3},
-            "date": {"anyOf": [{"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}, {"type": "integer"}]},
-            "note": {"type": "string"},
-            "standard_error": {"type": "number"},
-        },
-    }
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """Marks a number with its dimension; pydantic reads it as the check and as the JSON Schema."""
-
-    name: str
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(partial(_sourced, self.name), handler(source))
-
-    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return _schema(self.name)
-
-
-Bandwidth = Annotated[Sourced, Dimension("bandwidth")]
-Size = Annotated[Sourced, Dimension("size")]
-Frequency = Annotated[Sourced, Dimension("frequency")]
-Time = Annotated[Sourced, Dimension("time")]
-Power = Annotated[Sourced, Dimension("power")]
-Money = Annotated[Sourced, Dimension("money")]
-Rate = Annotated[Sourced, Dimension("rate")]
-Count = Annotated[Sourced, Dimension("count")]
-Fraction = Annotated[Sourced, Dimension("fraction")]
 
 
 class SystemValues(Frozen):
@@ -272,19 +204,12 @@ def override(path: str, written: object) -> Sourced:
     known = [f"{p}.{f}" for p, values in OVERRIDABLE.items() for f in values.model_fields]
     if path not in known:
         raise ValueError(f"no such number {path!r}{did_you_mean(path, known)}")
-    dimension = _dimension(OVERRIDABLE[part].model_fields[field])
+    dimension = dimension_of(OVERRIDABLE[part].model_fields[field])
     if isinstance(written, float) and dimension == "time":
         written = f"{written!r} s"  # calibration passes SI values
     return Sourced(
-        **_sourced(dimension, {"value": written, "kind": "assumed", "source": "this experiment", "date": "2026"})
+        **sourced(dimension, {"value": written, "kind": "assumed", "source": "this experiment", "date": "2026"})
     )
-
-
-def _dimension(field: FieldInfo) -> str:
-    marks = list(field.metadata)
-    for argument in getattr(field.annotation, "__args__", ()):
-        marks += list(getattr(argument, "__metadata__", ()))
-    return next(mark.name for mark in marks if isinstance(mark, Dimension))
 
 
 def kernel_constants(system: str, family: str) -> dict[str, float]:

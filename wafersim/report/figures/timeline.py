@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from wafersim.report.console import seconds
 from wafersim.report.figures.style import GREY, INK, PASS_COLOURS, figure, quiet, title
 from wafersim.simulation import Simulated
-from wafersim.strategies.weight_streaming.critical import critical_tasks
+from wafersim.strategies.critical import critical_tasks
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.timeline.timeline import PASSES, Timeline

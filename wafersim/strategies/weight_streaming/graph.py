@@ -61,6 +61,11 @@ class Lowered:
         """Tasks and what waits for what."""
         return self.structure.graph
 
+    @property
+    def keys(self) -> Keys:
+        """The canonical key of every bundle."""
+        return self.structure.keys
+
     def durations(self, step: int = 0) -> Ints:
         """The durations that the graph reads, in one step."""
         jitter, plan = self.plan.jitter, self.plan

@@ -1,71 +1,36 @@
-"""The periodic state of a plan: run steps until x(k + c) = x(k) + p for every task; the step time is p / c."""
+"""The periodic state of a weight-streaming plan: alike systems left out, any engine, checked against SimPy on request."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import cached_property
+from dataclasses import replace
 
-import numpy as np
-
-from wafersim.engine.graph import Ints
-from wafersim.errors import WafersimError
-from wafersim.strategies.weight_streaming.engines import NAMES, Engine, Steps, choose, start
+from wafersim.strategies import periodic
+from wafersim.strategies.periodic import compare_step, settle
+from wafersim.strategies.steps import NAMES, Engine, LoweredSteps, ReferenceSteps, Steps, choose
+from wafersim.strategies.weight_streaming.graph import lower
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.strategies.weight_streaming.symmetry import Folded, fold, unfolded
-from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
-LONGEST_CYCLE = 12
-MOST_STEPS = 200
-WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
+PeriodicStep = periodic.PeriodicStep[WeightStreamingPlan]
 
 
-@dataclass(frozen=True)
-class PeriodicStep:
-    """One step of the periodic state. `exact` is False when no period was found and the last steps were averaged.
-
-    `plan` is the one that was simulated: one representative for each class of alike systems. `ends` are those of the
-    last `cycle` steps, the latest last.
-    """
-
-    plan: WeightStreamingPlan
-    step_ticks: Fraction
-    cycle: int
-    steps_simulated: int
-    exact: bool
-    engine: str
-    reason: str
-    ends: tuple[Ints, ...]
-    steps: Steps
-
-    @cached_property
-    def timeline(self) -> Timeline:
-        """The last step that was simulated."""
-        return self.steps.timeline(self.steps_simulated - 1, self.ends[-1])
-
-    @property
-    def before(self) -> Timeline:
-        """The step before the last one."""
-        return self.steps.timeline(self.steps_simulated - 2, self.ends[-2])
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation over mean of the steps that were averaged."""
-        times = np.diff([int(ends.max()) for ends in self.ends])
-        return float(times.std() / times.mean())
+def start(plan: WeightStreamingPlan, engine: str) -> Steps:
+    """A simulation of a plan on the engine that `choose` named."""
+    if engine == "reference":
+        return ReferenceSteps(Reference(plan).run_step, lower(plan).graph.reach)
+    return LoweredSteps(lower(plan), engine)
 
 
 def run_to_period(plan: WeightStreamingPlan, engine: Engine = "auto", reductions: bool = True) -> PeriodicStep:
     """Simulate until the full state repeats; with jitter, a fixed number of steps.
 
-    A step's tasks depend on at most `reach` earlier steps (a credit may come from that far back), so the shift has to
-    hold over that many consecutive steps before it is the period. Raises Infeasible for an engine that cannot run the
-    plan, WafersimError when `both` engines disagree.
+    Raises Infeasible for an engine that cannot run the plan, WafersimError when `both` engines disagree.
     """
-    name, why = choose(plan, engine)
+    name, why = choose(plan.arrival_order, engine)
     folded = fold(plan) if reductions else unfolded(plan)
     reason = f"{NAMES[name]}: {why}; {_simulated(plan, folded)}"
-    found = _run(folded.plan, start(folded.plan, name), name, reason)
+    found = settle(folded.plan, start(folded.plan, name), name, reason, plan.jitter is not None)
     if engine != "both":
         return found
     compare(plan, folded, found)
@@ -79,58 +44,9 @@ def _simulated(plan: WeightStreamingPlan, folded: Folded) -> str:
     return "every system simulated"
 
 
-def _run(plan: WeightStreamingPlan, steps: Steps, engine: str, reason: str) -> PeriodicStep:
-    ends: list[Ints] = []
-    if plan.jitter is not None:
-        ends = [steps.next_step() for _ in range(WARM_UP + JITTERED_STEPS)]
-        mean = Fraction(int(ends[-1].max()) - int(ends[WARM_UP - 1].max()), JITTERED_STEPS)
-        return PeriodicStep(
-            plan, mean, JITTERED_STEPS, len(ends), False, engine, reason, tuple(ends[-JITTERED_STEPS:]), steps
-        )
-    while len(ends) < MOST_STEPS:
-        ends.append(steps.next_step())
-        for cycle in range(1, LONGEST_CYCLE + 1):
-            if len(ends) < cycle + steps.reach:
-                break
-            shift = _shift(ends, cycle, steps.reach)
-            if shift is not None:
-                period = Fraction(shift, cycle)
-                return PeriodicStep(plan, period, cycle, len(ends), True, engine, reason, tuple(ends[-cycle:]), steps)
-    mean = Fraction(int(ends[-1].max()) - int(ends[-1 - LONGEST_CYCLE].max()), LONGEST_CYCLE)
-    return PeriodicStep(
-        plan, mean, LONGEST_CYCLE, len(ends), False, engine, reason, tuple(ends[-LONGEST_CYCLE:]), steps
-    )
-
-
-def _shift(ends: list[Ints], cycle: int, reach: int) -> int | None:
-    """The one number of ticks by which every task of the last `reach` steps moved in `cycle` steps, or None."""
-    moved = int(ends[-1][0] - ends[-1 - cycle][0])
-    for back in range(1, reach + 1):
-        if not np.all(ends[-back] - ends[-back - cycle] == moved):
-            return None
-    return moved
-
-
 def compare(plan: WeightStreamingPlan, folded: Folded, found: PeriodicStep) -> None:
     """Every step of the fast engine against the SimPy reference of the whole plan; raises WafersimError at a difference."""
     reference, again = start(plan, "reference"), start(folded.plan, found.engine)
     for step in range(found.steps_simulated):
         expected = reference.timeline(step, reference.next_step())
         compare_step(found.engine, expected, folded.unfold(again.timeline(step, again.next_step())))
-
-
-def compare_step(engine: str, expected: Timeline, found: Timeline) -> None:
-    """Raises WafersimError with the first task that differs, by canonical key."""
-    if len(expected) != len(found):
-        raise WafersimError(f"engines disagree: {len(expected)} tasks by the reference, {len(found)} by {engine}")
-    wrong = np.flatnonzero((expected.start != found.start) | (expected.end != found.end))
-    if not len(wrong):
-        return
-    row = wrong[np.lexsort((expected.end[wrong], expected.start[wrong]))[0]]
-    key = {name: int(getattr(expected, name)[row]) for name in KEY}
-    named = {**key, "kind": KINDS[key["kind"]], "pass_": PASSES[key["pass_"]]}
-    task = ", ".join(f"{name.rstrip('_')} {value}" for name, value in named.items())
-    raise WafersimError(
-        f"engines disagree first at [{task}]: reference {expected.start[row]}-{expected.end[row]}, "
-        f"{engine} {found.start[row]}-{found.end[row]}"
-    )

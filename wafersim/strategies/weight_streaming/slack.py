@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wafersim.strategies.weight_streaming.critical import critical_ops
+from wafersim.strategies.critical import critical_ops
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 

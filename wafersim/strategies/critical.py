@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from wafersim.engine.critical import critical_chain
 from wafersim.engine.graph import Ints
-from wafersim.strategies.weight_streaming.engines import LoweredSteps
-from wafersim.strategies.weight_streaming.periodic import PeriodicStep
+from wafersim.strategies.periodic import PeriodicStep
+from wafersim.strategies.steps import LoweredSteps
 from wafersim.timeline.timeline import KINDS, PASSES, Timeline
 
 
@@ -33,7 +34,7 @@ class CriticalOps:
         return {name: ticks / total for name, ticks in ranked if ticks}
 
 
-def critical_ops(periodic: PeriodicStep) -> CriticalOps:
+def critical_ops(periodic: PeriodicStep[Any]) -> CriticalOps:
     """The critical circuit, or with jitter the critical path of the last steps; the fast engines only."""
     steps = periodic.steps
     assert isinstance(steps, LoweredSteps), "the reference keeps no graph to follow"
@@ -47,7 +48,7 @@ def critical_ops(periodic: PeriodicStep) -> CriticalOps:
     row = chain.step % rows
     ticks = (ends - starts)[row, chain.task]
     bundle = graph.bundle_of[chain.task]
-    keys = lowered.structure.keys
+    keys = lowered.keys
     shares: dict[str, int] = {}
     columns = (keys.kind[bundle], keys.level[bundle], keys.pass_[bundle])
     names = [_name(*each) for each in zip(*(column.tolist() for column in columns), strict=True)]
@@ -57,7 +58,7 @@ def critical_ops(periodic: PeriodicStep) -> CriticalOps:
     return CriticalOps(shares, chain.steps, len(chain.task), chain.task[row == rows - 1])
 
 
-def critical_tasks(periodic: PeriodicStep) -> Timeline | None:
+def critical_tasks(periodic: PeriodicStep[Any]) -> Timeline | None:
     """The tasks of the last step that lie on the chain; None from the SimPy reference."""
     if not isinstance(periodic.steps, LoweredSteps):
         return None

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from wafersim.engine.event_queue import EventQueue
-from wafersim.engine.graph import Ints
+from wafersim.engine.graph import BundleGraph, Ints
 from wafersim.engine.longest_path import LongestPath
 from wafersim.errors import Infeasible
-from wafersim.strategies.weight_streaming.graph import Lowered, lower
-from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.timeline.timeline import Timeline
 
 Engine = Literal["auto", "fast", "queue", "reference", "both"]
 NAMES = {"fast": "longest path", "queue": "event queue", "reference": "SimPy reference"}
+
+
+class Keys(Protocol):
+    """The columns of a lowered plan's bundles that name its tasks."""
+
+    @property
+    def kind(self) -> Ints: ...
+    @property
+    def level(self) -> Ints: ...
+    @property
+    def pass_(self) -> Ints: ...
+
+
+class Lowered(Protocol):
+    """A plan as a task graph, with its delays, its durations and the names of its tasks."""
+
+    @property
+    def graph(self) -> BundleGraph: ...
+    @property
+    def lags(self) -> Ints: ...
+    @property
+    def keys(self) -> Keys: ...
+
+    def durations(self, step: int = 0) -> Ints:
+        """The durations that the graph reads, in one step."""
+        ...
+
+    def timeline(self, ends: Ints, step: int, durations: Ints, only: Ints | None = None) -> Timeline:
+        """One step's tasks, or `only` some of them, as columns sorted by canonical key."""
+        ...
 
 
 class Steps(Protocol):
@@ -60,16 +88,16 @@ class LoweredSteps:
 
 
 class ReferenceSteps:
-    """Steps of the SimPy reference, which keeps their timelines."""
+    """Steps of a SimPy reference, which keeps their timelines."""
 
-    def __init__(self, plan: WeightStreamingPlan) -> None:
-        self.reach = lower(plan).graph.reach
-        self._reference = Reference(plan)
+    def __init__(self, run_step: Callable[[], Timeline], reach: int) -> None:
+        self.reach = reach
+        self._run_step = run_step
         self._timelines: list[Timeline] = []
 
     def next_step(self) -> Ints:
         """Ends of the tasks of the next step."""
-        self._timelines.append(self._reference.run_step())
+        self._timelines.append(self._run_step())
         return self._timelines[-1].end
 
     def timeline(self, step: int, ends: Ints) -> Timeline:
@@ -77,21 +105,16 @@ class ReferenceSteps:
         return self._timelines[step]
 
 
-def choose(plan: WeightStreamingPlan, engine: Engine) -> tuple[str, str]:
-    """(engine, why). Raises Infeasible when the one asked for cannot run the plan."""
-    open_order = ", ".join(plan.arrival_order)
-    if engine == "fast" and plan.arrival_order:
+def choose(arrival_order: Sequence[str], engine: Engine) -> tuple[str, str]:
+    """(engine, why). Raises Infeasible when the one asked for cannot run a plan that leaves these orders open."""
+    open_order = ", ".join(arrival_order)
+    if engine == "fast" and arrival_order:
         raise Infeasible(
             f"--engine fast needs a plan that fixes the order of every service; this one leaves it open at {open_order}: "
             "use queue or auto"
         )
     if engine not in ("auto", "both"):
         return engine, "asked for"
-    if plan.arrival_order:
+    if arrival_order:
         return "queue", f"the plan leaves the order of service open at {open_order}"
     return "fast", "the plan fixes the order of every service"
-
-
-def start(plan: WeightStreamingPlan, engine: str) -> Steps:
-    """A simulation of a plan on the engine that `choose` named."""
-    return ReferenceSteps(plan) if engine == "reference" else LoweredSteps(lower(plan), engine)

@@ -1,0 +1,171 @@
+"""What a transformer block, the embedding and the head cost on one GPU for one micro-batch, forward and backward.
+
+Seconds of the GPU (matrix products, attention, element-wise traffic), of tensor- and context-parallel collectives that
+nothing hides, and of the host that launches the kernels. A pass takes the longer of GPU and host, rounded where they meet;
+where launches block, their sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wafersim.gpu.collectives import all_reduce, all_to_all, point_to_point
+from wafersim.gpu.gemm import FP16_BYTES, gemm, memory_rate
+from wafersim.gpu.layout import FULL, SELECTIVE, Geometry, Layout
+from wafersim.gpu.machine import Cluster, Column
+
+FUSED_SOFTMAX_HEADS = (
+    4  # Megatron's fused softmax takes four heads a thread block; others fall back to separate kernels
+)
+HEAD_ALIGNMENT = 8  # fp16 elements, 16 bytes: what a tensor core loads at once
+SHARPNESS = 6.0  # of the rounded maximum of host and GPU time
+HEAD_FORWARD = 1.0 / 3.0  # one of the three products of a linear layer, and as much of its traffic
+
+
+@dataclass(frozen=True)
+class PassTime:
+    """Seconds of one pass: all of it, and its parts (which do not add up where host and GPU overlap)."""
+
+    seconds: Column
+    matmul: Column
+    attention: Column
+    traffic: Column
+    collectives: Column
+    host: Column
+
+    def __add__(self, other: PassTime) -> PassTime:
+        names = ("seconds", "matmul", "attention", "traffic", "collectives", "host")
+        return PassTime(*(getattr(self, name) + getattr(other, name) for name in names))
+
+    def scaled(self, factor: Column) -> PassTime:
+        """So many of them, or such a share."""
+        names = ("seconds", "matmul", "attention", "traffic", "collectives", "host")
+        return PassTime(*(getattr(self, name) * factor for name in names))
+
+
+@dataclass(frozen=True)
+class BlockTime:
+    """A block's passes; `recompute` is what the backward pass works out again before it."""
+
+    forward: PassTime
+    backward: PassTime
+    recompute: PassTime
+
+
+def tokens(geometry: Geometry, layout: Layout) -> Column:
+    """Tokens of a micro-batch on one GPU."""
+    return layout.micro_batch * geometry.sequence / layout.context
+
+
+def _pass(
+    matmul: Column, attention: Column, traffic: Column, collectives: Column, host: Column, cluster: Cluster
+) -> PassTime:
+    software = cluster.software
+    host = host * software.host_factor
+    gpu = matmul + attention + traffic + collectives
+    larger, smaller = np.maximum(gpu, host), np.minimum(gpu, host)
+    rounded = larger * (1.0 + (smaller / larger) ** SHARPNESS) ** (1.0 / SHARPNESS)
+    seconds = rounded + software.launch_blocking * (gpu + host - rounded)
+    return PassTime(seconds, matmul, attention, traffic, collectives, host)
+
+
+def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTime:
+    """The three passes of a block."""
+    g, device, software = geometry, cluster.device, cluster.software
+    n, t = tokens(g, layout), layout.tensor
+    matmul = _block_products(g, layout, cluster, n)
+    attention, scores = _attention(g, layout, cluster, n)
+    memory = memory_rate(device)
+    whole = software.hidden_traffic * n * g.d_model / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1)
+    split_width = g.gates * g.d_ffn * g.experts_per_token + g.query_width + g.key_value_width
+    traffic = (whole + software.split_traffic * n * split_width / t) / memory
+    collectives = _block_collectives(g, layout, cluster, n)
+    split = np.asarray(t, float) - 1.0
+    unfused = np.where(
+        (np.asarray(layout.flash) < 1) & (np.rint(layout.micro_batch * g.heads / t) % FUSED_SOFTMAX_HEADS != 0),
+        1.0,
+        0.0,
+    )
+    launches = software.launch_forward + split * software.launch_collective + unfused * software.launch_unfused
+    forward = _pass(matmul, attention, traffic + scores, collectives, launches, cluster)
+    ratio = np.where(np.asarray(layout.flash) > 0, software.flash_backward, 2.0)
+    backward = _pass(
+        device.gemm_backward * matmul, ratio * attention, software.backward_traffic * (traffic + scores), collectives,
+        software.launch_backward + split * software.launch_collective, cluster,
+    )  # fmt: skip
+    core = _pass(0.0 * matmul, attention, scores, 0.0 * matmul, 0.0, cluster)
+    full = np.where(np.asarray(layout.recompute) == FULL, 1.0, 0.0)
+    selective = np.where(np.asarray(layout.recompute) == SELECTIVE, 1.0, 0.0)
+    # A fused attention kernel recomputes its scores by itself, so selective recompute adds nothing to it.
+    selective = selective * np.where(np.asarray(layout.flash) > 0, 0.0, 1.0)
+    return BlockTime(forward, backward, forward.scaled(full) + core.scaled(selective))
+
+
+def _block_products(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:
+    """Seconds of a block's four linear layers, forward."""
+    device, t = cluster.device, layout.tensor
+    h, q = g.d_model, g.query_width
+    attention = gemm(n, h, (q + g.key_value_width) / t, device, layout.fp8) + gemm(n, q / t, h, device, layout.fp8)
+    local = g.experts / layout.expert
+    each = n * g.experts_per_token / local  # tokens of one expert; what leaves for other GPUs comes back from others
+    up = gemm(each, h, g.gates * g.d_ffn / t, device, layout.fp8, local)
+    return attention + up + gemm(each, g.d_ffn / t, h, device, layout.fp8, local)
+
+
+def _attention(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tuple[Column, Column]:
+    """(seconds of the two score products, seconds of the traffic of the scores), forward."""
+    device = cluster.device
+    products = 4.0 * n * g.sequence * g.query_width / layout.tensor
+    flash = np.asarray(layout.flash) > 0
+    aligned = np.rint(g.head_dim) % HEAD_ALIGNMENT == 0
+    share = np.where(aligned, device.attention_efficiency, device.misaligned_attention)
+    # A fused kernel skips what lies above the diagonal; a batched product cannot.
+    fused = products * (1.0 - 0.5 * g.causal) / (device.peak_fp16 * device.flash_efficiency)
+    seconds = np.where(flash, fused, products / (device.peak_fp16 * share))
+    scores = n * g.sequence * g.heads / layout.tensor
+    return seconds, np.where(flash, 0.0, cluster.software.score_traffic * scores / memory_rate(device))
+
+
+def _block_collectives(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:
+    """Seconds of a pass's tensor-, context- and expert-parallel traffic."""
+    per_node, t, c = cluster.network.gpus_per_node, layout.tensor, layout.context
+    size = FP16_BYTES * n * g.d_model
+    # Two all-reduces a pass; with sequence parallelism an all-gather and a reduce-scatter each, which is the same traffic.
+    tensor = 2.0 * all_reduce(size, t, np.minimum(t, per_node), cluster)
+    keys = FP16_BYTES * n * g.key_value_width / t
+    across = np.where(np.asarray(t * c) > per_node, 1.0, 0.0)
+    ring = (c - 1) * point_to_point(keys, across, t, cluster)
+    e = layout.expert
+    near = np.clip(per_node / (t * c), 1, e)
+    experts = 2.0 * all_to_all(
+        size * g.experts_per_token / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1), e, near, cluster
+    )
+    return tensor + np.where(np.asarray(c) > 1, ring, 0.0) + np.where(np.asarray(e) > 1, experts, 0.0)
+
+
+def head_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[PassTime, PassTime]:
+    """(forward, backward) of logits and loss on the last stage; they are not recomputed."""
+    g, device, software = geometry, cluster.device, cluster.software
+    n, t = tokens(g, layout), layout.tensor
+    product = gemm(n, g.d_model, g.vocab / t, device)
+    traffic = software.vocabulary_traffic * n * g.vocab / t / memory_rate(device)
+    reduce = all_reduce(FP16_BYTES * n * g.d_model, t, np.minimum(t, cluster.network.gpus_per_node), cluster)
+    nothing = 0.0 * product
+    launch = software.launch_head
+    forward = _pass(product, nothing, HEAD_FORWARD * traffic, nothing, HEAD_FORWARD * launch, cluster)
+    rest = 1 - HEAD_FORWARD
+    backward = _pass(device.gemm_backward * product, nothing, rest * traffic, reduce, rest * launch, cluster)
+    return forward, backward
+
+
+def embedding_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[PassTime, PassTime]:
+    """(forward, backward) of the look-up on the first stage; a split table's rows are summed over its GPUs."""
+    g, software = geometry, cluster.software
+    n, t = tokens(g, layout), layout.tensor
+    traffic = 0.5 * software.embedding_traffic * n * g.d_model / memory_rate(cluster.device)
+    reduce = all_reduce(FP16_BYTES * n * g.d_model, t, np.minimum(t, cluster.network.gpus_per_node), cluster)
+    nothing = 0.0 * traffic
+    forward = _pass(nothing, nothing, traffic, reduce, 0.5 * software.launch_embedding, cluster)
+    return forward, _pass(nothing, nothing, traffic, nothing, 0.5 * software.launch_embedding, cluster)

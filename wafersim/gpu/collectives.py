@@ -1,0 +1,93 @@
+"""Collectives by the alpha-beta model of their algorithm, inside a node and between nodes (Thakur et al. 2005).
+
+A ring all-reduce of S bytes over n GPUs sends 2 (n - 1) / n S past every GPU in 2 (n - 1) steps; a reduce-scatter or an
+all-gather does half of that. A tree sends the same bytes in 2 log2 n steps. In-switch reduction sends S once, both ways.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wafersim.gpu.machine import Cluster, Column, Device, Network
+
+
+def ring_all_reduce(size: Column, n: Column, bandwidth: Column, step: Column) -> Column:
+    """Textbook ring: 2 (n - 1) (size / (n bandwidth) + step) seconds."""
+    return 2.0 * (n - 1) * (size / (n * bandwidth) + step)
+
+
+def tree_all_reduce(size: Column, n: Column, bandwidth: Column, step: Column) -> Column:
+    """Textbook double tree, pipelined: 2 size / bandwidth + 2 ceil(log2 n) step seconds."""
+    return np.where(np.asarray(n) > 1, 2.0 * size / bandwidth + 2.0 * np.ceil(np.log2(n)) * step, 0.0)
+
+
+def node_all_reduce(size: Column, n: Column, device: Device) -> Column:
+    """All-reduce of `size` bytes over n GPUs of a node, in seconds: latency, medium sizes' ramp, bus bandwidth.
+
+    0 for n = 1. With in-switch reduction the faster of ring and switch.
+    """
+    size, n = np.asarray(size, float), np.asarray(n, float)
+    several = np.maximum(n, 2.0)
+    bandwidth = np.where(n == 2, device.pair_bandwidth, device.collective_bandwidth)
+    for members, share in device.rings.items():
+        bandwidth = np.where(n == members, device.collective_bandwidth * share, bandwidth)
+    fixed = device.collective_latency + 2 * device.hop_latency * (several - 1) + device.ramp * np.sqrt(size)
+    wire = 2.0 * (several - 1) / several * size
+    seconds = fixed + wire / bandwidth
+    if device.switch_bandwidth:
+        seconds = np.minimum(
+            seconds, device.collective_latency + device.ramp * np.sqrt(size) + wire / device.switch_bandwidth
+        )
+    return np.where(n > 1, seconds, 0.0)
+
+
+def share_bandwidth(ranks_in_node: Column, network: Network) -> Column:
+    """Bus bandwidth of a group with so many GPUs of each node, its share of what a group of whole nodes reaches."""
+    return network.collective_bandwidth * ranks_in_node / network.gpus_per_node
+
+
+def gradient_bandwidth(ranks_in_node: Column, network: Network) -> Column:
+    """Bus bandwidth of a ring that sums gradients while all other rings of its nodes do; never above the nominal share."""
+    reached = network.gradient_bandwidth * np.asarray(ranks_in_node, float) ** network.gradient_sharing
+    return np.minimum(reached, network.node_bandwidth * ranks_in_node / network.gpus_per_node)
+
+
+def all_reduce(
+    size: Column, n: Column, ranks_in_node: Column, cluster: Cluster, bandwidth: Column | None = None
+) -> Column:
+    """All-reduce over n GPUs of which `ranks_in_node` share a node, in seconds; a ring over nodes where it spans several.
+
+    `bandwidth` between nodes is the group's share unless given.
+    """
+    n, ranks_in_node = np.asarray(n, float), np.asarray(ranks_in_node, float)
+    network, device = cluster.network, cluster.device
+    between = share_bandwidth(ranks_in_node, network) if bandwidth is None else bandwidth
+    inside = node_all_reduce(size, n, device)
+    rounds = network.latency + network.rank_latency * 2 * (n - 1)
+    across = 2.0 * (n - 1) / n * size / np.minimum(between, device.collective_bandwidth) + rounds
+    return np.where(n <= ranks_in_node, inside, across)
+
+
+def gather(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster) -> Column:
+    """All-gather to, or reduce-scatter of, `size` bytes: half of an all-reduce."""
+    return 0.5 * all_reduce(size, n, ranks_in_node, cluster)
+
+
+def all_to_all(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster) -> Column:
+    """Each of n GPUs sends (n - 1) / n of its `size` bytes to the others, in seconds."""
+    n = np.asarray(n, float)
+    network = cluster.network
+    outside = np.maximum(0.0, n - ranks_in_node) / n
+    inside = (np.minimum(n, ranks_in_node) - 1) / n
+    links = outside * size / (network.p2p_bandwidth / network.gpus_per_node)
+    seconds = np.maximum(inside * size / (0.5 * cluster.device.collective_bandwidth), links)
+    latency = cluster.device.collective_latency + np.where(n > ranks_in_node, network.latency, 0.0)
+    return np.where(n > 1, seconds + latency, 0.0)
+
+
+def point_to_point(size: Column, across: Column, senders: Column, cluster: Cluster) -> Column:
+    """One transfer of `size` bytes, in seconds; between nodes (`across`), `senders` GPUs of the node share its links."""
+    network, device = cluster.network, cluster.device
+    inside = device.collective_latency + size / device.pair_bandwidth
+    between = network.latency + size * senders / network.p2p_bandwidth
+    return np.where(np.asarray(across) > 0, between, inside)

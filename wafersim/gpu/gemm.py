@@ -1,0 +1,30 @@
+"""How long a matrix product takes: its FLOPs at the rate of long products, plus its operands at the rate of the memory.
+
+The sum of the two, rather than the larger, is what makes small and thin products inefficient: a wave of tiles does not hide
+the loading of its first and the storing of its last.
+"""
+
+from __future__ import annotations
+
+from wafersim.gpu.machine import Column, Device
+
+FP16_BYTES = 2.0
+
+
+def matmul_rate(device: Device, fp8: Column) -> Column:
+    """FLOP/s of long products; `fp8` is 1 where inputs are 8 bits wide."""
+    fp16 = device.peak_fp16 * device.gemm_efficiency
+    fast = device.peak_fp8 * device.gemm_efficiency * device.fp8_efficiency
+    return fp16 + fp8 * (fast - fp16)
+
+
+def memory_rate(device: Device) -> float:
+    """Bytes/s that element-wise kernels reach."""
+    return device.memory_bandwidth * device.memory_efficiency
+
+
+def gemm(m: Column, k: Column, n: Column, device: Device, fp8: Column = 0.0, products: Column = 1.0) -> Column:
+    """Seconds of `products` products of (m x k) by (k x n) with 16-bit operands."""
+    flops = 2.0 * products * m * k * n
+    operands = FP16_BYTES * products * (m * k + k * n + m * n)
+    return flops / matmul_rate(device, fp8) + operands / memory_rate(device)

@@ -1,0 +1,90 @@
+"""The numbers of a GPU, of the network around it and of the software on it, as the cost functions read them (SI units)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Column = npt.NDArray[np.float64] | float
+"""A number, or one number for each layout of a column of layouts; functions broadcast."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One GPU. Efficiencies are shares of the peaks that long kernels reach."""
+
+    peak_fp16: float  # FLOP/s, dense
+    peak_fp8: float  # 0: the device has none
+    memory: float  # bytes
+    memory_bandwidth: float  # bytes/s
+    gemm_efficiency: float
+    gemm_backward: float  # time of the two products of the backward pass over that of the forward product
+    fp8_efficiency: float
+    memory_efficiency: float
+    attention_efficiency: float  # of batched score products without a fused kernel
+    misaligned_attention: float  # the same where a head's dimension is no multiple of 8
+    flash_efficiency: float  # of a fused attention kernel, forward, over the work above the diagonal only
+    collective_bandwidth: float  # bus bandwidth of long all-reduces between the GPUs of a node, bytes/s
+    pair_bandwidth: float  # the same between two GPUs
+    rings: dict[int, float]  # group size -> share of collective_bandwidth, where the links form no switch
+    switch_bandwidth: float  # bus bandwidth with in-switch reduction; 0: none
+    collective_latency: float  # s, of any collective
+    hop_latency: float  # s, for each further GPU of a ring
+    ramp: float  # s / sqrt(byte): what medium sizes lose
+
+
+@dataclass(frozen=True)
+class Network:
+    """Nodes and what lies between them."""
+
+    gpus_per_node: int
+    node_bandwidth: float  # nominal, bytes/s per direction
+    collective_bandwidth: float  # bus bandwidth of a group that has all GPUs of its nodes, bytes/s
+    gradient_bandwidth: (
+        float  # bus bandwidth of gradient rings where every GPU of a node is in a ring of its own, bytes/s
+    )
+    gradient_sharing: float  # g: rings with r GPUs of a node reach r ** g times that
+    p2p_bandwidth: float  # of all GPUs of a node together, point to point
+    latency: float  # s, of a message
+    rank_latency: float  # s, for each further GPU of a ring between nodes
+
+
+@dataclass(frozen=True)
+class Software:
+    """A training stack: traffic of its unfused kernels, its launches, what it overlaps."""
+
+    hidden_traffic: float  # bytes per token and hidden element of a block, forward, on every tensor-parallel GPU
+    split_traffic: float  # bytes per token and element of the split activations of a block, forward
+    score_traffic: float  # bytes per attention score where attention is not fused, forward
+    backward_traffic: float  # element-wise traffic of the backward pass over that of the forward pass
+    flash_backward: float  # time of a fused attention kernel backward over forward
+    vocabulary_traffic: float  # bytes per logit, forward and backward
+    embedding_traffic: float  # bytes per token and hidden element
+    accumulation_traffic: float  # bytes per parameter and micro-batch
+    optimizer_traffic: float  # bytes per parameter and step
+    gradient_bytes: float  # of a gradient in collectives
+    gradient_storage: float  # bytes of a gradient in memory
+    launch_forward: float  # s of the host per block and micro-batch
+    launch_backward: float
+    launch_collective: float  # s, per pass, where collectives split the block
+    launch_unfused: float  # s, forward, where the fused softmax cannot run (a quarter of the heads must divide)
+    launch_head: float
+    launch_embedding: float
+    launch_micro_batch: float
+    launch_blocking: float  # 1: the host waits for each kernel, so its time adds; 0: the longer of the two counts
+    step_time: float  # s per step
+    step_time_per_block: float
+    overlap_cost: float  # compute lost per second of collectives that run beside it
+    blocking_sends: bool
+    host_factor: float = 1.0  # a known defect of the installation, by date
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """GPU, network and software together."""
+
+    device: Device
+    network: Network
+    software: Software

@@ -1,0 +1,75 @@
+"""What every kind of pipeline stage takes: the first with the embedding, the last with the head, those in between.
+
+Blocks divide evenly over the stages, or evenly with embedding and head counted as one block each (as BLOOM did it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wafersim.gpu.block import BlockTime, PassTime, block_time, embedding_time, head_time
+from wafersim.gpu.data_parallel import accumulation_time, block_parameters, table_parameters
+from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.machine import Cluster, Column
+
+
+@dataclass(frozen=True)
+class StageTimes:
+    """Seconds of a whole stage and micro-batch, all its virtual stages together; first, middle and last.
+
+    `backward` includes what is recomputed and the accumulation of gradients.
+    """
+
+    block: BlockTime
+    embedding: tuple[PassTime, PassTime]
+    head: tuple[PassTime, PassTime]
+    launch: Column  # of a micro-batch, half forward
+    blocks: tuple[Column, Column, Column]
+    forward: tuple[Column, Column, Column]
+    backward: tuple[Column, Column, Column]
+    parameters: tuple[Column, Column, Column]  # of a GPU, before sharding
+
+
+def blocks_of_stages(layers: Column, pipeline: Column) -> tuple[Column, Column, Column]:
+    """Blocks of the first, a middle and the last stage; fractions where the layers do not divide."""
+    layers, pipeline = np.asarray(layers, float), np.asarray(pipeline, float)
+    lighter = (layers % pipeline != 0) & ((layers + 2) % pipeline == 0) & (pipeline > 1)
+    middle = np.where(lighter, (layers + 2) / pipeline, layers / pipeline)
+    ends = np.where(lighter, middle - 1, middle)
+    return ends, middle, ends
+
+
+def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
+    """The times of every kind of stage; with one stage it is first and last at once and `first` holds all of it."""
+    block = block_time(geometry, layout, cluster)
+    embedding, head = embedding_time(geometry, layout, cluster), head_time(geometry, layout, cluster)
+    blocks = blocks_of_stages(geometry.layers, layout.pipeline)
+    own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
+    one = np.where(np.asarray(layout.pipeline) == 1, 1.0, 0.0)
+    first, middle, last = blocks
+    launch = cluster.software.launch_micro_batch * cluster.software.host_factor
+    forward_of_block = block.forward.seconds
+    backward_of_block = block.backward.seconds + block.recompute.seconds + accumulation_time(own, cluster)
+    add_table = accumulation_time(table, cluster)
+    ends_forward = embedding[0].seconds, head[0].seconds
+    ends_backward = embedding[1].seconds + add_table, head[1].seconds + add_table
+    return StageTimes(
+        block,
+        embedding,
+        head,
+        launch,
+        blocks,
+        (
+            first * forward_of_block + ends_forward[0] + one * ends_forward[1] + 0.5 * launch,
+            middle * forward_of_block + 0.5 * launch,
+            last * forward_of_block + ends_forward[1] + 0.5 * launch,
+        ),
+        (
+            first * backward_of_block + ends_backward[0] + one * ends_backward[1] + 0.5 * launch,
+            middle * backward_of_block + 0.5 * launch,
+            last * backward_of_block + ends_backward[1] + 0.5 * launch,
+        ),
+        (first * own + table, middle * own, last * own + table),
+    )

@@ -1,0 +1,102 @@
+"""A number with where it comes from: value, unit, kind, source and date, checked by dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from wafersim import quantity
+
+KINDS = ("datasheet", "measured", "derived", "calibrated", "assumed")
+Kind = Literal["datasheet", "measured", "derived", "calibrated", "assumed"]
+
+
+class Frozen(BaseModel):
+    """A frozen value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Sourced(Frozen):
+    """A number and where it comes from: `written` as in the file, `value` in SI units."""
+
+    written: str
+    value: float
+    dimension: str
+    kind: Kind
+    source: str = Field(min_length=3)
+    date: str = Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
+    note: str | None = None
+    standard_error: float | None = None
+
+
+def sourced(dimension: str, raw: Any) -> Any:
+    """A written number as the fields of a `Sourced`; raises ValueError with what is allowed."""
+    if isinstance(raw, Sourced) or (isinstance(raw, dict) and "written" in raw):
+        return raw
+    if not isinstance(raw, dict) or "value" not in raw:
+        raise ValueError("must be {value: ..., kind: ..., source: ..., date: ...}")
+    fields = {name: item for name, item in raw.items() if name != "value"}
+    value = quantity.parse(raw["value"], dimension)
+    if value < 0:
+        raise ValueError(f"must not be negative (got {raw['value']!r})")
+    if "date" in fields:
+        fields["date"] = str(fields["date"])
+    return {**fields, "written": str(raw["value"]), "value": value, "dimension": dimension}
+
+
+def _schema(dimension: str) -> dict[str, Any]:
+    text = {"type": "string", "pattern": quantity.pattern(dimension)}
+    value = {"anyOf": [{"type": "number"}, text]} if dimension in ("count", "fraction") else text
+    return {
+        "type": "object",
+        "description": f"A {dimension} with its provenance.",
+        "additionalProperties": False,
+        "required": ["value", "kind", "source", "date"],
+        "properties": {
+            "value": value,
+            "kind": {"enum": list(KINDS)},
+            "source": {"type": "string", "minLength": 3},
+            "date": {"anyOf": [{"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}, {"type": "integer"}]},
+            "note": {"type": "string"},
+            "standard_error": {"type": "number"},
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Marks a number with its dimension; pydantic reads it as the check and as the JSON Schema."""
+
+    name: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(partial(sourced, self.name), handler(source))
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _schema(self.name)
+
+
+Bandwidth = Annotated[Sourced, Dimension("bandwidth")]
+Size = Annotated[Sourced, Dimension("size")]
+Frequency = Annotated[Sourced, Dimension("frequency")]
+Time = Annotated[Sourced, Dimension("time")]
+Power = Annotated[Sourced, Dimension("power")]
+Money = Annotated[Sourced, Dimension("money")]
+Rate = Annotated[Sourced, Dimension("rate")]
+Count = Annotated[Sourced, Dimension("count")]
+Fraction = Annotated[Sourced, Dimension("fraction")]
+
+
+def dimension_of(field: FieldInfo) -> str:
+    """The dimension that a number of a profile is marked with."""
+    marks = list(field.metadata)
+    for argument in getattr(field.annotation, "__args__", ()):
+        marks += list(getattr(argument, "__metadata__", ()))
+    return next(mark.name for mark in marks if isinstance(mark, Dimension))

@@ -1,0 +1,1 @@
+"""Data, tensor, pipeline, context and expert parallelism with sharded states on GPUs."""

@@ -1,0 +1,78 @@
+"""The step time of a layout in closed form, for columns of layouts: an estimate to fit constants with, and a lower bound.
+
+A pipeline of stages that take t_i = F_i + B_i per micro-batch needs m t_max + (sum of the other t_i) / v: all micro-batches
+at the slowest stage, the others filling and draining it once, a chunk at a time (Narayanan et al. 2021: the bubble is
+(p - 1) / (m v) of the rest).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wafersim.gpu.collectives import point_to_point
+from wafersim.gpu.data_parallel import (
+    block_parameters,
+    gather_time,
+    reduce_time,
+    scatter_time,
+    table_parameters,
+    update_time,
+)
+from wafersim.gpu.gemm import FP16_BYTES
+from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.stages import StageTimes, stage_times
+
+
+def transfer_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
+    """Activations, or their gradients, of a micro-batch from stage to stage, in seconds; 0 with one stage."""
+    t, per_node = layout.tensor, cluster.network.gpus_per_node
+    size = FP16_BYTES * layout.micro_batch * geometry.sequence * geometry.d_model / layout.context
+    scattered = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
+    stage = t * layout.context * layout.data
+    across = np.where(np.asarray(stage) >= per_node, 1.0, 0.0)
+    seconds = point_to_point(size / scattered, across, np.minimum(stage, per_node), cluster)
+    return np.where(np.asarray(layout.pipeline) > 1, seconds, 0.0)
+
+
+def pipeline_time(times: StageTimes, layout: Layout, transfer: Column, cluster: Cluster) -> Column:
+    """From the first forward to the last backward slot, in seconds."""
+    first, middle, last = (f + b for f, b in zip(times.forward, times.backward, strict=True))
+    p, m, v = layout.pipeline, layout.micro_batches, layout.virtual_stages
+    held = 1.0 if cluster.software.blocking_sends else 0.0
+    first, middle, last = first + held * transfer, middle + 2 * held * transfer, last + held * transfer
+    one = np.asarray(p) == 1
+    slowest = np.where(one, first, np.maximum(np.maximum(first, last), np.where(np.asarray(p) > 2, middle, 0.0)))
+    everyone = np.where(one, first, first + last + (p - 2) * middle)
+    wires = np.where(one, 0.0, 2 * (p - 1) * transfer * (1 - held))
+    return m * slowest + (everyone - slowest) / v + wires
+
+
+def sharded_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
+    """A step with weights sharded and one stage: each layer takes the longer of its work and its collectives."""
+    own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
+    overlap = cluster.software.overlap_cost
+    z3 = np.asarray(layout.zero_stage) >= 3
+    fetch, spread = gather_time(own, layout, cluster), scatter_time(own, layout, cluster)
+    forward_work = times.block.forward.seconds
+    backward_work = times.block.backward.seconds + times.block.recompute.seconds
+    in_backward = np.where(z3, fetch, 0.0) + spread
+    block = np.maximum(forward_work + overlap * fetch, fetch) + np.maximum(
+        backward_work + overlap * in_backward, in_backward
+    )
+    rest = sum(p.seconds for p in (*times.embedding, *times.head)) + times.launch
+    tables = 2 * gather_time(table, layout, cluster) + scatter_time(table, layout, cluster)
+    return layout.micro_batches * (geometry.layers * block + rest + tables)
+
+
+def estimate(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
+    """Seconds of a step."""
+    times = stage_times(geometry, layout, cluster)
+    piped = pipeline_time(times, layout, transfer_time(geometry, layout, cluster), cluster)
+    first = times.parameters[0]
+    update = update_time(first, times.blocks[0], layout, cluster)
+    reduce = reduce_time(first, layout, cluster)
+    unsharded = piped + reduce + update
+    return np.where(
+        np.asarray(layout.zero_stage) >= 2, sharded_time(geometry, layout, times, cluster) + update, unsharded
+    )

@@ -1,0 +1,108 @@
+"""The periodic state of a simulation: run steps until x(k + c) = x(k) + p for every task; the step time is p / c."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from wafersim.engine.graph import Ints
+from wafersim.errors import WafersimError
+from wafersim.strategies.steps import Steps
+from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
+
+LONGEST_CYCLE = 12
+MOST_STEPS = 200
+WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class PeriodicStep(Generic[P]):
+    """One step of the periodic state. `exact` is False when no period was found and the last steps were averaged.
+
+    `plan` is the one that was simulated: one representative for each class of alike systems. `ends` are those of the
+    last `cycle` steps, the latest last.
+    """
+
+    plan: P
+    step_ticks: Fraction
+    cycle: int
+    steps_simulated: int
+    exact: bool
+    engine: str
+    reason: str
+    ends: tuple[Ints, ...]
+    steps: Steps
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The last step that was simulated."""
+        return self.steps.timeline(self.steps_simulated - 1, self.ends[-1])
+
+    @property
+    def before(self) -> Timeline:
+        """The step before the last one."""
+        return self.steps.timeline(self.steps_simulated - 2, self.ends[-2])
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over mean of the steps that were averaged."""
+        times = np.diff([int(ends.max()) for ends in self.ends])
+        return float(times.std() / times.mean())
+
+
+def settle(plan: P, steps: Steps, engine: str, reason: str, jittered: bool = False) -> PeriodicStep[P]:
+    """Simulate until the full state repeats; a fixed number of steps where it never does because of jitter.
+
+    A step's tasks depend on at most `reach` earlier steps (a credit may come from that far back), so the shift has to
+    hold over that many consecutive steps before it is the period.
+    """
+    ends: list[Ints] = []
+    if jittered:
+        ends = [steps.next_step() for _ in range(WARM_UP + JITTERED_STEPS)]
+        mean = Fraction(int(ends[-1].max()) - int(ends[WARM_UP - 1].max()), JITTERED_STEPS)
+        last = tuple(ends[-JITTERED_STEPS:])
+        return PeriodicStep(plan, mean, JITTERED_STEPS, len(ends), False, engine, reason, last, steps)
+    while len(ends) < MOST_STEPS:
+        ends.append(steps.next_step())
+        for cycle in range(1, LONGEST_CYCLE + 1):
+            if len(ends) < cycle + steps.reach:
+                break
+            shift = _shift(ends, cycle, steps.reach)
+            if shift is not None:
+                period = Fraction(shift, cycle)
+                return PeriodicStep(plan, period, cycle, len(ends), True, engine, reason, tuple(ends[-cycle:]), steps)
+    mean = Fraction(int(ends[-1].max()) - int(ends[-1 - LONGEST_CYCLE].max()), LONGEST_CYCLE)
+    last = tuple(ends[-LONGEST_CYCLE:])
+    return PeriodicStep(plan, mean, LONGEST_CYCLE, len(ends), False, engine, reason, last, steps)
+
+
+def _shift(ends: list[Ints], cycle: int, reach: int) -> int | None:
+    """The one number of ticks by which every task of the last `reach` steps moved in `cycle` steps, or None."""
+    moved = int(ends[-1][0] - ends[-1 - cycle][0])
+    for back in range(1, reach + 1):
+        if not np.all(ends[-back] - ends[-back - cycle] == moved):
+            return None
+    return moved
+
+
+def compare_step(engine: str, expected: Timeline, found: Timeline) -> None:
+    """Raises WafersimError with the first task that differs, by canonical key."""
+    if len(expected) != len(found):
+        raise WafersimError(f"engines disagree: {len(expected)} tasks by the reference, {len(found)} by {engine}")
+    wrong = np.flatnonzero((expected.start != found.start) | (expected.end != found.end))
+    if not len(wrong):
+        return
+    row = wrong[np.lexsort((expected.end[wrong], expected.start[wrong]))[0]]
+    key = {name: int(getattr(expected, name)[row]) for name in KEY}
+    named = {**key, "kind": KINDS[key["kind"]], "pass_": PASSES[key["pass_"]]}
+    task = ", ".join(f"{name.rstrip('_')} {value}" for name, value in named.items())
+    raise WafersimError(
+        f"engines disagree first at [{task}]: reference {expected.start[row]}-{expected.end[row]}, "
+        f"{engine} {found.start[row]}-{found.end[row]}"
+    )
