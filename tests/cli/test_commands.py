@@ -69,6 +69,10 @@ def test_an_infeasible_point_stays_in_the_table(tmp_path: Path) -> None:
         (("run", "andromeda17"), 'did you mean "andromeda16"'),
         (("run", "hello_111m", "--set", "system.systems=0"), "--set system.systems: must be >= 1 (got 0)"),
         (("run", "hello_111m", "--no-figures", "--out", "/dev/null"), "--out /dev/null: cannot be written"),
+        (
+            ("run", "hello_111m", "--set", "disturbances.slow_systems={8: 2x}"),
+            "disturbances name system 8; the job has",
+        ),
         (("show", "cs9"), "nothing is called 'cs9'"),
         (("rum",), 'did you mean "run"'),
         (("validate", "--row", "A99"), "--row A99: no such row"),

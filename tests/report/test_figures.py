@@ -95,7 +95,7 @@ def test_a_breakdown_bar_is_as_long_as_the_step(row: MakeRow, tmp_path: Path, dr
 def test_the_timeline_draws_every_task_of_system_0_twice(
     simulated: Simulated, tmp_path: Path, drawn: list[Figure]
 ) -> None:
-    timeline_figure(simulated, tmp_path / "t.png")
+    timeline_figure(simulated, "hello", tmp_path / "t.png")
     whole, close = drawn[0].axes
     lanes = [label.get_text() for label in whole.get_yticklabels()]
     assert lanes == [label.get_text() for label in close.get_yticklabels()]
@@ -113,7 +113,7 @@ def test_the_timeline_draws_every_task_of_system_0_twice(
 def test_no_bar_of_the_overview_is_thinner_than_a_pixel(
     simulated: Simulated, tmp_path: Path, drawn: list[Figure]
 ) -> None:
-    timeline_figure(simulated, tmp_path / "t.png")
+    timeline_figure(simulated, "hello", tmp_path / "t.png")
     whole = drawn[0].axes[0]
     pixel = np.diff(whole.transData.inverted().transform([(0, 0), (1, 0)])[:, 0])[0]
     for bars in (each for each in whole.collections if isinstance(each, PolyCollection)):
@@ -124,7 +124,7 @@ def test_no_bar_of_the_overview_is_thinner_than_a_pixel(
 def test_the_busy_share_of_compute_is_its_ticks_over_the_step(
     simulated: Simulated, tmp_path: Path, drawn: list[Figure]
 ) -> None:
-    timeline_figure(simulated, tmp_path / "t.png")
+    timeline_figure(simulated, "hello", tmp_path / "t.png")
     compute = simulated.periodic.timeline.of("compute")
     share = compute.select(compute.entity == 0).busy() / float(simulated.periodic.step_ticks)
     assert f"{share:.0%}" in texts(drawn[0])
@@ -133,7 +133,7 @@ def test_the_busy_share_of_compute_is_its_ticks_over_the_step(
 def test_the_close_up_shows_three_neighbouring_layers(
     simulated: Simulated, tmp_path: Path, drawn: list[Figure]
 ) -> None:
-    timeline_figure(simulated, tmp_path / "t.png")
+    timeline_figure(simulated, "hello", tmp_path / "t.png")
     layers, middle = simulated.planned.plan.layers, len(simulated.planned.plan.layers) // 2
     named = [text.get_text() for text in drawn[0].axes[1].texts]
     assert named == [layers[middle + 1].name, layers[middle].name, layers[middle - 1].name]

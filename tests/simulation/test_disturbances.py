@@ -6,7 +6,7 @@ import pytest
 
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.planning.sharing import share_cluster
-from wafersim.simulation import simulate, simulate_step
+from wafersim.simulation import scaling_efficiency, simulate, simulate_step
 from wafersim.spec.loader import load_experiment
 from wafersim.strategies.periodic import compare_step
 from wafersim.strategies.steps import LoweredSteps
@@ -107,12 +107,36 @@ def test_a_shared_cluster_refuses_what_it_cannot_hold() -> None:
 
 
 def test_bad_disturbances_get_one_line(tmp_path: Path) -> None:
-    with pytest.raises(WafersimError, match=r"disturbances.slow_systems.*such as 1.2x, at least 1 \(got '0.5x'\)"):
+    with pytest.raises(
+        WafersimError, match=r"disturbances.slow_systems.*such as 1.2x, from 1 up to 1000000 \(got '0.5x'\)"
+    ):
         experiment("disturbances.slow_systems.3=0.5x")
 
 
-def test_auto_takes_the_fastest_micro_batch() -> None:
-    base = ["model=cerebras-gpt-13b", "training.batch_per_system=90"]
+@pytest.mark.parametrize("batch", [90, 720])
+def test_auto_takes_the_fastest_micro_batch(batch: int) -> None:
+    base = ["model=cerebras-gpt-13b", f"training.batch_per_system={batch}"]
     auto = simulate(experiment(*base, "strategy.micro_batch=auto", systems=1))
-    for size in (90, 45, 23, 12):
-        assert auto.step_time_s <= simulate(experiment(*base, f"strategy.micro_batch={size}", systems=1)).step_time_s
+    for size in (120, 90, 80, 60, 45, 40, 23, 12):
+        given = simulate(experiment(*base, f"strategy.micro_batch={size}", systems=1))
+        assert auto.step_time_s <= given.step_time_s * 1.0001, size
+
+
+def test_scaling_is_held_against_a_healthy_system() -> None:
+    slow = [experiment(f"disturbances.slow_systems.{system}=1.2x") for system in (0, 7)]
+    kept = [scaling_efficiency(simulate(each), each) for each in slow]
+    assert kept[0] == pytest.approx(kept[1])
+    assert kept[0] == pytest.approx(1 / 1.18, rel=0.02)  # nearly all of the step is compute
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "disturbances={jitter: 0.5, slow_systems: {3: 900000}}",
+        "training.input_rate=0.00002",
+        "system.overrides.memoryx.latency=1e9 s",
+    ],
+)
+def test_a_step_that_does_not_fit_the_clock_is_refused(change: str) -> None:
+    with pytest.raises(Infeasible, match=r"a step may take .* hours; up to 40 are simulated"):
+        simulate(experiment(change))

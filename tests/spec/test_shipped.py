@@ -5,7 +5,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from wafersim.spec.loader import load_experiment
-from wafersim.spec.profile import load_machine, load_profile
+from wafersim.spec.machine import load_machine
+from wafersim.spec.profile import load_profile
 from wafersim.spec.resources import find, names
 from wafersim.spec.schema import experiment_schema, profile_schema
 from wafersim.spec.sourced import Sourced

@@ -29,6 +29,7 @@ def command(
     experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, figures: bool, save: bool, engine: Engine
 ) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
+    from wafersim.errors import Infeasible
     from wafersim.planning.sweep import largest, run_points
     from wafersim.report import console, json_output
     from wafersim.report.circuit import circuit_lines
@@ -43,6 +44,8 @@ def command(
             points, lambda point: advance(f"{point.experiment.model} on {point.experiment.system.systems}"), engine
         )
     rows = [result.to_json() for result in results]
+    if all(result.simulated is None for result in results):
+        raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
     directory = save_run(out, spec, results, figures=figures) if save else None
     if as_json:
         sys.stdout.write(json_output.dumps({"points": rows}) + "\n")

@@ -122,7 +122,7 @@ def _attention(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tupl
     aligned = np.rint(g.head_dim) % HEAD_ALIGNMENT == 0
     share = np.where(aligned, device.attention_efficiency, device.misaligned_attention)
     # A fused kernel skips what lies above the diagonal; a batched product cannot.
-    fused = products * (1.0 - 0.5 * g.causal) / (device.peak_fp16 * device.flash_efficiency)
+    fused = products * (1.0 - 0.5 * g.causal) / (device.peak_fp16 * cluster.software.flash_efficiency)
     seconds = np.where(flash, fused, products / (device.peak_fp16 * share))
     scores = n * g.sequence * g.heads / layout.tensor
     return seconds, np.where(flash, 0.0, cluster.software.score_traffic * scores / memory_rate(device))

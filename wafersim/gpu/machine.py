@@ -17,7 +17,7 @@ class Device:
 
     peak_fp16: float  # FLOP/s, dense
     peak_fp8: float  # 0: the device has none
-    memory: float  # bytes
+    memory: float  # bytes that a job can use
     memory_bandwidth: float  # bytes/s
     gemm_efficiency: float
     gemm_backward: float  # time of the two products of the backward pass over that of the forward product
@@ -25,7 +25,6 @@ class Device:
     memory_efficiency: float
     attention_efficiency: float  # of batched score products without a fused kernel
     misaligned_attention: float  # the same where a head's dimension is no multiple of 8
-    flash_efficiency: float  # of a fused attention kernel, forward, over the work above the diagonal only
     collective_bandwidth: float  # bus bandwidth of long all-reduces between the GPUs of a node, bytes/s
     pair_bandwidth: float  # the same between two GPUs
     rings: dict[int, float]  # group size -> share of collective_bandwidth, where the links form no switch
@@ -59,6 +58,7 @@ class Software:
     split_traffic: float  # bytes per token and element of the split activations of a block, forward
     score_traffic: float  # bytes per attention score where attention is not fused, forward
     backward_traffic: float  # element-wise traffic of the backward pass over that of the forward pass
+    flash_efficiency: float  # of the fused attention kernel, forward, over the scores it does not skip
     flash_backward: float  # time of a fused attention kernel backward over forward
     vocabulary_traffic: float  # bytes per logit, forward and backward
     embedding_traffic: float  # bytes per token and hidden element
@@ -77,8 +77,12 @@ class Software:
     step_time: float  # s per step
     step_time_per_block: float
     overlap_cost: float  # compute lost per second of collectives that run beside it
+    bucket: float  # bytes of gradients that are reduced together
+    host_factor: float  # all launches, relative to a healthy installation
     blocking_sends: bool
-    host_factor: float = 1.0  # a known defect of the installation, by date
+    scatter_sends: bool
+    overlap_gradients: bool
+    synchronise_micro_batches: bool
 
 
 @dataclass(frozen=True)

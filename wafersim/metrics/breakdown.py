@@ -47,7 +47,7 @@ def breakdown(
     Where nothing repeats, the step `before` says where this one began, and its parts are scaled to the mean step.
     """
     compute = timeline.of("compute")
-    system = _slowest_system(compute, plan.systems)
+    system = slowest_system(compute, plan.systems)
     compute = compute.select(compute.entity == system)
     compute = compute.select(np.lexsort((compute.chunk, compute.end, compute.start)))
     floor = sum(sum(plan.floor_ticks[size]) for size in plan.size_of[system])
@@ -74,7 +74,8 @@ def _scaled(parts: dict[str, int], total: int, wanted: int) -> dict[str, int]:
     return {name: high - low for name, (low, high) in zip(parts, pairwise(edges), strict=True)}
 
 
-def _slowest_system(compute: Timeline, systems: int) -> int:
+def slowest_system(compute: Timeline, systems: int) -> int:
+    """The system whose wafer works longest."""
     busy = np.bincount(compute.entity, weights=(compute.end - compute.start).astype(float), minlength=systems)
     return int(busy.argmax())
 

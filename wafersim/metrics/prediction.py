@@ -54,6 +54,7 @@ class Prediction:
     engine: str
     engine_reason: str
     steps_simulated: int
+    systems_simulated: int  # the others are alike one of these
     critical: dict[str, Any] | None = None  # the chain of tasks that sets the step time; the SimPy reference keeps none
     step_spread: float = 0.0  # standard deviation of single steps over their mean, with jitter
     scaling_efficiency: float | None = None
@@ -112,6 +113,7 @@ def predict(
         engine=periodic.engine,
         engine_reason=periodic.reason,
         steps_simulated=periodic.steps_simulated,
+        systems_simulated=plan.systems,
         critical=_critical(periodic),
         step_spread=periodic.spread if plan.jitter is not None else 0.0,
         notes=notes,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.simulation import simulate_step
 from wafersim.spec.experiment import Experiment
-from wafersim.spec.profile import load_machine
+from wafersim.spec.machine import load_machine
 from wafersim.strategies.weight_streaming.shared import share
 from wafersim.timeline.clock import to_seconds
 

@@ -55,7 +55,12 @@ def _run(point: Point, engine: Engine) -> PointResult:
     return PointResult(point, replace(simulated, prediction=prediction), None)
 
 
-def largest(results: Sequence[PointResult]) -> Simulated | None:
+def largest(results: Sequence[PointResult]) -> PointResult | None:
     """The point that figures and the critical circuit are shown of: the largest model on the most systems."""
-    simulated = [result.simulated for result in results if result.simulated is not None]
-    return max(simulated, key=lambda one: (one.prediction.parameters, one.prediction.n_systems), default=None)
+    ran = [result for result in results if result.simulated is not None]
+    return max(ran, key=_size, default=None)
+
+
+def _size(result: PointResult) -> tuple[int, int]:
+    assert result.simulated is not None
+    return result.simulated.prediction.parameters, result.simulated.prediction.n_systems

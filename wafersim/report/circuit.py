@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wafersim.report.console import seconds
-from wafersim.simulation import Simulated
+from wafersim.planning.sweep import PointResult
+from wafersim.report.console import line_name, seconds
 from wafersim.strategies.weight_streaming.slack import Slack, slacks
 
 NAMES = {
@@ -21,15 +21,17 @@ NAMES = {
 SMALLEST = 0.005  # shares below are added up as the rest
 
 
-def circuit_lines(simulated: Simulated) -> list[str]:
+def circuit_lines(result: PointResult) -> list[str]:
     """Three lines, one with jitter (nothing repeats, so nothing has a slack), none from the SimPy reference."""
+    simulated = result.simulated
+    assert simulated is not None
     prediction, critical = simulated.prediction, simulated.prediction.critical
     if critical is None:
         return []
     named = [(NAMES.get(name, name), share) for name, share in critical["shares"].items() if share >= SMALLEST]
     rest = 1.0 - sum(share for _, share in named)
     parts = [f"{name} {share:.1%}" for name, share in named] + ([f"rest {rest:.1%}"] if rest >= 5e-4 else [])
-    point = f"{prediction.model} on {prediction.n_systems}"
+    point = f"{line_name(result.to_json())} on {prediction.n_systems}"
     if not simulated.periodic.exact:
         return [
             f"Critical path of {point}, {critical['tasks']:,} tasks back from the last step's end: {', '.join(parts)}"

@@ -67,7 +67,7 @@ def print_run(
         print_table(console, table)
     for row in rows:
         if "infeasible" in row:
-            say(console, f"{row['model']} on {row['n_systems']}: cannot run: {row['infeasible']}")
+            say(console, f"{line_name(row)} on {row['n_systems']}: cannot run: {row['infeasible']}")
     for line in [*why_these_policies(good), *explain(good), *circuit, *engines(good)]:
         say(console, line)
     if directory is not None:
@@ -141,18 +141,19 @@ def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
 def why_these_policies(rows: Sequence[Row]) -> list[str]:
     """Why each model got its activation policy on the largest cluster; prediction.json has the reason of every point."""
     return [
-        f"{row['model']} on {row['n_systems']}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
+        f"{line_name(row)} on {row['n_systems']}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
         for row in _largest(rows)
         if row["memory"]["reason"]
     ]
 
 
 def _largest(rows: Sequence[Row]) -> list[Row]:
-    """The point of each model with the most systems, the last of equals."""
+    """The point of each line of the sweep with the most systems, the last of equals."""
     largest: dict[str, Row] = {}
     for row in rows:
-        if row["model"] not in largest or row["n_systems"] >= largest[row["model"]]["n_systems"]:
-            largest[row["model"]] = row
+        name = line_name(row)
+        if name not in largest or row["n_systems"] >= largest[name]["n_systems"]:
+            largest[name] = row
     return list(largest.values())
 
 
@@ -165,7 +166,7 @@ def explain(rows: Sequence[Row]) -> list[str]:
     for (systems, resource), bound in by_resource.items():
         advice = next((text for key, text in ADVICE.items() if resource.startswith(key)), "")
         shares = sorted(max(row["breakdown"].values()) / row["step_time_s"] for row in bound)
-        line = f"{', '.join(row['model'] for row in bound)} on {systems}: bound by {resource}"
+        line = f"{', '.join(map(line_name, bound))} on {systems}: bound by {resource}"
         span = " to ".join(dict.fromkeys((f"{shares[0]:.0%}", f"{shares[-1]:.0%}")))
         lines.append(f"{line}, {span} of the step" + (f" - {advice}" if advice else ""))
     lines += turning_points(rows)
@@ -205,17 +206,16 @@ def line_name(row: Row) -> str:
 
 
 def engines(rows: Sequence[Row]) -> list[str]:
-    """Which engine ran and why, once per engine; what it left out is said of the largest cluster."""
-    of_engine: dict[str, Row] = {}
+    """Which engine ran how many points and why, and in how many of them alike systems were left out."""
+    by_reason: dict[str, list[Row]] = {}
     for row in rows:
-        of_engine.setdefault(row["engine"], row)
-        if row["n_systems"] > of_engine[row["engine"]]["n_systems"]:
-            of_engine[row["engine"]] = row
-    counts = {engine: sum(row["engine"] == engine for row in rows) for engine in of_engine}
-    return [
-        f"Engine of {counts[engine]} point{'s' * (counts[engine] > 1)}: {row['engine_reason']}"
-        for engine, row in of_engine.items()
-    ]
+        by_reason.setdefault(row["engine_reason"], []).append(row)
+    lines = []
+    for reason, ran in by_reason.items():
+        folded = sum(row["systems_simulated"] < row["n_systems"] for row in ran)
+        left_out = f"; alike systems by one of them in {folded}" if folded else ""
+        lines.append(f"Engine of {len(ran)} point{'s' * (len(ran) > 1)}: {reason}{left_out}")
+    return lines
 
 
 def seconds(value: float) -> str:
@@ -266,7 +266,8 @@ def _table(title: str, varied: Sequence[str], *columns: str) -> Table:
     table.add_column("model")
     table.add_column("systems", justify="right")
     for name in varied:
-        table.add_column(name.rsplit(".", 1)[-1], justify="right")
+        *_, above, last = ("", *name.split("."))
+        table.add_column(f"{above} {last}" if last.isdigit() else last, justify="right")
     for column in columns:
         left = column in ("binding resource", "policy")
         table.add_column(column, justify="left" if left else "right", no_wrap=not left)

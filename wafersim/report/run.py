@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from wafersim.errors import WafersimError
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
+from wafersim.report.console import line_name
 from wafersim.spec.experiment import Experiment
 
 
@@ -69,8 +70,10 @@ def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult]
     shown = largest(results)
     if shown is None:
         return
-    name = f"timeline-{shown.prediction.model}-{shown.prediction.n_systems}"
-    shown.periodic.timeline.save(draft / f"{name}.npz")
+    simulated = shown.simulated
+    assert simulated is not None
+    name = f"timeline-{simulated.prediction.model}-{simulated.prediction.n_systems}"
+    simulated.periodic.timeline.save(draft / f"{name}.npz")
     if not figures:
         return
     from wafersim.report.figures.breakdown import breakdown_figure
@@ -81,4 +84,4 @@ def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult]
     breakdown_figure(good, draft / "breakdown.png")
     if len({row["n_systems"] for row in good}) > 1:
         throughput_figure(good, draft / "throughput.png")
-    timeline_figure(shown, draft / f"{name}.png")
+    timeline_figure(simulated, line_name(shown.to_json()), draft / f"{name}.png")

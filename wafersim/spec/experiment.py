@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from wafersim.errors import WafersimError
-from wafersim.spec.profile import OVERRIDABLE, load_machine, override
+from wafersim.spec.machine import load_machine, override
 from wafersim.spec.resources import find
 from wafersim.spec.sourced import Frozen
+from wafersim.spec.strategy import StrategySpec, WeightStreamingSpec, Whole
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-Whole = Annotated[int, Field(ge=1, strict=True)]
 PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*per parameter\s*")
 
 
@@ -46,12 +46,6 @@ def _tokens(value: Any) -> Any:
     return float(value)
 
 
-def _keep(value: str) -> str:
-    if value in ("auto", "all", "block-inputs") or re.fullmatch(r"every-([2-9]|[1-9]\d+)", value):
-        return value
-    raise ValueError(f"must be auto, all, block-inputs or every-<k> with k >= 2 (got {value!r})")
-
-
 class SystemSpec(Frozen):
     """Which machine, and how many of its systems work on the job."""
 
@@ -82,34 +76,6 @@ class SystemSpec(Frozen):
         return flat
 
 
-class ActivationSpec(Frozen):
-    """What is kept between the passes, where, and how the weights of a recomputed block come."""
-
-    keep: Annotated[str, AfterValidator(_keep)] = Field(
-        default="auto", description="auto, all, block-inputs or every-<k>."
-    )
-    place: Literal["auto", "wafer", "servers"] = "auto"
-    recompute_weights: Literal["auto", "hold", "restream"] = "auto"
-
-
-class StrategySpec(Frozen):
-    """How the job runs on the machine."""
-
-    kind: Literal["weight-streaming"] = "weight-streaming"
-    micro_batch: Whole | Literal["auto", "published"] = Field(
-        default="auto", description="Sequences a system holds at once; every micro-batch streams the weights again."
-    )
-    activations: ActivationSpec = ActivationSpec()
-    chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] = 4
-    weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
-    drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
-    memoryx_memory: Literal["separate", "shared"] = Field(
-        default="separate",
-        description="shared: reading weights, adding gradients and updating take turns at MemoryX's memory as they come.",
-    )
-    retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = "auto"
-
-
 def _factor(value: Any) -> Any:
     """1.2 or "1.2x"."""
     written = value.strip().removesuffix("x") if isinstance(value, str) else value
@@ -117,8 +83,8 @@ def _factor(value: Any) -> Any:
         factor = float(written)
     except (TypeError, ValueError):
         factor = 0.0
-    if isinstance(value, bool) or not 1.0 <= factor < 1e6:
-        raise ValueError(f"must be how many times as long it takes, such as 1.2x, at least 1 (got {value!r})")
+    if isinstance(value, bool) or not 1.0 <= factor <= 1e6:
+        raise ValueError(f"must be how many times as long it takes, such as 1.2x, from 1 up to 1000000 (got {value!r})")
     return factor
 
 
@@ -126,7 +92,7 @@ def _sigma(value: Any) -> Any:
     if value in ("none", "profile"):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ValueError(f"must be none, profile or a sigma between 0 and 1 (got {value!r})")
+        raise ValueError(f"must be none, profile or a sigma above 0 and up to 1 (got {value!r})")
     return float(value)
 
 
@@ -134,7 +100,7 @@ Factor = Annotated[float, BeforeValidator(_factor), WithJsonSchema({"type": ["nu
 Sigma = Annotated[
     float | str,
     BeforeValidator(_sigma),
-    WithJsonSchema({"anyOf": [{"enum": ["none", "profile"]}, {"type": "number", "exclusiveMinimum": 0}]}),
+    WithJsonSchema({"anyOf": [{"enum": ["none", "profile"]}, {"type": "number", "exclusiveMinimum": 0, "maximum": 1}]}),
 ]
 NodePath = Annotated[str, Field(pattern=r"^[1-9]\d*/\d+$")]
 
@@ -211,18 +177,7 @@ class Experiment(Frozen):
     title: str | None = None
     model: Annotated[str, AfterValidator(_known_model)]
     system: SystemSpec
-    strategy: StrategySpec = StrategySpec()
+    strategy: StrategySpec = WeightStreamingSpec()
     training: TrainingSpec
     disturbances: DisturbanceSpec = DisturbanceSpec()
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
-
-
-__all__ = [
-    "OVERRIDABLE",
-    "ActivationSpec",
-    "DisturbanceSpec",
-    "Experiment",
-    "StrategySpec",
-    "SystemSpec",
-    "TrainingSpec",
-]

@@ -1,17 +1,19 @@
-"""Hardware profiles: every number with value, unit, kind, source and date; a cluster resolved to a Machine."""
+"""Hardware profiles: every number with value, unit, kind, source and date."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from wafersim.errors import WafersimError, did_you_mean
 from wafersim.spec.faults import validated
+from wafersim.spec.gpu_profile import (
+    GpuClusterProfile,
+    GpuProfile,
+    GpuSoftwareProfile,
+)
 from wafersim.spec.resources import find, names
 from wafersim.spec.sourced import (
     Bandwidth,
@@ -22,11 +24,10 @@ from wafersim.spec.sourced import (
     Money,
     Power,
     Rate,
+    Several,
     Size,
-    Sourced,
     Time,
-    dimension_of,
-    sourced,
+    Whole,
 )
 from wafersim.spec.yaml_file import read_yaml
 
@@ -34,15 +35,15 @@ from wafersim.spec.yaml_file import read_yaml
 class SystemValues(Frozen):
     """A wafer-scale system. Costs in core-cycles are per element and pass, over all cores of the wafer."""
 
-    cores: Count
-    simd_width: Count  # fp16 multiply-accumulates per cycle and core
+    cores: Whole
+    simd_width: Whole  # fp16 multiply-accumulates per cycle and core
     clock: Frequency
     sram: Size
     sram_bandwidth: Bandwidth
     fabric_bandwidth: Bandwidth
     core_sram: Size
-    grid_rows: Count  # usable by a program
-    grid_columns: Count
+    grid_rows: Whole  # usable by a program
+    grid_columns: Whole
     io_bandwidth: Bandwidth  # per direction
     sram_reserved: Fraction  # code and run-time
     weight_issue: Count  # cycles per weight that arrives at a PE (kernel code)
@@ -71,10 +72,10 @@ class MemoryXValues(Frozen):
 class SwarmXValues(Frozen):
     """The broadcast-reduce tree."""
 
-    fan_out: Count
+    fan_out: Several
     link_bandwidth: Bandwidth  # of the link to one child, per direction
     hop_latency: Time
-    max_systems: Count
+    max_systems: Whole
     power: Power | None = None
     price: Money | None = None
 
@@ -82,14 +83,14 @@ class SwarmXValues(Frozen):
 class ClusterValues(Frozen):
     """What a cluster as a whole is known for."""
 
-    systems: Count
+    systems: Whole
     power: Power | None = None
     price: Money | None = None
     activation_servers: Count | None = None
     memoryx_nodes: Count | None = None
     swarmx_nodes: Count | None = None
     workers: Count | None = None
-    cores: Count | None = None
+    cores: Whole | None = None
     host_cores: Count | None = None
     peak: Rate | None = None
     fabric_bandwidth: Bandwidth | None = None
@@ -128,20 +129,16 @@ class ClusterProfile(_Profile):
     values: ClusterValues
 
 
-Profile = SystemProfile | MemoryXProfile | SwarmXProfile | ClusterProfile
+Profile = (
+    SystemProfile
+    | MemoryXProfile
+    | SwarmXProfile
+    | ClusterProfile
+    | GpuProfile
+    | GpuClusterProfile
+    | GpuSoftwareProfile
+)
 ADAPTER: TypeAdapter[Profile] = TypeAdapter(Annotated[Profile, Field(discriminator="kind")])
-OVERRIDABLE: dict[str, type[Frozen]] = {"system": SystemValues, "memoryx": MemoryXValues, "swarmx": SwarmXValues}
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A cluster's parts, resolved."""
-
-    name: str
-    system: SystemProfile
-    memoryx: MemoryXProfile
-    swarmx: SwarmXProfile
-    cluster: ClusterProfile | None
 
 
 def read_profile(path: Path) -> Profile:
@@ -159,57 +156,6 @@ def load_profile(name: str) -> Profile:
             if name in profile.aliases:
                 return profile
     return read_profile(find("hardware", name))
-
-
-@cache
-def _machine(name: str) -> Machine:
-    profile = load_profile(name)
-    if isinstance(profile, SystemProfile):
-        parts = (profile.name, profile.default_memoryx, profile.default_swarmx)
-        cluster = None
-    elif isinstance(profile, ClusterProfile):
-        parts = (profile.system, profile.memoryx, profile.swarmx)
-        cluster = profile
-    else:
-        raise WafersimError(f"profile {name!r} is a {profile.kind}; a cluster or a system is needed, such as andromeda")
-    system, memoryx, swarmx = (load_profile(part) for part in parts)
-    assert isinstance(system, SystemProfile), f"{parts[0]} is no system"
-    assert isinstance(memoryx, MemoryXProfile), f"{parts[1]} is no MemoryX"
-    assert isinstance(swarmx, SwarmXProfile), f"{parts[2]} is no SwarmX"
-    return Machine(profile.name, system, memoryx, swarmx, cluster)
-
-
-def load_machine(name: str, overrides: Mapping[str, str | float | int] | None = None) -> Machine:
-    """A cluster (or a system with its default MemoryX and SwarmX), with numbers replaced: {"swarmx.hop_latency": "1 us"}.
-
-    A replaced number is `assumed` and its source is the experiment. Raises WafersimError for an unknown name.
-    """
-    machine = _machine(name)
-    changed: dict[str, dict[str, Sourced]] = {}
-    for path, written in (overrides or {}).items():
-        part, _, field = path.partition(".")
-        changed.setdefault(part, {})[field] = override(path, written)
-    parts = {
-        part: getattr(machine, part).model_copy(
-            update={"values": getattr(machine, part).values.model_copy(update=numbers)}
-        )
-        for part, numbers in changed.items()
-    }
-    return Machine(**{**vars(machine), **parts})
-
-
-def override(path: str, written: object) -> Sourced:
-    """The number that an experiment puts in a profile's place; raises ValueError with what is allowed."""
-    part, _, field = path.partition(".")
-    known = [f"{p}.{f}" for p, values in OVERRIDABLE.items() for f in values.model_fields]
-    if path not in known:
-        raise ValueError(f"no such number {path!r}{did_you_mean(path, known)}")
-    dimension = dimension_of(OVERRIDABLE[part].model_fields[field])
-    if isinstance(written, float) and dimension == "time":
-        written = f"{written!r} s"  # calibration passes SI values
-    return Sourced(
-        **sourced(dimension, {"value": written, "kind": "assumed", "source": "this experiment", "date": "2026"})
-    )
 
 
 def kernel_constants(system: str, family: str) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 from wafersim import quantity
 
 KINDS = ("datasheet", "measured", "derived", "calibrated", "assumed")
+POSITIVE = ("bandwidth", "size", "frequency", "rate")  # a machine without it does nothing
 Kind = Literal["datasheet", "measured", "derived", "calibrated", "assumed"]
 
 
@@ -36,7 +37,7 @@ class Sourced(Frozen):
     standard_error: float | None = None
 
 
-def sourced(dimension: str, raw: Any) -> Any:
+def sourced(dimension: str, raw: Any, least: float = 0.0) -> Any:
     """A written number as the fields of a `Sourced`; raises ValueError with what is allowed."""
     if isinstance(raw, Sourced) or (isinstance(raw, dict) and "written" in raw):
         return raw
@@ -44,8 +45,9 @@ def sourced(dimension: str, raw: Any) -> Any:
         raise ValueError("must be {value: ..., kind: ..., source: ..., date: ...}")
     fields = {name: item for name, item in raw.items() if name != "value"}
     value = quantity.parse(raw["value"], dimension)
-    if value < 0:
-        raise ValueError(f"must not be negative (got {raw['value']!r})")
+    if value < least or (least == 0 and value == 0 and dimension in POSITIVE):
+        allowed = f">= {least:g}" if least else "> 0" if dimension in POSITIVE else ">= 0"
+        raise ValueError(f"must be {allowed} (got {raw['value']!r})")
     if "date" in fields:
         fields["date"] = str(fields["date"])
     return {**fields, "written": str(raw["value"]), "value": value, "dimension": dimension}
@@ -75,9 +77,11 @@ class Dimension:
     """Marks a number with its dimension; pydantic reads it as the check and as the JSON Schema."""
 
     name: str
+    least: float = 0.0
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(partial(sourced, self.name), handler(source))
+        check = partial(sourced, self.name, least=self.least)
+        return core_schema.no_info_before_validator_function(check, handler(source))
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return _schema(self.name)
@@ -89,14 +93,17 @@ Frequency = Annotated[Sourced, Dimension("frequency")]
 Time = Annotated[Sourced, Dimension("time")]
 Power = Annotated[Sourced, Dimension("power")]
 Money = Annotated[Sourced, Dimension("money")]
+Price = Annotated[Sourced, Dimension("price")]
 Rate = Annotated[Sourced, Dimension("rate")]
 Count = Annotated[Sourced, Dimension("count")]
+Whole = Annotated[Sourced, Dimension("count", 1)]  # of things that there is at least one of
+Several = Annotated[Sourced, Dimension("count", 2)]
 Fraction = Annotated[Sourced, Dimension("fraction")]
 
 
-def dimension_of(field: FieldInfo) -> str:
+def dimension_of(field: FieldInfo) -> Dimension:
     """The dimension that a number of a profile is marked with."""
     marks = list(field.metadata)
     for argument in getattr(field.annotation, "__args__", ()):
         marks += list(getattr(argument, "__metadata__", ()))
-    return next(mark.name for mark in marks if isinstance(mark, Dimension))
+    return next(mark for mark in marks if isinstance(mark, Dimension))

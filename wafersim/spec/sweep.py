@@ -43,7 +43,7 @@ def expand(experiment: Experiment) -> list[Point]:
 
 def put(fields: dict[str, Any], path: str, value: Any) -> None:
     """Set a dotted path, or several below it at once; everything below `system.overrides` is one key."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         for name, inner in value.items():
             put(fields, f"{path}.{name}", inner)
         return

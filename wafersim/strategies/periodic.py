@@ -12,6 +12,7 @@ import numpy as np
 from wafersim.engine.graph import Ints
 from wafersim.errors import WafersimError
 from wafersim.strategies.steps import Steps
+from wafersim.timeline.clock import LONGEST_TICKS
 from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
 LONGEST_CYCLE = 12
@@ -68,7 +69,7 @@ def settle(plan: P, steps: Steps, engine: str, reason: str, jittered: bool = Fal
         mean = Fraction(int(ends[-1].max()) - int(ends[WARM_UP - 1].max()), JITTERED_STEPS)
         last = tuple(ends[-JITTERED_STEPS:])
         return PeriodicStep(plan, mean, JITTERED_STEPS, len(ends), False, engine, reason, last, steps)
-    while len(ends) < MOST_STEPS:
+    while len(ends) < MOST_STEPS and (len(ends) <= LONGEST_CYCLE or ends[-1].max() < LONGEST_TICKS // 2):
         ends.append(steps.next_step())
         for cycle in range(1, LONGEST_CYCLE + 1):
             if len(ends) < cycle + steps.reach:

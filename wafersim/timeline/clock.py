@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from wafersim.errors import Infeasible
+
 TICKS_PER_SECOND = 10**12
-LONGEST_TICKS = 2**63 - 1  # about 106 days; a step never comes near it
+LONGEST_TICKS = 2**63 - 1  # about 106 days
+LONGEST_STEP = LONGEST_TICKS // 64  # about 40 hours: so that dozens of steps fit the clock
 
 
 def to_ticks(seconds: float) -> int:
-    """Seconds rounded to the nearest tick; asserts that the result fits an int64 and is not negative."""
+    """Seconds rounded to the nearest tick; raises Infeasible beyond the longest step that is simulated."""
     ticks = round(seconds * TICKS_PER_SECOND)
-    assert 0 <= ticks <= LONGEST_TICKS, f"{seconds} s does not fit the clock"
+    assert ticks >= 0, f"{seconds} s is negative"
+    return checked_step(ticks)
+
+
+def checked_step(ticks: int) -> int:
+    """`ticks` if a step may take them; raises Infeasible."""
+    if ticks > LONGEST_STEP:
+        hours = LONGEST_STEP / TICKS_PER_SECOND / 3600
+        raise Infeasible(
+            f"a step may take {ticks / TICKS_PER_SECOND / 3600:.3g} hours; up to {hours:.0f} are simulated"
+        )
     return ticks
 
 

@@ -25,7 +25,7 @@ def throughput_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         across = 0.8 / width, 1 - (0.8 + names) / width
         rates_axes = drawn.add_axes((across[0], 2.55 / height, across[1], 1 - 3.4 / height))
         kept_axes = drawn.add_axes((across[0], 0.55 / height, across[1], 1.6 / height), sharex=rates_axes)
-        ends = []
+        ends, highest = [], 0.0
         for index, (name, points) in enumerate(lines.items()):
             colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
             systems, rates = zip(*points, strict=True)
@@ -33,13 +33,14 @@ def throughput_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
             rates_axes.plot(systems, [each * n for n in systems], "--", color=colour, linewidth=1, alpha=0.55)
             rates_axes.plot(systems, rates, "o-", color=colour, linewidth=1.8, markersize=4.5, label=name)
             kept = [100 * efficiency((points[0], point)) for point in points]
+            highest = max(highest, *kept)
             kept_axes.plot(systems, kept, "o-", color=colour, linewidth=1.5, markersize=3.5)
             ends.append((rates[-1], _end(name, points, most), colour))
         rates_axes.set_xscale("log", base=2)
         rates_axes.set_yscale("log")
         rates_axes.set_ylabel("tokens/s")
         kept_axes.set_ylabel("% of linear")
-        kept_axes.set_ylim(0, 105)
+        kept_axes.set_ylim(0, max(105.0, 1.05 * highest))
         kept_axes.set_xlabel("systems")
         for axes in (rates_axes, kept_axes):
             axes.set_xticks(_readable(ticks), [str(n) for n in _readable(ticks)])

@@ -10,20 +10,22 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from wafersim.metrics.breakdown import slowest_system
 from wafersim.report.console import seconds
 from wafersim.report.figures.style import GREY, INK, PASS_COLOURS, figure, quiet, title
 from wafersim.simulation import Simulated
 from wafersim.strategies.critical import critical_tasks
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+from wafersim.strategies.weight_streaming.symmetry import OF_SYSTEMS
 from wafersim.timeline.clock import TICKS_PER_SECOND
-from wafersim.timeline.timeline import PASSES, Timeline
+from wafersim.timeline.timeline import KIND, PASSES, Timeline
 
 BAR = 0.76
 CRITICAL = "#c1121f"
 WIDTH, LEFT, SHARE = 13, 0.13, 0.81  # inches; the panels' left edge and width as shares of it
 
 
-def timeline_figure(simulated: Simulated, path: Path) -> None:
+def timeline_figure(simulated: Simulated, name: str, path: Path) -> None:
     """Lanes from MemoryX down to the wafer and back up; bars coloured by pass, lighter on every other layer.
 
     A bar shorter than a pixel is drawn one pixel wide, so the share of the step that a lane is busy stands beside it.
@@ -56,9 +58,9 @@ def timeline_figure(simulated: Simulated, path: Path) -> None:
         prediction = simulated.prediction
         title(
             drawn,
-            f"One step of {prediction.model} on {prediction.n_systems} systems: {seconds(step)}, "
+            f"One step of {name} on {prediction.n_systems} systems: {seconds(step)}, "
             f"bound by {prediction.binding_resource}",
-            f"system 0 of {prediction.n_systems}, its path to MemoryX; activations: {simulated.planned.policy}; "
+            f"the slowest of {prediction.n_systems} systems, its path to MemoryX; activations: {simulated.planned.policy}; "
             "at the right: share of the step that a lane is busy",
         )
         shown = [name for name in PASSES if np.any(timeline.pass_ == PASSES.index(name))]
@@ -69,9 +71,9 @@ def timeline_figure(simulated: Simulated, path: Path) -> None:
 
 
 def _lanes(timeline: Timeline, plan: WeightStreamingPlan) -> list[tuple[str, Timeline]]:
-    """(name, tasks) from the top: the way down, the wafer, the way up; links are those of system 0."""
+    """(name, tasks) from the top: the way down, the wafer, the way up, of the slowest system."""
     depth = plan.tree.depth
-    first = timeline.select(timeline.entity == 0)
+    first = _of_slowest(timeline, plan)
     lanes = [("MemoryX sends", first.of("stream"))]
     broadcast, reduce = first.of("broadcast"), first.of("reduce")
     lanes += [(f"SwarmX down, level {i}", broadcast.select(broadcast.level == i)) for i in range(1, depth)]
@@ -82,6 +84,17 @@ def _lanes(timeline: Timeline, plan: WeightStreamingPlan) -> list[tuple[str, Tim
     lanes += [("into MemoryX", reduce.select(reduce.level == 0)), ("MemoryX adds", first.of("accumulate"))]
     lanes += [("optimizer", first.of("update"))]
     return [(name, tasks) for name, tasks in lanes if len(tasks)]
+
+
+def _of_slowest(timeline: Timeline, plan: WeightStreamingPlan) -> Timeline:
+    """The tasks of the slowest system, of the nodes above it and of MemoryX."""
+    system = slowest_system(timeline.of("compute"), plan.systems)
+    above = {plan.tree.depth: system}
+    for level in range(plan.tree.depth - 1, -1, -1):
+        above[level] = plan.tree.parents[level][above[level + 1]]
+    of_system = np.isin(timeline.kind, [KIND[name] for name in OF_SYSTEMS])
+    node = np.array([above[level] for level in range(plan.tree.depth + 1)])[timeline.level]
+    return timeline.select(timeline.entity == np.where(of_system, system, node))
 
 
 def _draw(
@@ -140,9 +153,9 @@ def _colour(pass_: str, layer: int) -> tuple[float, float, float]:
 
 
 def _spans(timeline: Timeline, plan: WeightStreamingPlan, origin: float) -> dict[int, tuple[float, float]]:
-    """Seconds in which system 0 works backward through a layer, in the last micro-batch."""
-    tasks = timeline.of("compute")
-    tasks = tasks.select((tasks.entity == 0) & (tasks.micro_batch == plan.micro_batches - 1) & (tasks.pass_ != 0))
+    """Seconds in which the slowest system works backward through a layer, in the last micro-batch."""
+    tasks = _of_slowest(timeline, plan).of("compute")
+    tasks = tasks.select((tasks.micro_batch == plan.micro_batches - 1) & (tasks.pass_ != 0))
     spans = {}
     for layer in set(tasks.layer.tolist()):
         mine = tasks.select(tasks.layer == layer)

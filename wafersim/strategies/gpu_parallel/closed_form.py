@@ -28,7 +28,8 @@ def transfer_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> Colum
     """Activations, or their gradients, of a micro-batch from stage to stage, in seconds; 0 with one stage."""
     t, per_node = layout.tensor, cluster.network.gpus_per_node
     size = FP16_BYTES * layout.micro_batch * geometry.sequence * geometry.d_model / layout.context
-    scattered = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
+    shared = (np.asarray(layout.sequence_parallel) > 0) | cluster.software.scatter_sends
+    scattered = np.where(shared, t, 1.0)
     stage = t * layout.context * layout.data
     across = np.where(np.asarray(stage) >= per_node, 1.0, 0.0)
     seconds = point_to_point(size / scattered, across, np.minimum(stage, per_node), cluster)

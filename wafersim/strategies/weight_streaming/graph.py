@@ -143,7 +143,7 @@ def _blank(chunks: int) -> PlanLayer:
     return PlanLayer("", chunks, 0, 0, 0, (), (), (), (), (), (), (), ())
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)  # the largest take hundreds of megabytes
 def _structure(shape: WeightStreamingPlan, number: int, links_before: int) -> Structure:
     blocks = Blocks(shape)
     columns = Columns(shape, blocks, number, links_before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from math import exp
 from statistics import NormalDist
 
 import numpy as np
@@ -156,6 +157,21 @@ class WeightStreamingPlan:
         factors = self.jitter.factors(step, self.systems, self.micro_batches, len(self.kernels))
         factor = float(factors[system, micro_batch, kernel])
         return tuple(stretched(each, factor) for each in ticks)
+
+    def longest(self) -> int:
+        """Ticks of a step in which nothing overlaps: an upper bound, jitter up to six sigma included."""
+        kernels = max(sum(map(sum, size)) for size in self.compute_ticks)
+        slow = max(factor for level in self.tree.slowdown for factor in level)
+        links = 0
+        for layer in self.layers:
+            links += sum(map(sum, (layer.send_ticks, layer.down_ticks, layer.ingress_ticks, layer.read_ticks)))
+            links += sum(map(sum, (layer.egress_ticks, layer.up_ticks, layer.root_ticks, layer.accumulate_ticks)))
+        pieces = len(self.kernels) * max(map(sum, self.fetch_ticks))
+        if self.jitter is not None:
+            kernels = round(kernels * exp(6 * (self.jitter.sigma + self.jitter.spread)))
+        waits = len(self.layers) * (self.latencies.memoryx + self.tree.depth * self.latencies.hop)
+        each = kernels + round(3 * slow * self.tree.depth * (links + pieces)) + max(self.input_ticks) + waits
+        return self.micro_batches * each + sum(unit.ticks for unit in self.updates)
 
     def link(self, level: int, child: int, ticks: int) -> int:
         """Ticks on the link above a node of `level`, or above a system at the tree's depth, as slow as that link is."""

@@ -16,7 +16,7 @@ from wafersim.strategies.weight_streaming.plan import (
     WeightStreamingPlan,
 )
 from wafersim.strategies.weight_streaming.tree import Tree, build_tree
-from wafersim.timeline.clock import split, stretched, to_ticks
+from wafersim.timeline.clock import checked_step, split, stretched, to_ticks
 from wafersim.wafer.op_cost import OpCosts, WaferDevice
 from wafersim.workload.transformer import Layer, Workload
 
@@ -159,6 +159,7 @@ def build_plan(
         ),
         jitter=settings.disturbances.jitter,
     )
+    checked_step(plan.longest())
     return Planned(plan, policy, memory)
 
 

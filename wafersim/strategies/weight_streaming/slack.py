@@ -1,13 +1,15 @@
 """What each resource has to spare: how much faster it may get before another binds, or slower before it costs something.
 
-The step time is a convex, piecewise linear function of a resource's share of time s (each circuit's length is a line in s),
-so Newton's method finds the bend: follow the tangent, which the critical circuit gives, to where it meets the line that
-holds today. Where services come in order of arrival the step is not convex in s, and the bend found is a nearby one.
+The step time is a convex, piecewise linear function of a resource's time s (each circuit's length is a line in s), and the
+critical circuit gives its slope. A faster resource pays until a further gain brings half of what it brings today; a slower
+one costs nothing until the step is 1 % longer, which Newton's method finds. Where services come in order of arrival the
+step is not quite convex in s, and the point found is a nearby one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Any
 
 from wafersim.strategies.critical import critical_ops
@@ -25,6 +27,8 @@ RESOURCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 BINDS, COST = 0.05, 0.01  # share of the circuit above which a resource binds; share of the step that is noticed
 MOST_TRIES = 40
+HALF = 0.5
+SMALLEST, PRECISION = 1 / 64, 1.02  # of a resource's time: the fastest that is tried, and how closely the bend is found
 TOLERANCE = 1e-6  # of the step: rounding every scaled duration to a tick stays far below
 
 
@@ -73,27 +77,16 @@ class _Point:
         self.share = own / spanned
         self.slope = self.share * self.ticks / scale if scale else 0.0
 
-    def line(self, scale: float) -> float:
-        return self.ticks + self.slope * (scale - self.scale)
-
-    def meets(self, other: _Point) -> float:
-        """The scale at which two tangents meet."""
-        return (other.line(0.0) - self.line(0.0)) / (self.slope - other.slope)
-
 
 def _until_another_binds(periodic: PeriodicStep, here: _Point) -> Slack:
-    edge = TOLERANCE * here.ticks
-    there = _Point(periodic, here.resource, 0.0)
-    if there.ticks <= here.line(0.0) + edge:
+    """The speed at which a further one pays half as much as today; what binds instead."""
+    slow, fast = here, _Point(periodic, here.resource, SMALLEST)
+    if fast.slope >= HALF * here.slope:
         return Slack(here.resource, here.share, None)
-    for _ in range(MOST_TRIES):
-        scale = here.meets(there)
-        if not there.scale < scale < 1.0:
-            break
-        there, beyond = _Point(periodic, here.resource, scale), there
-        if there.ticks <= here.line(scale) + edge or there.slope >= here.slope:
-            return Slack(here.resource, here.share, 1 / scale, _gaining(here, beyond))
-    return Slack(here.resource, here.share, 1.0, _gaining(here, there))
+    while slow.scale / fast.scale > PRECISION:
+        middle = _Point(periodic, here.resource, sqrt(slow.scale * fast.scale))
+        slow, fast = (middle, fast) if middle.slope >= HALF * here.slope else (slow, middle)
+    return Slack(here.resource, here.share, 1 / slow.scale, _gaining(here, fast))
 
 
 def _until_it_costs(periodic: PeriodicStep, here: _Point) -> Slack:
