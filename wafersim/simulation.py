@@ -40,7 +40,7 @@ def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated:
     """The same with plan and timeline, for figures and for tests."""
     profile = load_machine(experiment.system.profile, experiment.system.overrides)
     workload = workload_of(experiment)
-    machine = machine_of(profile, experiment.system.software)
+    machine = machine_of(profile, experiment.system.software or "R2")
     shards, notes = shards_of(experiment, workload, profile)
     settings = with_micro_batches(experiment, workload, machine, settings_of(experiment, machine, shards))
     planned, reason = plan_step(experiment, workload, machine, settings)

@@ -40,7 +40,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
                 f"jobs share one cluster: {systems[0].profile} and {other.profile} (or their overrides) differ"
             )
     machine = load_machine(systems[0].profile, systems[0].overrides)
-    total, limit = sum(each.systems for each in systems), int(machine.swarmx.values.max_systems.value)
+    total, limit = sum(each.count for each in systems), int(machine.swarmx.values.max_systems.value)
     if machine.cluster is not None:
         limit = min(limit, int(machine.cluster.values.systems.value))
     if total > limit:
@@ -51,7 +51,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
         Job(
             experiment.name,
             experiment.model,
-            experiment.system.systems,
+            experiment.system.count,
             to_seconds(each.alone_ticks),
             to_seconds(each.together_ticks),
             each.slowdown,

@@ -27,7 +27,7 @@ class PointResult:
             experiment = self.point.experiment
             return {
                 "model": experiment.model,
-                "n_systems": experiment.system.systems,
+                "n_systems": experiment.system.count,
                 "infeasible": self.infeasible,
                 **varied,
             }

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from wafersim.errors import WafersimError
-from wafersim.spec.machine import load_machine, override
+from wafersim.spec.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, override, software_name
 from wafersim.spec.resources import find
 from wafersim.spec.sourced import Frozen
-from wafersim.spec.strategy import StrategySpec, WeightStreamingSpec, Whole
+from wafersim.spec.strategy import GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*per parameter\s*")
@@ -27,7 +27,7 @@ def _known_model(name: str) -> str:
 
 def _known_machine(name: str) -> str:
     try:
-        load_machine(name)
+        is_gpu_cluster(name)
     except WafersimError as error:
         raise ValueError(str(error)) from None
     return name
@@ -47,11 +47,19 @@ def _tokens(value: Any) -> Any:
 
 
 class SystemSpec(Frozen):
-    """Which machine, and how many of its systems work on the job."""
+    """Which machine, and how many of its wafers or GPUs work on the job."""
 
     profile: Annotated[str, AfterValidator(_known_machine)] = Field(description="A cluster or system profile.")
-    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(description="Systems that work on the job.")
-    software: str = Field(default="R2", description="Software release; older ones carry their own speed.")
+    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(
+        default=None, description="Wafer-scale systems that work on the job."
+    )
+    gpus: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
+        default=None, description="GPUs that work on the job."
+    )
+    software: str | None = Field(
+        default=None,
+        description="Release of a wafer's software (R2 if left out), or the software profile of a GPU cluster.",
+    )
     overrides: dict[str, float | str] = Field(
         default_factory=dict, description='Numbers of the profile replaced, e.g. "swarmx.link_bandwidth": "2.4 Tb/s".'
     )
@@ -74,6 +82,30 @@ class SystemSpec(Frozen):
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
         return flat
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> SystemSpec:
+        wanted, other = ("gpus", "systems") if self.on_gpus else ("systems", "gpus")
+        if getattr(self, other) is not None or getattr(self, wanted) is None:
+            kind = "a cluster of GPUs" if self.on_gpus else "made of wafers"
+            raise ValueError(f"{self.profile} is {kind}: give {wanted}, how many work on the job, and not {other}")
+        parts = GPU_PARTS if self.on_gpus else WAFER_PARTS
+        wrong = [path for path in self.overrides if path.partition(".")[0] not in parts]
+        if wrong:
+            raise ValueError(f"overrides: {wrong[0]} is no number of {self.profile}; its parts are {', '.join(parts)}")
+        if self.on_gpus and self.software is not None:
+            software_name(self.software)
+        return self
+
+    @property
+    def on_gpus(self) -> bool:
+        """Whether the machine is a cluster of GPUs."""
+        return is_gpu_cluster(self.profile)
+
+    @property
+    def count(self) -> int:
+        """Wafers or GPUs that work on the job."""
+        return self.gpus or self.systems or 0
 
 
 def _factor(value: Any) -> Any:
@@ -181,3 +213,29 @@ class Experiment(Frozen):
     training: TrainingSpec
     disturbances: DisturbanceSpec = DisturbanceSpec()
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strategy_of_the_machine(cls, values: Any) -> Any:
+        """`strategy: auto`, or none, is what the machine does: weight streaming on wafers, the fastest split on GPUs."""
+        if not isinstance(values, dict) or values.get("strategy", "auto") != "auto":
+            return values
+        system = values.get("system")
+        profile = system.get("profile") if isinstance(system, dict) else None
+        try:
+            kind = "gpu-parallel" if is_gpu_cluster(str(profile)) else "weight-streaming"
+        except WafersimError:
+            return {name: value for name, value in values.items() if name != "strategy"}  # said of the profile
+        return {**values, "strategy": {"kind": kind}}
+
+    @model_validator(mode="after")
+    def _one_machine(self) -> Experiment:
+        gpus = self.system.on_gpus
+        if gpus != isinstance(self.strategy, GpuParallelSpec):
+            wanted = "gpu-parallel" if gpus else "weight-streaming"
+            raise ValueError(f"strategy.kind must be {wanted} on {self.system.profile} (got {self.strategy.kind})")
+        if gpus and self.training.batch is None:
+            raise ValueError("training.batch is needed on GPUs: the sequences of the whole cluster in a step")
+        if gpus and self.disturbances != DisturbanceSpec():
+            raise ValueError("disturbances are simulated on wafers only")
+        return self

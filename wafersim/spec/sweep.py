@@ -13,6 +13,10 @@ from wafersim.errors import Fault, InputFaults
 from wafersim.spec.experiment import Experiment
 
 OVERRIDES = ("system", "overrides")
+OTHER = {
+    "training": {"batch": "batch_per_system", "batch_per_system": "batch"},
+    "system": {"systems": "gpus", "gpus": "systems"},
+}
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,9 @@ def put(fields: dict[str, Any], path: str, value: Any) -> None:
             below = here[part] = {}
         here = below
     here[parts[-1]] = value
-    if parts[:-1] == ["training"] and value is not None:
-        # Setting the one batch unsets the other: exactly one of them stands.
-        other = {"batch": "batch_per_system", "batch_per_system": "batch"}.get(parts[-1])
-        if other:
-            here.pop(other, None)
+    # Setting one of a pair unsets the other: exactly one of them stands.
+    if value is not None and parts[-1] in OTHER.get(parts[0], {}) and len(parts) == 2:
+        here.pop(OTHER[parts[0]][parts[-1]], None)
 
 
 def split_path(path: str) -> list[str]:

@@ -1,7 +1,8 @@
 """A timeline as columns: one row per task, told apart by its canonical key, with start and end in ticks.
 
 The key is (step, kind, level, entity, pass_, micro_batch, layer, chunk). `entity` is a system for ingress, compute,
-egress, fetch, offload and input, a tree node for broadcast and reduce, and 0 for MemoryX.
+egress, fetch, offload and input, a tree node for broadcast and reduce, and 0 for MemoryX. On GPUs it is a pipeline stage,
+`layer` its model chunk and `chunk` a unit of that.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ Column = npt.NDArray[np.int64]
 
 KINDS = (
     "stream", "broadcast", "ingress", "compute", "egress", "reduce", "accumulate", "update", "fetch", "offload", "input", "read",
+    "send", "gather", "scatter", "tie", "norm",
 )  # fmt: skip
-PASSES = ("forward", "recompute", "dgrad", "wgrad", "update")
+PASSES = ("forward", "recompute", "dgrad", "wgrad", "update", "backward")
 KIND = {name: code for code, name in enumerate(KINDS)}
 PASS = {name: code for code, name in enumerate(PASSES)}
 

@@ -43,7 +43,7 @@ def shards_of(
     experiment: Experiment, workload: Workload, profile: MachineProfile
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Sequences of each system in a step, and notes worth printing."""
-    systems, training, published = experiment.system.systems, experiment.training, workload.model.published
+    systems, training, published = experiment.system.count, experiment.training, workload.model.published
     limit = int(profile.swarmx.values.max_systems.value)
     if systems > limit:
         raise Infeasible(f"{profile.swarmx.name} reaches {limit} systems, not {systems}")

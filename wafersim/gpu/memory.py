@@ -1,0 +1,119 @@
+"""What a GPU holds: weights, gradients, optimizer states, activations and buffers, and whether they fit.
+
+Activations of a block follow Korthikanti et al. 2022: 10 h bytes a token that tensor parallelism leaves whole (without
+sequence parallelism), 24 h that it splits, 5 a s of scores; told apart by matrix so that grouped queries, gated MLPs and
+experts count right. States follow Rajbhandari et al. 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from wafersim.gpu.block import tokens
+from wafersim.gpu.data_parallel import block_parameters, table_parameters
+from wafersim.gpu.gemm import FP16_BYTES
+from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
+from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.stages import blocks_of_stages
+
+STATE_BYTES = {"adamw": 12.0, "adam": 12.0, "lion": 8.0, "adafactor": 4.5, "sgd": 8.0}
+"""fp32 master weight and moments of a parameter."""
+
+SCORE_BYTES = 5.0  # of a score: the softmax's output, its dropout's output, the mask
+WHOLE_BYTES = 10.0  # of a token and hidden element: inputs of norms, of the first linear layers, masks
+LOGIT_BYTES = 6.0  # of a logit: as it comes out, and in fp32
+GATHERED_BLOCKS = 2.0  # blocks whose weights are gathered at a time, one in use and one on its way
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes of the fullest GPU."""
+
+    weights: Column
+    gradients: Column
+    optimizer: Column
+    activations: Column
+    buffers: Column
+
+    @property
+    def total(self) -> Column:
+        """Everything."""
+        return self.weights + self.gradients + self.optimizer + self.activations + self.buffers
+
+
+def activation_bytes(geometry: Geometry, layout: Layout) -> Column:
+    """Of one block and micro-batch, on one GPU, kept from the forward to the backward pass."""
+    return _kept(geometry, layout, layout.recompute)
+
+
+def _kept(g: Geometry, layout: Layout, recompute: Column) -> Column:
+    n, t = tokens(g, layout), layout.tensor
+    split = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
+    whole = WHOLE_BYTES * g.d_model / split
+    heads = 2.0 * (2.0 * g.query_width + g.key_value_width)
+    mlp = 2.0 * g.experts_per_token * (g.gates + 1.0) * g.d_ffn
+    scores = np.where(np.asarray(layout.flash) > 0, 0.0, SCORE_BYTES * g.heads * g.sequence / t)
+    everything = n * (whole + (heads + mlp) / t + scores)
+    without_scores = n * (whole + (heads + mlp) / t)
+    inputs = n * FP16_BYTES * g.d_model / split
+    recompute = np.asarray(recompute)
+    return np.where(recompute == FULL, inputs, np.where(recompute == SELECTIVE, without_scores, everything))
+
+
+def in_flight(layout: Layout, gpipe: bool) -> Column:
+    """Micro-batches whose activations the first stage holds at a time, in units of all its blocks."""
+    p, v, m = np.asarray(layout.pipeline, float), np.asarray(layout.virtual_stages, float), layout.micro_batches
+    if gpipe:
+        return np.asarray(m, float)
+    interleaved = (2.0 * (p - 1) + (v - 1) * p + 1) / v
+    return np.minimum(m, np.where(v > 1, interleaved, p))
+
+
+def memory_use(
+    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str = "adamw", gpipe: bool = False
+) -> MemoryUse:
+    """The fullest GPU: of the first stage, or of the last where the logits outweigh the micro-batches in flight."""
+    first, last = (_of_stage(geometry, layout, cluster, optimizer, gpipe, stage) for stage in (0, 2))
+    fuller = np.asarray(first.total) >= np.asarray(last.total)
+    columns = (np.where(fuller, getattr(first, f.name), getattr(last, f.name)) for f in fields(MemoryUse))
+    return MemoryUse(*columns)
+
+
+def _of_stage(g: Geometry, layout: Layout, cluster: Cluster, optimizer: str, gpipe: bool, stage: int) -> MemoryUse:
+    software = cluster.software
+    blocks = blocks_of_stages(g.layers, layout.pipeline)[stage]
+    own, table = block_parameters(g, layout), table_parameters(g, layout)
+    parameters = blocks * own + table
+    zero, shard = np.asarray(layout.zero_stage), np.asarray(layout.shard, float)
+    held = np.asarray(in_flight(layout, gpipe)) if stage == 0 else np.ones(1)
+    one = np.asarray(layout.pipeline) == 1
+    kept = activation_bytes(g, layout)
+    # A recomputed block is whole again while its backward pass runs.
+    working = _kept(g, layout, NONE) - kept
+    n, t = tokens(g, layout), layout.tensor
+    logits = LOGIT_BYTES * n * g.vocab / t * np.where(one | (stage == 2), 1.0, 0.0)
+    gathered = np.where(zero >= 3, GATHERED_BLOCKS * FP16_BYTES * own, 0.0)
+    return MemoryUse(
+        FP16_BYTES * parameters / np.where(zero >= 3, shard, 1.0),
+        software.gradient_storage * parameters / np.where(zero >= 2, shard, 1.0),
+        STATE_BYTES[optimizer] * parameters / np.where(zero >= 1, shard, 1.0),
+        held * blocks * kept + working,
+        logits + gathered,
+    )
+
+
+def refusal(geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str, gpipe: bool = False) -> str | None:
+    """Why one layout does not fit, which term is too large and what would help; None where it fits."""
+    use, memory = memory_use(geometry, layout, cluster, optimizer, gpipe), cluster.device.memory
+    if float(np.max(use.total)) <= memory:
+        return None
+    parts = {f.name: float(np.max(getattr(use, f.name))) for f in fields(MemoryUse)}
+    said = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in sorted(parts.items(), key=lambda item: -item[1]))
+    hints = []
+    for name, code in RECOMPUTE.items():
+        if code > int(np.max(layout.recompute)):
+            other = memory_use(geometry, replace(layout, recompute=code), cluster, optimizer, gpipe)
+            hints.append(f"{name} recompute would need {float(np.max(other.total)) / 1e9:.1f} GB")
+    return f"does not fit: {said} GB of {memory / 1e9:.1f} GB" + "".join(f"; {hint}" for hint in hints[:1])

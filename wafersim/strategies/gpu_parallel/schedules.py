@@ -1,0 +1,107 @@
+"""Pipeline schedules: which stage works on which micro-batch of which model chunk, pass by pass, in which order.
+
+GPipe: all forward, then all backward (Huang et al. 2019). 1F1B: after p - s - 1 forward slots, forward and backward in turn
+(Narayanan et al. 2019). Interleaved: v chunks a stage, micro-batches in groups of p (Narayanan et al. 2021). Zero-bubble: the
+weight gradients apart from the input gradients, which go first, within the memory of 1F1B (Qi et al. 2024, ZB-H1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from wafersim.engine.graph import Ints
+from wafersim.timeline.timeline import PASS
+
+FORWARD, BACKWARD, DGRAD, WGRAD = (PASS[name] for name in ("forward", "backward", "dgrad", "wgrad"))
+SCHEDULES = ("gpipe", "1f1b", "interleaved", "zero-bubble")
+
+
+@dataclass(frozen=True)
+class StageOrder:
+    """Slots of one stage in the order in which it works through them; columns of equal length."""
+
+    pass_: Ints
+    micro_batch: Ints
+    chunk: Ints
+
+    def __len__(self) -> int:
+        return len(self.pass_)
+
+
+@lru_cache(maxsize=256)
+def stage_orders(schedule: str, stages: int, micro_batches: int, chunks: int = 1) -> tuple[StageOrder, ...]:
+    """The order of every stage. Interleaving needs micro-batches that divide by the stages."""
+    assert schedule == "interleaved" or chunks == 1, "only the interleaved schedule has chunks"
+    if schedule == "gpipe":
+        return tuple(_gpipe(micro_batches) for _ in range(stages))
+    if schedule == "1f1b":
+        return tuple(_one_by_one(min(stages - s - 1, micro_batches), micro_batches) for s in range(stages))
+    if schedule == "interleaved":
+        return tuple(_interleaved(s, stages, micro_batches, chunks) for s in range(stages))
+    assert schedule == "zero-bubble", schedule
+    return _zero_bubble(stages, micro_batches)
+
+
+def _order(slots: Ints) -> StageOrder:
+    """From rows of (pass, micro-batch, chunk)."""
+    columns = np.ascontiguousarray(slots.T)
+    return StageOrder(columns[0], columns[1], columns[2])
+
+
+def _gpipe(m: int) -> StageOrder:
+    at = np.arange(m)
+    passes = np.concatenate((np.full(m, FORWARD), np.full(m, BACKWARD)))
+    return StageOrder(passes, np.concatenate((at, at[::-1])), np.zeros(2 * m, np.int64))
+
+
+def _one_by_one(warm_up: int, total: int) -> StageOrder:
+    passes, number = _alternating(warm_up, total)
+    return StageOrder(passes, number, np.zeros(2 * total, np.int64))
+
+
+def _alternating(warm_up: int, total: int) -> tuple[Ints, Ints]:
+    """(pass, number of its kind) of `total` forward and backward slots: a warm-up, one of each in turn, the rest."""
+    steady = total - warm_up
+    passes = np.concatenate(
+        (np.full(warm_up, FORWARD), np.tile([FORWARD, BACKWARD], steady), np.full(warm_up, BACKWARD))
+    )
+    number = np.empty(2 * total, np.int64)
+    for kind in (FORWARD, BACKWARD):
+        number[passes == kind] = np.arange(total)
+    return passes, number
+
+
+def _interleaved(stage: int, p: int, m: int, v: int) -> StageOrder:
+    assert m % p == 0, "interleaving needs micro-batches that divide by the stages"
+    total = m * v
+    warm_up = total if m == p else min(2 * (p - stage - 1) + (v - 1) * p, total)
+    passes, number = _alternating(warm_up, total)
+    chunk = number % (p * v) // p
+    chunk = np.where(passes == FORWARD, chunk, v - 1 - chunk)
+    return StageOrder(passes, number // (p * v) * p + number % p, chunk)
+
+
+def _zero_bubble(p: int, m: int) -> tuple[StageOrder, ...]:
+    """Unit slots, placed one after the other in time: an input gradient if there is one, else a forward slot if memory allows,
+    else a weight gradient."""
+    done = np.full((3, p, m), 1 << 40)  # when forward, dgrad and wgrad of (stage, micro-batch) have ended
+    counts = np.zeros((3, p), np.int64)
+    slots: list[list[tuple[int, int, int]]] = [[] for _ in range(p)]
+    time = 0
+    while counts[2].min() < m:
+        for s in range(p):
+            f, b, w = (int(count) for count in counts[:, s])
+            can_dgrad = b < f and (done[1, s + 1, b] <= time if s + 1 < p else done[0, s, b] <= time)
+            room = f - b < p - s and f - w < p
+            can_forward = f < m and room and (s == 0 or done[0, s - 1, f] <= time)
+            kind = 1 if can_dgrad else 0 if can_forward else 2 if w < b else -1
+            if kind >= 0:
+                number = (f, b, w)[kind]
+                done[kind, s, number] = time + 1
+                counts[kind, s] += 1
+                slots[s].append(((FORWARD, DGRAD, WGRAD)[kind], number, 0))
+        time += 1
+    return tuple(_order(np.array(of_stage, np.int64)) for of_stage in slots)
