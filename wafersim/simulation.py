@@ -6,10 +6,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from wafersim.errors import Infeasible
+from wafersim.gpu.cluster import cluster_of
+from wafersim.gpu.layout import Geometry
+from wafersim.gpu.memory import refusal
+from wafersim.metrics.gpu import GpuCase, predict_gpu, search_json
 from wafersim.metrics.prediction import Prediction, predict
 from wafersim.spec.experiment import DisturbanceSpec, Experiment
+from wafersim.spec.machine import GpuMachine, load_gpu_machine, load_machine
 from wafersim.spec.machine import Machine as MachineProfile
-from wafersim.spec.machine import load_machine
+from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
+from wafersim.strategies.gpu_parallel.periodic import PeriodicStep as GpuPeriodicStep
+from wafersim.strategies.gpu_parallel.periodic import run_to_period as run_gpus_to_period
+from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
+from wafersim.strategies.gpu_parallel.search import Found, Space, search, settled
 from wafersim.strategies.steps import Engine
 from wafersim.strategies.weight_streaming.choice import plan_step, with_micro_batches
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
@@ -20,24 +30,38 @@ from wafersim.workload.transformer import Workload, build_workload
 
 @dataclass(frozen=True)
 class Simulated:
-    """A prediction with the plan and the periodic step behind it."""
+    """A prediction with the plan and the periodic step behind it, on wafers."""
 
     prediction: Prediction
     planned: Planned
     periodic: PeriodicStep
 
 
+@dataclass(frozen=True)
+class GpuSimulated:
+    """A prediction with the case and the periodic step behind it, on GPUs; `found` is what a search went through."""
+
+    prediction: Prediction
+    case: GpuCase
+    periodic: GpuPeriodicStep
+    found: Found | None
+
+
 def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
     """The prediction of an experiment without a sweep.
 
-    Raises Infeasible with the reason when no activation policy fits, the batch is smaller than the cluster, or the
-    cluster is larger than its SwarmX reaches.
+    Raises Infeasible with the reason when nothing fits, the batch does not go round, or the cluster is too small.
     """
     return simulate_step(experiment, engine).prediction
 
 
-def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated:
+def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated | GpuSimulated:
     """The same with plan and timeline, for figures and for tests."""
+    return simulate_gpus(experiment, engine) if experiment.system.on_gpus else simulate_wafers(experiment, engine)
+
+
+def simulate_wafers(experiment: Experiment, engine: Engine = "auto") -> Simulated:
+    """Weight streaming on wafers."""
     profile = load_machine(experiment.system.profile, experiment.system.overrides)
     workload = workload_of(experiment)
     machine = machine_of(profile, experiment.system.software or "R2")
@@ -57,6 +81,50 @@ def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated:
     )
     prediction = replace(prediction, memory={**prediction.memory, "reason": reason})
     return Simulated(prediction, planned, periodic)
+
+
+def simulate_gpus(experiment: Experiment, engine: Engine = "auto") -> GpuSimulated:
+    """A split over GPUs: the one asked for, or the fastest of a search over what is left open."""
+    spec, system = experiment.strategy, experiment.system
+    assert isinstance(spec, GpuParallelSpec)
+    workload = workload_of(experiment)
+    machine = load_gpu_machine(system.profile, system.software, system.overrides)
+    cluster = cluster_of(machine, None if spec.overlap_gradients == "auto" else spec.overlap_gradients)
+    batch, optimizer = batch_of(experiment, workload), experiment.training.optimizer
+    installed = machine.network.values.gpus
+    if installed is not None and system.count > installed.value:
+        raise Infeasible(f"{machine.name} has {installed.value:g} GPUs, not {system.count}")
+    geometry, clipping = Geometry.of(workload), experiment.training.gradient_clipping != "none"
+    found = None
+    if spec.searched:
+        found = search(Space(geometry, workload.model, cluster, system.count, batch, clipping, optimizer), spec)
+        spec = settled(spec, found.best[0].layout)
+    layout = resolve(spec, workload.model, system.count, batch, cluster)
+    schedule = schedule_of(spec, int(layout.virtual_stages))
+    refused = refusal(geometry, layout, cluster, optimizer, schedule == "gpipe")
+    if refused is not None:
+        raise Infeasible(refused)
+    plan = build_gpu_plan(geometry, layout, cluster, schedule, clipping, workload.model.tied_embeddings)
+    periodic = run_gpus_to_period(plan, engine)
+    case = GpuCase(workload, geometry, layout, cluster, schedule, optimizer)
+    notes = notes_of(geometry, layout, cluster)
+    prediction = predict_gpu(
+        periodic, case, batch, tokens_of(experiment, workload), notes, assumed_gpu_numbers(machine)
+    )
+    if found is not None:
+        prediction = replace(prediction, search=search_json(found, schedule, batch, workload.sequence_length))
+    return GpuSimulated(prediction, case, periodic, found)
+
+
+def batch_of(experiment: Experiment, workload: Workload) -> int:
+    """Sequences of the whole cluster in a step. Raises Infeasible where none is published."""
+    batch = experiment.training.batch
+    if batch == "published":
+        if workload.model.published is None:
+            raise Infeasible(f"no batch is published for {workload.model.name}; give batch a number")
+        batch = int(workload.model.published["batch"])
+    assert isinstance(batch, int)
+    return batch
 
 
 def scaling_efficiency(prediction: Prediction, experiment: Experiment) -> float | None:
@@ -106,4 +174,15 @@ def assumed_numbers(profile: MachineProfile, experiment: Experiment) -> tuple[st
         for part, values in parts.items()
         for name, number in values
         if number is not None and number.kind == "assumed" and name not in unused
+    )
+
+
+def assumed_gpu_numbers(machine: GpuMachine) -> tuple[str, ...]:
+    """The numbers of a GPU cluster that nobody has published or measured, by path."""
+    parts = {"gpu": machine.gpu.values, "network": machine.network.values, "software": machine.software.values}
+    return tuple(
+        f"{part}.{name}"
+        for part, values in parts.items()
+        for name, number in values
+        if number is not None and number.kind == "assumed" and name not in ("price", "host_power")
     )

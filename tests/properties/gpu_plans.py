@@ -16,7 +16,7 @@ def gpu_plans(draw) -> GpuPlan:
     split = schedule == "zero-bubble"
 
     def unit() -> Unit:
-        return Unit(draw(TICKS), draw(TICKS), draw(TICKS) if split else 0, draw(TICKS), draw(TICKS))
+        return Unit(draw(TICKS), draw(TICKS), draw(TICKS) if split else 0, *(draw(TICKS) for _ in range(3)))
 
     units = tuple(
         tuple(tuple(unit() for _ in range(draw(st.integers(1, 3)))) for _ in range(chunks)) for _ in range(stages)

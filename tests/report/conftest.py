@@ -19,7 +19,7 @@ def row() -> Callable[..., Row]:
                   "working_set_bytes": 20e9, "total_bytes": 31e9, "activation_policy": "all on the wafer",
                   "reason": "fastest of 3"}  # fmt: skip
         return {
-            "model": model, "n_systems": n_systems, "batch_per_system": 8, "micro_batch": 4, "micro_batches": 2,
+            "kind": "wafer", "model": model, "n_systems": n_systems, "batch_per_system": 8, "micro_batch": 4, "micro_batches": 2,
             "step_time_s": 2.0, "samples_per_s": 4.0 * n_systems, "tokens_per_s": 1000.0 * n_systems, "mfu": 0.25,
             "scaling_efficiency": 1.0, "breakdown": breakdown, "binding_resource": "wafer compute", "memory": memory,
             "days_to_train": 3.0, "engine": "fast", "engine_reason": "longest path: why", "systems_simulated": 1,

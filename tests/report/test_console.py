@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wafersim.report.console import explain, figure, print_run, progress, seconds
+from wafersim.report.console import print_run, progress
+from wafersim.report.explain import explain
+from wafersim.report.words import figure, seconds
 
 MakeRow = Callable[..., dict[str, Any]]
-REFUSED = {"model": "huge", "n_systems": 4, "infeasible": "no micro-batch fits"}
+REFUSED = {"kind": "wafer", "model": "huge", "n_systems": 4, "infeasible": "no micro-batch fits"}
 
 
 def printed(rows: list[dict[str, Any]], title: str = "t", terminal: bool = False, width: int = 140) -> str:

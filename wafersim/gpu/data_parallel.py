@@ -55,6 +55,15 @@ def reduce_time(parameters: Column, layout: Layout, cluster: Cluster) -> Column:
     return all_reduce(cluster.software.gradient_bytes * parameters, layout.replicas, near, cluster, bandwidth)
 
 
+def tie_time(layout: Layout, table: Column, cluster: Cluster) -> Column:
+    """The gradients of a tied table's two copies, on the first and on the last stage, summed; 0 with one stage."""
+    across = np.asarray(layout.tensor * layout.context * layout.data * layout.pipeline) > cluster.network.gpus_per_node
+    near = np.where(across, 1.0, 2.0)
+    bandwidth = gradient_bandwidth(np.ones_like(near), cluster.network)
+    seconds = all_reduce(cluster.software.gradient_bytes * table, np.full_like(near, 2.0), near, cluster, bandwidth)
+    return np.where(np.asarray(layout.pipeline) > 1, seconds, 0.0)
+
+
 def update_time(parameters: Column, blocks: Column, layout: Layout, cluster: Cluster) -> Column:
     """The optimizer's pass over a stage's parameters (or its shard of them), in seconds."""
     software = cluster.software

@@ -7,6 +7,7 @@ from typing import Any
 
 from wafersim.metrics.breakdown import Breakdown, breakdown, utilisation
 from wafersim.strategies.critical import critical_ops
+from wafersim.strategies.periodic import PeriodicStep as AnyPeriodicStep
 from wafersim.strategies.steps import LoweredSteps
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep
 from wafersim.strategies.weight_streaming.planner import Machine, Planned
@@ -29,12 +30,16 @@ STREAM_LINKS = {"stream": "MemoryX link", "ingress": "system I/O"}
 
 @dataclass(frozen=True)
 class Prediction:
-    """One point. Times in seconds, rates per second, bytes; `breakdown` adds up to `step_time_s`."""
+    """One point. Times in seconds, rates per second, bytes; `breakdown` adds up to `step_time_s`.
 
+    `kind` is wafer or gpu; `n_systems` counts those.
+    """
+
+    kind: str
     model: str
     n_systems: int
     batch: int
-    batch_per_system: int
+    batch_per_system: float
     micro_batch: int
     micro_batches: int
     sequence_length: int
@@ -58,6 +63,8 @@ class Prediction:
     critical: dict[str, Any] | None = None  # the chain of tasks that sets the step time; the SimPy reference keeps none
     step_spread: float = 0.0  # standard deviation of single steps over their mean, with jitter
     scaling_efficiency: float | None = None
+    layout: dict[str, Any] | None = None  # how the job is split over GPUs
+    search: dict[str, Any] | None = None  # what a search over splits found and left behind
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = field(default=())
 
@@ -90,6 +97,7 @@ def predict(
     elif not periodic.exact:
         notes = (*notes, "no exact period found; step time is the mean of the last steps")
     return Prediction(
+        kind="wafer",
         model=workload.model.name,
         n_systems=len(shards),
         batch=batch,
@@ -114,14 +122,15 @@ def predict(
         engine_reason=periodic.reason,
         steps_simulated=periodic.steps_simulated,
         systems_simulated=plan.systems,
-        critical=_critical(periodic),
+        critical=critical(periodic),
         step_spread=periodic.spread if plan.jitter is not None else 0.0,
         notes=notes,
         assumed=assumed,
     )
 
 
-def _critical(periodic: PeriodicStep) -> dict[str, Any] | None:
+def critical(periodic: AnyPeriodicStep[Any]) -> dict[str, Any] | None:
+    """The chain of tasks that sets the step time, as shares by name; None from a SimPy reference."""
     if not isinstance(periodic.steps, LoweredSteps):
         return None
     chain = critical_ops(periodic)

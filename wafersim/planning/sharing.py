@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wafersim.errors import Infeasible, WafersimError
-from wafersim.simulation import simulate_step
+from wafersim.simulation import simulate_wafers
 from wafersim.spec.experiment import Experiment
 from wafersim.spec.machine import load_machine
 from wafersim.strategies.weight_streaming.shared import share
@@ -31,6 +31,10 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
     if len(experiments) < 2:
         raise WafersimError("share needs two experiments or more")
     for experiment in experiments:
+        if experiment.system.on_gpus:
+            raise WafersimError(
+                f"{experiment.name}: jobs share MemoryX; {experiment.system.profile} is a cluster of GPUs"
+            )
         if experiment.sweep:
             raise WafersimError(f"{experiment.name}: a job on a shared cluster is one point, without a sweep")
     systems = [experiment.system for experiment in experiments]
@@ -45,7 +49,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
         limit = min(limit, int(machine.cluster.values.systems.value))
     if total > limit:
         raise Infeasible(f"the jobs ask for {total} systems; {machine.name} has {limit}")
-    found = [simulate_step(experiment) for experiment in experiments]
+    found = [simulate_wafers(experiment) for experiment in experiments]
     shared = share([each.planned.plan for each in found], check)
     return [
         Job(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wafersim.planning.sweep import PointResult
-from wafersim.report.console import line_name, seconds
+from wafersim.report.words import line_name, seconds
+from wafersim.simulation import GpuSimulated
 from wafersim.strategies.weight_streaming.slack import Slack, slacks
 
 NAMES = {
@@ -17,12 +18,17 @@ NAMES = {
     "stream": "MemoryX sends",
     "accumulate": "MemoryX adds",
     "read": "MemoryX reads",
+    "send": "sends",
+    "gather": "gathers of weights",
+    "scatter": "gradient reduction",
+    "tie": "tied embeddings",
+    "norm": "gradient norm",
 }
 SMALLEST = 0.005  # shares below are added up as the rest
 
 
 def circuit_lines(result: PointResult) -> list[str]:
-    """Three lines, one with jitter (nothing repeats, so nothing has a slack), none from the SimPy reference."""
+    """Three lines; one on GPUs and with jitter (nothing repeats, so nothing has a slack); none from the SimPy reference."""
     simulated = result.simulated
     assert simulated is not None
     prediction, critical = simulated.prediction, simulated.prediction.critical
@@ -32,6 +38,9 @@ def circuit_lines(result: PointResult) -> list[str]:
     rest = 1.0 - sum(share for _, share in named)
     parts = [f"{name} {share:.1%}" for name, share in named] + ([f"rest {rest:.1%}"] if rest >= 5e-4 else [])
     point = f"{line_name(result.to_json())} on {prediction.n_systems}"
+    if isinstance(simulated, GpuSimulated):
+        span = f"{critical['steps']} step{'s' * (critical['steps'] > 1)}"
+        return [f"Critical circuit of {point}, {critical['tasks']:,} tasks in {span}: {', '.join(parts)}"]
     if not simulated.periodic.exact:
         return [
             f"Critical path of {point}, {critical['tasks']:,} tasks back from the last step's end: {', '.join(parts)}"

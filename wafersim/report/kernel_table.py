@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from wafersim.report.console import figure, new_console, print_table, say, seconds
+from wafersim.report.console import new_console, print_table, say
+from wafersim.report.words import figure, seconds
 from wafersim.wafer.kernel_cost import KernelCost
 
 MESH_CODE = (

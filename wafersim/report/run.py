@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from wafersim.errors import WafersimError
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
-from wafersim.report.console import line_name
+from wafersim.report.words import line_name
+from wafersim.simulation import GpuSimulated
 from wafersim.spec.experiment import Experiment
 
 
@@ -78,10 +79,16 @@ def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult]
         return
     from wafersim.report.figures.breakdown import breakdown_figure
     from wafersim.report.figures.throughput import throughput_figure
-    from wafersim.report.figures.timeline import timeline_figure
 
     good = [row for row in rows if "infeasible" not in row]
     breakdown_figure(good, draft / "breakdown.png")
     if len({row["n_systems"] for row in good}) > 1:
         throughput_figure(good, draft / "throughput.png")
+    if isinstance(simulated, GpuSimulated):
+        from wafersim.report.figures.pipeline import pipeline_figure
+
+        pipeline_figure(simulated, line_name(shown.to_json()), draft / f"{name}.png")
+        return
+    from wafersim.report.figures.timeline import timeline_figure
+
     timeline_figure(simulated, line_name(shown.to_json()), draft / f"{name}.png")

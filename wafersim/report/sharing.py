@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from wafersim.planning.sharing import Job
-from wafersim.report.console import seconds
+from wafersim.report.words import seconds
 
 
 def sharing_table(jobs: Sequence[Job]) -> Table:

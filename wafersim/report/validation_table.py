@@ -9,7 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from wafersim.report.console import figure, new_console, print_table, say
+from wafersim.report.console import new_console, print_table, say
+from wafersim.report.words import figure
 
 MOST_ROWS = 60
 USES = (

@@ -202,6 +202,17 @@ class TrainingSpec(Frozen):
         return self
 
 
+class PublishedSpec(Frozen):
+    """What is published of the job, shown beside the prediction; never fitted by an experiment."""
+
+    metric: Literal["step_time_s", "tokens_per_s", "samples_per_s", "days_to_train", "hardware_tflops_per_gpu"] = Field(
+        description="hardware_tflops_per_gpu counts full recompute, as Narayanan et al. 2021 do."
+    )
+    value: Annotated[float, Field(gt=0)]
+    source: Annotated[str, Field(min_length=3)]
+    verified: bool = Field(default=True, description="False: recalled, nobody has looked it up.")
+
+
 class Experiment(Frozen):
     """What the user wrote. A sweep is the only place for lists: dotted path -> values, the run is their grid."""
 
@@ -212,6 +223,7 @@ class Experiment(Frozen):
     strategy: StrategySpec = WeightStreamingSpec()
     training: TrainingSpec
     disturbances: DisturbanceSpec = DisturbanceSpec()
+    published: PublishedSpec | None = None
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
 
     @model_validator(mode="before")

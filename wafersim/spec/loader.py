@@ -13,7 +13,7 @@ from wafersim.errors import Fault, InputFaults, did_you_mean
 from wafersim.spec import resources
 from wafersim.spec.experiment import Experiment
 from wafersim.spec.faults import faults
-from wafersim.spec.sweep import put, split_path
+from wafersim.spec.sweep import EVERYTHING, put, split_path
 from wafersim.spec.yaml_file import Path_, YamlFile, read_scalar, read_yaml
 
 ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
@@ -128,7 +128,7 @@ def _broken(values: dict[str, Any]) -> dict[tuple[str | int, ...], str]:
 
 
 def _under(where: tuple[str | int, ...], path: str) -> bool:
-    return ".".join(map(str, where)).startswith(path)
+    return path == EVERYTHING or ".".join(map(str, where)).startswith(path)
 
 
 def _order(fault: Fault) -> tuple[int, str]:

@@ -23,6 +23,7 @@ from wafersim.spec.sourced import (
     Frozen,
     Money,
     Power,
+    Price,
     Rate,
     Several,
     Size,
@@ -55,6 +56,7 @@ class SystemValues(Frozen):
     system_spread: Fraction  # log-normal sigma of the pace that a system keeps, where an experiment asks for it
     power: Power | None = None
     price: Money | None = None
+    rent: Price | None = None  # of a system with its share of the cluster
 
 
 class MemoryXValues(Frozen):

@@ -13,6 +13,7 @@ from wafersim.errors import Fault, InputFaults
 from wafersim.spec.experiment import Experiment
 
 OVERRIDES = ("system", "overrides")
+EVERYTHING = "*"
 OTHER = {
     "training": {"batch": "batch_per_system", "batch_per_system": "batch"},
     "system": {"systems": "gpus", "gpus": "systems"},
@@ -46,10 +47,10 @@ def expand(experiment: Experiment) -> list[Point]:
 
 
 def put(fields: dict[str, Any], path: str, value: Any) -> None:
-    """Set a dotted path, or several below it at once; everything below `system.overrides` is one key."""
+    """Set a dotted path, or several below it at once ("*": of the whole); everything below `system.overrides` is one key."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            put(fields, f"{path}.{name}", inner)
+            put(fields, name if path == EVERYTHING else f"{path}.{name}", inner)
         return
     parts = split_path(path)
     here = fields

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wafersim.report.console import line_name, seconds
-from wafersim.report.figures.style import INK, PALE, PARTS, figure, label_width, quiet, title
+from wafersim.report.figures.style import GPU_PARTS, INK, PALE, PARTS, figure, label_width, quiet, title
+from wafersim.report.words import line_name, seconds
 
 
 def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -19,7 +19,7 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes = drawn.add_axes((names / width, 0.75 / height, 1 - (names + 1.2) / width, 1 - 1.65 / height))
         for y, (_, row) in enumerate(bars):
             left = 0.0
-            for name, (_, colour) in PARTS.items():
+            for name, (_, colour) in _parts(row).items():
                 share = 100 * row["breakdown"][name] / row["step_time_s"]
                 axes.barh(y, share, left=left, color=colour, height=0.68, edgecolor="white", linewidth=0.5)
                 if share >= 6:
@@ -36,11 +36,20 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         title(
             drawn,
             _finding(bars),
-            f"one periodic step on {' / '.join(map(str, systems))} systems; step time at the right",
+            f"one periodic step on {' / '.join(map(str, systems))} systems or GPUs; step time at the right",
         )
-        used = [n for n in PARTS if any(row["breakdown"][n] / row["step_time_s"] > 5e-4 for _, row in bars)]
-        handles = [axes.barh(0, 0, color=PARTS[name][1], label=PARTS[name][0]) for name in used]
+        used = {
+            label: colour
+            for _, row in bars
+            for name, (label, colour) in _parts(row).items()
+            if row["breakdown"][name] / row["step_time_s"] > 5e-4
+        }
+        handles = [axes.barh(0, 0, color=colour, label=label) for label, colour in used.items()]
         drawn.legend(handles=handles, loc="lower center", ncol=len(used), frameon=False, fontsize=8, columnspacing=1.2)
+
+
+def _parts(row: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return PARTS if row["kind"] == "wafer" else GPU_PARTS
 
 
 def _bars(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
@@ -53,9 +62,14 @@ def _bars(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _finding(bars: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    shares = [
-        (row["breakdown"]["compute"] + row["breakdown"]["kernel_latency"]) / row["step_time_s"] for _, row in bars
-    ]
+    working = ("compute", "kernel_latency", "recompute")
+    shares = [sum(row["breakdown"].get(part, 0.0) for part in working) / row["step_time_s"] for _, row in bars]
     low, high = min(shares), max(shares)
     span = f"{low:.0%}" if high - low < 0.01 else f"{low:.0%} to {high:.0%}"
-    return f"The wafer works during {span} of a step"
+    kinds = {row["kind"] for _, row in bars}
+    who = (
+        {"wafer": "The wafer works", "gpu": "The busiest GPU computes"}[kinds.pop()]
+        if len(kinds) == 1
+        else "Chips work"
+    )
+    return f"{who} during {span} of a step"

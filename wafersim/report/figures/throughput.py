@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wafersim.report.console import line_name
 from wafersim.report.figures.style import MODEL_COLOURS, figure, label_width, quiet, title
+from wafersim.report.words import line_name
 
 CLOSEST = 0.045  # of the axes' height: labels nearer than this are moved apart
 

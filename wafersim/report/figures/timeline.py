@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from wafersim.metrics.breakdown import slowest_system
-from wafersim.report.console import seconds
 from wafersim.report.figures.style import GREY, INK, PASS_COLOURS, figure, quiet, title
+from wafersim.report.words import seconds
 from wafersim.simulation import Simulated
 from wafersim.strategies.critical import critical_tasks
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan

@@ -16,12 +16,15 @@ from wafersim.gpu.data_parallel import (
     reduce_time,
     scatter_time,
     table_parameters,
+    tie_time,
     update_time,
 )
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.stages import StageTimes, stage_times
+
+ROUNDING = 1e-6  # what whole ticks may take from a bound
 
 
 def transfer_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
@@ -41,7 +44,8 @@ def pipeline_time(times: StageTimes, layout: Layout, transfer: Column, cluster: 
     first, middle, last = (f + b for f, b in zip(times.forward, times.backward, strict=True))
     p, m, v = layout.pipeline, layout.micro_batches, layout.virtual_stages
     held = 1.0 if cluster.software.blocking_sends else 0.0
-    first, middle, last = first + held * transfer, middle + 2 * held * transfer, last + held * transfer
+    ends = held * (2 * v - 1) * transfer
+    first, middle, last = first + ends, middle + 2 * held * v * transfer, last + ends
     one = np.asarray(p) == 1
     slowest = np.where(one, first, np.maximum(np.maximum(first, last), np.where(np.asarray(p) > 2, middle, 0.0)))
     everyone = np.where(one, first, first + last + (p - 2) * middle)
@@ -62,7 +66,7 @@ def sharded_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster:
         backward_work + overlap * in_backward, in_backward
     )
     rest = sum(p.seconds for p in (*times.embedding, *times.head)) + times.launch
-    tables = 2 * gather_time(table, layout, cluster) + scatter_time(table, layout, cluster)
+    tables = gather_time(table, layout, cluster) + scatter_time(table, layout, cluster)
     return layout.micro_batches * (geometry.layers * block + rest + tables)
 
 
@@ -73,7 +77,40 @@ def estimate(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
     first = times.parameters[0]
     update = update_time(first, times.blocks[0], layout, cluster)
     reduce = reduce_time(first, layout, cluster)
-    unsharded = piped + reduce + update
-    return np.where(
-        np.asarray(layout.zero_stage) >= 2, sharded_time(geometry, layout, times, cluster) + update, unsharded
+    tied = tie_time(layout, table_parameters(geometry, layout), cluster)
+    unsharded = piped + reduce + tied + update
+    sharded = sharded_time(geometry, layout, times, cluster) + update
+    return np.where(weights_are_gathered(layout, cluster), sharded, unsharded)
+
+
+def weights_are_gathered(layout: Layout, cluster: Cluster) -> Column:
+    """Whether a layer's weights come before its passes: stage 3, or stage 2 of a stack that shards layer by layer."""
+    zero = np.asarray(layout.zero_stage)
+    gathered: Column = (zero >= 3) | ((zero == 2) & cluster.software.synchronise_micro_batches)
+    return gathered
+
+
+def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: bool = False) -> Column:
+    """Seconds that no schedule of a layout can beat.
+
+    Stage s is busy m (F + B); before its first slot a chunk has passed the stages before it, after its last one gradients
+    pass them again; then the first stage's gradients and its update follow, as far as nothing can hide them.
+    """
+    times = stage_times(geometry, layout, cluster)
+    p, m, v = np.asarray(layout.pipeline), layout.micro_batches, layout.virtual_stages
+    x = transfer_time(geometry, layout, cluster)
+    held = 1.0 if cluster.software.blocking_sends else 0.0
+    back = 0.0 if split_backward else 1.0
+    first, middle, last = (f + b for f, b in zip(times.forward, times.backward, strict=True))
+    before_first, before_middle = (
+        (f + back * b) / v + 2 * x for f, b in zip(times.forward[:2], times.backward[:2], strict=True)
     )
+    bound = np.asarray(m * (first + held * x * np.where(p > 1, v, 0.0)))
+    in_between = m * (middle + 2 * held * x * v) + before_first + np.maximum(p - 3, 0) * before_middle
+    at_last = m * (last + held * x * v) + before_first + np.maximum(p - 2, 0) * before_middle
+    bound = np.maximum(bound, np.where(p > 2, in_between, 0.0))
+    bound = np.maximum(bound, np.where(p > 1, at_last, 0.0))
+    gathered = weights_are_gathered(layout, cluster)
+    reduce = 0.0 if cluster.software.overlap_gradients else reduce_time(times.parameters[0], layout, cluster)
+    tail = np.where(gathered, 0.0, reduce) + update_time(times.parameters[0], times.blocks[0], layout, cluster)
+    return (bound + tail) * (1.0 - ROUNDING)

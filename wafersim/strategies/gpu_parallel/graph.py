@@ -19,6 +19,8 @@ from wafersim.strategies.gpu_parallel.schedules import FORWARD, WGRAD
 from wafersim.timeline.timeline import KIND, PASS, Timeline
 
 UPDATE = PASS["update"]
+FIELDS = 6  # numbers of a unit; these are some of them
+GATHER, GATHER_AGAIN, SCATTER = 3, 4, 5
 PREVIOUS = 1  # step
 
 
@@ -98,7 +100,7 @@ def _shape(plan: GpuPlan) -> GpuPlan:
 def _ticks(plan: GpuPlan) -> Ints:
     """Every duration of a plan, in the order in which `_Table` finds them."""
     units = [
-        (unit.forward, unit.backward, unit.wgrad, unit.gather, unit.scatter)
+        (unit.forward, unit.backward, unit.wgrad, unit.gather, unit.gather_again, unit.scatter)
         for stage in plan.units
         for chunk in stage
         for unit in chunk
@@ -118,8 +120,8 @@ class _Table:
         self.first_unit = np.cumsum([0, *sizes[:-1]])  # of (stage, chunk), flat
         self.size = np.array(sizes)
         self.units = int(sum(sizes))
-        self.whole = 5 * self.units
-        self.sends = self.whole + 5 * len(sizes)
+        self.whole = FIELDS * self.units
+        self.sends = self.whole + FIELDS * len(sizes)
         self.tie = self.sends + len(plan.sends)
         self.update = self.tie + 2
         self.regather = self.update + plan.stages
@@ -128,13 +130,10 @@ class _Table:
     def piece(self, stage: int, chunk: Ints, unit: Ints, fine: Ints, column: Ints | int) -> Ints:
         """Of a unit, or of a whole chunk where work is coarse; columns are those of `Unit`."""
         flat = stage * self.chunks + chunk
-        of_unit = 5 * (self.first_unit[flat] + unit) + column
-        of_chunk = self.whole + 5 * flat + column
+        of_unit = FIELDS * (self.first_unit[flat] + unit) + column
+        of_chunk = self.whole + FIELDS * flat + column
         found: Ints = np.where(fine, of_unit, of_chunk)
         return found
-
-
-GATHER, SCATTER = 3, 4  # columns of a unit
 
 
 @lru_cache(maxsize=64)
@@ -262,7 +261,8 @@ class _Builder:
         turn = [scattered]
         at = [2 * out]
         if plan.gathers:
-            ticks = table.piece(stage, chunks, unit, fine[slot], GATHER)
+            again = np.where(passes == FORWARD, GATHER, GATHER_AGAIN)
+            ticks = table.piece(stage, chunks, unit, fine[slot], again)
             gathered = self._add("gather", stage, passes, numbers, chunks, unit, ticks)
             self._edge(work, gathered)
             ahead = plan.prefetch + 1

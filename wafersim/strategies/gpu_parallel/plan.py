@@ -20,7 +20,8 @@ class Unit:
     forward: int
     backward: int  # with what is recomputed; of the input gradient alone where the schedule splits it
     wgrad: int = 0
-    gather: int = 0  # of sharded weights, before a pass
+    gather: int = 0  # of sharded weights, before the forward pass
+    gather_again: int = 0  # before the backward pass
     scatter: int = 0  # of gradients, after the backward pass
 
 
@@ -61,6 +62,12 @@ class GpuPlan:
     def __post_init__(self) -> None:
         assert not self.gathers or (self.fine == "all" and self.overlap), "gathered weights come unit by unit"
         assert len(self.sends) == self.virtual_stages - 1
+
+    def longest(self) -> int:
+        """Ticks of a step in which nothing overlaps: an upper bound."""
+        units = sum(sum(vars(unit).values()) for stage in self.units for chunk in stage for unit in chunk)
+        each = units + 2 * sum(self.sends)
+        return self.micro_batches * each + self.tie + self.norm + sum(self.update) + sum(self.regather)
 
     @property
     def orders(self) -> tuple[StageOrder, ...]:

@@ -166,7 +166,7 @@ class Reference:
 
     def _gather(self, step: int, stage: int, slot: Slot, number: int, unit: Unit) -> Process:
         start = self.env.now
-        yield self.env.timeout(unit.gather)
+        yield self.env.timeout(unit.gather if slot[0] == FORWARD else unit.gather_again)
         self._record(step, "gather", stage, *slot, number, start)
         self._gathered[(step, stage, *slot, number)].succeed()
 

@@ -1,0 +1,66 @@
+"""A GPU cluster's profile as the cost functions read it."""
+
+from __future__ import annotations
+
+from wafersim.gpu.machine import Cluster, Device, Network, Software
+from wafersim.spec.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
+from wafersim.spec.machine import GpuMachine
+
+
+def cluster_of(machine: GpuMachine, overlap_gradients: bool | None = None) -> Cluster:
+    """GPU, network and software in SI units; `overlap_gradients` overrides the software's habit."""
+    software = software_of(machine.software)
+    if overlap_gradients is not None:
+        software = Software(**{**vars(software), "overlap_gradients": overlap_gradients})
+    return Cluster(device_of(machine.gpu), network_of(machine.network.values), software)
+
+
+def device_of(profile: GpuProfile) -> Device:
+    """One GPU; its memory is what a job can use."""
+    v = profile.values
+    return Device(
+        peak_fp16=v.peak_fp16.value,
+        peak_fp8=v.peak_fp8.value if v.peak_fp8 is not None else 0.0,
+        memory=v.memory.value * v.usable_memory.value,
+        memory_bandwidth=v.memory_bandwidth.value,
+        gemm_efficiency=v.gemm_efficiency.value,
+        gemm_backward=v.gemm_backward.value,
+        fp8_efficiency=v.fp8_efficiency.value,
+        memory_efficiency=v.memory_efficiency.value,
+        attention_efficiency=v.attention_efficiency.value,
+        misaligned_attention=v.misaligned_attention.value,
+        collective_bandwidth=v.collective_bandwidth.value,
+        pair_bandwidth=v.pair_bandwidth.value,
+        rings={n: share.value for n, share in profile.rings.items()},
+        switch_bandwidth=v.switch_bandwidth.value if v.switch_bandwidth is not None else 0.0,
+        collective_latency=v.collective_latency.value,
+        hop_latency=v.hop_latency.value,
+        ramp=v.ramp.value,
+    )
+
+
+def network_of(values: NodeValues) -> Network:
+    """Nodes and the network between them."""
+    return Network(
+        gpus_per_node=int(values.gpus_per_node.value),
+        node_bandwidth=values.node_bandwidth.value,
+        collective_bandwidth=values.collective_bandwidth.value,
+        gradient_bandwidth=values.gradient_bandwidth.value,
+        gradient_sharing=values.gradient_sharing.value,
+        p2p_bandwidth=values.p2p_bandwidth.value,
+        latency=values.latency.value,
+        rank_latency=values.rank_latency.value,
+    )
+
+
+def software_of(profile: GpuSoftwareProfile) -> Software:
+    """A training stack."""
+    numbers = {name: number.value for name, number in profile.values}
+    return Software(
+        **numbers,
+        launch_blocking=float(profile.launch_blocking),
+        blocking_sends=profile.blocking_sends,
+        scatter_sends=profile.scatter_sends,
+        overlap_gradients=profile.overlap_gradients,
+        synchronise_micro_batches=profile.synchronise_micro_batches,
+    )

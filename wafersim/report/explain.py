@@ -1,0 +1,110 @@
+"""What a run's predictions say, in sentences: what binds, where it starts to, what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from wafersim.report.tables import GPU_PARTS, PARTS
+from wafersim.report.words import Row, line_name
+
+ADVICE = {
+    "GPU compute": "the GPUs themselves: less recompute, fp8, or more of them",
+    "kernel launches": "the host cannot launch fast enough: a larger micro-batch, fused kernels or fewer tensor-parallel GPUs",
+    "collectives inside layers": "tensor parallelism talks too much: a smaller tensor-parallel group",
+    "pipeline bubble": "stages wait: more micro-batches, virtual stages or fewer stages",
+    "transfers between stages": "stages wait for transfers: fewer stages, or sends that do not block",
+    "data-parallel collectives": "gradients or weights travel too slowly: a larger batch, overlap or faster links between nodes",
+    "wafer compute": "the wafer itself: only more systems, sparsity or a better matmul kernel make the step shorter",
+    "kernel latency": "kernels too short for their launch: a larger micro-batch gives each of them more work",
+    "weight stream": "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps",
+    "gradient drain": "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path",
+    "activation traffic": "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller",
+    "optimizer": "the optimizer at MemoryX: a larger batch spreads it, no clipping overlaps it with the backward pass",
+    "fixed latency": "hops and MemoryX's latency: a larger batch per system gives them less weight",
+    "input workers": "input workers starve the wafer: add workers",
+}
+NOTICED = 0.05  # of the step: a part that grows beyond it starts to bind
+
+
+def why_these_policies(rows: Sequence[Row]) -> list[str]:
+    """Why each model got its activation policy on the largest cluster; prediction.json has the reason of every point."""
+    return [
+        f"{line_name(row)} on {row['n_systems']}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
+        for row in _largest(rows)
+        if row["memory"].get("reason") and "activation_policy" in row["memory"]
+    ]
+
+
+def _largest(rows: Sequence[Row]) -> list[Row]:
+    """The point of each line of the sweep with the most systems, the last of equals."""
+    largest: dict[str, Row] = {}
+    for row in rows:
+        name = line_name(row)
+        if name not in largest or row["n_systems"] >= largest[name]["n_systems"]:
+            largest[name] = row
+    return list(largest.values())
+
+
+def explain(rows: Sequence[Row]) -> list[str]:
+    """What binds the largest cluster of each model, how much of the step that is, and what would change it."""
+    by_resource: dict[tuple[int, str], list[Row]] = {}
+    for row in _largest(rows):
+        by_resource.setdefault((row["n_systems"], row["binding_resource"]), []).append(row)
+    lines = []
+    for (systems, resource), bound in by_resource.items():
+        advice = next((text for key, text in ADVICE.items() if resource.startswith(key)), "")
+        shares = sorted(max(row["breakdown"].values()) / row["step_time_s"] for row in bound)
+        line = f"{', '.join(map(line_name, bound))} on {systems}: bound by {resource}"
+        span = " to ".join(dict.fromkeys((f"{shares[0]:.0%}", f"{shares[-1]:.0%}")))
+        lines.append(f"{line}, {span} of the step" + (f" - {advice}" if advice else ""))
+    lines += turning_points(rows)
+    assumed = sorted({name for row in rows for name in row["assumed"]})
+    if assumed:
+        lines.append(f"Leaned on assumed numbers: {', '.join(assumed)} (`wafersim show` gives the reason of each).")
+    lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
+    return lines
+
+
+def turning_points(rows: Sequence[Row]) -> list[str]:
+    """Where resources start to bind as systems are added, for each line of a sweep on which one does."""
+    lines: dict[str, list[Row]] = {}
+    for row in rows:
+        lines.setdefault(line_name(row), []).append(row)
+    out = []
+    for name, points in lines.items():
+        ranked = sorted(points, key=lambda row: row["n_systems"])
+        turns = [
+            f"{later['binding_resource']} leads from {later['n_systems']} systems"
+            for earlier, later in pairwise(ranked)
+            if earlier["binding_resource"] != later["binding_resource"]
+        ]
+        for part, said in (PARTS if ranked[0]["kind"] == "wafer" else GPU_PARTS)[1:]:
+            at = next((row for row in ranked if row["breakdown"][part] > NOTICED * row["step_time_s"]), None)
+            if at is not None and at is not ranked[0]:
+                turns.append(f"{said} above {NOTICED:.0%} of the step from {at['n_systems']} systems")
+        if turns:
+            out.append(f"{name}: {'; '.join(turns)}")
+    return out
+
+
+def engines(rows: Sequence[Row]) -> list[str]:
+    """Which engine ran how many points and why, and in how many of them alike systems were left out."""
+    by_reason: dict[str, list[Row]] = {}
+    for row in rows:
+        by_reason.setdefault(row["engine_reason"], []).append(row)
+    lines = []
+    for reason, ran in by_reason.items():
+        folded = sum(row["kind"] == "wafer" and row["systems_simulated"] < row["n_systems"] for row in ran)
+        left_out = f"; alike systems by one of them in {folded}" if folded else ""
+        lines.append(f"Engine of {len(ran)} point{'s' * (len(ran) > 1)}: {reason}{left_out}")
+    return lines
+
+
+def search_line(row: Row) -> str:
+    """Why the rest of a search lost."""
+    found = row["search"]
+    return (
+        f"Of {found['considered']:,} splits {found['too_large']:,} do not fit in memory, {found['bounded']:,} are slower "
+        f"than those shown by their lower bound, {found['simulated']:,} were simulated."
+    )

@@ -1,0 +1,44 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+Row = dict[str, Any]
+COUNTS = ("system.systems", "system.gpus")  # swept paths that have a column of their own
+COUNTED = {"wafer": "systems", "gpu": "GPUs"}
+
+
+def seconds(value: float) -> str:
+    """A time with three digits, in ms below a second."""
+    rounded = _rounded(value)  # first, so that 0.9996 s reads 1.00 s
+    return f"{_three(value * 1e3)} ms" if rounded < 1 else f"{_three(value)} s" if rounded < 100 else f"{value:,.0f} s"
+
+
+def figure(value: float) -> str:
+    """A number with three digits, whole above a thousand."""
+    return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if _rounded(value) >= 1000 else _three(value)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2e}")
+
+
+def _three(value: float) -> str:
+    """Three significant digits, zeros at the end kept: 3.00 stands under 2.99."""
+    rounded = _rounded(value)
+    return f"{rounded:.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}" if rounded else "0"
+
+
+def label(value: Any) -> str:
+    """A swept value; several fields at once as name=value."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={inner}" for name, inner in value.items())
+    return str(value)
+
+
+def line_name(row: Row) -> str:
+    """What a line of a sweep over systems is called: the model and the other swept values."""
+    others = [label(v) for name, v in row.get("varied", {}).items() if name not in ("model", *COUNTS)]
+    return " ".join([row["model"], *others])

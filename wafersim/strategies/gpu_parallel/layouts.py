@@ -1,0 +1,129 @@
+"""From what the user wrote to a layout; a split that cannot run gets one line with the nearest that can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wafersim.errors import Infeasible
+from wafersim.gpu.layout import RECOMPUTE, Geometry, Layout
+from wafersim.gpu.machine import Cluster
+from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.workload.model import Model
+
+
+def nearest(value: int, good: Callable[[int], bool], most: int) -> str:
+    """`3 or 4`: the good values next below and next above, up to `most`."""
+    below = next((v for v in range(value - 1, 0, -1) if good(v)), None)
+    above = next((v for v in range(value + 1, most + 1) if good(v)), None)
+    found = " or ".join(str(v) for v in (below, above) if v is not None)
+    return f"nearest: {found}" if found else "nothing near does"
+
+
+def blocks_divide(layers: int, pipeline: int) -> bool:
+    """Evenly, or with embedding and head counted as a block each."""
+    return layers % pipeline == 0 or (pipeline > 1 and (layers + 2) % pipeline == 0 and layers > pipeline)
+
+
+def schedule_of(spec: GpuParallelSpec, virtual_stages: int) -> str:
+    """The schedule that `auto` stands for."""
+    if spec.schedule != "auto":
+        return spec.schedule
+    return "interleaved" if virtual_stages > 1 else "1f1b"
+
+
+def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster: Cluster) -> Layout:
+    """The layout of a specification without `auto` but for what follows from the rest.
+
+    Raises Infeasible with one line: which numbers do not go together, and the nearest that do.
+    """
+    t, p, c = (_number(each) for each in (spec.tensor, spec.pipeline, spec.context))
+    v, b = _number(spec.virtual_stages), _number(spec.micro_batch)
+    _check_model(spec, model, t, p, v)
+    d = _replicas(spec, gpus, t, p, c)
+    if batch % (d * b):
+        good = nearest(batch, lambda n: n % (d * b) == 0, batch + d * b)
+        raise Infeasible(f"batch {batch} does not divide by data {d} x micro_batch {b} = {d * b}; {good}")
+    m = batch // (d * b)
+    schedule = schedule_of(spec, v)
+    if schedule == "interleaved" and m % p:
+        good = nearest(batch, lambda n: n % (d * b * p) == 0, batch + d * b * p)
+        raise Infeasible(
+            f"{m} micro-batches are too few for, or do not divide by, pipeline {p}, which interleaving needs; batch {good}"
+        )
+    if (schedule == "interleaved") != (v > 1):
+        raise Infeasible(
+            f"schedule {schedule} and virtual_stages {v}: interleaving has two or more, the others have one"
+        )
+    if schedule == "zero-bubble" and spec.zero_stage == 3:
+        raise Infeasible(
+            "zero-bubble splits the backward pass, which sharded weights (zero_stage 3) are not gathered for"
+        )
+    shard = d * c if spec.shard_group == "auto" else spec.shard_group
+    if (d * c) % shard:
+        good = nearest(shard, lambda n: (d * c) % n == 0, d * c)
+        raise Infeasible(f"shard_group {shard} does not divide the {d * c} replicas; {good}")
+    if d % spec.expert:
+        raise Infeasible(
+            f"expert {spec.expert} does not divide data {d}; {nearest(spec.expert, lambda n: d % n == 0, d)}"
+        )
+    if spec.precision == "fp8" and not cluster.device.peak_fp8:
+        raise Infeasible("precision fp8: this GPU has no fp8 units; use bf16")
+    sequence_parallel = t > 1 if spec.sequence_parallel == "auto" else spec.sequence_parallel and t > 1
+    assert spec.recompute != "auto"
+    return Layout(
+        data=d, tensor=t, pipeline=p, context=c, expert=spec.expert, virtual_stages=v, micro_batch=b, micro_batches=m,
+        zero_stage=spec.zero_stage if d * c > 1 else 0, shard=shard, sequence_parallel=int(sequence_parallel),
+        recompute=RECOMPUTE[spec.recompute], flash=int(spec.flash_attention), fp8=int(spec.precision == "fp8"),
+    )  # fmt: skip
+
+
+def _number(value: int | str) -> int:
+    assert isinstance(value, int), "a search settles what is auto"
+    return value
+
+
+def _check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> None:
+    if model.heads % t:
+        good = nearest(t, lambda n: model.heads % n == 0, model.heads)
+        raise Infeasible(f"tensor {t} does not divide the {model.heads} heads of {model.name}; {good}")
+    if not blocks_divide(model.layers, p):
+        good = nearest(p, lambda n: blocks_divide(model.layers, n), model.layers)
+        raise Infeasible(f"pipeline {p} does not divide the {model.layers} layers of {model.name}; {good}")
+    if v > 1 and model.layers % (p * v):
+        each = model.layers // p
+        good = nearest(v, lambda n: model.layers % (p * n) == 0, each)
+        raise Infeasible(
+            f"virtual_stages {v} does not divide the {each} layers of a stage ({model.layers} over {p}); {good}"
+        )
+    if model.experts % spec.expert:
+        good = nearest(spec.expert, lambda n: model.experts % n == 0, model.experts)
+        raise Infeasible(f"expert {spec.expert} does not divide the {model.experts} experts of {model.name}; {good}")
+
+
+def _replicas(spec: GpuParallelSpec, gpus: int, t: int, p: int, c: int) -> int:
+    group = t * p * c
+    factors = f"tensor {t} x pipeline {p}" + (f" x context {c}" if c > 1 else "")
+    if spec.data == "auto":
+        if gpus % group:
+            good = nearest(gpus, lambda n: n % group == 0, gpus + group)
+            raise Infeasible(f"{factors} = {group} does not divide {gpus} GPUs; GPUs {good}")
+        return gpus // group
+    if spec.data * group != gpus:
+        fits = f"data {gpus // group}, or " if gpus % group == 0 else ""
+        raise Infeasible(
+            f"data {spec.data} x {factors} = {spec.data * group} GPUs, not {gpus}; nearest: {fits}{spec.data * group} GPUs"
+        )
+    return spec.data
+
+
+def notes_of(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[str, ...]:
+    """What a user should know of a layout that runs."""
+    t, p, m = int(layout.tensor), int(layout.pipeline), int(layout.micro_batches)
+    notes = []
+    if t > cluster.network.gpus_per_node:
+        notes.append(f"tensor {t} spans nodes of {cluster.network.gpus_per_node} GPUs")
+    if m < p:
+        notes.append(f"{m} micro-batches cannot fill a pipeline of {p} stages: batch, data or micro_batch")
+    if not int(layout.flash) and float(geometry.head_dim) % 8:
+        notes.append(f"heads of {geometry.head_dim:g} elements are misaligned (no multiple of 8) and slow")
+    return tuple(notes)

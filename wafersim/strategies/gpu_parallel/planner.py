@@ -1,0 +1,192 @@
+"""From a model's geometry, a layout and a cluster to a plan: what every stage does, in ticks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log2
+
+import numpy as np
+
+from wafersim.gpu.block import PassTime
+from wafersim.gpu.collectives import point_to_point
+from wafersim.gpu.data_parallel import (
+    accumulation_time,
+    block_parameters,
+    gather_time,
+    reduce_time,
+    scatter_time,
+    table_parameters,
+    tie_time,
+    update_time,
+)
+from wafersim.gpu.gemm import FP16_BYTES
+from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.stages import StageTimes, stage_times
+from wafersim.strategies.gpu_parallel.closed_form import weights_are_gathered
+from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
+from wafersim.timeline.clock import checked_step, to_ticks
+
+PREFETCH = 1  # units whose weights are gathered while one is worked on
+
+
+@dataclass(frozen=True)
+class _Seconds:
+    """One kind of unit: seconds of its passes and collectives, and its parameters."""
+
+    forward: float
+    backward: float
+    wgrad: float
+    parameters: float
+
+
+def build_gpu_plan(
+    geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str, clipping: bool, tied: bool = True
+) -> GpuPlan:
+    """The plan of a step. Raises Infeasible for a step that does not fit the clock."""
+    times = stage_times(geometry, layout, cluster)
+    p, v = int(layout.pipeline), int(layout.virtual_stages)
+    gathered = bool(weights_are_gathered(layout, cluster))
+    several = int(layout.replicas) > 1
+    overlap = gathered or cluster.software.overlap_gradients
+    kinds = _kinds(geometry, layout, cluster, times, schedule == "zero-bubble")
+    make = _Units(layout, cluster, gathered, several, overlap, times)
+    blocks = [int(np.asarray(times.blocks[0 if s in (0, p - 1) else 1])) for s in range(p)]
+    units = tuple(
+        tuple(
+            make.chunk(kinds, blocks[s] // v, first=s == 0 and c == 0, last=s == p - 1 and c == v - 1) for c in range(v)
+        )
+        for s in range(p)
+    )
+    parameters = _parameters(kinds, blocks)
+    lost = [0.0] * p
+    if several and overlap and not gathered:
+        # Collectives beside the backward pass slow it down; charged once, behind it.
+        lost = [cluster.software.overlap_cost * _seconds(reduce_time(each, layout, cluster)) for each in parameters]
+    updates = [
+        _seconds(update_time(each, count, layout, cluster)) + slow
+        for each, count, slow in zip(parameters, blocks, lost, strict=True)
+    ]
+    sharded = int(layout.zero_stage) in (1, 2) and several and not gathered
+    regathers = [0.5 * _seconds(reduce_time(each, layout, cluster)) if sharded else 0.0 for each in parameters]
+    tie = _seconds(tie_time(layout, table_parameters(geometry, layout), cluster)) if tied else 0.0
+    gpus = float(np.asarray(layout.gpus))
+    plan = GpuPlan(
+        stages=p,
+        chunks=v,
+        micro_batches=int(layout.micro_batches),
+        schedule=schedule,
+        units=units,
+        fine="all" if gathered else "last" if several and overlap else "none",
+        sends=_sends(geometry, layout, cluster),
+        blocking_sends=cluster.software.blocking_sends,
+        gathers=gathered,
+        prefetch=PREFETCH,
+        scatters=several,
+        scatter_every=gathered or int(layout.zero_stage) >= 2,
+        overlap=overlap,
+        tie=to_ticks(tie),
+        norm=to_ticks(cluster.network.latency * ceil(log2(gpus))) if gpus > 1 else 0,
+        clipping=clipping,
+        update=tuple(map(to_ticks, updates)),
+        regather=tuple(map(to_ticks, regathers)),
+    )
+    checked_step(plan.longest())
+    return plan
+
+
+def _seconds(value: Column) -> float:
+    return float(np.asarray(value).reshape(-1)[0])
+
+
+def _parameters(kinds: dict[str, _Seconds], blocks: list[int]) -> list[float]:
+    """Parameters of every stage; the first and the last hold a table each, one stage holds it once."""
+    block, table = kinds["block"].parameters, kinds["embedding"].parameters
+    return [count * block + (table if s in (0, len(blocks) - 1) else 0.0) for s, count in enumerate(blocks)]
+
+
+def _kinds(geometry: Geometry, layout: Layout, cluster: Cluster, times: StageTimes, split: bool) -> dict[str, _Seconds]:
+    """Block, embedding and head, per micro-batch. With a split backward pass the weight gradients are half of its products."""
+    own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
+    add = {"block": accumulation_time(own, cluster), "table": accumulation_time(table, cluster)}
+
+    def kind(forward: PassTime, backward: PassTime, again: Column, accumulate: Column, parameters: Column) -> _Seconds:
+        later = _seconds(0.5 * np.asarray(backward.matmul) + accumulate) if split else 0.0
+        whole = _seconds(np.asarray(backward.seconds) + again + accumulate)
+        return _Seconds(_seconds(forward.seconds), whole - later, later, _seconds(parameters))
+
+    block = times.block
+    return {
+        "block": kind(block.forward, block.backward, block.recompute.seconds, add["block"], own),
+        "embedding": kind(*times.embedding, 0.0, add["table"], table),
+        "head": kind(*times.head, 0.0, add["table"], table),
+    }
+
+
+class _Units:
+    """Groups the blocks of a model chunk into units and gives them their ticks."""
+
+    def __init__(
+        self, layout: Layout, cluster: Cluster, gathered: bool, several: bool, overlap: bool, times: StageTimes
+    ) -> None:
+        self._layout, self._cluster, self._gathered, self._several = layout, cluster, gathered, several
+        self._overlap = overlap
+        self._launch = 0.5 * _seconds(times.launch) / float(np.asarray(layout.virtual_stages))
+
+    def chunk(self, kinds: dict[str, _Seconds], blocks: int, first: bool, last: bool) -> tuple[Unit, ...]:
+        """The units of one chunk in forward order."""
+        each = self._blocks_of_unit(kinds["block"])
+        sizes = [min(each, blocks - at) for at in range(0, blocks, each)]
+        out = [self._unit(kinds["block"], size, gather=True, scatter=True) for size in sizes]
+        if first:
+            out.insert(0, self._unit(kinds["embedding"], 1, gather=True, scatter=True))
+        if last:
+            # The head's table came with the embedding, unless that is on another stage.
+            out.append(self._unit(kinds["head"], 1, gather=not first, scatter=not first))
+        launch = to_ticks(self._launch)
+        head = out[0]
+        out[0] = Unit(
+            head.forward + launch, head.backward + launch, head.wgrad, head.gather, head.gather_again, head.scatter
+        )
+        return tuple(out)
+
+    def _blocks_of_unit(self, block: _Seconds) -> int:
+        if self._gathered:
+            return 1
+        size = self._cluster.software.gradient_bytes * block.parameters
+        return max(1, ceil(self._cluster.software.bucket / size))
+
+    def _unit(self, kind: _Seconds, count: int, gather: bool, scatter: bool) -> Unit:
+        layout, cluster = self._layout, self._cluster
+        parameters = count * kind.parameters
+        fetch = again = spread = 0.0
+        if self._gathered:
+            fetch = _seconds(gather_time(parameters, layout, cluster)) if gather else 0.0
+            again = fetch if int(layout.zero_stage) >= 3 else 0.0
+            spread = _seconds(scatter_time(parameters, layout, cluster)) if scatter else 0.0
+        elif self._several and scatter:
+            # Sharded states: half of it now, the gather of updated weights after the update.
+            spread = _seconds(reduce_time(parameters, layout, cluster)) * (0.5 if int(layout.zero_stage) else 1.0)
+        slow = cluster.software.overlap_cost if self._gathered else 0.0
+        forward = count * kind.forward + slow * fetch
+        backward = count * kind.backward + slow * (again + spread)
+        seconds = (forward, backward, count * kind.wgrad, fetch, again, spread)
+        return Unit(*map(to_ticks, seconds))
+
+
+def _sends(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[int, ...]:
+    """Ticks between virtual stages k and k + 1, by where the two stages lie."""
+    p, v, per_node = int(layout.pipeline), int(layout.virtual_stages), cluster.network.gpus_per_node
+    stage = float(np.asarray(layout.tensor * layout.context * layout.data))
+    size = FP16_BYTES * layout.micro_batch * geometry.sequence * geometry.d_model / layout.context
+    if cluster.software.scatter_sends or int(layout.sequence_parallel):
+        size = size / layout.tensor
+    out = []
+    for k in range(p * v - 1):
+        here, there = k % p, (k + 1) % p
+        # The last GPU of a stage and the first of the next stand in one node, or do not.
+        low, high = min(here, there), max(here, there)
+        across = (low * stage) // per_node != ((high + 1) * stage - 1) // per_node
+        seconds = point_to_point(size, float(across), min(stage, per_node), cluster)
+        out.append(to_ticks(_seconds(seconds)))
+    return tuple(out)

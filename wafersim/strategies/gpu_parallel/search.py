@@ -1,0 +1,199 @@
+"""The fastest split that fits: the whole space in columns, bounded from below, simulated in order of the bound.
+
+A layout whose lower bound is above the k-th best simulated step cannot be among the k fastest, so the search is exact: it
+finds what simulating everything would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from itertools import product
+
+import numpy as np
+
+from wafersim.engine.graph import Ints
+from wafersim.errors import Infeasible
+from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
+from wafersim.gpu.machine import Cluster
+from wafersim.gpu.memory import memory_use, refusal
+from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
+from wafersim.strategies.gpu_parallel.layouts import blocks_divide, schedule_of
+from wafersim.strategies.gpu_parallel.periodic import run_to_period
+from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
+from wafersim.timeline.clock import to_seconds
+from wafersim.workload.model import Model
+
+MOST_VIRTUAL_STAGES = 12
+MOST_TENSOR_NODES = 2  # a tensor-parallel group spans so many nodes at the most
+LARGEST_MICRO_BATCH = 64
+FRONT = 6  # splits of the front of time against memory that are simulated and shown
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A layout that was simulated: seconds of a step, bytes of the fullest GPU."""
+
+    layout: Layout
+    seconds: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """The fastest layouts in order, the front of time against memory, and what became of the others."""
+
+    best: tuple[Candidate, ...]
+    front: tuple[Candidate, ...]
+    considered: int
+    too_large: int
+    bounded: int
+    simulated: int
+
+
+@dataclass(frozen=True)
+class Space:
+    """Everything that a search holds fixed."""
+
+    geometry: Geometry
+    model: Model
+    cluster: Cluster
+    gpus: int
+    batch: int
+    clipping: bool
+    optimizer: str
+
+
+def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
+    """Every layout that a specification allows, as columns. Raises Infeasible where there is none."""
+    per_node = space.cluster.network.gpus_per_node
+
+    def placed(t: int) -> bool:
+        even = per_node % t == 0 or t % per_node == 0  # others straddle nodes
+        return space.model.heads % t == 0 and (even or t == spec.tensor)
+
+    tensors = _values(spec.tensor, range(1, MOST_TENSOR_NODES * per_node + 1), placed)
+    pipelines = _values(spec.pipeline, range(1, space.model.layers + 1), lambda p: blocks_divide(space.model.layers, p))
+    recomputes = [FULL, NONE] if spec.flash_attention else [FULL, SELECTIVE, NONE]
+    if spec.recompute != "auto":
+        recomputes = [RECOMPUTE[spec.recompute]]
+    rows = []
+    for t, p in product(tensors, pipelines):
+        d, rest = divmod(space.gpus, t * p * spec.context)
+        if rest or d == 0 or space.batch % d or d % spec.expert or (spec.data != "auto" and d != spec.data):
+            continue
+        for b, m in _micro_batches(spec, space.batch // d):
+            rows += [(d, t, p, v, b, m, r) for v in _chunks(space, spec, p, m) for r in recomputes]
+    if not rows:
+        raise Infeasible(
+            f"no split of {space.gpus} GPUs and batch {space.batch} fits {space.model.layers} layers and "
+            f"{space.model.heads} heads; a batch that divides by the replicas is needed"
+        )
+    d, t, p, v, b, m, r = np.array(rows, float).T
+    full = np.ones(len(rows))
+    replicas = d * spec.context
+    shard = replicas if spec.shard_group == "auto" else np.minimum(replicas, spec.shard_group)
+    sequence = np.where((t > 1) & (spec.sequence_parallel in ("auto", True)), 1.0, 0.0)
+    return Layout(
+        data=d, tensor=t, pipeline=p, context=full * spec.context, expert=full * spec.expert, virtual_stages=v,
+        micro_batch=b, micro_batches=m, zero_stage=np.where(replicas > 1, spec.zero_stage, 0.0), shard=shard,
+        sequence_parallel=sequence, recompute=r, flash=full * spec.flash_attention, fp8=full * (spec.precision == "fp8"),
+    )  # fmt: skip
+
+
+def _micro_batches(spec: GpuParallelSpec, replica: int) -> list[tuple[int, int]]:
+    """(size, number) of the micro-batches of a replica's sequences."""
+    sizes = _values(spec.micro_batch, range(1, min(replica, LARGEST_MICRO_BATCH) + 1), lambda b: replica % b == 0)
+    return [(b, replica // b) for b in sizes]
+
+
+def _values(fixed: int | str, every: range, good: Callable[[int], bool]) -> list[int]:
+    return [n for n in ([fixed] if isinstance(fixed, int) else every) if good(n)]
+
+
+def _chunks(space: Space, spec: GpuParallelSpec, p: int, m: int) -> list[int]:
+    """Virtual stages to try: one, and with a pipeline whose micro-batches come in groups, those that divide its blocks."""
+    if spec.schedule in ("gpipe", "1f1b", "zero-bubble") or p == 1:
+        return _values(spec.virtual_stages, range(1, 2), lambda v: v == 1)
+
+    def good(v: int) -> bool:
+        if v == 1:
+            return spec.schedule == "auto"
+        return space.model.layers % (p * v) == 0 and m % p == 0
+
+    return _values(spec.virtual_stages, range(1, MOST_VIRTUAL_STAGES + 1), good)
+
+
+def row(columns: Layout, index: int) -> Layout:
+    """One layout of columns, in plain integers."""
+    return Layout(**{f.name: int(np.asarray(getattr(columns, f.name))[index]) for f in fields(Layout)})
+
+
+def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
+    """The `spec.show` fastest layouts that fit, in order. Raises Infeasible with the nearest miss where none does."""
+    columns = layouts(space, spec)
+    gpipe = spec.schedule == "gpipe"
+    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, space.optimizer, gpipe).total)
+    fits = memory <= space.cluster.device.memory
+    if not fits.any():
+        nearest = row(columns, int(memory.argmin()))
+        said = refusal(space.geometry, nearest, space.cluster, space.optimizer, gpipe)
+        raise Infeasible(f"no split of {len(memory)} fits; the smallest {said}")
+    at = np.flatnonzero(fits)
+    kept = Layout(**{f.name: np.asarray(getattr(columns, f.name))[at] for f in fields(Layout)})
+    bounds = np.asarray(lower_bound(space.geometry, kept, space.cluster, spec.schedule == "zero-bubble"))
+    times: dict[int, float] = {}
+    for index in np.argsort(bounds, kind="stable").tolist():
+        ranked = sorted(times.values())
+        if prune and len(ranked) >= spec.show and bounds[index] > ranked[spec.show - 1]:
+            break
+        times[index] = _simulated(space, spec, row(kept, index))
+    best = sorted(times, key=lambda index: (times[index], index))[: spec.show]
+    found = {index: Candidate(row(kept, index), times[index], float(memory[at[index]])) for index in best}
+    front = []
+    for index in _front(np.asarray(estimate(space.geometry, kept, space.cluster)), memory[at])[:FRONT]:
+        if index not in times:
+            times[index] = _simulated(space, spec, row(kept, index))
+        front.append(Candidate(row(kept, index), times[index], float(memory[at[index]])))
+    return Found(
+        tuple(found[index] for index in best),
+        tuple(sorted(front, key=lambda one: one.seconds)),
+        len(memory),
+        int((~fits).sum()),
+        len(at) - len(times),
+        len(times),
+    )
+
+
+def _simulated(space: Space, spec: GpuParallelSpec, layout: Layout) -> float:
+    schedule = schedule_of(spec, int(layout.virtual_stages))
+    plan = build_gpu_plan(space.geometry, layout, space.cluster, schedule, space.clipping, space.model.tied_embeddings)
+    return to_seconds(float(run_to_period(plan).step_ticks))
+
+
+def _front(seconds: np.ndarray, memory: np.ndarray) -> list[int]:
+    """Layouts that none beats in both, the fastest first."""
+    out: list[int] = []
+    smallest = np.inf
+    order: Ints = np.lexsort((memory, seconds))
+    for index in order.tolist():
+        if memory[index] < smallest:
+            out.append(index)
+            smallest = memory[index]
+    return out
+
+
+def settled(spec: GpuParallelSpec, layout: Layout) -> GpuParallelSpec:
+    """A specification with everything that was `auto` as a layout has it."""
+    recompute = next(name for name, code in RECOMPUTE.items() if code == int(layout.recompute))
+    return spec.model_copy(
+        update={
+            **{
+                name: int(getattr(layout, name))
+                for name in ("data", "tensor", "pipeline", "virtual_stages", "micro_batch")
+            },
+            "recompute": recompute,
+            "schedule": schedule_of(spec, int(layout.virtual_stages)),
+        }
+    )
