@@ -85,34 +85,64 @@ def simulate_wafers(experiment: Experiment, engine: Engine = "auto") -> Simulate
 
 def simulate_gpus(experiment: Experiment, engine: Engine = "auto") -> GpuSimulated:
     """A split over GPUs: the one asked for, or the fastest of a search over what is left open."""
-    spec, system = experiment.strategy, experiment.system
+    spec, system, training = experiment.strategy, experiment.system, experiment.training
     assert isinstance(spec, GpuParallelSpec)
-    workload = workload_of(experiment)
     machine = load_gpu_machine(system.profile, system.software, system.overrides)
-    cluster = cluster_of(machine, None if spec.overlap_gradients == "auto" else spec.overlap_gradients)
-    batch, optimizer = batch_of(experiment, workload), experiment.training.optimizer
-    installed = machine.network.values.gpus
-    if installed is not None and system.count > installed.value:
-        raise Infeasible(f"{machine.name} has {installed.value:g} GPUs, not {system.count}")
-    geometry, clipping = Geometry.of(workload), experiment.training.gradient_clipping != "none"
-    found = None
-    if spec.searched:
-        found = search(Space(geometry, workload.model, cluster, system.count, batch, clipping, optimizer), spec)
-        spec = settled(spec, found.best[0].layout)
-    layout = resolve(spec, workload.model, system.count, batch, cluster)
-    schedule = schedule_of(spec, int(layout.virtual_stages))
-    refused = refusal(geometry, layout, cluster, optimizer, schedule == "gpipe")
-    if refused is not None:
-        raise Infeasible(refused)
-    plan = build_gpu_plan(geometry, layout, cluster, schedule, clipping, workload.model.tied_embeddings)
-    periodic = run_gpus_to_period(plan, engine)
-    case = GpuCase(workload, geometry, layout, cluster, schedule, optimizer)
-    notes = notes_of(geometry, layout, cluster)
-    prediction = predict_gpu(
-        periodic, case, batch, tokens_of(experiment, workload), notes, assumed_gpu_numbers(machine)
+    workload = workload_of(experiment)
+    job = GpuJob(
+        workload,
+        machine,
+        spec,
+        system.count,
+        batch_of(experiment, workload),
+        training.optimizer,
+        training.gradient_clipping != "none",
+        tokens_of(experiment, workload),
     )
+    return simulate_job(job, engine)
+
+
+@dataclass(frozen=True)
+class GpuJob:
+    """What a GPU experiment comes down to; published rows of unlisted models start here."""
+
+    workload: Workload
+    machine: GpuMachine
+    spec: GpuParallelSpec
+    gpus: int
+    batch: int
+    optimizer: str = "adamw"
+    clipping: bool = True
+    tokens: float = 0.0
+
+
+def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) -> GpuSimulated:
+    """Search if anything is left open, check, plan, simulate. Raises Infeasible with the reason.
+
+    A job that is known to have run need not fit in memory as it is modelled.
+    """
+    spec, machine, model = job.spec, job.machine, job.workload.model
+    cluster = cluster_of(machine, None if spec.overlap_gradients == "auto" else spec.overlap_gradients)
+    installed = machine.network.values.gpus
+    if installed is not None and job.gpus > installed.value:
+        raise Infeasible(f"{machine.name} has {installed.value:g} GPUs, not {job.gpus}")
+    geometry, found = Geometry.of(job.workload), None
+    if spec.searched:
+        space = Space(geometry, model, cluster, job.gpus, job.batch, job.clipping, job.optimizer)
+        found = search(space, spec)
+        spec = settled(spec, found.best[0].layout)
+    layout = resolve(spec, model, job.gpus, job.batch, cluster)
+    schedule = schedule_of(spec, int(layout.virtual_stages))
+    refused = refusal(geometry, layout, cluster, job.optimizer, schedule == "gpipe")
+    if refused is not None and must_fit:
+        raise Infeasible(refused)
+    plan = build_gpu_plan(geometry, layout, cluster, schedule, job.clipping, model.tied_embeddings)
+    periodic = run_gpus_to_period(plan, engine)
+    case = GpuCase(job.workload, geometry, layout, cluster, schedule, job.optimizer)
+    notes = notes_of(geometry, layout, cluster)
+    prediction = predict_gpu(periodic, case, job.batch, job.tokens, notes, assumed_gpu_numbers(machine))
     if found is not None:
-        prediction = replace(prediction, search=search_json(found, schedule, batch, workload.sequence_length))
+        prediction = replace(prediction, search=search_json(found, schedule, job.batch, job.workload.sequence_length))
     return GpuSimulated(prediction, case, periodic, found)
 
 

@@ -44,4 +44,5 @@ def gpu_plans(draw) -> GpuPlan:
         clipping=draw(st.booleans()),
         update=per_stage(),
         regather=per_stage(),
+        overlap_regather=draw(st.booleans()),
     )

@@ -6,7 +6,7 @@ import click
 
 
 @click.command("calibrate")
-@click.option("--set", "which", type=click.Choice(["wafer", "kernel"]), default="wafer", help="Which constants.")
+@click.option("--set", "which", type=click.Choice(["wafer", "gpu", "kernel"]), default="wafer", help="Which constants.")
 @click.option("--write/--dry-run", default=False, help="Rewrite the calibrated entries of the profiles.")
 def command(which: str, write: bool) -> None:
     """Fit the calibrated constants on published rows and print them; --write puts them into the profiles."""
@@ -16,6 +16,12 @@ def command(which: str, write: bool) -> None:
         fit = fit_wafer()
         click.echo(str(fit))
         paths = write_wafer(fit) if write else ()
+    elif which == "gpu":
+        from wafersim.validation.gpu_fit import fit_gpus, write_gpus
+
+        found = fit_gpus()
+        click.echo(str(found))
+        paths = write_gpus(found) if write else ()
     else:
         from wafersim.validation.kernels import fit_kernels, write_kernels
 

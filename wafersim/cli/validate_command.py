@@ -8,7 +8,9 @@ import click
 
 
 @click.command("validate")
-@click.option("--set", "which", type=click.Choice(["wafer", "kernel"]), default="wafer", help="Which measurements.")
+@click.option(
+    "--set", "which", type=click.Choice(["wafer", "gpu", "kernel"]), default="wafer", help="Which measurements."
+)
 @click.option("--row", "row", default=None, help="One row, by id.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"rows": [...], "skipped": [...]} and nothing else.')
 def command(which: str, row: str | None, as_json: bool) -> None:
@@ -20,6 +22,10 @@ def command(which: str, row: str | None, as_json: bool) -> None:
         from wafersim.validation.wafer import validate_wafer
 
         report = validate_wafer(row)
+    elif which == "gpu":
+        from wafersim.validation.gpu import validate_gpus
+
+        report = validate_gpus(row)
     else:
         from wafersim.validation.kernels import validate_kernels
 

@@ -99,8 +99,9 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     full = np.where(np.asarray(layout.recompute) == FULL, 1.0, 0.0)
     selective = np.where(np.asarray(layout.recompute) == SELECTIVE, 1.0, 0.0)
     # A fused attention kernel recomputes its scores by itself, so selective recompute adds nothing to it.
-    selective = selective * np.where(np.asarray(layout.flash) > 0, 0.0, 1.0)
-    return BlockTime(forward, backward, forward.scaled(full) + core.scaled(selective))
+    scores_again = selective * np.where(np.asarray(layout.flash) > 0, 0.0, 1.0)
+    repeated = full + selective * software.selective_share
+    return BlockTime(forward, backward, forward.scaled(repeated) + core.scaled(scores_again))
 
 
 def _block_products(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:
@@ -142,7 +143,8 @@ def _block_collectives(g: Geometry, layout: Layout, cluster: Cluster, n: Column)
     experts = 2.0 * all_to_all(
         size * g.experts_per_token / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1), e, near, cluster
     )
-    return tensor + np.where(np.asarray(c) > 1, ring, 0.0) + np.where(np.asarray(e) > 1, experts, 0.0)
+    exposed = cluster.software.tensor_exposed
+    return exposed * tensor + np.where(np.asarray(c) > 1, ring, 0.0) + np.where(np.asarray(e) > 1, experts, 0.0)
 
 
 def head_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[PassTime, PassTime]:

@@ -62,5 +62,6 @@ def software_of(profile: GpuSoftwareProfile) -> Software:
         blocking_sends=profile.blocking_sends,
         scatter_sends=profile.scatter_sends,
         overlap_gradients=profile.overlap_gradients,
+        overlap_weights=profile.overlap_weights,
         synchronise_micro_batches=profile.synchronise_micro_batches,
     )

@@ -68,9 +68,9 @@ def all_reduce(
     return np.where(n <= ranks_in_node, inside, across)
 
 
-def gather(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster) -> Column:
+def gather(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster, bandwidth: Column | None = None) -> Column:
     """All-gather to, or reduce-scatter of, `size` bytes: half of an all-reduce."""
-    return 0.5 * all_reduce(size, n, ranks_in_node, cluster)
+    return 0.5 * all_reduce(size, n, ranks_in_node, cluster, bandwidth)
 
 
 def all_to_all(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster) -> Column:

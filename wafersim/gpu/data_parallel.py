@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wafersim.gpu.collectives import all_reduce, gather, gradient_bandwidth
+from wafersim.gpu.collectives import all_reduce, gather, gradient_bandwidth, share_bandwidth
 from wafersim.gpu.gemm import FP16_BYTES, memory_rate
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
@@ -34,24 +34,26 @@ def ranks_in_node(layout: Layout, cluster: Cluster) -> Column:
 def gather_time(parameters: Column, layout: Layout, cluster: Cluster) -> Column:
     """All-gather of a layer's 16-bit weights over its shard group, in seconds."""
     near = np.minimum(ranks_in_node(layout, cluster), layout.shard)
-    return gather(FP16_BYTES * parameters, layout.shard, near, cluster)
+    bandwidth = cluster.software.collective_share * share_bandwidth(near, cluster.network)
+    return gather(FP16_BYTES * parameters, layout.shard, near, cluster, bandwidth)
 
 
 def scatter_time(parameters: Column, layout: Layout, cluster: Cluster) -> Column:
     """Reduce-scatter of a layer's gradients over its shard group, and of the shard over the groups, in seconds."""
     size = cluster.software.gradient_bytes * parameters
     near = np.minimum(ranks_in_node(layout, cluster), layout.shard)
+    bandwidth = cluster.software.collective_share * share_bandwidth(near, cluster.network)
     groups = layout.replicas / layout.shard
     between = all_reduce(
         size / layout.shard, groups, np.maximum(1.0, ranks_in_node(layout, cluster) / layout.shard), cluster
     )
-    return gather(size, layout.shard, near, cluster) + np.where(np.asarray(groups) > 1, between, 0.0)
+    return gather(size, layout.shard, near, cluster, bandwidth) + np.where(np.asarray(groups) > 1, between, 0.0)
 
 
 def reduce_time(parameters: Column, layout: Layout, cluster: Cluster) -> Column:
     """All-reduce of the gradients of so many parameters; with sharded states, their scatter and the gather of weights."""
     near = ranks_in_node(layout, cluster)
-    bandwidth = gradient_bandwidth(near, cluster.network)
+    bandwidth = cluster.software.collective_share * gradient_bandwidth(near, cluster.network)
     return all_reduce(cluster.software.gradient_bytes * parameters, layout.replicas, near, cluster, bandwidth)
 
 

@@ -66,6 +66,7 @@ class Software:
     optimizer_traffic: float  # bytes per parameter and step
     gradient_bytes: float  # of a gradient in collectives
     gradient_storage: float  # bytes of a gradient in memory
+    mask_bytes: float  # of dropout, kept per token and hidden element; 0 without dropout
     launch_forward: float  # s of the host per block and micro-batch
     launch_backward: float
     launch_collective: float  # s, per pass, where collectives split the block
@@ -77,11 +78,15 @@ class Software:
     step_time: float  # s per step
     step_time_per_block: float
     overlap_cost: float  # compute lost per second of collectives that run beside it
+    tensor_exposed: float  # share of the collectives inside layers that products do not hide
+    collective_share: float  # of the network's bandwidth that gradients and sharded weights reach
+    selective_share: float  # of the forward pass that selective recompute repeats besides the scores
     bucket: float  # bytes of gradients that are reduced together
     host_factor: float  # all launches, relative to a healthy installation
     blocking_sends: bool
     scatter_sends: bool
     overlap_gradients: bool
+    overlap_weights: bool  # updated weights are gathered beside the next step's first forward slot
     synchronise_micro_batches: bool
 
 

@@ -1,7 +1,7 @@
 """What a GPU holds: weights, gradients, optimizer states, activations and buffers, and whether they fit.
 
-Activations of a block follow Korthikanti et al. 2022: 10 h bytes a token that tensor parallelism leaves whole (without
-sequence parallelism), 24 h that it splits, 5 a s of scores; told apart by matrix so that grouped queries, gated MLPs and
+Activations of a block follow Korthikanti et al. 2022: 10 h bytes a token (8 without dropout) that tensor parallelism leaves whole
+(without sequence parallelism), 24 h that it splits, 5 a s of scores; told apart by matrix so that grouped queries, gated MLPs and
 experts count right. States follow Rajbhandari et al. 2020.
 """
 
@@ -22,7 +22,7 @@ STATE_BYTES = {"adamw": 12.0, "adam": 12.0, "lion": 8.0, "adafactor": 4.5, "sgd"
 """fp32 master weight and moments of a parameter."""
 
 SCORE_BYTES = 5.0  # of a score: the softmax's output, its dropout's output, the mask
-WHOLE_BYTES = 10.0  # of a token and hidden element: inputs of norms, of the first linear layers, masks
+WHOLE_BYTES = 8.0  # of a token and hidden element: inputs of norms and of the first linear layers
 LOGIT_BYTES = 6.0  # of a logit: as it comes out, and in fp32
 GATHERED_BLOCKS = 2.0  # blocks whose weights are gathered at a time, one in use and one on its way
 
@@ -43,15 +43,15 @@ class MemoryUse:
         return self.weights + self.gradients + self.optimizer + self.activations + self.buffers
 
 
-def activation_bytes(geometry: Geometry, layout: Layout) -> Column:
+def activation_bytes(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
     """Of one block and micro-batch, on one GPU, kept from the forward to the backward pass."""
-    return _kept(geometry, layout, layout.recompute)
+    return _kept(geometry, layout, cluster, layout.recompute)
 
 
-def _kept(g: Geometry, layout: Layout, recompute: Column) -> Column:
+def _kept(g: Geometry, layout: Layout, cluster: Cluster, recompute: Column) -> Column:
     n, t = tokens(g, layout), layout.tensor
     split = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
-    whole = WHOLE_BYTES * g.d_model / split
+    whole = (WHOLE_BYTES + cluster.software.mask_bytes) * g.d_model / split
     heads = 2.0 * (2.0 * g.query_width + g.key_value_width)
     mlp = 2.0 * g.experts_per_token * (g.gates + 1.0) * g.d_ffn
     scores = np.where(np.asarray(layout.flash) > 0, 0.0, SCORE_BYTES * g.heads * g.sequence / t)
@@ -89,9 +89,9 @@ def _of_stage(g: Geometry, layout: Layout, cluster: Cluster, optimizer: str, gpi
     zero, shard = np.asarray(layout.zero_stage), np.asarray(layout.shard, float)
     held = np.asarray(in_flight(layout, gpipe)) if stage == 0 else np.ones(1)
     one = np.asarray(layout.pipeline) == 1
-    kept = activation_bytes(g, layout)
+    kept = activation_bytes(g, layout, cluster)
     # A recomputed block is whole again while its backward pass runs.
-    working = _kept(g, layout, NONE) - kept
+    working = _kept(g, layout, cluster, NONE) - kept
     n, t = tokens(g, layout), layout.tensor
     logits = LOGIT_BYTES * n * g.vocab / t * np.where(one | (stage == 2), 1.0, 0.0)
     gathered = np.where(zero >= 3, GATHERED_BLOCKS * FP16_BYTES * own, 0.0)

@@ -1,6 +1,6 @@
 """What every kind of pipeline stage takes: the first with the embedding, the last with the head, those in between.
 
-Blocks divide evenly over the stages, or evenly with embedding and head counted as one block each (as BLOOM did it).
+Blocks divide evenly over the stages, or are dealt out with embedding and head counted as one block each (as BLOOM did it).
 """
 
 from __future__ import annotations
@@ -30,15 +30,26 @@ class StageTimes:
     forward: tuple[Column, Column, Column]
     backward: tuple[Column, Column, Column]
     parameters: tuple[Column, Column, Column]  # of a GPU, before sharding
+    middle_share: Column  # mean blocks of the stages in between over those of the fullest
 
 
 def blocks_of_stages(layers: Column, pipeline: Column) -> tuple[Column, Column, Column]:
-    """Blocks of the first, a middle and the last stage; fractions where the layers do not divide."""
+    """Blocks of the first, of the fullest middle and of the last stage.
+
+    Where the layers do not divide, embedding and head count as one block each and all are dealt out as evenly as they go.
+    """
     layers, pipeline = np.asarray(layers, float), np.asarray(pipeline, float)
-    lighter = (layers % pipeline != 0) & ((layers + 2) % pipeline == 0) & (pipeline > 1)
-    middle = np.where(lighter, (layers + 2) / pipeline, layers / pipeline)
-    ends = np.where(lighter, middle - 1, middle)
+    uneven = (layers % pipeline != 0) & (pipeline > 2)
+    ends = np.where(uneven, np.floor((layers + 2) / pipeline) - 1, layers / pipeline)
+    middle = np.where(uneven, np.ceil((layers - 2 * ends) / np.maximum(pipeline - 2, 1)), layers / pipeline)
     return ends, middle, ends
+
+
+def middle_blocks(layers: int, pipeline: int) -> list[int]:
+    """Blocks of every stage between the first and the last, the fuller ones first."""
+    ends = int(np.asarray(blocks_of_stages(layers, pipeline)[0]))
+    base, more = divmod(layers - 2 * ends, pipeline - 2)
+    return [base + 1] * more + [base] * (pipeline - 2 - more)
 
 
 def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
@@ -49,6 +60,7 @@ def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTi
     own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
     one = np.where(np.asarray(layout.pipeline) == 1, 1.0, 0.0)
     first, middle, last = blocks
+    between = np.asarray(layout.pipeline) - 2
     launch = cluster.software.launch_micro_batch * cluster.software.host_factor
     forward_of_block = block.forward.seconds
     backward_of_block = block.backward.seconds + block.recompute.seconds + accumulation_time(own, cluster)
@@ -72,4 +84,5 @@ def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTi
             last * backward_of_block + ends_backward[1] + 0.5 * launch,
         ),
         (first * own + table, middle * own, last * own + table),
+        np.where(between > 0, (geometry.layers - first - last) / np.maximum(between, 1) / middle, 1.0),
     )

@@ -206,7 +206,8 @@ def _tail(timeline: Timeline, plan: GpuPlan, stage: int) -> dict[str, float]:
     scatters = timeline.of("scatter")
     ends = scatters.end[scatters.entity == stage]
     reduced = max(over, int(ends.max())) if len(ends) else over
-    data = max(0, reduced - over) + plan.regather[stage] + min(plan.tie, max(0, begin - reduced))
+    regather = 0 if plan.overlap_regather else plan.regather[stage]
+    data = max(0, reduced - over) + regather + min(plan.tie, max(0, begin - reduced))
     return {"data": to_seconds(data), "optimizer": to_seconds(end - begin)}
 
 

@@ -64,6 +64,7 @@ class SoftwareValues(Frozen):
     optimizer_traffic: Count  # bytes per parameter and step
     gradient_bytes: Count  # of a gradient in collectives
     gradient_storage: Count  # of a gradient in memory
+    mask_bytes: Count  # of dropout, per token and hidden element of a block
     bucket: Size  # gradients that are reduced together
     launch_forward: Time  # of the host, per block and micro-batch
     launch_backward: Time
@@ -76,6 +77,9 @@ class SoftwareValues(Frozen):
     step_time: Time
     step_time_per_block: Time
     overlap_cost: Count  # compute lost per second of collectives beside it
+    tensor_exposed: Fraction  # share of the collectives inside layers that products do not hide
+    collective_share: Fraction  # of the network's bandwidth that gradients and sharded weights reach
+    selective_share: Fraction  # of the forward pass that selective recompute repeats besides the scores
 
 
 class _Profile(Frozen):
@@ -104,4 +108,5 @@ class GpuSoftwareProfile(_Profile):
     blocking_sends: bool = False  # a stage waits until what it sent has arrived
     scatter_sends: bool = False  # the GPUs of a tensor-parallel group each send their share between stages
     overlap_gradients: bool = False  # gradients are reduced beside the backward pass
+    overlap_weights: bool = False  # updated weights are gathered beside the next step's first forward slot
     synchronise_micro_batches: bool = False  # sharded gradients are reduced after every micro-batch

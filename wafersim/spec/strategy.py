@@ -59,6 +59,10 @@ class GpuParallelSpec(Frozen):
     virtual_stages: Whole | Literal["auto"] = Field(
         default="auto", description="Model chunks of a pipeline stage; more than one interleaves the schedule."
     )
+    uneven_stages: Switch = Field(
+        default=False,
+        description="Stages may differ by a block where the layers do not divide, as DeepSpeed deals them out.",
+    )
     context: Whole = Field(default=1, description="GPUs that share a sequence.")
     expert: Whole = Field(
         default=1, description="GPUs that share the experts of a layer, inside the data-parallel group."

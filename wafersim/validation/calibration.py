@@ -73,9 +73,8 @@ def round_to(value: float, digits: int) -> float:
 
 def write_wafer(fit: WaferFit) -> tuple[Path, ...]:
     """Put the constants into the profiles, and the releases into the first; nothing where nothing changed."""
-    values: dict[tuple[str, ...], str] = {("values", name): f"{value:.4g}" for name, value in fit.constants.items()}
-    values["values", "kernel_latency"] = f'"{fit.constants["kernel_latency"] * 1e3:.4g} ms"'
-    releases: dict[tuple[str, ...], str] = {("releases", name): f"{value:.4g}" for name, value in fit.releases.items()}
+    values: dict[tuple[str, ...], float] = {("values", name): value for name, value in fit.constants.items()}
+    releases: dict[tuple[str, ...], float] = {("releases", name): value for name, value in fit.releases.items()}
     return tuple(
         rewrite_profile(name, values if index else {**values, **releases}) for index, name in enumerate(PROFILES)
     )

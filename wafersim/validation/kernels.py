@@ -13,7 +13,7 @@ import numpy as np
 from wafersim.errors import WafersimError, did_you_mean
 from wafersim.spec.profile import kernel_constants
 from wafersim.validation.profile_writer import rewrite_profile
-from wafersim.validation.wafer import ValidatedRow, ValidationReport
+from wafersim.validation.report import ValidatedRow, ValidationReport
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles
 
 PROFILE = {"wse2": "cs2", "wse3": "cs3"}
@@ -146,8 +146,8 @@ def write_kernels(constants: dict[tuple[str, str], dict[str, float]]) -> tuple[P
     """Put the constants into the profiles; nothing where nothing changed."""
     paths = []
     for profile in sorted({profile for profile, _ in constants}):
-        values: dict[tuple[str, ...], str] = {
-            ("kernel_code", family, name): f"{value:g}"
+        values: dict[tuple[str, ...], float] = {
+            ("kernel_code", family, name): value
             for (owner, family), found in constants.items()
             if owner == profile
             for name, value in found.items()

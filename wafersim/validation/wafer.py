@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -12,46 +12,9 @@ from ruamel.yaml import YAML
 from wafersim.errors import WafersimError, did_you_mean
 from wafersim.simulation import simulate, workload_of
 from wafersim.spec.experiment import Experiment
+from wafersim.validation.report import ValidatedRow, ValidationReport
 
 TOKENS_PER_PARAMETER = 20
-
-
-@dataclass(frozen=True)
-class ValidatedRow:
-    """One published number and ours, in the row's unit; error = predicted / published - 1."""
-
-    id: str
-    use: str  # fit | release | test | shown | flops
-    what: str
-    predicted: float
-    published: float
-    unit: str
-    assumed: tuple[str, ...] = ()
-    note: str = ""
-    group: str = "wafer"
-    set: str = "wafer"
-
-    @property
-    def error(self) -> float:
-        """Relative error, signed."""
-        return self.predicted / self.published - 1.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**vars(self), "assumed": list(self.assumed), "error": self.error}
-
-
-@dataclass(frozen=True)
-class ValidationReport:
-    """Every row: judged, or skipped with its reason."""
-
-    rows: tuple[ValidatedRow, ...]
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """`{"rows": [...], "skipped": [{"id", "reason"}]}`."""
-        skipped = [{"id": name, "reason": reason} for name, reason in self.skipped.items()]
-        return {"rows": [row.to_json() for row in self.rows], "skipped": skipped}
 
 
 @dataclass(frozen=True)

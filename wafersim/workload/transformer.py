@@ -91,7 +91,11 @@ class Workload:
 
 def build_workload(model_name: str, sequence_length: int | None = None) -> Workload:
     """The workload of a catalogue model; the sequence length defaults to the model's own."""
-    model = load_model(model_name)
+    return workload_of(load_model(model_name), sequence_length)
+
+
+def workload_of(model: Model, sequence_length: int | None = None) -> Workload:
+    """The workload of a model."""
     sequence = sequence_length or model.max_sequence
     block = _block(model, sequence)
     blocks = tuple(replace(block, name=f"block {i + 1}") for i in range(model.layers))

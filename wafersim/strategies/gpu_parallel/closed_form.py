@@ -48,7 +48,7 @@ def pipeline_time(times: StageTimes, layout: Layout, transfer: Column, cluster: 
     first, middle, last = first + ends, middle + 2 * held * v * transfer, last + ends
     one = np.asarray(p) == 1
     slowest = np.where(one, first, np.maximum(np.maximum(first, last), np.where(np.asarray(p) > 2, middle, 0.0)))
-    everyone = np.where(one, first, first + last + (p - 2) * middle)
+    everyone = np.where(one, first, first + last + (p - 2) * times.middle_share * middle)
     wires = np.where(one, 0.0, 2 * (p - 1) * transfer * (1 - held))
     return m * slowest + (everyone - slowest) / v + wires
 
@@ -106,8 +106,10 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
         (f + back * b) / v + 2 * x for f, b in zip(times.forward[:2], times.backward[:2], strict=True)
     )
     bound = np.asarray(m * (first + held * x * np.where(p > 1, v, 0.0)))
-    in_between = m * (middle + 2 * held * x * v) + before_first + np.maximum(p - 3, 0) * before_middle
-    at_last = m * (last + held * x * v) + before_first + np.maximum(p - 2, 0) * before_middle
+    in_between = (
+        m * (middle + 2 * held * x * v) + before_first + np.maximum(p - 3, 0) * times.middle_share * before_middle
+    )
+    at_last = m * (last + held * x * v) + before_first + np.maximum(p - 2, 0) * times.middle_share * before_middle
     bound = np.maximum(bound, np.where(p > 2, in_between, 0.0))
     bound = np.maximum(bound, np.where(p > 1, at_last, 0.0))
     gathered = weights_are_gathered(layout, cluster)

@@ -166,7 +166,7 @@ class _Builder:
         shape = (plan.virtual_stages, plan.micro_batches)
         self._sent = {way: np.full(shape, -1, np.int64) for way in (1, -1)}  # send of (virtual stage, micro-batch)
         self._waiting: list[tuple[int, Ints, Ints, Ints]] = []  # (way, virtual stage, micro-batch, first piece)
-        self._first_piece: list[int] = []
+        self._first_pieces: list[tuple[int, int]] = []  # of the first two slots
         self._first_gather: list[int] = []
         self._ready: list[list[int]] = []  # what a stage's gradients wait for
         for stage in range(plan.stages):
@@ -210,7 +210,7 @@ class _Builder:
         work = self._add("compute", stage, pass_[slot], micro_batch[slot], chunk[slot], unit, ticks)
         self._edge(work[1:], work[:-1])
         first, final = work[ends - pieces], work[ends - 1]
-        self._first_piece.append(int(work[0]))
+        self._first_pieces.append((int(first[0]), int(first[1])))
         k = chunk * plan.stages + stage
         self._receives(pass_, micro_batch, k, first)
         worked_out = self._sends(stage, pass_, micro_batch, chunk, k, first, final)
@@ -295,7 +295,10 @@ class _Builder:
                 self._single(update, norm)
             regather = self._one("gather", stage, table.regather + stage)
             self._single(regather, update)
-            self._single(self._first_piece[stage], regather, PREVIOUS)
+            first, second = self._first_pieces[stage]
+            self._single(first, update if plan.overlap_regather else regather, PREVIOUS)
+            if plan.overlap_regather:
+                self._single(second, regather, PREVIOUS)
             if plan.gathers:
                 self._single(self._first_gather[stage], regather, PREVIOUS)
 

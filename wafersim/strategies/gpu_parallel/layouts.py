@@ -86,7 +86,7 @@ def _check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) ->
     if model.heads % t:
         good = nearest(t, lambda n: model.heads % n == 0, model.heads)
         raise Infeasible(f"tensor {t} does not divide the {model.heads} heads of {model.name}; {good}")
-    if not blocks_divide(model.layers, p):
+    if not blocks_divide(model.layers, p) and not (spec.uneven_stages and 2 < p <= model.layers // 2):
         good = nearest(p, lambda n: blocks_divide(model.layers, n), model.layers)
         raise Infeasible(f"pipeline {p} does not divide the {model.layers} layers of {model.name}; {good}")
     if v > 1 and model.layers % (p * v):

@@ -37,7 +37,7 @@ class GpuPlan:
     Gathers and scatters of a stage take turns on one channel: after a unit its scatter, then the next gather. Scatters
     follow the last micro-batch, or every one; without `overlap` they wait for the stage's last slot. Then come `tie` (the
     embedding's two copies are summed), with clipping the `norm` over all stages, a stage's `update`, and the gather of its
-    updated weights.
+    updated weights: before the next step, or beside that step's first slot with `overlap_regather`.
     """
 
     stages: int
@@ -58,6 +58,7 @@ class GpuPlan:
     clipping: bool
     update: tuple[int, ...]
     regather: tuple[int, ...]
+    overlap_regather: bool = False
 
     def __post_init__(self) -> None:
         assert not self.gathers or (self.fine == "all" and self.overlap), "gathered weights come unit by unit"

@@ -22,7 +22,7 @@ from wafersim.gpu.data_parallel import (
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
-from wafersim.gpu.stages import StageTimes, stage_times
+from wafersim.gpu.stages import StageTimes, middle_blocks, stage_times
 from wafersim.strategies.gpu_parallel.closed_form import weights_are_gathered
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
 from wafersim.timeline.clock import checked_step, to_ticks
@@ -51,7 +51,8 @@ def build_gpu_plan(
     overlap = gathered or cluster.software.overlap_gradients
     kinds = _kinds(geometry, layout, cluster, times, schedule == "zero-bubble")
     make = _Units(layout, cluster, gathered, several, overlap, times)
-    blocks = [int(np.asarray(times.blocks[0 if s in (0, p - 1) else 1])) for s in range(p)]
+    ends = int(np.asarray(times.blocks[0]))
+    blocks = [ends] if p == 1 else [ends, *(middle_blocks(int(geometry.layers), p) if p > 2 else []), ends]
     units = tuple(
         tuple(
             make.chunk(kinds, blocks[s] // v, first=s == 0 and c == 0, last=s == p - 1 and c == v - 1) for c in range(v)
@@ -90,6 +91,7 @@ def build_gpu_plan(
         clipping=clipping,
         update=tuple(map(to_ticks, updates)),
         regather=tuple(map(to_ticks, regathers)),
+        overlap_regather=cluster.software.overlap_weights,
     )
     checked_step(plan.longest())
     return plan

@@ -45,6 +45,7 @@ class Reference:
         self._tied: dict[int, simpy.Event] = defaultdict(event)
         self._normed: dict[int, simpy.Event] = defaultdict(event)
         self._current: dict[tuple[int, int], simpy.Event] = defaultdict(event)  # a stage's weights, after a step
+        self._updated: dict[tuple[int, int], simpy.Event] = defaultdict(event)
         for stage in stages:
             self.env.process(self._stage(stage))
             self.env.process(self._channel(stage))
@@ -89,10 +90,13 @@ class Reference:
     def _stage(self, stage: int) -> Process:
         plan, env = self.plan, self.env
         for step in count():
-            if step > 0:
+            if step > 0 and not plan.overlap_regather:
                 yield from self._wait(self._current[step - 1, stage])
-            for slot in self._slots[stage]:
+            for index, slot in enumerate(self._slots[stage]):
                 pass_, micro_batch, chunk = slot
+                if step > 0 and plan.overlap_regather and index < 2:
+                    # The first slot needs the update, the second all of the gathered weights.
+                    yield from self._wait((self._updated, self._current)[index][step - 1, stage])
                 if self._needs_input(stage, slot):
                     yield from self._wait(self._arrived[(step, stage, *slot)])
                 for number, ticks, _ in self._pieces(stage, slot):
@@ -207,6 +211,7 @@ class Reference:
             start = env.now
             yield env.timeout(plan.update[stage])
             self._record(step, "update", stage, PASS["update"], 0, 0, 0, start)
+            self._updated[step, stage].succeed()
             start = env.now
             yield env.timeout(plan.regather[stage])
             self._record(step, "gather", stage, PASS["update"], 0, 0, 0, start)

@@ -1,0 +1,48 @@
+"""The published GPU rows through the same path as `run`: predicted beside published."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+from wafersim.errors import Infeasible, WafersimError, did_you_mean
+from wafersim.simulation import simulate_job
+from wafersim.validation.gpu_rows import GpuRow, gpu_rows
+from wafersim.validation.report import ValidatedRow, ValidationReport
+
+
+def validate_gpus(only: str | None = None) -> ValidationReport:
+    """Every row, or one; raises WafersimError for an unknown id."""
+    rows, skipped = gpu_rows()
+    if only is not None:
+        if only not in rows and only not in skipped:
+            raise WafersimError(f"--row {only}: no such row{did_you_mean(only, [*rows, *skipped])}")
+        rows = {name: row for name, row in rows.items() if name == only}
+        skipped = {name: reason for name, reason in skipped.items() if name == only}
+    judged, refused = [], dict(skipped)
+    for row in rows.values():
+        try:
+            judged.append(judge(row))
+        except Infeasible as reason:
+            refused[row.id] = f"no setting of it runs: {reason}"
+    return ValidationReport(tuple(judged), refused)
+
+
+def judge(row: GpuRow) -> ValidatedRow:
+    """One row: the prediction, or the middle of the range where something is not stated (with the range)."""
+    values, reason = [], None
+    for job in row.jobs():
+        try:
+            values.append(row.value(simulate_job(job, must_fit=False).prediction.step_time_s))
+        except Infeasible as refused:
+            reason = refused
+    if not values:
+        assert reason is not None
+        raise reason
+    low, high = min(values), max(values)
+    middle = exp(0.5 * (log(low) + log(high)))
+    group = f"{row.group} {row.device}".strip()
+    what = f"{row.model.name} on {row.gpus} GPUs"
+    return ValidatedRow(
+        row.id, row.use, what, middle, row.published, row.unit, row.assumed, group=group, set="gpu",
+        range_low=low if len(values) > 1 else None, range_high=high if len(values) > 1 else None,
+    )  # fmt: skip

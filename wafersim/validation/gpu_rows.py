@@ -1,0 +1,217 @@
+"""The published GPU rows as jobs: machine, software and split of each, with what it does not state.
+
+What a row leaves open (its micro-batch, its recompute, its virtual stages) is not chosen to please: every value that runs is
+predicted, and the row gets the range.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+from wafersim.errors import Infeasible
+from wafersim.simulation import GpuJob
+from wafersim.spec.machine import load_gpu_machine
+from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.layouts import blocks_divide
+from wafersim.workload.model import Model
+from wafersim.workload.transformer import workload_of
+
+NUMA_FIX, BF16 = 25, 28  # days of February 2022 on which the BLOOM study's software changed
+GROUPS = ("vtrain_multi", "vtrain_single", "bloomdev", "bloom176", "mosaic", "kor22", "nar21_t1", "nar21_t2", "mcore", "titan",
+          "mtnlg", "opt175b", "neox20b")  # fmt: skip
+RECALLED = ("opt175b", "neox20b")  # shown, never judged
+
+
+@dataclass(frozen=True)
+class GpuRow:
+    """A row with its settings; `options` are the values of what it does not state."""
+
+    id: str
+    use: str
+    group: str
+    device: str  # for groups that report by GPU
+    profile: str
+    software: str
+    model: Model
+    sequence: int
+    gpus: int
+    batch: int
+    settings: dict[str, Any]
+    options: dict[str, tuple[Any, ...]]
+    metric: str
+    published: float
+    unit: str
+    assumed: tuple[str, ...]
+
+    def jobs(self) -> list[GpuJob]:
+        """One job for every combination of what is open."""
+        machine = load_gpu_machine(self.profile, self.software)
+        workload = workload_of(self.model, self.sequence)
+        names = list(self.options)
+        out = []
+        for values in product(*self.options.values()):
+            chosen = {**self.settings, **dict(zip(names, values, strict=True))}
+            batch = self.batch
+            spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
+            out.append(GpuJob(workload, machine, spec, self.gpus, batch))
+        return out
+
+    def value(self, step_seconds: float) -> float:
+        """A step time in the row's unit."""
+        m, tokens = self.model, self.batch * self.sequence
+        h, layers = m.d_model, m.layers
+        if self.metric == "iteration_time":
+            return step_seconds
+        if self.metric == "tokens_per_s_per_gpu":
+            return tokens / step_seconds / self.gpus
+        head = m.vocab / (layers * h)
+        scores = 1 + self.sequence / (6 * h)
+        if self.metric == "tflops_per_gpu_hw":
+            flops = 96.0 * tokens * layers * h * h * (scores + head / 16)
+        else:
+            flops = 72.0 * tokens * layers * h * h * (scores + head / 12)
+        return flops / step_seconds / self.gpus / 1e12
+
+
+@cache
+def gpu_rows() -> tuple[dict[str, GpuRow], dict[str, str]]:
+    """(rows that can be simulated, reasons of the others), by id."""
+    with (files("wafersim.validation") / "data" / "gpu_measurements.csv").open(encoding="utf-8") as stream:
+        table = list(csv.DictReader(stream))
+    rows: dict[str, GpuRow] = {}
+    skipped: dict[str, str] = {}
+    for raw in table:
+        try:
+            rows[raw["id"]] = _row(raw)
+        except Infeasible as reason:
+            skipped[raw["id"]] = str(reason)
+    return rows, skipped
+
+
+def _row(raw: dict[str, str]) -> GpuRow:
+    group = next(name for name in GROUPS if raw["id"].startswith(name))
+    assumed: list[str] = []
+
+    def number(name: str, default: float | None = None) -> float:
+        if raw[name] not in ("", "-"):
+            return float(raw[name])
+        if default is None:
+            raise Infeasible(f"{name} is not stated")
+        assumed.append(f"{name} {default:g}")
+        return default
+
+    if group == "mcore" and not raw["tp"]:
+        raise Infeasible("tensor and pipeline parallelism are not stated")
+    pipeline = int(number("pp"))
+    layers = int(number("layers", _layers(raw, pipeline)))
+    model = Model(
+        name=raw["model"], family="published", layers=layers, d_model=int(number("d_model")),
+        heads=int(number("heads", 64.0)), d_ffn=int(number("d_ffn")), vocab=int(number("vocab", 50257.0)),
+        max_sequence=int(number("seq_len")), published_parameters=float(raw["params_b"]) * 1e9, source=raw["source"],
+        **_dialect(raw["model"]),
+    )  # fmt: skip
+    gpus, data, tensor = int(number("n_gpus")), int(number("dp")), int(number("tp"))
+    context = gpus // (data * tensor * pipeline)
+    zero = int(number("zero_stage", 1.0 if group == "mcore" else 0.0))
+    sharded_in_one = pipeline > 1 and zero == 2
+    settings: dict[str, Any] = {
+        "tensor": tensor, "pipeline": pipeline, "data": data, "context": context, "zero_stage": 1 if sharded_in_one else zero,
+        "sequence_parallel": raw["seq_parallel"] == "1" or group == "titan",
+        "flash_attention": group in ("mosaic", "mcore", "titan"),
+        "precision": "fp8" if "fp8" in raw["notes"] or "float8" in raw["notes"] else "bf16",
+    }  # fmt: skip
+    if not blocks_divide(layers, pipeline):
+        settings["uneven_stages"] = True
+    options: dict[str, tuple[Any, ...]] = {}
+    batch = int(number("global_batch", float(_local_batch(raw) * data)))
+    _open_or_stated(raw, group, data, batch, layers, pipeline, settings, options)
+    if options:
+        assumed += [f"{name} {' or '.join(map(str, values))}" for name, values in options.items()]
+    device = raw["hardware"].split(" ")[0] if group == "mosaic" else ""
+    profile, software = _machine(raw, group, device)
+    return GpuRow(
+        id=raw["id"], use="shown" if group in RECALLED else raw["use"], group=group, device=device, profile=profile,
+        software=software, model=model, sequence=model.max_sequence, gpus=gpus, batch=batch, settings=settings,
+        options=options, metric=raw["metric"], published=float(raw["value"]), unit=raw["unit"], assumed=tuple(assumed),
+    )  # fmt: skip
+
+
+def _layers(raw: dict[str, str], pipeline: int) -> float | None:
+    """From the rounded parameter count: the multiple of the stages nearest to it."""
+    if not raw["d_model"]:
+        return None
+    h, vocab = float(raw["d_model"]), float(raw["vocab"] or 50257)
+    return float(round((float(raw["params_b"]) * 1e9 - vocab * h) / (12 * h * h) / pipeline) * pipeline)
+
+
+def _dialect(model: str) -> dict[str, Any]:
+    if model.startswith("Llama"):
+        heads = {"8B": 8, "70B": 8, "405B": 8}[model.split(" ")[-1]]
+        return {"kv_heads": heads, "mlp": "swiglu", "tied_embeddings": False, "norm": "rmsnorm", "mlp_bias": False,
+                "attention_bias": False}  # fmt: skip
+    return {}
+
+
+def _local_batch(raw: dict[str, str]) -> int:
+    found = re.search(r"local batch (\d+)", raw["notes"])
+    return int(found[1]) if found else 1
+
+
+def _open_or_stated(
+    raw: dict[str, str], group: str, data: int, batch: int, layers: int, pipeline: int,
+    settings: dict[str, Any], options: dict[str, tuple[Any, ...]],
+) -> None:  # fmt: skip
+    """Micro-batch, recompute and virtual stages, stated or open."""
+    replica = max(1, batch // data)
+    if raw["micro_batch"]:
+        settings["micro_batch"] = int(float(raw["micro_batch"]))
+    elif group == "titan":
+        settings["micro_batch"] = 1
+    else:
+        options["micro_batch"] = tuple(b for b in (1, 2, 4, 8) if replica % b == 0)
+    if raw["recompute"]:
+        settings["recompute"] = raw["recompute"]
+    else:
+        options["recompute"] = ("none", "selective", "full") if group in RECALLED else ("none", "selective")
+    if raw["vp_stages"]:
+        settings["virtual_stages"] = int(float(raw["vp_stages"]))
+    elif group in ("nar21_t1", "nar21_t2", "mcore") and pipeline > 1:
+        options["virtual_stages"] = tuple(
+            v
+            for v in (1, 2, 3, 4)
+            if (v == 1 and group != "nar21_t1")
+            or (v > 1 and layers % (pipeline * v) == 0 and blocks_divide(layers, pipeline))
+        )
+    else:
+        settings["virtual_stages"] = 1
+
+
+def _machine(raw: dict[str, str], group: str, device: str) -> tuple[str, str]:
+    """(cluster profile, software profile) of a row."""
+    if group.startswith("vtrain"):
+        return "vtrain-a100", "megatron-deepspeed"
+    if group.startswith("bloom"):
+        found = re.search(r"02-(\d\d)", raw["notes"])
+        day = int(found[1]) if found else BF16
+        early, later = "megatron-deepspeed-bloom-early", "megatron-deepspeed-bloom"
+        return "jean-zay", early if day < NUMA_FIX else later if day < BF16 else f"{later}-bf16"
+    if group == "mosaic":
+        return {
+            "h100_80gb": ("mosaic-h100", "llm-foundry-amp-h100"),
+            "a100_80gb": ("mosaic-a100-80gb", "llm-foundry-amp"),
+            "a100_40gb": ("mosaic-a100-40gb", "llm-foundry-bf16"),
+        }[device]
+    if group == "mcore":
+        return "dgx-h100", "megatron-core"
+    if group == "titan":
+        return "grand-teton-h100", "torchtitan"
+    if group == "neox20b":
+        return "dgx-a100-40gb", "megatron-deepspeed-2021"
+    deepspeed = group == "mtnlg" or raw["zero_stage"] == "3"
+    return "dgx-a100-80gb", "megatron-deepspeed-2021" if deepspeed else "megatron-lm"
