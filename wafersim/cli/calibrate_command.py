@@ -6,7 +6,13 @@ import click
 
 
 @click.command("calibrate")
-@click.option("--set", "which", type=click.Choice(["wafer", "gpu", "kernel"]), default="wafer", help="Which constants.")
+@click.option(
+    "--set",
+    "which",
+    type=click.Choice(["wafer", "gpu", "kernel", "collective"]),
+    default="wafer",
+    help="Which constants.",
+)
 @click.option("--write/--dry-run", default=False, help="Rewrite the calibrated entries of the profiles.")
 def command(which: str, write: bool) -> None:
     """Fit the calibrated constants on published rows and print them; --write puts them into the profiles."""
@@ -22,6 +28,13 @@ def command(which: str, write: bool) -> None:
         found = fit_gpus()
         click.echo(str(found))
         paths = write_gpus(found) if write else ()
+    elif which == "collective":
+        from wafersim.validation.collectives import fit_collectives, write_collectives
+
+        of_gpu = fit_collectives()
+        for profile, numbers in of_gpu.items():
+            click.echo(f"{profile}: " + ", ".join(f"{name} = {value:g}" for name, value in numbers.items()))
+        paths = write_collectives(of_gpu) if write else ()
     else:
         from wafersim.validation.kernels import fit_kernels, write_kernels
 

@@ -9,7 +9,11 @@ import click
 
 @click.command("validate")
 @click.option(
-    "--set", "which", type=click.Choice(["wafer", "gpu", "kernel"]), default="wafer", help="Which measurements."
+    "--set",
+    "which",
+    type=click.Choice(["wafer", "gpu", "kernel", "collective"]),
+    default="wafer",
+    help="Which measurements.",
 )
 @click.option("--row", "row", default=None, help="One row, by id.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"rows": [...], "skipped": [...]} and nothing else.')
@@ -26,6 +30,10 @@ def command(which: str, row: str | None, as_json: bool) -> None:
         from wafersim.validation.gpu import validate_gpus
 
         report = validate_gpus(row)
+    elif which == "collective":
+        from wafersim.validation.collectives import validate_collectives
+
+        report = validate_collectives(row)
     else:
         from wafersim.validation.kernels import validate_kernels
 

@@ -1,0 +1,141 @@
+"""Measured collectives: which rows are in scope, predicted beside measured, and the fit of a GPU's constants."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wafersim.errors import WafersimError, did_you_mean
+from wafersim.gpu.cluster import device_of
+from wafersim.gpu.collectives import node_all_reduce
+from wafersim.gpu.machine import Device
+from wafersim.spec.gpu_profile import GpuProfile
+from wafersim.spec.profile import load_profile
+from wafersim.validation.profile_writer import rewrite_profile
+from wafersim.validation.report import ValidatedRow, ValidationReport
+
+Floats = npt.NDArray[np.float64]
+PROFILE = {"A100 NVLink": "a100-80gb", "V100 NVLink": "v100-32gb", "H200 NVLink": "h200", "B200 NVLink": "b200"}
+FITTED = {"a100-80gb": ("a100-80gb", "a100-40gb"), "v100-32gb": ("v100-32gb",)}
+START = {
+    "collective_bandwidth": 200e9, "pair_bandwidth": 150e9, "collective_latency": 3e-5, "hop_latency": 3e-6, "ramp": 3e-9,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MeasuredCollective:
+    """A row of the table: bytes over n GPUs, in seconds. Even rows of the traces judge, odd ones may set constants."""
+
+    id: str
+    use: str
+    profile: str
+    collective: str
+    gpus: int
+    size: float
+    seconds: float
+
+
+@cache
+def measured_collectives() -> tuple[dict[str, MeasuredCollective], dict[str, str]]:
+    """(rows in scope, reasons of the others), by id."""
+    with (files("wafersim.validation") / "data" / "collective_measurements.csv").open(encoding="utf-8") as stream:
+        table = list(csv.DictReader(stream))
+    rows: dict[str, MeasuredCollective] = {}
+    skipped: dict[str, str] = {}
+    seen: dict[tuple[str, int], int] = {}
+    for raw in table:
+        profile = PROFILE.get(raw["hardware"])
+        if profile is None:
+            skipped[raw["id"]] = "bytes are not stated; it is the collective_bandwidth of the jean-zay profile"
+            continue
+        n, size = int(raw["n_gpus"]), float(raw["bytes"])
+        wire = (2.0 if raw["collective"].startswith("all-reduce") else 1.0) * (n - 1) / n * size
+        seconds = float(raw["seconds"]) if raw["seconds"] else wire / (float(raw["busbw_GBps"]) * 1e9)
+        number = seen[profile, n] = seen.get((profile, n), -1) + 1
+        traced = bool(raw["seconds"])
+        use = "shown" if not traced and profile in ("h200", "b200") else "test" if number % 2 or not traced else "fit"
+        rows[raw["id"]] = MeasuredCollective(raw["id"], use, profile, raw["collective"], n, size, seconds)
+    return rows, skipped
+
+
+def predicted(row: MeasuredCollective, device: Device) -> float:
+    """Seconds of a row's collective inside one node."""
+    if row.collective.startswith("all-reduce"):
+        ringed = replace(device, switch_bandwidth=0.0) if "switch" not in row.collective else device
+        return float(np.asarray(node_all_reduce(row.size, row.gpus, ringed)))
+    # An all-gather or a reduce-scatter is half of an all-reduce.
+    return 0.5 * float(np.asarray(node_all_reduce(row.size, row.gpus, replace(device, switch_bandwidth=0.0))))
+
+
+def validate_collectives(only: str | None = None) -> ValidationReport:
+    """Every row in scope; raises WafersimError for an unknown id."""
+    rows, skipped = measured_collectives()
+    if only is not None:
+        if only not in rows and only not in skipped:
+            raise WafersimError(f"--row {only}: no such row{did_you_mean(only, [*rows, *skipped])}")
+        rows = {name: row for name, row in rows.items() if name == only}
+        skipped = {name: reason for name, reason in skipped.items() if name == only}
+    judged = []
+    for row in rows.values():
+        what = f"{row.collective} of {row.size / 2**20:g} MiB on {row.gpus} GPUs"
+        seconds = predicted(row, _device(row.profile))
+        note = "its own bus bandwidth is the profile's" if row.use == "shown" else ""
+        judged.append(
+            ValidatedRow(
+                row.id, row.use, what, seconds, row.seconds, "s", (), note, group=row.profile, set="collective"
+            )
+        )
+    return ValidationReport(tuple(judged), skipped)
+
+
+@cache
+def _device(profile: str) -> Device:
+    loaded = load_profile(profile)
+    assert isinstance(loaded, GpuProfile)
+    return device_of(loaded)
+
+
+def fit_collectives() -> dict[str, dict[str, float]]:
+    """{profile: constants} by least squares on log ratios of the `fit` rows, robust; needs scipy."""
+    from scipy.optimize import least_squares
+
+    found = {}
+    for profile in FITTED:
+        rows = [row for row in measured_collectives()[0].values() if row.profile == profile and row.use == "fit"]
+        size, n, seconds = (
+            np.array([getattr(row, name) for row in rows], float) for name in ("size", "gpus", "seconds")
+        )
+        device = _device(profile)
+
+        start = {name: value for name, value in START.items() if name != "pair_bandwidth" or not device.rings}
+        misfit = _misfit(size, n, seconds, device, list(start))
+        solution = least_squares(misfit, np.log(list(start.values())), loss="soft_l1", f_scale=0.05, max_nfev=200)
+        values = [float(f"{value:.4g}") for value in np.exp(solution.x)]
+        found[profile] = dict(zip(start, values, strict=True))
+    return found
+
+
+def _misfit(size: Floats, n: Floats, seconds: Floats, device: Device, names: list[str]) -> Callable[[Floats], Floats]:
+    def log_ratios(logs: Floats) -> Floats:
+        changed: dict[str, Any] = dict(zip(names, np.exp(logs).tolist(), strict=True))
+        ratios: Floats = np.log(np.asarray(node_all_reduce(size, n, replace(device, **changed))) / seconds)
+        return ratios
+
+    return log_ratios
+
+
+def write_collectives(constants: dict[str, dict[str, float]]) -> tuple[Path, ...]:
+    """Put the constants into the profiles that share them; nothing where nothing changed."""
+    return tuple(
+        rewrite_profile(name, {("values", number): value for number, value in numbers.items()})
+        for profile, numbers in constants.items()
+        for name in FITTED[profile]
+    )
