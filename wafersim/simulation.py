@@ -9,6 +9,7 @@ from wafersim.errors import Infeasible
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry
 from wafersim.gpu.memory import refusal
+from wafersim.metrics.bill import gpu_bill, wafer_bill, with_bill
 from wafersim.metrics.gpu import GpuCase, predict_gpu, search_json
 from wafersim.metrics.prediction import Prediction, predict
 from wafersim.spec.experiment import DisturbanceSpec, Experiment
@@ -80,7 +81,7 @@ def simulate_wafers(experiment: Experiment, engine: Engine = "auto") -> Simulate
         assumed_numbers(profile, experiment),
     )
     prediction = replace(prediction, memory={**prediction.memory, "reason": reason})
-    return Simulated(prediction, planned, periodic)
+    return Simulated(with_bill(prediction, wafer_bill(profile, len(shards))), planned, periodic)
 
 
 def simulate_gpus(experiment: Experiment, engine: Engine = "auto") -> GpuSimulated:
@@ -141,6 +142,7 @@ def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) ->
     case = GpuCase(job.workload, geometry, layout, cluster, schedule, job.optimizer)
     notes = notes_of(geometry, layout, cluster)
     prediction = predict_gpu(periodic, case, job.batch, job.tokens, notes, assumed_gpu_numbers(machine))
+    prediction = with_bill(prediction, gpu_bill(machine, job.gpus))
     if found is not None:
         prediction = replace(prediction, search=search_json(found, schedule, job.batch, job.workload.sequence_length))
     return GpuSimulated(prediction, case, periodic, found)

@@ -62,6 +62,10 @@ class Prediction:
     systems_simulated: int  # the others are alike one of these
     critical: dict[str, Any] | None = None  # the chain of tasks that sets the step time; the SimPy reference keeps none
     step_spread: float = 0.0  # standard deviation of single steps over their mean, with jitter
+    power_w: float | None = None
+    energy_j: float | None = None  # of the whole run
+    cost_usd: float | None = None  # of the whole run, where a price is known
+    bill: tuple[str, ...] = ()  # where power and price come from
     scaling_efficiency: float | None = None
     layout: dict[str, Any] | None = None  # how the job is split over GPUs
     search: dict[str, Any] | None = None  # what a search over splits found and left behind

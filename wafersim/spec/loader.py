@@ -21,7 +21,7 @@ ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
 
 def load_experiment(name: str | Path, sets: Sequence[str] = ()) -> Experiment:
     """The validated experiment. Raises InputFaults: one line per fault with its place and what is allowed."""
-    file = read_yaml(_locate(name))
+    file = read_yaml(locate(name))
     settings, found = _settings(sets)
     values = copy.deepcopy(file.values)
     for path, value in settings.items():
@@ -40,7 +40,7 @@ def load_experiment(name: str | Path, sets: Sequence[str] = ()) -> Experiment:
     return experiment
 
 
-def _locate(name: str | Path) -> Path:
+def locate(name: str | Path) -> Path:
     """A path as it stands, else a shipped experiment by name with or without .yaml."""
     path = Path(name)
     try:

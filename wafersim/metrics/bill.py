@@ -1,0 +1,51 @@
+"""Power, energy and money of a machine while it works on a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+from wafersim.metrics.prediction import SECONDS_PER_DAY, Prediction
+from wafersim.spec.machine import GpuMachine, Machine
+from wafersim.spec.sourced import Sourced
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Watts while working, and dollars an hour (None without a price), of so many wafers or GPUs."""
+
+    watts: float
+    usd_per_hour: float | None
+    sources: tuple[str, ...]
+
+
+def wafer_bill(machine: Machine, systems: int) -> Bill:
+    """A cluster's power a system where it is published, all in all; otherwise the system's own."""
+    cluster, values = machine.cluster, machine.system.values
+    if cluster is not None and cluster.values.power is not None:
+        power, each = cluster.values.power, cluster.values.power.value / cluster.values.systems.value
+    else:
+        assert values.power is not None, f"{machine.system.name} states no power"
+        power, each = values.power, values.power.value
+    return _bill(systems * each, systems, power, values.rent)
+
+
+def gpu_bill(machine: GpuMachine, gpus: int) -> Bill:
+    """GPUs at their rated power, with the hosts of their nodes."""
+    node, gpu = machine.network.values, machine.gpu.values
+    nodes = ceil(gpus / node.gpus_per_node.value)
+    return _bill(gpus * gpu.power.value + nodes * node.host_power.value, gpus, gpu.power, node.price)
+
+
+def _bill(watts: float, count: int, power: Sourced, price: Sourced | None) -> Bill:
+    sources = [f"power {power.written}: {power.source}, {power.date}"]
+    if price is not None:
+        sources.append(f"price {price.written}: {price.source}, {price.date}")
+    return Bill(watts, None if price is None else count * price.value, tuple(sources))
+
+
+def with_bill(prediction: Prediction, bill: Bill) -> Prediction:
+    """The prediction with power, and energy and cost of the whole run."""
+    seconds = prediction.days_to_train * SECONDS_PER_DAY
+    cost = None if bill.usd_per_hour is None else bill.usd_per_hour * seconds / 3600.0
+    return replace(prediction, power_w=bill.watts, energy_j=bill.watts * seconds, cost_usd=cost, bill=bill.sources)

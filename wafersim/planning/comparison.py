@@ -1,0 +1,162 @@
+"""Weight streaming against the best GPU strategy: sides of a comparison, sized to match, simulated, billed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from wafersim.errors import Infeasible
+from wafersim.metrics.bill import Bill, gpu_bill, wafer_bill
+from wafersim.metrics.prediction import Prediction
+from wafersim.simulation import simulate
+from wafersim.spec.comparison import Comparison
+from wafersim.spec.experiment import Experiment
+from wafersim.spec.machine import load_gpu_machine, load_machine
+
+CLOSE = 0.9  # of the matched size: a smaller cluster whose numbers divide better may be the faster one
+MOST_SIZES = 12  # sizes that are tried for each matched side
+LARGEST = 32_768  # GPUs that a deadline may ask for
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side: what it was asked, and the prediction or why there is none."""
+
+    name: str
+    experiment: Experiment
+    match: str | None
+    prediction: Prediction | None
+    infeasible: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        own = {"name": self.name, "match": self.match, "profile": self.experiment.system.profile}
+        if self.prediction is None:
+            return {**own, "model": self.experiment.model, "infeasible": self.infeasible}
+        return {**own, **self.prediction.to_json(), "dimensions": dimensions(self.prediction)}
+
+
+def compare_sides(
+    comparison: Comparison, experiments: Sequence[Experiment], progress: Callable[[str], None] = lambda _: None
+) -> list[Side]:
+    """Every side in order; matched ones take their size from the first."""
+    sides: list[Side] = []
+    for spec, experiment in zip(comparison.sides, experiments, strict=True):
+        if spec.match is None:
+            sides.append(_simulated(spec.name, experiment, None))
+        else:
+            sides.append(_matched(spec.name, experiment, spec.match, sides[0], comparison.deadline_days))
+        progress(spec.name)
+    return sides
+
+
+def _simulated(name: str, experiment: Experiment, match: str | None) -> Side:
+    try:
+        return Side(name, experiment, match, simulate(experiment), None)
+    except Infeasible as reason:
+        return Side(name, experiment, match, None, str(reason))
+
+
+def _matched(name: str, experiment: Experiment, match: str, first: Side, deadline: float | None) -> Side:
+    if first.prediction is None:
+        return Side(name, experiment, match, None, f"{first.name}, which it is matched to, cannot run")
+    if match == "deadline":
+        return _by_deadline(name, experiment, deadline or first.prediction.days_to_train)
+    try:
+        target = _size(experiment, match, first)
+    except Infeasible as reason:
+        return Side(name, experiment, match, None, str(reason))
+    node = _node(experiment)
+    most = max(node, round(target / node) * node)
+    sizes = range(most, max(node, ceil(CLOSE * most / node) * node) - 1, -node)
+    tried = [_simulated(name, _with_gpus(experiment, size), match) for size in list(sizes)[:MOST_SIZES]]
+    ran = [side for side in tried if side.prediction is not None]
+    return min(ran, key=_step_time) if ran else tried[0]
+
+
+def _step_time(side: Side) -> float:
+    assert side.prediction is not None
+    return side.prediction.step_time_s
+
+
+def _size(experiment: Experiment, match: str, first: Side) -> float:
+    """GPUs that have the first side's peak FLOP/s, power or hourly price. Raises Infeasible where a price is missing."""
+    machine = load_gpu_machine(experiment.system.profile, experiment.system.software, experiment.system.overrides)
+    if match == "peak":
+        return peak_flops(first.experiment) / machine.gpu.values.peak_fp16.value
+    node = int(machine.network.values.gpus_per_node.value)
+    one, theirs = gpu_bill(machine, node), bill_of(first.experiment)
+    if match == "power":
+        return theirs.watts / one.watts * node
+    if one.usd_per_hour is None or theirs.usd_per_hour is None:
+        raise Infeasible("matched by price, but one of the two has none")
+    return theirs.usd_per_hour / one.usd_per_hour * node
+
+
+def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
+    """The smallest cluster that meets the deadline: nodes are doubled until one does, then halved in between."""
+    node = _node(experiment)
+    best: Side | None = None
+    slowest: Side | None = None
+    low, high = 0, 1
+    while high * node <= LARGEST and best is None:
+        side = _simulated(name, _with_gpus(experiment, high * node), "deadline")
+        if side.prediction is not None and side.prediction.days_to_train <= days:
+            best = side
+        else:
+            slowest = side if side.prediction is not None or slowest is None else slowest
+            low, high = high, 2 * high
+    if best is None:
+        assert slowest is not None
+        said = slowest.infeasible or "too slow"
+        return Side(
+            name, experiment, "deadline", None, f"no cluster of up to {LARGEST} GPUs meets {days:.3g} days: {said}"
+        )
+    for _ in range(MOST_SIZES):
+        middle = (low + high) // 2
+        if middle in (low, high):
+            break
+        side = _simulated(name, _with_gpus(experiment, middle * node), "deadline")
+        if side.prediction is not None and side.prediction.days_to_train <= days:
+            best, high = side, middle
+        else:
+            low = middle
+    return best
+
+
+def _node(experiment: Experiment) -> int:
+    return int(load_gpu_machine(experiment.system.profile).network.values.gpus_per_node.value)
+
+
+def _with_gpus(experiment: Experiment, gpus: int) -> Experiment:
+    return experiment.model_copy(update={"system": experiment.system.model_copy(update={"gpus": gpus})})
+
+
+def peak_flops(experiment: Experiment) -> float:
+    """Dense fp16 FLOP/s of all wafers or GPUs of a job."""
+    system = experiment.system
+    if system.on_gpus:
+        return system.count * load_gpu_machine(system.profile).gpu.values.peak_fp16.value
+    values = load_machine(system.profile, system.overrides).system.values
+    return system.count * values.cores.value * values.simd_width.value * 2.0 * values.clock.value
+
+
+def bill_of(experiment: Experiment) -> Bill:
+    """Power and price of a job's machine."""
+    system = experiment.system
+    if system.on_gpus:
+        return gpu_bill(load_gpu_machine(system.profile, system.software, system.overrides), system.count)
+    return wafer_bill(load_machine(system.profile, system.overrides), system.count)
+
+
+def dimensions(prediction: Prediction) -> tuple[str, ...]:
+    """Kinds of parallelism that a person has to split the job by."""
+    if prediction.layout is None:
+        return ("data",)
+    split = prediction.layout
+    names = [name for name in ("data", "tensor", "pipeline", "context", "expert") if split[name] > 1]
+    names += ["virtual stages"] if split["virtual_stages"] > 1 else []
+    names += ["sharded weights"] if split["zero_stage"] >= 3 else []
+    return tuple(names)
