@@ -205,7 +205,7 @@ def assumed_numbers(profile: MachineProfile, experiment: Experiment) -> tuple[st
         f"{part}.{name}"
         for part, values in parts.items()
         for name, number in values
-        if number is not None and number.kind == "assumed" and name not in unused
+        if number is not None and number.kind == "assumed" and name not in unused and name != "rent"
     )
 
 

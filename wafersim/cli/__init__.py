@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "run": "Simulate an experiment, print its predictions, write a run directory.",
+    "compare": "Weight streaming beside the best GPU strategy: time, energy, cost, what has to be tuned.",
     "share": "Several experiments side by side on one MemoryX: how much each slows down.",
     "kernel": "One matmul on the wafer under each dataflow: cycles, efficiency, bound.",
     "validate": "Published measurements through the same path: predicted beside published.",

@@ -96,14 +96,22 @@ def _size(experiment: Experiment, match: str, first: Side) -> float:
 
 
 def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
-    """The smallest cluster that meets the deadline: nodes are doubled until one does, then halved in between."""
+    """The smallest cluster that meets the deadline: nodes are doubled until one does, then halved in between.
+
+    Numbers that divide better may make a smaller cluster faster than a larger one, so those just below are tried as well.
+    """
     node = _node(experiment)
+
+    def attempt(nodes: int) -> tuple[Side, bool]:
+        side = _simulated(name, _with_gpus(experiment, nodes * node), "deadline")
+        return side, side.prediction is not None and side.prediction.days_to_train <= days
+
     best: Side | None = None
     slowest: Side | None = None
     low, high = 0, 1
     while high * node <= LARGEST and best is None:
-        side = _simulated(name, _with_gpus(experiment, high * node), "deadline")
-        if side.prediction is not None and side.prediction.days_to_train <= days:
+        side, met = attempt(high)
+        if met:
             best = side
         else:
             slowest = side if side.prediction is not None or slowest is None else slowest
@@ -111,18 +119,19 @@ def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
     if best is None:
         assert slowest is not None
         said = slowest.infeasible or "too slow"
-        return Side(
-            name, experiment, "deadline", None, f"no cluster of up to {LARGEST} GPUs meets {days:.3g} days: {said}"
-        )
-    for _ in range(MOST_SIZES):
+        problem = f"no cluster of up to {LARGEST} GPUs meets {days:.3g} days: {said}"
+        return Side(name, experiment, "deadline", None, problem)
+    while high - low > 1:
         middle = (low + high) // 2
-        if middle in (low, high):
-            break
-        side = _simulated(name, _with_gpus(experiment, middle * node), "deadline")
-        if side.prediction is not None and side.prediction.days_to_train <= days:
+        side, met = attempt(middle)
+        if met:
             best, high = side, middle
         else:
             low = middle
+    for nodes in range(max(1, ceil(CLOSE * high), high - MOST_SIZES), high):
+        side, met = attempt(nodes)
+        if met:
+            return side
     return best
 
 
@@ -156,7 +165,4 @@ def dimensions(prediction: Prediction) -> tuple[str, ...]:
     if prediction.layout is None:
         return ("data",)
     split = prediction.layout
-    names = [name for name in ("data", "tensor", "pipeline", "context", "expert") if split[name] > 1]
-    names += ["virtual stages"] if split["virtual_stages"] > 1 else []
-    names += ["sharded weights"] if split["zero_stage"] >= 3 else []
-    return tuple(names)
+    return tuple(name for name in ("data", "tensor", "pipeline", "context", "expert") if split[name] > 1)

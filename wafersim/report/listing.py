@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wafersim.errors import WafersimError, did_you_mean
+from wafersim.spec.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
 from wafersim.spec.profile import ClusterProfile, SystemProfile, load_profile
 from wafersim.spec.resources import find, names
 from wafersim.spec.sourced import Sourced
@@ -25,16 +26,17 @@ def list_models() -> str:
 def list_hardware() -> str:
     """Name, kind and title."""
     profiles = [load_profile(name) for name in names("hardware")]
-    return "\n".join(f"{p.name:20} {p.kind:8} {p.title}" for p in sorted(profiles, key=lambda p: p.kind))
+    return "\n".join(f"{p.name:30} {p.kind:12} {p.title}" for p in sorted(profiles, key=lambda p: p.kind))
 
 
 def list_experiments() -> str:
-    """Name and the question it asks."""
+    """Name and the question it asks; comparisons last."""
     lines = []
-    for name in names("experiments"):
-        path = find("experiments", name)
-        first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        lines.append(f"{name:24} {read_yaml(path).values.get('title', first)}")
+    for kind, how in (("experiments", ""), ("comparisons", " (wafersim compare)")):
+        for name in names(kind):
+            path = find(kind, name)
+            first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+            lines.append(f"{name:24} {read_yaml(path).values.get('title', first)}{how}")
     return "\n".join(lines)
 
 
@@ -51,10 +53,17 @@ def show(name: str) -> str:
     lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
     if isinstance(profile, ClusterProfile):
         lines += [f"system   {profile.system}", f"memoryx  {profile.memoryx}", f"swarmx   {profile.swarmx}", ""]
+    if isinstance(profile, GpuClusterProfile):
+        lines += [f"GPU {profile.gpu}, software {profile.software} unless an experiment names another", ""]
+    if isinstance(profile, GpuSoftwareProfile):
+        lines += [f"{name:28} {'yes' if value else 'no'}" for name, value in profile if isinstance(value, bool)] + [""]
     if isinstance(profile, SystemProfile):
         lines += [f"default MemoryX {profile.default_memoryx}, default SwarmX {profile.default_swarmx}", ""]
     numbers = [(field, number) for field, number in profile.values if isinstance(number, Sourced)]
     lines += list(_numbers(numbers))
+    if isinstance(profile, GpuProfile) and profile.rings:
+        lines += ["", "rings of a few GPUs: share of collective_bandwidth"]
+        lines += list(_numbers([(f"{gpus} GPUs", share) for gpus, share in profile.rings.items()]))
     if isinstance(profile, SystemProfile):
         for family, constants in profile.kernel_code.items():
             lines += ["", f"kernel code, {family}: cycles"]
@@ -66,9 +75,10 @@ def show(name: str) -> str:
 
 def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
     for name, number in numbers:
-        yield f"{name:22} {number.written:>14}  {number.kind:10} {number.date:10}  {number.source}"
+        error = "" if number.standard_error is None else f"+-{100 * number.standard_error:.0f} %"
+        yield f"{name:22} {number.written:>14} {error:>7} {number.kind:10} {number.date:10}  {number.source}"
         if number.note:
-            yield f"{'':53}{number.note}"
+            yield f"{'':60}{number.note}"
 
 
 def _show_model(name: str) -> str:

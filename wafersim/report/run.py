@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,25 @@ from wafersim.spec.experiment import Experiment
 
 
 def save_run(root: Path, experiment: Experiment, results: Sequence[PointResult], figures: bool = True) -> Path:
-    """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced.
+    """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced."""
+    resolved = experiment.model_dump(mode="json", exclude_none=True)
+    return save_directory(root, resolved, lambda draft: _write(draft, resolved, results, figures))
+
+
+def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path], None]) -> Path:
+    """A directory named after what was asked, filled by `write`.
 
     Everything is written into a hidden sibling first and renamed at the end. Raises WafersimError when `root` cannot hold it.
     """
-    resolved = experiment.model_dump(mode="json", exclude_none=True)
     short = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:8]
-    directory = root / f"{experiment.name}-{short}"
+    directory = root / f"{resolved['name']}-{short}"
     try:
         root.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=root))
     except OSError as error:
         raise WafersimError(f"--out {root}: cannot be written ({error.strerror})") from None
     try:
-        _write(draft, resolved, results, figures)
+        write(draft)
         draft.chmod(0o755)
         if directory.exists():
             _replace(draft, directory, root)

@@ -56,8 +56,10 @@ ADAPTER: TypeAdapter[Comparison] = TypeAdapter(Comparison)
 
 def load_comparison(name: str | Path) -> tuple[Comparison, list[Experiment]]:
     """The comparison and the experiment of every side (of a matched one with a GPU count to be replaced)."""
-    path = locate(name)
+    path = locate(name, "comparisons")
     file = read_yaml(path)
+    if "sides" not in file.values:
+        raise InputFaults([Fault(str(name), f"has no sides to compare; `wafersim run {name}` runs an experiment")])
     comparison: Comparison = validated(ADAPTER, file)
     experiments = []
     for index, side in enumerate(comparison.sides):

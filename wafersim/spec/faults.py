@@ -46,7 +46,7 @@ def faults(error: ValidationError, file: YamlFile, adapter: TypeAdapter[Any]) ->
     by_path: dict[tuple[str | int, ...], list[str]] = {}
     for one in error.errors(include_url=False):
         path = _real_path(one["loc"], file.values)
-        by_path.setdefault(path, []).append(_problem(one, path, adapter))
+        by_path.setdefault(path, []).append(_problem(one, path, adapter, file.values))
     return [Fault(file.place(path), " or ".join(dict.fromkeys(_merge(problems)))) for path, problems in by_path.items()]
 
 
@@ -70,13 +70,13 @@ def _real_path(loc: Iterable[str | int], values: Any) -> tuple[str | int, ...]:
     return tuple(path)
 
 
-def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any]) -> str:
+def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any], values: Any) -> str:
     kind, given, context = one["type"], one.get("input"), one.get("ctx", {})
     got = f" (got {_short(given)})"
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        known = _siblings(adapter, path)
+        known = _siblings(adapter, path, values)
         return f"unknown field{did_you_mean(path[-1], known)} allowed: {', '.join(known)}".replace(
             "field allowed", "field; allowed"
         )
@@ -97,33 +97,28 @@ def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any]) -
     return message[0].lower() + message[1:] + got
 
 
-def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...]) -> list[str]:
+def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...], values: Any) -> list[str]:
     """The allowed names beside an unknown one."""
-    schemas = _models(adapter)
-    for model in schemas:
-        here: Any = model
-        for part in path[:-1]:
-            field = getattr(here, "model_fields", {}).get(part)
-            here = _model_of(field.annotation) if field is not None else None
-            if here is None:
-                break
-        if here is not None and hasattr(here, "model_fields"):
-            return sorted(field.alias or name for name, field in here.model_fields.items())
-    return []
+    here, inside = _models(adapter._type, values), values
+    for part in path[:-1]:
+        inside = inside[part]
+        fields = [model.model_fields[part] for model in here if part in model.model_fields]
+        here = [model for field in fields for model in _models(field.annotation, inside)]
+    return sorted({field.alias or name for model in here for name, field in model.model_fields.items()})
 
 
-def _models(adapter: TypeAdapter[Any]) -> list[Any]:
-    kind = adapter._type
-    inner = getattr(kind, "__args__", ())
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return [kind]
-    return [model for argument in inner for model in (getattr(argument, "__args__", ()) or (argument,))]
-
-
-def _model_of(annotation: Any) -> Any:
+def _models(annotation: Any, value: Any) -> list[type[BaseModel]]:
+    """The models that a value may be; of a union told apart by `kind` the one it says it is."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for m in map(_model_of, getattr(annotation, "__args__", ())) if m is not None), None)
+        return [annotation]
+    models = [model for argument in getattr(annotation, "__args__", ()) for model in _models(argument, value)]
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return [model for model in models if kind is not None and _kinds(model) == (kind,)] or models
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("kind")
+    return getattr(field.annotation, "__args__", ()) if field is not None else ()
 
 
 def _short(value: Any) -> str:

@@ -22,6 +22,8 @@ ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
 def load_experiment(name: str | Path, sets: Sequence[str] = ()) -> Experiment:
     """The validated experiment. Raises InputFaults: one line per fault with its place and what is allowed."""
     file = read_yaml(locate(name))
+    if "sides" in file.values:
+        raise InputFaults([Fault(str(name), f"is a comparison; `wafersim compare {name}` runs it")])
     settings, found = _settings(sets)
     values = copy.deepcopy(file.values)
     for path, value in settings.items():
@@ -40,18 +42,18 @@ def load_experiment(name: str | Path, sets: Sequence[str] = ()) -> Experiment:
     return experiment
 
 
-def locate(name: str | Path) -> Path:
-    """A path as it stands, else a shipped experiment by name with or without .yaml."""
+def locate(name: str | Path, first: str = "experiments") -> Path:
+    """A path as it stands, else a shipped experiment or comparison by name with or without .yaml; guesses among `first`."""
     path = Path(name)
     try:
         if path.exists():
             return path
     except (OSError, ValueError):
         raise InputFaults([Fault(repr(str(name))[:80], "is no file name")]) from None
-    shipped = resources.names("experiments")
-    if len(path.parts) == 1 and path.stem in shipped and path.suffix in ("", ".yaml"):
-        return resources.find("experiments", path.stem)
-    near = did_you_mean(path.stem, shipped)
+    for kind in ("experiments", "comparisons"):
+        if len(path.parts) == 1 and path.stem in resources.names(kind) and path.suffix in ("", ".yaml"):
+            return resources.find(kind, path.stem)
+    near = did_you_mean(path.stem, resources.names(first))
     raise InputFaults(
         [Fault(str(name), f"no such file{near or '; `wafersim list experiments` shows the shipped ones'}")]
     )

@@ -7,11 +7,13 @@ from pathlib import Path
 from wafersim.errors import WafersimError, did_you_mean
 
 PACKAGE = Path(__file__).resolve().parent.parent
-FOLDERS = {"hardware": "hardware_profiles", "experiments": "experiments"}
+FOLDERS = {"hardware": "hardware_profiles", "experiments": "experiments", "comparisons": "experiments"}
+WHAT = {"hardware": "hardware profile", "experiments": "experiment", "comparisons": "comparison", "models": "model"}
+LISTED = {"hardware": "hardware", "experiments": "experiments", "comparisons": "experiments", "models": "models"}
 
 
 def folder(kind: str) -> Path:
-    """The directory of "hardware", "experiments" or "models"."""
+    """The directory of "hardware", "experiments", "comparisons" or "models"."""
     if kind == "models":
         return PACKAGE / "workload" / "catalogue"
     installed = PACKAGE / "_shipped" / FOLDERS[kind]
@@ -19,15 +21,22 @@ def folder(kind: str) -> Path:
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """The names of one kind, sorted."""
-    return tuple(sorted(path.stem for path in folder(kind).glob("*.yaml")))
+    """The names of one kind, sorted. Comparisons lie among the experiments and are told apart by their sides."""
+    paths = sorted(folder(kind).glob("*.yaml"))
+    if kind in ("experiments", "comparisons"):
+        paths = [path for path in paths if is_comparison(path) == (kind == "comparisons")]
+    return tuple(path.stem for path in paths)
+
+
+def is_comparison(path: Path) -> bool:
+    """Whether a YAML file has sides."""
+    return any(line.startswith("sides:") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
 def find(kind: str, name: str) -> Path:
     """The file behind a name; raises WafersimError with the nearest name."""
     path = folder(kind) / f"{name}.yaml"
     if name not in names(kind):
-        what = {"hardware": "hardware profile", "experiments": "experiment", "models": "model"}[kind]
-        listed = f"; `wafersim list {kind}` shows all"
-        raise WafersimError(f"unknown {what} {name!r}{did_you_mean(name, names(kind)) or listed}")
+        listed = f"; `wafersim list {LISTED[kind]}` shows all"
+        raise WafersimError(f"unknown {WHAT[kind]} {name!r}{did_you_mean(name, names(kind)) or listed}")
     return path

@@ -1,0 +1,43 @@
+"""`wafersim compare COMPARISON`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("compare")
+@click.argument("comparison")
+@click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
+@click.option("--json", "as_json", is_flag=True, help='Print {"sides": [...]} and nothing else.')
+@click.option("--figures/--no-figures", default=True, help="Draw the figure of the comparison.")
+@click.option("--save/--no-save", default=True, help="Write the comparison's directory.")
+def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool) -> None:
+    """Set the sides of COMPARISON beside each other: a YAML file, or the name of a shipped one.
+
+    Sides may be sized to match the first one's peak FLOP/s, power or hourly price, or to meet a deadline.
+    """
+    from wafersim.errors import Infeasible
+    from wafersim.planning.comparison import compare_sides
+    from wafersim.report import console, json_output
+    from wafersim.report.comparison import comparison_lines, comparison_table, save_comparison
+    from wafersim.spec.comparison import load_comparison
+
+    spec, experiments = load_comparison(comparison)
+    with console.progress(len(experiments), f"{spec.name}: ") as advance:
+        sides = compare_sides(spec, experiments, advance)
+    rows = [side.to_json() for side in sides]
+    if all(side.prediction is None for side in sides):
+        raise Infeasible("\n".join(f"{side.name}: {side.infeasible}" for side in sides))
+    directory = save_comparison(out, spec, sides, figures) if save else None
+    if as_json:
+        sys.stdout.write(json_output.dumps({"sides": rows}) + "\n")
+        return
+    screen = console.new_console()
+    console.print_table(screen, comparison_table(spec.title or spec.name, rows))
+    for line in comparison_lines(rows):
+        console.say(screen, line)
+    if directory is not None:
+        console.say(screen, f"Written to {directory}")

@@ -1,0 +1,126 @@
+"""The sides of a comparison as a table, sentences and a directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+from ruamel.yaml import YAML
+
+from wafersim.metrics.gpu import split_name
+from wafersim.planning.comparison import Side
+from wafersim.report import json_output
+from wafersim.report.run import save_directory
+from wafersim.report.words import Row, figure, seconds
+from wafersim.spec.comparison import Comparison
+
+MATCHED = {
+    "peak": "same peak FLOP/s",
+    "power": "same power",
+    "price": "same price an hour",
+    "deadline": "the smallest that meets the deadline",
+}
+
+
+def comparison_table(title: str, sides: Sequence[Row]) -> Table:
+    """One row a side."""
+    table = Table(title=title, title_justify="left")
+    for name in ("side", "model"):
+        table.add_column(name)
+    table.add_column("chips", justify="right")
+    table.add_column("split")
+    columns = ("step time", "tokens/s", "MFU", "days", "MW", "MWh", "kUSD", "memory free", "dimensions")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for side in sides:
+        if "infeasible" in side:
+            table.add_row(side["name"], side["model"], "-", "cannot run", *["-"] * len(columns))
+            continue
+        numbers = (
+            seconds(side["step_time_s"]),
+            figure(side["tokens_per_s"]),
+            f"{side['mfu']:.1%}",
+            figure(side["days_to_train"]),
+            f"{side['power_w'] / 1e6:.2f}",
+            figure(side["energy_j"] / 3.6e9),
+            "-" if side["cost_usd"] is None else figure(side["cost_usd"] / 1e3),
+            f"{memory_headroom(side):.0%}",
+            str(len(side["dimensions"])),
+        )
+        table.add_row(side["name"], side["model"], str(side["n_systems"]), split_of(side), *numbers)
+    return table
+
+
+def split_of(side: Row) -> str:
+    """How the job is split, in a few letters."""
+    return f"DP {side['n_systems']}" if side["layout"] is None else split_name(side["layout"])
+
+
+def memory_headroom(side: Row) -> float:
+    """Share of a wafer's or of the fullest GPU's memory that is free."""
+    memory = side["memory"]
+    return float(1 - memory["total_bytes"] / memory.get("sram_bytes", memory.get("memory_bytes")))
+
+
+def same_job(side: Row, first: Row) -> bool:
+    """Whether a side trains the same model on the same tokens."""
+    return bool(side["model"] == first["model"] and side["tokens"] == first["tokens"])
+
+
+def comparison_lines(sides: Sequence[Row]) -> list[str]:
+    """What the numbers say, why sides cannot run, and what they rest on."""
+    lines = [f"{side['name']}: cannot run: {side['infeasible']}" for side in sides if "infeasible" in side]
+    ran = [side for side in sides if "infeasible" not in side]
+    first = ran[0]
+    for side in ran:
+        tuned = ", ".join(side["dimensions"])
+        said = f"{side['name']}: {side['n_systems']} x {side['profile']}, bound by {side['binding_resource']}, tune {tuned}"
+        if side is not first and same_job(side, first):
+            said += f"; {against(side, first)}"
+        lines.append(said)
+    bills = dict.fromkeys(f"{side['profile']}: {'; '.join(side['bill'])}" for side in ran)
+    lines += bills
+    if any(not same_job(side, first) for side in ran):
+        lines.append(
+            "Sides with another model or other tokens stand there for their split; their days are another job's."
+        )
+    lines.append(
+        "A comparison inherits the errors of both sides; `wafersim validate` shows how far each has been off published runs."
+    )
+    return lines
+
+
+def against(side: Row, first: Row) -> str:
+    """Time, energy and cost of one side over the first's."""
+    ratios = [
+        ("the time", side["days_to_train"] / first["days_to_train"]),
+        ("energy", side["energy_j"] / first["energy_j"]),
+    ]
+    if side["cost_usd"] is not None and first["cost_usd"] is not None:
+        ratios.append(("cost", side["cost_usd"] / first["cost_usd"]))
+    said = [f"{figure(ratio)}x {name}" for name, ratio in ratios]
+    return f"{', '.join(said)} of {first['name']}"
+
+
+def save_comparison(root: Path, spec: Comparison, sides: Sequence[Side], figures: bool) -> Path:
+    """`root/<name>-<short hash>/` with the resolved comparison, the sides and the figure."""
+    rows = [side.to_json() for side in sides]
+    resolved = {
+        **spec.model_dump(mode="json", exclude_none=True),
+        "sides": [
+            {"name": side.name, "match": side.match, **side.experiment.model_dump(mode="json", exclude_none=True)}
+            for side in sides
+        ],
+    }
+
+    def write(draft: Path) -> None:
+        with (draft / "comparison.yaml").open("w", encoding="utf-8") as file:
+            YAML().dump(resolved, file)
+        (draft / "comparison.json").write_text(json_output.dumps({"sides": rows}) + "\n", encoding="utf-8")
+        if figures:
+            from wafersim.report.figures.comparison import comparison_figure
+
+            comparison_figure(rows, draft / "comparison.png")
+
+    return save_directory(root, resolved, write)
