@@ -1,7 +1,8 @@
 """Collectives by the alpha-beta model of their algorithm, inside a node and between nodes (Thakur et al. 2005).
 
 A ring all-reduce of S bytes over n GPUs sends 2 (n - 1) / n S past every GPU in 2 (n - 1) steps; a reduce-scatter or an
-all-gather does half of that. A tree sends the same bytes in 2 log2 n steps. In-switch reduction sends S once, both ways.
+all-gather does half of that. A double binary tree (Sanders et al. 2009), which only all-reduces have, sends 2 S in 2 log2 n
+steps: slower on the wire, sooner done where steps are what costs. In-switch reduction sends S once, both ways.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from wafersim.gpu.machine import Cluster, Column, Device, Network
 
 
 def ring_all_reduce(size: Column, n: Column, bandwidth: Column, step: Column) -> Column:
-    """Textbook ring: 2 (n - 1) (size / (n bandwidth) + step) seconds."""
+    """2 (n - 1) (size / (n bandwidth) + step) seconds."""
     return 2.0 * (n - 1) * (size / (n * bandwidth) + step)
 
 
 def tree_all_reduce(size: Column, n: Column, bandwidth: Column, step: Column) -> Column:
-    """Textbook double tree, pipelined: 2 size / bandwidth + 2 ceil(log2 n) step seconds."""
+    """2 size / bandwidth + 2 ceil(log2 n) step seconds, pipelined in pieces too small to count."""
     return np.where(np.asarray(n) > 1, 2.0 * size / bandwidth + 2.0 * np.ceil(np.log2(n)) * step, 0.0)
 
 
@@ -31,13 +32,10 @@ def node_all_reduce(size: Column, n: Column, device: Device) -> Column:
     bandwidth = np.where(n == 2, device.pair_bandwidth, device.collective_bandwidth)
     for members, share in device.rings.items():
         bandwidth = np.where(n == members, device.collective_bandwidth * share, bandwidth)
-    fixed = device.collective_latency + 2 * device.hop_latency * (several - 1) + device.ramp * np.sqrt(size)
-    wire = 2.0 * (several - 1) / several * size
-    seconds = fixed + wire / bandwidth
+    fixed = device.collective_latency + device.ramp * np.sqrt(size)
+    seconds = fixed + ring_all_reduce(size, several, bandwidth, device.hop_latency)
     if device.switch_bandwidth:
-        seconds = np.minimum(
-            seconds, device.collective_latency + device.ramp * np.sqrt(size) + wire / device.switch_bandwidth
-        )
+        seconds = np.minimum(seconds, fixed + 2.0 * (several - 1) / several * size / device.switch_bandwidth)
     return np.where(n > 1, seconds, 0.0)
 
 
@@ -55,22 +53,31 @@ def gradient_bandwidth(ranks_in_node: Column, network: Network) -> Column:
 def all_reduce(
     size: Column, n: Column, ranks_in_node: Column, cluster: Cluster, bandwidth: Column | None = None
 ) -> Column:
-    """All-reduce over n GPUs of which `ranks_in_node` share a node, in seconds; a ring over nodes where it spans several.
+    """All-reduce over n GPUs of which `ranks_in_node` share a node, in seconds; the faster of ring and tree between nodes.
 
     `bandwidth` between nodes is the group's share unless given.
     """
     n, ranks_in_node = np.asarray(n, float), np.asarray(ranks_in_node, float)
-    network, device = cluster.network, cluster.device
-    between = share_bandwidth(ranks_in_node, network) if bandwidth is None else bandwidth
-    inside = node_all_reduce(size, n, device)
-    rounds = network.latency + network.rank_latency * 2 * (n - 1)
-    across = 2.0 * (n - 1) / n * size / np.minimum(between, device.collective_bandwidth) + rounds
-    return np.where(n <= ranks_in_node, inside, across)
+    network = cluster.network
+    wire = _between(ranks_in_node, cluster, bandwidth)
+    ring = ring_all_reduce(size, n, wire, network.rank_latency)
+    across = network.latency + np.minimum(ring, tree_all_reduce(size, n, wire, network.latency))
+    return np.where(n <= ranks_in_node, node_all_reduce(size, n, cluster.device), across)
 
 
 def gather(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster, bandwidth: Column | None = None) -> Column:
-    """All-gather to, or reduce-scatter of, `size` bytes: half of an all-reduce."""
-    return 0.5 * all_reduce(size, n, ranks_in_node, cluster, bandwidth)
+    """All-gather to, or reduce-scatter of, `size` bytes, in seconds: half of a ring's all-reduce."""
+    n, ranks_in_node = np.asarray(n, float), np.asarray(ranks_in_node, float)
+    network = cluster.network
+    across = network.latency + ring_all_reduce(
+        size, n, _between(ranks_in_node, cluster, bandwidth), network.rank_latency
+    )
+    return 0.5 * np.where(n <= ranks_in_node, node_all_reduce(size, n, cluster.device), across)
+
+
+def _between(ranks_in_node: Column, cluster: Cluster, bandwidth: Column | None) -> Column:
+    between = share_bandwidth(ranks_in_node, cluster.network) if bandwidth is None else bandwidth
+    return np.minimum(between, cluster.device.collective_bandwidth)
 
 
 def all_to_all(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster) -> Column:

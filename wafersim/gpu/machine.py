@@ -66,6 +66,7 @@ class Software:
     optimizer_traffic: float  # bytes per parameter and step
     gradient_bytes: float  # of a gradient in collectives
     gradient_storage: float  # bytes of a gradient in memory
+    workspace: float  # bytes of communicators, flattened buckets and fragments
     mask_bytes: float  # of dropout, kept per token and hidden element; 0 without dropout
     launch_forward: float  # s of the host per block and micro-batch
     launch_backward: float

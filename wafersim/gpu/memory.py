@@ -100,7 +100,7 @@ def _of_stage(g: Geometry, layout: Layout, cluster: Cluster, optimizer: str, gpi
         software.gradient_storage * parameters / np.where(zero >= 2, shard, 1.0),
         STATE_BYTES[optimizer] * parameters / np.where(zero >= 1, shard, 1.0),
         held * blocks * kept + working,
-        logits + gathered,
+        logits + gathered + software.workspace,
     )
 
 

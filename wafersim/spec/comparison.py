@@ -61,6 +61,10 @@ def load_comparison(name: str | Path) -> tuple[Comparison, list[Experiment]]:
     if "sides" not in file.values:
         raise InputFaults([Fault(str(name), f"has no sides to compare; `wafersim run {name}` runs an experiment")])
     comparison: Comparison = validated(ADAPTER, file)
+    if comparison.sides[0].match is not None:
+        raise InputFaults(
+            [Fault(file.place(("sides", 0, "match")), "the first side is what others are matched to; give its size")]
+        )
     experiments = []
     for index, side in enumerate(comparison.sides):
         if side.experiment is not None:
@@ -70,18 +74,15 @@ def load_comparison(name: str | Path) -> tuple[Comparison, list[Experiment]]:
         values: dict[str, Any] = {"name": comparison.name, **copy.deepcopy(comparison.common)}
         for key, value in side.fields.items():
             put(values, key, value)
-        if side.match is not None:
-            values.setdefault("system", {}).setdefault("gpus", 8)
+        system = values.get("system")
+        if side.match is not None and isinstance(system, dict) and "systems" not in system:
+            system.setdefault("gpus", 8)
         try:
             experiments.append(Experiment.model_validate(values))
         except ValidationError as error:
-            place = file.place(("sides", index))
+            place = file.place(("sides", index)).rsplit(": ", 1)[0]
             found = faults(error, type(file)(file.name, values, {}), TypeAdapter(Experiment))
             raise InputFaults([Fault(f"{place} ({side.name})", f"{_path(f)}{f.problem}") for f in found]) from None
-    if comparison.sides[0].match is not None:
-        raise InputFaults(
-            [Fault(file.place(("sides", 0)), "the first side is what others are matched to; give its size")]
-        )
     for index, (side, experiment) in enumerate(zip(comparison.sides, experiments, strict=True)):
         if side.match is not None and not experiment.system.on_gpus:
             raise InputFaults(

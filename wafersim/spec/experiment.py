@@ -94,7 +94,10 @@ class SystemSpec(Frozen):
         if wrong:
             raise ValueError(f"overrides: {wrong[0]} is no number of {self.profile}; its parts are {', '.join(parts)}")
         if self.on_gpus and self.software is not None:
-            software_name(self.software)
+            try:
+                software_name(self.software)
+            except WafersimError as error:
+                raise ValueError(f"software: {error}") from None
         return self
 
     @property

@@ -64,6 +64,7 @@ class SoftwareValues(Frozen):
     optimizer_traffic: Count  # bytes per parameter and step
     gradient_bytes: Count  # of a gradient in collectives
     gradient_storage: Count  # of a gradient in memory
+    workspace: Size  # of communicators, flattened buckets and what the allocator cannot use, besides usable_memory
     mask_bytes: Count  # of dropout, per token and hidden element of a block
     bucket: Size  # gradients that are reduced together
     launch_forward: Time  # of the host, per block and micro-batch

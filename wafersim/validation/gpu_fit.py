@@ -19,6 +19,7 @@ from wafersim import quantity
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry, Layout, stack
 from wafersim.gpu.machine import Cluster
+from wafersim.gpu.memory import memory_use
 from wafersim.spec.machine import OVERRIDABLE, load_gpu_machine
 from wafersim.spec.sourced import dimension_of
 from wafersim.strategies.gpu_parallel.closed_form import estimate
@@ -149,6 +150,25 @@ def fit_gpus(rows: list[GpuRow] | None = None) -> GpuFit:
     return GpuFit(found, values, covariance, residuals, of_group)
 
 
+def workspace(rows: list[GpuRow] | None = None) -> dict[str, float]:
+    """{software: bytes}: the median of what GPUs were seen to use beyond the model's terms and `usable_memory`."""
+    beyond: dict[str, list[float]] = {}
+    for row in rows if rows is not None else fit_rows():
+        if row.memory is not None:
+            job, cluster = row.jobs()[0], cluster_of(load_gpu_machine(row.profile, row.software))
+            layout = resolve(job.spec, job.workload.model, job.gpus, job.batch, cluster)
+            bare = replace(cluster, software=replace(cluster.software, workspace=0.0))
+            used = float(np.max(memory_use(Geometry.of(job.workload), layout, bare, job.optimizer).total))
+            beyond.setdefault(row.software, []).append(row.memory - used - lost_memory(row.profile))
+    return {software: float(np.median(sizes)) for software, sizes in beyond.items()}
+
+
+def lost_memory(profile: str) -> float:
+    """Bytes of a GPU that `usable_memory` leaves out, which nvidia-smi counts as used."""
+    values = load_gpu_machine(profile).gpu.values
+    return values.memory.value * (1.0 - values.usable_memory.value)
+
+
 def write_gpus(fit: GpuFit) -> tuple[Path, ...]:
     """Put the constants with their standard errors into the profiles; nothing where nothing changed."""
     errors = np.sqrt(np.diag(fit.covariance)).tolist()
@@ -156,6 +176,8 @@ def write_gpus(fit: GpuFit) -> tuple[Path, ...]:
     for constant, value, error in zip(fit.constants, fit.values.tolist(), errors, strict=True):
         for profile in constant.sets:
             by_profile.setdefault(profile, {})["values", constant.number] = value, error
+    for profile, size in workspace().items():
+        rewrite_profile(profile, {("values", "workspace"): size})
     return tuple(
         rewrite_profile(
             profile,

@@ -48,6 +48,7 @@ class GpuRow:
     published: float
     unit: str
     assumed: tuple[str, ...]
+    memory: float | None = None  # bytes that a GPU was seen to use
 
     def jobs(self) -> list[GpuJob]:
         """One job for every combination of what is open."""
@@ -139,7 +140,14 @@ def _row(raw: dict[str, str]) -> GpuRow:
         id=raw["id"], use="shown" if group in RECALLED else raw["use"], group=group, device=device, profile=profile,
         software=software, model=model, sequence=model.max_sequence, gpus=gpus, batch=batch, settings=settings,
         options=options, metric=raw["metric"], published=float(raw["value"]), unit=raw["unit"], assumed=tuple(assumed),
+        memory=_memory(raw["notes"]),
     )  # fmt: skip
+
+
+def _memory(notes: str) -> float | None:
+    """`mem 47GB` of the BLOOM study: nvidia-smi's MiB, rounded."""
+    found = re.search(r"mem (\d+)GB", notes)
+    return float(found[1]) * 2**30 if found else None
 
 
 def _layers(raw: dict[str, str], pipeline: int) -> float | None:

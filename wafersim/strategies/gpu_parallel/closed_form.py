@@ -76,11 +76,27 @@ def estimate(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
     piped = pipeline_time(times, layout, transfer_time(geometry, layout, cluster), cluster)
     first = times.parameters[0]
     update = update_time(first, times.blocks[0], layout, cluster)
-    reduce = reduce_time(first, layout, cluster)
+    reduce = exposed_reduction(reduce_time(first, layout, cluster), layout, times, cluster)
     tied = tie_time(layout, table_parameters(geometry, layout), cluster)
     unsharded = piped + reduce + tied + update
     sharded = sharded_time(geometry, layout, times, cluster) + update
     return np.where(weights_are_gathered(layout, cluster), sharded, unsharded)
+
+
+def exposed_reduction(reduce: Column, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
+    """What a step sees of its gradients' reduction: all of it, or what passes beside it leave and slow down.
+
+    Sharded states scatter half of it after the last backward slot and gather the updated weights before the next step.
+    """
+    software = cluster.software
+    if not software.overlap_gradients:
+        return reduce
+    later = reduce * np.where(np.asarray(layout.zero_stage) > 0, 0.5, 0.0)
+    now = np.maximum(reduce - later - times.backward[0], 0.0)
+    if software.overlap_weights:
+        later = np.maximum(later - times.forward[0], 0.0)
+    exposed: Column = now + later + software.overlap_cost * reduce
+    return exposed
 
 
 def weights_are_gathered(layout: Layout, cluster: Cluster) -> Column:
@@ -88,6 +104,15 @@ def weights_are_gathered(layout: Layout, cluster: Cluster) -> Column:
     zero = np.asarray(layout.zero_stage)
     gathered: Column = (zero >= 3) | ((zero == 2) & cluster.software.synchronise_micro_batches)
     return gathered
+
+
+def channel_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
+    """Seconds that the first stage's channel is busy with its blocks' weights and gradients, which take turns on it."""
+    own = block_parameters(geometry, layout)
+    fetch, spread = gather_time(own, layout, cluster), scatter_time(own, layout, cluster)
+    twice = np.where(np.asarray(layout.zero_stage) >= 3, 2.0, 1.0)
+    busy: Column = layout.micro_batches * times.blocks[0] * (twice * fetch + spread)
+    return busy
 
 
 def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: bool = False) -> Column:
@@ -115,4 +140,5 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     gathered = weights_are_gathered(layout, cluster)
     reduce = 0.0 if cluster.software.overlap_gradients else reduce_time(times.parameters[0], layout, cluster)
     tail = np.where(gathered, 0.0, reduce) + update_time(times.parameters[0], times.blocks[0], layout, cluster)
+    bound = np.maximum(bound, np.where(gathered, channel_time(geometry, layout, times, cluster), 0.0))
     return (bound + tail) * (1.0 - ROUNDING)

@@ -42,7 +42,7 @@ def stage_orders(schedule: str, stages: int, micro_batches: int, chunks: int = 1
     if schedule == "interleaved":
         return tuple(_interleaved(s, stages, micro_batches, chunks) for s in range(stages))
     assert schedule == "zero-bubble", schedule
-    return _zero_bubble(stages, micro_batches)
+    return tuple(_zero_bubble(s, stages, micro_batches) for s in range(stages))
 
 
 def _order(slots: Ints) -> StageOrder:
@@ -84,24 +84,16 @@ def _interleaved(stage: int, p: int, m: int, v: int) -> StageOrder:
     return StageOrder(passes, number // (p * v) * p + number % p, chunk)
 
 
-def _zero_bubble(p: int, m: int) -> tuple[StageOrder, ...]:
-    """Unit slots, placed one after the other in time: an input gradient if there is one, else a forward slot if memory allows,
-    else a weight gradient."""
-    done = np.full((3, p, m), 1 << 40)  # when forward, dgrad and wgrad of (stage, micro-batch) have ended
-    counts = np.zeros((3, p), np.int64)
-    slots: list[list[tuple[int, int, int]]] = [[] for _ in range(p)]
-    time = 0
-    while counts[2].min() < m:
-        for s in range(p):
-            f, b, w = (int(count) for count in counts[:, s])
-            can_dgrad = b < f and (done[1, s + 1, b] <= time if s + 1 < p else done[0, s, b] <= time)
-            room = f - b < p - s and f - w < p
-            can_forward = f < m and room and (s == 0 or done[0, s - 1, f] <= time)
-            kind = 1 if can_dgrad else 0 if can_forward else 2 if w < b else -1
-            if kind >= 0:
-                number = (f, b, w)[kind]
-                done[kind, s, number] = time + 1
-                counts[kind, s] += 1
-                slots[s].append(((FORWARD, DGRAD, WGRAD)[kind], number, 0))
-        time += 1
-    return tuple(_order(np.array(of_stage, np.int64)) for of_stage in slots)
+def _zero_bubble(stage: int, p: int, m: int) -> StageOrder:
+    """1F1B whose weight gradients run `stage` micro-batches behind: later stages pass input gradients on first and fill the
+    bubble of the cool-down with what they put off. No stage holds more than p micro-batches."""
+    warm_up = min(p - stage, m)
+    slots = [(FORWARD, i, 0) for i in range(warm_up)]
+    for i in range(m):
+        slots.append((DGRAD, i, 0))
+        if i >= stage:
+            slots.append((WGRAD, i - stage, 0))
+        if warm_up + i < m:
+            slots.append((FORWARD, warm_up + i, 0))
+    slots += [(WGRAD, i, 0) for i in range(max(0, m - stage), m)]
+    return _order(np.array(slots, np.int64))

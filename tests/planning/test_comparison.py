@@ -1,0 +1,137 @@
+"""Sides sized to match the first; what each costs; what a user sees."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wafersim.cli.compare_command import command
+from wafersim.errors import InputFaults
+from wafersim.metrics.bill import gpu_bill, wafer_bill
+from wafersim.planning.comparison import bill_of, compare_sides, dimensions, peak_flops
+from wafersim.report.comparison import against, memory_headroom
+from wafersim.spec.comparison import load_comparison
+from wafersim.spec.machine import load_gpu_machine, load_machine
+
+TEXT = """\
+name: small
+common:
+  model: cerebras-gpt-1.3b
+  training: {sequence_length: 2048, batch: 480, tokens: 1e9}
+sides:
+  - name: wafers
+    fields: {system: {profile: andromeda, systems: 2}}
+  - name: peak
+    match: peak
+    fields: {system: {profile: dgx-a100-80gb}}
+  - name: power
+    match: power
+    fields: {system: {profile: dgx-a100-80gb}}
+  - name: price
+    match: price
+    fields: {system: {profile: dgx-a100-80gb}}
+  - name: deadline
+    match: deadline
+    fields: {system: {profile: dgx-a100-80gb}}
+"""
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory: pytest.TempPathFactory):
+    path = tmp_path_factory.mktemp("comparison") / "small.yaml"
+    path.write_text(TEXT)
+    return {side.name: side for side in compare_sides(*load_comparison(path))}
+
+
+def test_matched_clusters_are_whole_nodes_just_below_the_match(sides) -> None:
+    # 2 CS-2: 15.0 PFLOP/s are 48 A100 of 312 TFLOP/s; at Andromeda's 500 kW for 16, 62.5 kW are 77 A100 of 812.5 W with hosts.
+    first = sides["wafers"].experiment
+    assert peak_flops(first) / 312e12 == pytest.approx(48, abs=0.1)
+    assert bill_of(first).watts == pytest.approx(62.5e3)
+    for name, most in (("peak", 48), ("power", 80), ("price", 80)):
+        count = sides[name].prediction.n_systems
+        assert count % 8 == 0 and 0.85 * most <= count <= most
+
+
+def test_the_deadline_is_met_by_the_smallest_cluster(sides) -> None:
+    days = sides["wafers"].prediction.days_to_train
+    found = sides["deadline"]
+    assert found.prediction.days_to_train <= days
+    fewer = found.experiment.model_copy(
+        update={"system": found.experiment.system.model_copy(update={"gpus": found.experiment.system.gpus - 8})}
+    )
+    from wafersim.simulation import simulate
+
+    assert simulate(fewer).days_to_train > days
+
+
+def test_energy_and_cost_are_watts_and_dollars_over_the_days(sides) -> None:
+    # A DGX A100 is 8 x 400 W and 3.3 kW of host.
+    prediction = sides["peak"].prediction
+    nodes = prediction.n_systems / 8
+    assert prediction.power_w == pytest.approx(nodes * (8 * 400 + 3300))
+    assert prediction.energy_j == pytest.approx(prediction.power_w * prediction.days_to_train * 86400)
+    assert prediction.cost_usd == pytest.approx(5.12 * prediction.n_systems * 24 * prediction.days_to_train)
+
+
+def test_a_cluster_without_a_published_power_has_its_systems_own() -> None:
+    assert wafer_bill(load_machine("cs2"), 3).watts == 3 * 23e3
+    assert gpu_bill(load_gpu_machine("jean-zay"), 8).usd_per_hour is None
+
+
+def test_dimensions_are_what_a_person_splits_by(sides) -> None:
+    assert dimensions(sides["wafers"].prediction) == ("data",)
+    split = {"data": 4, "tensor": 2, "pipeline": 1, "context": 1, "expert": 1, "virtual_stages": 1}
+    assert dimensions(replace(sides["peak"].prediction, layout=split)) == ("data", "tensor")
+
+
+def test_the_headroom_is_what_is_left_of_a_chip(sides) -> None:
+    for side in sides.values():
+        assert 0 <= memory_headroom(side.to_json()) < 1
+
+
+def test_a_ratio_says_whose(sides) -> None:
+    said = against(sides["peak"].to_json(), sides["wafers"].to_json())
+    ratio = sides["peak"].prediction.days_to_train / sides["wafers"].prediction.days_to_train
+    assert said.startswith(f"{ratio:.3f}"[:4]) and said.endswith("cost of wafers")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("match: peak", "match: size", "must be peak, power, price or deadline (got 'size')"),
+        ("{system: {profile: andromeda, systems: 2}}", "{}", "give either experiment or fields"),
+        ("    fields: {system: {profile: andromeda", "    match: peak\n    fields: {system: {profile: andromeda",
+         "the first side is what others are matched to; give its size"),
+        ("batch: 480", "batch: 0", "small.yaml:6 (wafers): training.batch: must be >= 1 or must be published (got 0)"),
+        ("cerebras-gpt-1.3b", "cerebras-gpt-13", "small.yaml:6 (wafers): model: unknown model"),
+        ("sides:", "side:", "has no sides to compare"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_a_line(tmp_path: Path, old: str, new: str, line: str) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(TEXT.replace(old, new, 1))
+    with pytest.raises(InputFaults) as found:
+        load_comparison(path)
+    assert line in str(found.value)
+
+
+def test_a_side_that_cannot_run_says_why_and_the_others_stay(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(TEXT.replace("batch: 480", "batch: 479"))  # a prime: no split over whole nodes
+    out = CliRunner().invoke(command, [str(path), "--json", "--no-save"])
+    shown = {side["name"]: side for side in json.loads(out.output)["sides"]}
+    assert "infeasible" not in shown["wafers"]
+    assert "infeasible" in shown["deadline"]
+
+
+def test_the_command_prints_a_table_and_writes_a_directory(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(TEXT)
+    out = CliRunner().invoke(command, [str(path), "--out", str(tmp_path / "runs")])
+    assert out.exit_code == 0
+    assert "A comparison inherits the errors of both sides" in out.output
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert {one.name for one in directory.iterdir()} == {"comparison.yaml", "comparison.json", "comparison.png"}
