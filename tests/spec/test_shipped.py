@@ -4,9 +4,11 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from wafersim.errors import InputFaults
+from wafersim.spec.comparison import load_comparison
 from wafersim.spec.loader import load_experiment
 from wafersim.spec.machine import load_machine
-from wafersim.spec.profile import load_profile
+from wafersim.spec.profile import load_profile, read_profile
 from wafersim.spec.resources import find, names
 from wafersim.spec.schema import experiment_schema, profile_schema
 from wafersim.spec.sourced import Sourced
@@ -65,3 +67,36 @@ def test_an_override_is_assumed_and_leaves_the_profile_alone() -> None:
     assert machine.swarmx.values.link_bandwidth.value == 300e9
     assert machine.swarmx.values.link_bandwidth.kind == "assumed"
     assert load_machine("andromeda").swarmx.values.link_bandwidth.value == 150e9
+
+
+def test_a_number_like_another_profiles_follows_it() -> None:
+    backward = load_profile("h100-80gb").values.gemm_backward
+    theirs = load_profile("h200").values.gemm_backward
+    assert (theirs.value, theirs.kind, theirs.like) == (backward.value, "assumed", "h100-80gb")
+    pair = load_profile("b200").values.pair_bandwidth
+    assert pair.value == pytest.approx(3 * load_profile("a100-80gb").values.pair_bandwidth.value, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [
+        ("{like: h300, source: guess, date: '2026'}", "like: unknown hardware profile 'h300'; did you mean \"h200\"?"),
+        ("{like: cs2, source: guess, date: '2026'}", "like cs2: it has no gemm_backward"),
+        ("{like: mine, source: guess, date: '2026'}", "like mine: goes round"),
+        ("{like: h200, value: 2, source: guess, date: '2026'}", "has a value and a like"),
+    ],
+)
+def test_a_wrong_like_is_a_line(tmp_path, number: str, problem: str) -> None:
+    lines = find("hardware", "h200").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("  gemm_backward:"))
+    lines[at] = f"  gemm_backward: {number}"
+    (tmp_path / "mine.yaml").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputFaults) as found:
+        read_profile(tmp_path / "mine.yaml")
+    assert str(found.value) == f"{tmp_path}/mine.yaml:{at + 1}: values.gemm_backward: {problem}"
+
+
+def test_every_comparison_loads() -> None:
+    for name in names("comparisons"):
+        comparison, experiments = load_comparison(name)
+        assert len(comparison.sides) == len(experiments)

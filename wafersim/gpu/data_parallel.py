@@ -51,10 +51,21 @@ def scatter_time(parameters: Column, layout: Layout, cluster: Cluster) -> Column
 
 
 def reduce_time(parameters: Column, layout: Layout, cluster: Cluster) -> Column:
-    """All-reduce of the gradients of so many parameters; with sharded states, their scatter and the gather of weights."""
+    """All-reduce of the gradients of so many parameters, or with sharded states their scatter, in seconds."""
+    half = np.where(np.asarray(layout.zero_stage) > 0, 0.5, 1.0)
+    return half * _over_replicas(cluster.software.gradient_bytes * parameters, layout, cluster)
+
+
+def regather_time(parameters: Column, layout: Layout, cluster: Cluster) -> Column:
+    """All-gather of updated 16-bit weights whose states are sharded, in seconds; 0 where they are not."""
+    half = np.where(np.asarray(layout.zero_stage) > 0, 0.5, 0.0)
+    return half * _over_replicas(FP16_BYTES * parameters, layout, cluster)
+
+
+def _over_replicas(size: Column, layout: Layout, cluster: Cluster) -> Column:
     near = ranks_in_node(layout, cluster)
     bandwidth = cluster.software.collective_share * gradient_bandwidth(near, cluster.network)
-    return all_reduce(cluster.software.gradient_bytes * parameters, layout.replicas, near, cluster, bandwidth)
+    return all_reduce(size, layout.replicas, near, cluster, bandwidth)
 
 
 def tie_time(layout: Layout, table: Column, cluster: Cluster) -> Column:

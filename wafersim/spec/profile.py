@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from wafersim.errors import Fault, InputFaults, WafersimError
 from wafersim.spec.faults import validated
 from wafersim.spec.gpu_profile import (
     GpuClusterProfile,
@@ -30,7 +32,7 @@ from wafersim.spec.sourced import (
     Time,
     Whole,
 )
-from wafersim.spec.yaml_file import read_yaml
+from wafersim.spec.yaml_file import YamlFile, read_yaml
 
 
 class SystemValues(Frozen):
@@ -145,8 +147,42 @@ ADAPTER: TypeAdapter[Profile] = TypeAdapter(Annotated[Profile, Field(discriminat
 
 def read_profile(path: Path) -> Profile:
     """One profile file; raises InputFaults with file:line for every fault."""
-    profile: Profile = validated(ADAPTER, read_yaml(path))
+    file = read_yaml(path)
+    profile: Profile = validated(ADAPTER, replace(file, values=_with_likes(file, (path.stem,))))
     return profile
+
+
+def _with_likes(file: YamlFile, seen: tuple[str, ...]) -> dict[str, Any]:
+    """A profile's values with each `{like: other}` filled in from the other profile, as an assumption here."""
+    numbers = file.values.get("values")
+    if not isinstance(numbers, dict):
+        return file.values
+    filled = dict(numbers)
+    for name, number in numbers.items():
+        if isinstance(number, dict) and "like" in number:
+            filled[name] = _like(name, number, file.place(("values", name)), seen)
+    return {**file.values, "values": filled}
+
+
+def _like(name: str, number: dict[str, Any], place: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    other = str(number["like"])
+    if other in seen or "value" in number:
+        raise InputFaults([Fault(place, f"like {other}: goes round" if other in seen else "has a value and a like")])
+    try:
+        theirs = read_yaml(find("hardware", other))
+    except WafersimError as error:
+        raise InputFaults([Fault(place, f"like: {error}")]) from None
+    there = _with_likes(theirs, (*seen, other))["values"].get(name)
+    if not isinstance(there, dict) or "value" not in there:
+        raise InputFaults([Fault(place, f"like {other}: it has no {name}")])
+    times = float(number.get("times", 1.0)) * float(there.get("times", 1.0))
+    said = {
+        **number,
+        "value": there["value"],
+        "kind": "assumed",
+        "source": f"as in {other}: {number.get('source', '')}",
+    }
+    return said | ({"times": times} if times != 1.0 else {})
 
 
 @cache

@@ -35,6 +35,7 @@ class Sourced(Frozen):
     date: str = Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
     note: str | None = None
     standard_error: float | None = None
+    like: str | None = None  # the profile whose number this is
 
 
 def sourced(dimension: str, raw: Any, least: float = 0.0) -> Any:
@@ -42,15 +43,20 @@ def sourced(dimension: str, raw: Any, least: float = 0.0) -> Any:
     if isinstance(raw, Sourced) or (isinstance(raw, dict) and "written" in raw):
         return raw
     if not isinstance(raw, dict) or "value" not in raw:
-        raise ValueError("must be {value: ..., kind: ..., source: ..., date: ...}")
-    fields = {name: item for name, item in raw.items() if name != "value"}
-    value = quantity.parse(raw["value"], dimension)
+        raise ValueError(
+            "must be {value: ..., kind: ..., source: ..., date: ...}, or {like: profile, source: ..., date: ...}"
+        )
+    fields = {name: item for name, item in raw.items() if name not in ("value", "times")}
+    value, written = quantity.parse(raw["value"], dimension), str(raw["value"])
+    if "times" in raw:
+        value *= quantity.parse(raw["times"], "count")
+        written = quantity.format(value, dimension)
     if value < least or (least == 0 and value == 0 and dimension in POSITIVE):
         allowed = f">= {least:g}" if least else "> 0" if dimension in POSITIVE else ">= 0"
         raise ValueError(f"must be {allowed} (got {raw['value']!r})")
     if "date" in fields:
         fields["date"] = str(fields["date"])
-    return {**fields, "written": str(raw["value"]), "value": value, "dimension": dimension}
+    return {**fields, "written": written, "value": value, "dimension": dimension}
 
 
 def _schema(dimension: str) -> dict[str, Any]:
@@ -60,9 +66,17 @@ def _schema(dimension: str) -> dict[str, Any]:
         "type": "object",
         "description": f"A {dimension} with its provenance.",
         "additionalProperties": False,
-        "required": ["value", "kind", "source", "date"],
+        "required": ["source", "date"],
+        "oneOf": [{"required": ["value", "kind"]}, {"required": ["like"]}],
+        "dependentSchemas": {"times": {"required": ["like"]}},
         "properties": {
             "value": value,
+            "like": {"type": "string", "description": "The profile that has this number; it is assumed here."},
+            "times": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "description": "What the other profile's is multiplied by.",
+            },
             "kind": {"enum": list(KINDS)},
             "source": {"type": "string", "minLength": 3},
             "date": {"anyOf": [{"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}, {"type": "integer"}]},

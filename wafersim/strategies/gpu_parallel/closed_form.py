@@ -14,6 +14,7 @@ from wafersim.gpu.data_parallel import (
     block_parameters,
     gather_time,
     reduce_time,
+    regather_time,
     scatter_time,
     table_parameters,
     tie_time,
@@ -76,26 +77,24 @@ def estimate(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
     piped = pipeline_time(times, layout, transfer_time(geometry, layout, cluster), cluster)
     first = times.parameters[0]
     update = update_time(first, times.blocks[0], layout, cluster)
-    reduce = exposed_reduction(reduce_time(first, layout, cluster), layout, times, cluster)
+    reduce = exposed_reduction(first, layout, times, cluster)
     tied = tie_time(layout, table_parameters(geometry, layout), cluster)
     unsharded = piped + reduce + tied + update
     sharded = sharded_time(geometry, layout, times, cluster) + update
     return np.where(weights_are_gathered(layout, cluster), sharded, unsharded)
 
 
-def exposed_reduction(reduce: Column, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
-    """What a step sees of its gradients' reduction: all of it, or what passes beside it leave and slow down.
-
-    Sharded states scatter half of it after the last backward slot and gather the updated weights before the next step.
-    """
+def exposed_reduction(parameters: Column, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
+    """What a step sees of its gradients' reduction and of its weights' return: all, or what passes beside them leave and lose."""
     software = cluster.software
+    now, later = reduce_time(parameters, layout, cluster), regather_time(parameters, layout, cluster)
     if not software.overlap_gradients:
-        return reduce
-    later = reduce * np.where(np.asarray(layout.zero_stage) > 0, 0.5, 0.0)
-    now = np.maximum(reduce - later - times.backward[0], 0.0)
+        return now + later
+    lost = software.overlap_cost * (now + later)
+    now = np.maximum(now - times.backward[0], 0.0)
     if software.overlap_weights:
-        later = np.maximum(later - times.forward[0], 0.0)
-    exposed: Column = now + later + software.overlap_cost * reduce
+        later = np.maximum(later - times.forward[0] / layout.virtual_stages, 0.0)  # a first slot is one chunk
+    exposed: Column = now + later + lost
     return exposed
 
 
@@ -138,7 +137,9 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     bound = np.maximum(bound, np.where(p > 2, in_between, 0.0))
     bound = np.maximum(bound, np.where(p > 1, at_last, 0.0))
     gathered = weights_are_gathered(layout, cluster)
-    reduce = 0.0 if cluster.software.overlap_gradients else reduce_time(times.parameters[0], layout, cluster)
-    tail = np.where(gathered, 0.0, reduce) + update_time(times.parameters[0], times.blocks[0], layout, cluster)
+    first_stage = times.parameters[0]
+    sent = reduce_time(first_stage, layout, cluster) + regather_time(first_stage, layout, cluster)
+    tail = np.where(np.asarray(gathered) | cluster.software.overlap_gradients, 0.0, sent)
+    tail = tail + update_time(first_stage, times.blocks[0], layout, cluster)
     bound = np.maximum(bound, np.where(gathered, channel_time(geometry, layout, times, cluster), 0.0))
     return (bound + tail) * (1.0 - ROUNDING)

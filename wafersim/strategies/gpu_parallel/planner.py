@@ -14,6 +14,7 @@ from wafersim.gpu.data_parallel import (
     block_parameters,
     gather_time,
     reduce_time,
+    regather_time,
     scatter_time,
     table_parameters,
     tie_time,
@@ -63,13 +64,13 @@ def build_gpu_plan(
     lost = [0.0] * p
     if several and overlap and not gathered:
         # Collectives beside the backward pass slow it down; charged once, behind it.
-        lost = [cluster.software.overlap_cost * _seconds(reduce_time(each, layout, cluster)) for each in parameters]
+        sent = [reduce_time(each, layout, cluster) + regather_time(each, layout, cluster) for each in parameters]
+        lost = [cluster.software.overlap_cost * _seconds(each) for each in sent]
     updates = [
         _seconds(update_time(each, count, layout, cluster)) + slow
         for each, count, slow in zip(parameters, blocks, lost, strict=True)
     ]
-    sharded = int(layout.zero_stage) in (1, 2) and several and not gathered
-    regathers = [0.5 * _seconds(reduce_time(each, layout, cluster)) if sharded else 0.0 for each in parameters]
+    regathers = [0.0 if gathered else _seconds(regather_time(each, layout, cluster)) for each in parameters]
     tie = _seconds(tie_time(layout, table_parameters(geometry, layout), cluster)) if tied else 0.0
     gpus = float(np.asarray(layout.gpus))
     plan = GpuPlan(
@@ -167,8 +168,7 @@ class _Units:
             again = fetch if int(layout.zero_stage) >= 3 else 0.0
             spread = _seconds(scatter_time(parameters, layout, cluster)) if scatter else 0.0
         elif self._several and scatter:
-            # Sharded states: half of it now, the gather of updated weights after the update.
-            spread = _seconds(reduce_time(parameters, layout, cluster)) * (0.5 if int(layout.zero_stage) else 1.0)
+            spread = _seconds(reduce_time(parameters, layout, cluster))
         slow = cluster.software.overlap_cost if self._gathered else 0.0
         forward = count * kind.forward + slow * fetch
         backward = count * kind.backward + slow * (again + spread)
