@@ -94,7 +94,7 @@ def test_explain_speaks_of_the_largest_cluster_in_any_order(row: MakeRow) -> Non
 def test_explain_names_assumed_numbers_and_notes_once(row: MakeRow) -> None:
     rows = [row("a", n, assumed=["memoryx.latency"], notes=["uneven shards"]) for n in (1, 2)]
     assert [line for line in explain(rows) if "memoryx.latency" in line or "uneven" in line] == [
-        "Leaned on assumed numbers: memoryx.latency (`wafersim show` gives the reason of each).",
+        "Leaned on 1 assumed number: memoryx.latency (`wafersim show` gives the reason of each).",
         "Note: uneven shards",
     ]
 

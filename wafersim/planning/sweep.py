@@ -43,6 +43,8 @@ def _flat(overrides: dict[str, Any]) -> dict[str, Any]:
     """What was varied, without what is said of a point elsewhere."""
     several = overrides.get(EVERYTHING, {})
     rest = {name: value for name, value in overrides.items() if name != EVERYTHING}
+    if "model" in several:  # the others go with it
+        several = {name: value for name, value in several.items() if name in ("model", "system.systems", "system.gpus")}
     return {**{k: v for k, v in several.items() if not k.startswith(("published", "strategy"))}, **rest}
 
 

@@ -24,6 +24,7 @@ ADVICE = {
     "fixed latency": "hops and MemoryX's latency: a larger batch per system gives them less weight",
     "input workers": "input workers starve the wafer: add workers",
 }
+MOST_NAMES = 12  # assumed numbers that are named
 NOTICED = 0.05  # of the step: a part that grows beyond it starts to bind
 
 
@@ -61,7 +62,10 @@ def explain(rows: Sequence[Row]) -> list[str]:
     lines += turning_points(rows)
     assumed = sorted({name for row in rows for name in row["assumed"]})
     if assumed:
-        lines.append(f"Leaned on assumed numbers: {', '.join(assumed)} (`wafersim show` gives the reason of each).")
+        more = f" and {len(assumed) - MOST_NAMES} more in prediction.json" if len(assumed) > MOST_NAMES else ""
+        count = "1 assumed number" if len(assumed) == 1 else f"{len(assumed)} assumed numbers"
+        named = ", ".join(assumed[:MOST_NAMES]) + more
+        lines.append(f"Leaned on {count}: {named} (`wafersim show` gives the reason of each).")
     lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
     return lines
 
