@@ -1,0 +1,62 @@
+"""simulate(experiment): Experiment -> Workload -> Plan -> Timeline -> Prediction."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from wafersim.errors import Infeasible
+from wafersim.metrics.prediction import Prediction
+from wafersim.simulation.experiments import workload_of
+from wafersim.simulation.gpus import GpuJob, GpuSimulated, simulate_gpus, simulate_job
+from wafersim.simulation.wafers import Simulated, simulate_wafers
+from wafersim.spec.experiment import DisturbanceSpec, Experiment
+from wafersim.strategies.steps import Engine
+
+__all__ = [
+    "GpuJob",
+    "GpuSimulated",
+    "Simulated",
+    "scaling_efficiency",
+    "simulate",
+    "simulate_gpus",
+    "simulate_job",
+    "simulate_step",
+    "simulate_wafers",
+    "workload_of",
+]
+
+
+def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
+    """The prediction of an experiment without a sweep.
+
+    Raises Infeasible with the reason when nothing fits, the batch does not go round, or the cluster is too small.
+    """
+    return simulate_step(experiment, engine).prediction
+
+
+def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated | GpuSimulated:
+    """The same with plan and timeline, for figures and for tests."""
+    return simulate_gpus(experiment, engine) if experiment.system.on_gpus else simulate_wafers(experiment, engine)
+
+
+def scaling_efficiency(prediction: Prediction, experiment: Experiment) -> float | None:
+    """Throughput per system against one healthy system under the same batch rules, jitter included; None if one cannot run."""
+    asked = experiment.disturbances
+    if prediction.n_systems == 1 and asked == DisturbanceSpec(jitter=asked.jitter, seed=asked.seed):
+        return 1.0
+    alone = experiment.model_copy(
+        update={
+            "system": experiment.system.model_copy(update={"systems": 1}),
+            "disturbances": DisturbanceSpec(jitter=asked.jitter, seed=asked.seed),
+        }
+    )
+    try:
+        single = _simulated_once(alone.model_dump_json())
+    except Infeasible:
+        return None
+    return prediction.samples_per_s / prediction.n_systems / single.samples_per_s
+
+
+@cache
+def _simulated_once(experiment_json: str) -> Prediction:
+    return simulate(Experiment.model_validate_json(experiment_json))

@@ -1,0 +1,108 @@
+"""A split over GPUs: the one asked for, or the fastest of a search; then the same path as on wafers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from wafersim.errors import Infeasible
+from wafersim.gpu.cluster import cluster_of
+from wafersim.gpu.layout import Geometry
+from wafersim.gpu.memory import refusal
+from wafersim.metrics.bill import gpu_bill, with_bill
+from wafersim.metrics.gpu import GpuCase, predict_gpu, search_json
+from wafersim.metrics.prediction import Prediction
+from wafersim.simulation.experiments import batch_of, tokens_of, workload_of
+from wafersim.spec.experiment import Experiment
+from wafersim.spec.machine import GpuMachine, load_gpu_machine
+from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
+from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, run_to_period
+from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
+from wafersim.strategies.gpu_parallel.search import Found, Space, search, settled
+from wafersim.strategies.steps import Engine
+from wafersim.workload.transformer import Workload
+
+
+@dataclass(frozen=True)
+class GpuSimulated:
+    """A prediction with the case and the periodic step behind it, on GPUs; `found` is what a search went through."""
+
+    prediction: Prediction
+    case: GpuCase
+    periodic: PeriodicStep
+    found: Found | None
+
+
+@dataclass(frozen=True)
+class GpuJob:
+    """What a GPU experiment comes down to; published rows of unlisted models start here."""
+
+    workload: Workload
+    machine: GpuMachine
+    spec: GpuParallelSpec
+    gpus: int
+    batch: int
+    optimizer: str = "adamw"
+    clipping: bool = True
+    tokens: float = 0.0
+
+
+def simulate_gpus(experiment: Experiment, engine: Engine = "auto") -> GpuSimulated:
+    """The job of an experiment."""
+    spec, system, training = experiment.strategy, experiment.system, experiment.training
+    assert isinstance(spec, GpuParallelSpec)
+    machine = load_gpu_machine(system.profile, system.software, system.overrides)
+    workload = workload_of(experiment)
+    job = GpuJob(
+        workload,
+        machine,
+        spec,
+        system.count,
+        batch_of(experiment, workload),
+        training.optimizer,
+        training.gradient_clipping != "none",
+        tokens_of(experiment, workload),
+    )
+    return simulate_job(job, engine)
+
+
+def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) -> GpuSimulated:
+    """Search if anything is left open, check, plan, simulate. Raises Infeasible with the reason.
+
+    A job that is known to have run need not fit in memory as it is modelled.
+    """
+    spec, machine, model = job.spec, job.machine, job.workload.model
+    cluster = cluster_of(machine, None if spec.overlap_gradients == "auto" else spec.overlap_gradients)
+    installed = machine.network.values.gpus
+    if installed is not None and job.gpus > installed.value:
+        raise Infeasible(f"{machine.name} has {installed.value:g} GPUs, not {job.gpus}")
+    geometry, found = Geometry.of(job.workload), None
+    if spec.searched:
+        space = Space(geometry, model, cluster, job.gpus, job.batch, job.clipping, job.optimizer)
+        found = search(space, spec)
+        spec = settled(spec, found.best[0].layout)
+    layout = resolve(spec, model, job.gpus, job.batch, cluster)
+    schedule = schedule_of(spec, int(layout.virtual_stages))
+    refused = refusal(geometry, layout, cluster, job.optimizer, schedule == "gpipe")
+    if refused is not None and must_fit:
+        raise Infeasible(refused)
+    plan = build_gpu_plan(geometry, layout, cluster, schedule, job.clipping, model.tied_embeddings)
+    periodic = run_to_period(plan, engine)
+    case = GpuCase(job.workload, geometry, layout, cluster, schedule, job.optimizer)
+    notes = notes_of(geometry, layout, cluster)
+    prediction = predict_gpu(periodic, case, job.batch, job.tokens, notes, assumed_gpu_numbers(machine))
+    prediction = with_bill(prediction, gpu_bill(machine, job.gpus))
+    if found is not None:
+        prediction = replace(prediction, search=search_json(found, schedule, job.batch, job.workload.sequence_length))
+    return GpuSimulated(prediction, case, periodic, found)
+
+
+def assumed_gpu_numbers(machine: GpuMachine) -> tuple[str, ...]:
+    """The numbers of a GPU cluster that nobody has published or measured, by path."""
+    parts = {"gpu": machine.gpu.values, "network": machine.network.values, "software": machine.software.values}
+    return tuple(
+        f"{part}.{name}"
+        for part, values in parts.items()
+        for name, number in values
+        if number is not None and number.kind == "assumed" and name not in ("price", "host_power")
+    )
