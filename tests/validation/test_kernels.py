@@ -33,8 +33,8 @@ def test_every_row_is_judged_or_skipped_with_a_reason() -> None:
 
 
 def test_the_committed_constants_are_those_of_the_fit() -> None:
-    for (profile, family), constants in fit_kernels().items():
-        assert kernel_constants(profile, family) == pytest.approx(constants, rel=1e-3)
+    for (profile, family), found in fit_kernels().items():
+        assert kernel_constants(profile, family) == pytest.approx(found.constants, rel=1e-3)
 
 
 @pytest.mark.parametrize("group", ["mesh-gemm", "mesh-gemv", "shift", "spmm-coo", "summa"])

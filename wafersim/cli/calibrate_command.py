@@ -17,7 +17,7 @@ import click
 def command(which: str, write: bool) -> None:
     """Fit the calibrated constants on published rows and print them; --write puts them into the profiles."""
     if which == "wafer":
-        from wafersim.validation.calibration import fit_wafer, write_wafer
+        from wafersim.validation.wafer_fit import fit_wafer, write_wafer
 
         fit = fit_wafer()
         click.echo(str(fit))
@@ -32,15 +32,16 @@ def command(which: str, write: bool) -> None:
         from wafersim.validation.collectives import fit_collectives, write_collectives
 
         of_gpu = fit_collectives()
-        for profile, numbers in of_gpu.items():
-            click.echo(f"{profile}: " + ", ".join(f"{name} = {value:g}" for name, value in numbers.items()))
+        for profile, one in of_gpu.items():
+            click.echo(f"{profile}: " + ", ".join(f"{name} = {value:g}" for name, value in one.constants.items()))
         paths = write_collectives(of_gpu) if write else ()
     else:
         from wafersim.validation.kernels import fit_kernels, write_kernels
 
-        constants = fit_kernels()
-        for (profile, family), values in constants.items():
-            click.echo(f"{profile} {family}: " + ", ".join(f"{name} = {value:g}" for name, value in values.items()))
-        paths = write_kernels(constants) if write else ()
+        of_family = fit_kernels()
+        for (profile, family), loop in of_family.items():
+            numbers = ", ".join(f"{name} = {value:g}" for name, value in loop.constants.items())
+            click.echo(f"{profile} {family}: {numbers}")
+        paths = write_kernels(of_family) if write else ()
     for path in paths:
         click.echo(f"wrote {path}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wafersim.metrics.breakdown import Breakdown, breakdown, utilisation
+from wafersim.metrics.interval import Uncertainty
 from wafersim.strategies.critical import critical_ops
 from wafersim.strategies.periodic import PeriodicStep as AnyPeriodicStep
 from wafersim.strategies.steps import LoweredSteps
@@ -67,6 +68,7 @@ class Prediction:
     cost_usd: float | None = None  # of the whole run, where a price is known
     bill: tuple[str, ...] = ()  # where power and price come from
     scaling_efficiency: float | None = None
+    uncertainty: Uncertainty | None = None
     layout: dict[str, Any] | None = None  # how the job is split over GPUs
     search: dict[str, Any] | None = None  # what a search over splits found and left behind
     notes: tuple[str, ...] = ()
@@ -74,7 +76,20 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        del plain["uncertainty"]
+        return plain | ({"interval": self.interval()} if self.uncertainty is not None else {})
+
+    def interval(self) -> dict[str, Any]:
+        """The 80 % interval of the step time carried to rates, days, energy and cost, and what it is made of."""
+        assert self.uncertainty is not None
+        out = self.uncertainty.to_json()
+        for name in ("step_time_s", "days_to_train", "energy_j", "cost_usd"):
+            value = getattr(self, name)
+            out[name] = None if value is None else list(self.uncertainty.bounds(value))
+        for name in ("samples_per_s", "tokens_per_s", "mfu"):
+            out[name] = list(self.uncertainty.bounds(getattr(self, name)))
+        return out
 
 
 def predict(

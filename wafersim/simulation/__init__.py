@@ -7,8 +7,8 @@ from functools import cache
 from wafersim.errors import Infeasible
 from wafersim.metrics.prediction import Prediction
 from wafersim.simulation.experiments import workload_of
-from wafersim.simulation.gpus import GpuJob, GpuSimulated, simulate_gpus, simulate_job
-from wafersim.simulation.wafers import Simulated, simulate_wafers
+from wafersim.simulation.gpus import GpuJob, GpuSimulated, simulate_gpus, simulate_job, with_gpu_interval
+from wafersim.simulation.wafers import Simulated, simulate_wafers, with_interval
 from wafersim.spec.experiment import DisturbanceSpec, Experiment
 from wafersim.strategies.steps import Engine
 
@@ -36,7 +36,9 @@ def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
 
 def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated | GpuSimulated:
     """The same with plan and timeline, for figures and for tests."""
-    return simulate_gpus(experiment, engine) if experiment.system.on_gpus else simulate_wafers(experiment, engine)
+    if experiment.system.on_gpus:
+        return with_gpu_interval(simulate_gpus(experiment, engine))
+    return with_interval(simulate_wafers(experiment, engine), experiment)
 
 
 def scaling_efficiency(prediction: Prediction, experiment: Experiment) -> float | None:
@@ -59,4 +61,5 @@ def scaling_efficiency(prediction: Prediction, experiment: Experiment) -> float 
 
 @cache
 def _simulated_once(experiment_json: str) -> Prediction:
-    return simulate(Experiment.model_validate_json(experiment_json))
+    experiment = Experiment.model_validate_json(experiment_json)
+    return (simulate_gpus if experiment.system.on_gpus else simulate_wafers)(experiment).prediction

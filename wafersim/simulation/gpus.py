@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from wafersim.errors import Infeasible
 from wafersim.gpu.cluster import cluster_of
-from wafersim.gpu.layout import Geometry
+from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import refusal
 from wafersim.metrics.bill import gpu_bill, with_bill
 from wafersim.metrics.gpu import GpuCase, predict_gpu, search_json
 from wafersim.metrics.prediction import Prediction
 from wafersim.simulation.experiments import batch_of, tokens_of, workload_of
+from wafersim.simulation.intervals import gpu_uncertainty
+from wafersim.simulation.replay import Replay
 from wafersim.spec.experiment import Experiment
 from wafersim.spec.machine import GpuMachine, load_gpu_machine
 from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
@@ -30,6 +36,7 @@ class GpuSimulated:
     prediction: Prediction
     case: GpuCase
     periodic: PeriodicStep
+    replay: Replay[GpuMachine]
     found: Found | None
 
 
@@ -72,7 +79,7 @@ def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) ->
     A job that is known to have run need not fit in memory as it is modelled.
     """
     spec, machine, model = job.spec, job.machine, job.workload.model
-    cluster = cluster_of(machine, None if spec.overlap_gradients == "auto" else spec.overlap_gradients)
+    cluster = _cluster(spec, machine)
     installed = machine.network.values.gpus
     if installed is not None and job.gpus > installed.value:
         raise Infeasible(f"{machine.name} has {installed.value:g} GPUs, not {job.gpus}")
@@ -94,7 +101,27 @@ def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) ->
     prediction = with_bill(prediction, gpu_bill(machine, job.gpus))
     if found is not None:
         prediction = replace(prediction, search=search_json(found, schedule, job.batch, job.workload.sequence_length))
-    return GpuSimulated(prediction, case, periodic, found)
+    return GpuSimulated(prediction, case, periodic, _replay(job, geometry, layout), found)
+
+
+def _replay(job: GpuJob, geometry: Geometry, layout: Layout) -> Replay[GpuMachine]:
+    """The closed-form step of the layout that was chosen: what an interval needs for dozens of constants."""
+
+    def seconds(changed: GpuMachine) -> float:
+        return float(np.max(estimate(geometry, layout, _cluster(job.spec, changed))))
+
+    return Replay(job.machine, seconds)
+
+
+def with_gpu_interval(simulated: GpuSimulated) -> GpuSimulated:
+    """The same with how far off it may be."""
+    prediction = simulated.prediction
+    found = gpu_uncertainty(simulated.replay, simulated.case.workload, prediction.batch, prediction.n_systems)
+    return replace(simulated, prediction=replace(prediction, uncertainty=found))
+
+
+def _cluster(spec: GpuParallelSpec, machine: GpuMachine) -> Cluster:
+    return cluster_of(machine, None if spec.overlap_gradients == "auto" else spec.overlap_gradients)
 
 
 def assumed_gpu_numbers(machine: GpuMachine) -> tuple[str, ...]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import nan
 
 from wafersim.metrics.bill import wafer_bill, with_bill
 from wafersim.metrics.prediction import Prediction, predict
 from wafersim.simulation.experiments import tokens_of, workload_of
+from wafersim.simulation.intervals import wafer_uncertainty
+from wafersim.simulation.replay import Replay
 from wafersim.spec.experiment import Experiment
 from wafersim.spec.machine import Machine as MachineProfile
 from wafersim.spec.machine import load_machine
 from wafersim.strategies.steps import Engine
+from wafersim.strategies.weight_streaming.activations import Policy
 from wafersim.strategies.weight_streaming.choice import plan_step, with_micro_batches
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
-from wafersim.strategies.weight_streaming.planner import Planned
+from wafersim.strategies.weight_streaming.planner import Disturbances, Planned, Settings, build_plan
 from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of
+from wafersim.timeline.clock import to_seconds
+from wafersim.wafer.op_cost import op_cost
+from wafersim.workload.transformer import Workload
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Simulated:
     prediction: Prediction
     planned: Planned
     periodic: PeriodicStep
+    replay: Replay[MachineProfile]
 
 
 def simulate_wafers(experiment: Experiment, engine: Engine = "auto") -> Simulated:
@@ -46,7 +54,31 @@ def simulate_wafers(experiment: Experiment, engine: Engine = "auto") -> Simulate
         assumed_numbers(profile, experiment),
     )
     prediction = replace(prediction, memory={**prediction.memory, "reason": reason})
-    return Simulated(with_bill(prediction, wafer_bill(profile, len(shards))), planned, periodic)
+    prediction = with_bill(prediction, wafer_bill(profile, len(shards)))
+    replay = _replay(experiment, profile, workload, settings, planned.policy)
+    return Simulated(prediction, planned, periodic, replay)
+
+
+def _replay(
+    experiment: Experiment, profile: MachineProfile, workload: Workload, settings: Settings, policy: Policy
+) -> Replay[MachineProfile]:
+    """The step of healthy systems under the policy and the micro-batch that were chosen."""
+    healthy = replace(settings, disturbances=Disturbances())
+    software = experiment.system.software or "R2"
+
+    def seconds(changed: MachineProfile) -> float:
+        planned = build_plan(workload, machine_of(changed, software), healthy, policy, op_cost)
+        return nan if isinstance(planned, str) else to_seconds(float(run_to_period(planned.plan).step_ticks))
+
+    return Replay(profile, seconds)
+
+
+def with_interval(simulated: Simulated, experiment: Experiment) -> Simulated:
+    """The same with how far off it may be."""
+    prediction, workload = simulated.prediction, workload_of(experiment)
+    software = experiment.system.software or "R2"
+    found = wafer_uncertainty(simulated.replay, workload, prediction.micro_batch, prediction.n_systems, software)
+    return replace(simulated, prediction=replace(prediction, uncertainty=found))
 
 
 def assumed_numbers(profile: MachineProfile, experiment: Experiment) -> tuple[str, ...]:

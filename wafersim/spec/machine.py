@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -33,6 +33,8 @@ WAFER_PARTS: dict[str, type[Frozen]] = {"system": SystemValues, "memoryx": Memor
 GPU_PARTS: dict[str, type[Frozen]] = {"gpu": GpuValues, "network": NodeValues, "software": SoftwareValues}
 OVERRIDABLE = WAFER_PARTS | GPU_PARTS
 NEEDED = "a cluster or a system is needed, such as andromeda or dgx-a100-80gb"
+
+THIS_EXPERIMENT = "this experiment"
 
 M = TypeVar("M")
 
@@ -128,6 +130,29 @@ def _replaced(machine: M, overrides: Mapping[str, str | float | int]) -> M:
     return replace(machine, **parts)  # type: ignore[type-var]
 
 
+def numbers(machine: Machine | GpuMachine) -> Iterator[tuple[str, Sourced, str]]:
+    """(path such as system.clock, number, "profile: values.name" of the file that sets it) of everything a machine states."""
+    for part in WAFER_PARTS if isinstance(machine, Machine) else GPU_PARTS:
+        profile = getattr(machine, part)
+        for name, number in profile.values:
+            if isinstance(number, Sourced):
+                replaced = number.source == THIS_EXPERIMENT
+                owner = THIS_EXPERIMENT if replaced else number.like or profile.name
+                yield f"{part}.{name}", number, f"{owner}: values.{name}"
+
+
+def scaled(machine: M, factors: Mapping[str, float]) -> M:
+    """A machine with numbers, given by path, multiplied."""
+    parts: dict[str, Any] = {}
+    for path, factor in factors.items():
+        part, _, name = path.partition(".")
+        profile = parts.get(part, getattr(machine, part))
+        number = getattr(profile.values, name)
+        changed = number.model_copy(update={"value": number.value * factor})
+        parts[part] = profile.model_copy(update={"values": profile.values.model_copy(update={name: changed})})
+    return replace(machine, **parts)  # type: ignore[type-var]
+
+
 def override(path: str, written: object) -> Sourced:
     """The number that an experiment puts in a profile's place; raises ValueError with what is allowed."""
     part, _, field = path.partition(".")
@@ -137,5 +162,5 @@ def override(path: str, written: object) -> Sourced:
     dimension = dimension_of(OVERRIDABLE[part].model_fields[field])
     if isinstance(written, float) and dimension.name == "time":
         written = f"{written!r} s"  # calibration passes SI values
-    raw = {"value": written, "kind": "assumed", "source": "this experiment", "date": "2026"}
+    raw = {"value": written, "kind": "assumed", "source": THIS_EXPERIMENT, "date": "2026"}
     return Sourced(**sourced(dimension.name, raw, dimension.least))

@@ -181,6 +181,7 @@ def _like(name: str, number: dict[str, Any], place: str, seen: tuple[str, ...]) 
         "value": there["value"],
         "kind": "assumed",
         "source": f"as in {other}: {number.get('source', '')}",
+        "like": there.get("like", other),  # where the number is set
     }
     return said | ({"times": times} if times != 1.0 else {})
 

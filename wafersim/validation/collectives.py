@@ -17,14 +17,20 @@ from wafersim.errors import WafersimError, did_you_mean
 from wafersim.gpu.cluster import device_of
 from wafersim.gpu.collectives import node_all_reduce
 from wafersim.gpu.machine import Device
+from wafersim.metrics.interval import Uncertainty, uncertainty
+from wafersim.simulation.replay import NUDGE
+from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.gpu_profile import GpuProfile
 from wafersim.spec.profile import load_profile
+from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
 from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.report import ValidatedRow, ValidationReport
 
 Floats = npt.NDArray[np.float64]
 PROFILE = {"A100 NVLink": "a100-80gb", "V100 NVLink": "v100-32gb", "H200 NVLink": "h200", "B200 NVLink": "b200"}
 FITTED = {"a100-80gb": ("a100-80gb", "a100-40gb"), "v100-32gb": ("v100-32gb",)}
+FEATURES = ("bytes", "GPUs")
+TRANSFER = 0.2  # of a GPU without a trace of its own: latencies of another, bandwidth of its own
 START = {
     "collective_bandwidth": 200e9, "pair_bandwidth": 150e9, "collective_latency": 3e-5, "hop_latency": 3e-6, "ramp": 3e-9,
 }  # fmt: skip
@@ -87,13 +93,35 @@ def validate_collectives(only: str | None = None) -> ValidationReport:
     for row in rows.values():
         what = f"{row.collective} of {row.size / 2**20:g} MiB on {row.gpus} GPUs"
         seconds = predicted(row, _device(row.profile))
+        low, high = _uncertainty(row).bounds(seconds)
         note = "its own bus bandwidth is the profile's" if row.use == "shown" else ""
         judged.append(
             ValidatedRow(
-                row.id, row.use, what, seconds, row.seconds, "s", (), note, group=row.profile, set="collective"
+                row.id,
+                row.use,
+                what,
+                seconds,
+                row.seconds,
+                "s",
+                (),
+                note,
+                group=row.profile,
+                set="collective",
+                low=low,
+                high=high,
             )
         )
     return ValidationReport(tuple(judged), skipped)
+
+
+def _uncertainty(row: MeasuredCollective) -> Uncertainty:
+    fit, device = load_fit("collective"), _device(row.profile)
+    base, elasticities = predicted(row, device), {}
+    for name in START:
+        nudged = predicted(row, replace(device, **{name: getattr(device, name) * (1.0 + NUDGE)}))
+        elasticities[f"{row.profile}: values.{name}"] = float(np.log(nudged / base) / np.log(1.0 + NUDGE))
+    said = (f"{row.size:.3g}", str(row.gpus))
+    return uncertainty((fit,), elasticities, row.profile, _features(row), said)
 
 
 @cache
@@ -103,8 +131,17 @@ def _device(profile: str) -> Device:
     return device_of(loaded)
 
 
-def fit_collectives() -> dict[str, dict[str, float]]:
-    """{profile: constants} by least squares on log ratios of the `fit` rows, robust; needs scipy."""
+@dataclass(frozen=True)
+class CollectiveFit:
+    """Constants of one GPU with the covariance of their logarithms, and the log ratios of its rows."""
+
+    constants: dict[str, float]
+    covariance: Floats
+    residuals: dict[str, float]
+
+
+def fit_collectives() -> dict[str, CollectiveFit]:
+    """By profile: least squares on log ratios of the `fit` rows, robust; needs scipy."""
     from scipy.optimize import least_squares
 
     found = {}
@@ -119,8 +156,45 @@ def fit_collectives() -> dict[str, dict[str, float]]:
         misfit = _misfit(size, n, seconds, device, list(start))
         solution = least_squares(misfit, np.log(list(start.values())), loss="soft_l1", f_scale=0.05, max_nfev=200)
         values = [float(f"{value:.4g}") for value in np.exp(solution.x)]
-        found[profile] = dict(zip(start, values, strict=True))
+        residuals = misfit(np.log(values))
+        sigma = normal_sigma(residuals.tolist())
+        # A width of a factor of e beforehand keeps what the rows cannot tell apart finite.
+        covariance = np.linalg.inv(solution.jac.T @ solution.jac / sigma**2 + np.eye(len(values)))
+        ids = [row.id for row in rows]
+        found[profile] = CollectiveFit(
+            dict(zip(start, values, strict=True)), covariance, dict(zip(ids, residuals.tolist(), strict=True))
+        )
     return found
+
+
+def as_fit(found: dict[str, CollectiveFit]) -> Fit:
+    """The calibration to be kept."""
+    covariance = block_diagonal([one.covariance for one in found.values()])
+    rows = measured_collectives()[0]
+    return Fit(
+        set="collective",
+        date=today(),
+        rows=tuple(name for one in found.values() for name in one.residuals),
+        constants=fit_constants(
+            [
+                (f"{profile}.{name}", value, tuple(f"{other}: values.{name}" for other in FITTED[profile]))
+                for profile, one in found.items()
+                for name, value in one.constants.items()
+            ],
+            covariance,
+        ),
+        correlations=correlations(covariance),
+        spread={profile: normal_sigma(list(one.residuals.values())) for profile, one in found.items()},
+        transfer=TRANSFER,
+        features=FEATURES,
+        behind={
+            profile: tuple(sorted({_features(rows[name]) for name in one.residuals})) for profile, one in found.items()
+        },
+    )
+
+
+def _features(row: MeasuredCollective) -> tuple[float, ...]:
+    return round(float(np.log(row.size)), 4), round(float(np.log(row.gpus)), 4)
 
 
 def _misfit(size: Floats, n: Floats, seconds: Floats, device: Device, names: list[str]) -> Callable[[Floats], Floats]:
@@ -132,10 +206,12 @@ def _misfit(size: Floats, n: Floats, seconds: Floats, device: Device, names: lis
     return log_ratios
 
 
-def write_collectives(constants: dict[str, dict[str, float]]) -> tuple[Path, ...]:
-    """Put the constants into the profiles that share them; nothing where nothing changed."""
-    return tuple(
-        rewrite_profile(name, {("values", number): value for number, value in numbers.items()})
-        for profile, numbers in constants.items()
-        for name in FITTED[profile]
-    )
+def write_collectives(found: dict[str, CollectiveFit]) -> tuple[Path, ...]:
+    """Put the constants into the profiles that share them, the calibration beside; nothing where nothing changed."""
+    paths = []
+    for profile, one in found.items():
+        errors = np.sqrt(np.diag(one.covariance)).tolist()
+        values: dict[tuple[str, ...], float] = {("values", number): value for number, value in one.constants.items()}
+        known = dict(zip(values, errors, strict=True))
+        paths += [rewrite_profile(name, values, known) for name in FITTED[profile]]
+    return (*paths, save_fit(as_fit(found)))

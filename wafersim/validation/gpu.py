@@ -6,6 +6,7 @@ from math import exp, log
 
 from wafersim.errors import Infeasible, WafersimError, did_you_mean
 from wafersim.simulation import simulate_job
+from wafersim.simulation.gpus import with_gpu_interval
 from wafersim.validation.gpu_rows import GpuRow, gpu_rows
 from wafersim.validation.report import ValidatedRow, ValidationReport
 
@@ -29,10 +30,13 @@ def validate_gpus(only: str | None = None) -> ValidationReport:
 
 def judge(row: GpuRow) -> ValidatedRow:
     """One row: the prediction, or the middle of the range where something is not stated (with the range)."""
-    values, reason = [], None
+    values, bounds, reason = [], list[float](), None
     for job in row.jobs():
         try:
-            values.append(row.value(simulate_job(job, must_fit=False).prediction.step_time_s))
+            found = with_gpu_interval(simulate_job(job, must_fit=False)).prediction
+            assert found.uncertainty is not None
+            values.append(row.value(found.step_time_s))
+            bounds += [row.value(time) for time in found.uncertainty.bounds(found.step_time_s)]
         except Infeasible as refused:
             reason = refused
     if not values:
@@ -45,4 +49,5 @@ def judge(row: GpuRow) -> ValidatedRow:
     return ValidatedRow(
         row.id, row.use, what, middle, row.published, row.unit, row.assumed, group=group, set="gpu",
         range_low=low if len(values) > 1 else None, range_high=high if len(values) > 1 else None,
+        low=min(bounds), high=max(bounds),
     )  # fmt: skip

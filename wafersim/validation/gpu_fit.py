@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,23 @@ from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry, Layout, stack
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use
+from wafersim.simulation.intervals import GPU_FEATURES, gpu_features, gpu_group
+from wafersim.spec.fit import Fit, save_fit
 from wafersim.spec.machine import OVERRIDABLE, load_gpu_machine
 from wafersim.spec.sourced import dimension_of
 from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import resolve
+from wafersim.validation.fits import correlations, fit_constants, normal_sigma, today
 from wafersim.validation.gpu_rows import GpuRow, gpu_rows
 from wafersim.validation.profile_writer import rewrite_profile
 
 Floats = npt.NDArray[np.float64]
+STACKS = {  # left out one at a time
+    "Megatron-DeepSpeed of vTrain": ("megatron-deepspeed",),
+    "Megatron-DeepSpeed of BLOOM": tuple(f"megatron-deepspeed-bloom{release}" for release in ("", "-early", "-bf16")),
+    "llm-foundry": ("llm-foundry-bf16", "llm-foundry-amp", "llm-foundry-amp-h100"),
+}
+POOLED = 3  # rows' worth of all rows' spread in that of a group: a few rows that happen to agree say little
 
 
 @dataclass(frozen=True)
@@ -62,8 +72,7 @@ class GpuFit:
 
 def constants() -> tuple[tuple[Constant, ...], dict[str, float], float]:
     """(constants, weights of groups, scale of the loss) as `gpu_fit.yaml` states them."""
-    path = files("wafersim.validation") / "data" / "gpu_fit.yaml"
-    table: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    table = _table()
     out = []
     for name, entry in table["constants"].items():
         number = name.split(".")[1]
@@ -74,6 +83,12 @@ def constants() -> tuple[tuple[Constant, ...], dict[str, float], float]:
         prior = quantity.parse(entry["prior"], dimension)
         out.append(Constant(name, number, dimension, prior, float(entry["sigma"]), tuple(entry["sets"])))
     return tuple(out), table["weights"], float(table["scale"])
+
+
+def _table() -> dict[str, Any]:
+    path = files("wafersim.validation") / "data" / "gpu_fit.yaml"
+    table: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return table
 
 
 class _Group:
@@ -120,15 +135,19 @@ def fit_rows() -> list[GpuRow]:
     return [row for row in gpu_rows()[0].values() if row.use == "fit"]
 
 
+def _groups(rows: list[GpuRow]) -> list[_Group]:
+    by_machine: dict[tuple[str, str], list[GpuRow]] = {}
+    for row in rows:
+        by_machine.setdefault((row.profile, row.software), []).append(row)
+    return [_Group(members) for members in by_machine.values()]
+
+
 def fit_gpus(rows: list[GpuRow] | None = None) -> GpuFit:
     """Fit on the rows; needs scipy (the `calibrate` extra)."""
     from scipy.optimize import least_squares
 
     found, weights, scale = constants()
-    by_machine: dict[tuple[str, str], list[GpuRow]] = {}
-    for row in rows if rows is not None else fit_rows():
-        by_machine.setdefault((row.profile, row.software), []).append(row)
-    groups = [_Group(members) for members in by_machine.values()]
+    groups = _groups(rows if rows is not None else fit_rows())
     weight = [np.array([weights[row.group] for row in group.rows]) for group in groups]
     prior, sigma = np.array([c.prior for c in found]), np.array([c.sigma for c in found])
 
@@ -169,6 +188,61 @@ def lost_memory(profile: str) -> float:
     return values.memory.value * (1.0 - values.usable_memory.value)
 
 
+def as_fit(found: GpuFit) -> Fit:
+    """The calibration to be kept: spread by stack, and what a stack without rows of its own adds."""
+    rows = {row.id: row for row in fit_rows()}
+    groups: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        groups.setdefault(gpu_group(load_gpu_machine(row.profile, row.software), row.gpus), []).append(name)
+    usual = normal_sigma(list(found.residuals.values()))
+    spread = {
+        group: _pooled(normal_sigma([found.residuals[name] for name in members]), len(members), usual)
+        for group, members in groups.items()
+    }
+    families: dict[str, dict[str, float]] = {}
+    for name, belongs in STACKS.items():
+        inside = [row for row in rows.values() if row.software in belongs]
+        families[name] = _residuals(fit_gpus([row for row in rows.values() if row.software not in belongs]), inside)
+    strange = normal_sigma([error for of_stack in families.values() for error in of_stack.values()])
+    behind = {group: sorted({_features(rows[name]) for name in members}) for group, members in groups.items()}
+    return Fit(
+        set="gpu",
+        date=today(),
+        rows=tuple(rows),
+        constants=fit_constants(
+            [
+                (c.name, float(value), tuple(f"{profile}: values.{c.number}" for profile in c.sets))
+                for c, value in zip(found.constants, found.values, strict=True)
+            ],
+            found.covariance,
+        ),
+        correlations=correlations(found.covariance),
+        spread=spread,
+        transfer=round(sqrt(max(0.0, strange**2 - usual**2)), 3),
+        widening=dict.fromkeys(groups, float(_table()["widening"])),
+        features=GPU_FEATURES,
+        behind={group: tuple(members) for group, members in behind.items()},
+        families=families,
+    )
+
+
+def _pooled(own: float, rows: int, usual: float) -> float:
+    return round(sqrt((rows * own**2 + POOLED * usual**2) / (rows + POOLED)), 4)
+
+
+def _features(row: GpuRow) -> tuple[float, ...]:
+    return gpu_features(row.jobs()[0].workload, row.batch, row.gpus)
+
+
+def _residuals(found: GpuFit, rows: list[GpuRow]) -> dict[str, float]:
+    """ln(predicted / published) step time of rows under the constants of a fit."""
+    out: dict[str, float] = {}
+    for group in _groups(rows):
+        ratios = group.log_ratios(found.constants, found.values).tolist()
+        out |= {row.id: round(ratio, 4) for row, ratio in zip(group.rows, ratios, strict=True)}
+    return out
+
+
 def write_gpus(fit: GpuFit) -> tuple[Path, ...]:
     """Put the constants with their standard errors into the profiles; nothing where nothing changed."""
     errors = np.sqrt(np.diag(fit.covariance)).tolist()
@@ -178,11 +252,12 @@ def write_gpus(fit: GpuFit) -> tuple[Path, ...]:
             by_profile.setdefault(profile, {})["values", constant.number] = value, error
     for profile, size in workspace().items():
         rewrite_profile(profile, {("values", "workspace"): size})
-    return tuple(
+    paths = [
         rewrite_profile(
             profile,
             {path: value for path, (value, _) in numbers.items()},
             {path: error for path, (_, error) in numbers.items()},
         )
         for profile, numbers in sorted(by_profile.items())
-    )
+    ]
+    return (*paths, save_fit(as_fit(fit)))

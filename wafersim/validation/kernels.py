@@ -6,16 +6,24 @@ import csv
 import re
 from dataclasses import dataclass
 from importlib.resources import files
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from wafersim.errors import WafersimError, did_you_mean
+from wafersim.metrics.interval import Uncertainty, uncertainty
+from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.profile import kernel_constants
+from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
 from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.report import ValidatedRow, ValidationReport
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles
 
+Floats = npt.NDArray[np.float64]
+FEATURES = ("PEs a side", "rows of a tile", "inner elements of a tile", "columns of a tile")
+TRANSFER = 0.2  # of a loop that nobody has measured
 PROFILE = {"wse2": "cs2", "wse3": "cs3"}
 OUT_OF_SCOPE = {
     "Systolic": "waits for host I/O (0.2-0.35 words a cycle), not for a matmul",
@@ -111,49 +119,151 @@ def validate_kernels(only: str | None = None) -> ValidationReport:
     for row in rows.values():
         predicted = cycles(row.form, row.shape, kernel_constants(row.profile, row.family))
         group = f"{row.family} ({row.profile})"
+        low, high = _uncertainty(row, group).bounds(predicted)
         judged.append(
-            ValidatedRow(row.id, row.use, row.what, predicted, row.measured, "cycles", group=group, set="kernel")
+            ValidatedRow(
+                row.id,
+                row.use,
+                row.what,
+                predicted,
+                row.measured,
+                "cycles",
+                group=group,
+                set="kernel",
+                low=low,
+                high=high,
+            )
         )
     return ValidationReport(tuple(judged), skipped)
 
 
-def fit_kernels() -> dict[tuple[str, str], dict[str, float]]:
-    """{(profile, family): constants} by least squares on relative errors of the `fit` rows, robust against outliers.
+@dataclass(frozen=True)
+class KernelFit:
+    """Cycle counts of one family's loop with the covariance of their logarithms, and the log ratios of its rows."""
 
-    Iteratively reweighted with the soft-L1 loss of scale 2 %; constants that would be negative are a wrong mechanism and fail.
-    """
+    constants: dict[str, float]
+    covariance: Floats
+    residuals: dict[str, float]
+
+
+def fit_kernels() -> dict[tuple[str, str], KernelFit]:
+    """By profile and family, on the rows marked `fit`. Constants that would be negative are a wrong mechanism and fail."""
     rows = [row for row in measured_kernels()[0].values() if row.use == "fit"]
     found = {}
     for key in sorted({(row.profile, row.family) for row in rows}):
         members = [row for row in rows if (row.profile, row.family) == key]
-        names = list(counts(members[0].form, members[0].shape)[0])
-        terms = [counts(row.form, row.shape) for row in members]
-        measured = np.array([row.measured for row in members])
-        design = np.array([[term[name] for name in names] for term, _ in terms]) / measured[:, None]
-        target = 1.0 - np.array([known for _, known in terms]) / measured
-        weights = np.ones(len(members))
-        for _ in range(50):
-            scaled = design * weights[:, None]
-            size = np.linalg.norm(scaled, axis=0)  # columns differ by many orders of magnitude
-            solution = np.linalg.lstsq(scaled / size, target * weights, rcond=None)[0] / size
-            weights = (1 + ((design @ solution - target) / 0.02) ** 2) ** -0.25
-        assert np.all(solution >= 0), f"{key}: {dict(zip(names, solution, strict=True))}"
-        found[key] = {name: float(f"{value:.4g}") for name, value in zip(names, solution, strict=True)}
+        found[key] = _fitted(members)
+        assert min(found[key].constants.values()) >= 0, f"{key}: {found[key].constants}"
     return found
 
 
-def write_kernels(constants: dict[tuple[str, str], dict[str, float]]) -> tuple[Path, ...]:
-    """Put the constants into the profiles; nothing where nothing changed."""
+def _fitted(members: list[MeasuredKernel]) -> KernelFit:
+    """Least squares on relative errors, iteratively reweighted with the soft-L1 loss of scale 2 % against outliers."""
+    names = list(counts(members[0].form, members[0].shape)[0])
+    terms = [counts(row.form, row.shape) for row in members]
+    measured = np.array([row.measured for row in members])
+    design = np.array([[term[name] for name in names] for term, _ in terms]) / measured[:, None]
+    target = 1.0 - np.array([known for _, known in terms]) / measured
+    weights = np.ones(len(members))
+    for _ in range(50):
+        scaled = design * weights[:, None]
+        size = np.linalg.norm(scaled, axis=0)  # columns differ by many orders of magnitude
+        solution = np.linalg.lstsq(scaled / size, target * weights, rcond=None)[0] / size
+        weights = (1 + ((design @ solution - target) / 0.02) ** 2) ** -0.25
+    constants = {name: float(f"{value:.4g}") for name, value in zip(names, solution, strict=True)}
+    residuals = {row.id: _log_ratio(row, constants) for row in members}
+    shares = design * solution  # of each constant in a row's cycles: d ln(cycles) / d ln(constant)
+    precision = shares.T @ shares / normal_sigma(list(residuals.values())) ** 2
+    return KernelFit(constants, np.linalg.inv(precision + np.eye(len(names))), residuals)
+
+
+def _log_ratio(row: MeasuredKernel, constants: dict[str, float]) -> float:
+    return float(np.log(cycles(row.form, row.shape, constants) / row.measured))
+
+
+def _widening(members: list[MeasuredKernel]) -> float:
+    """Standard deviation per e-fold of distance that the rows of the largest grid and of the largest tiles show, left out."""
+    excess = distance = 0.0
+    for axis in ("p", "m", "k", "n"):
+        sizes = sorted({getattr(row.shape, axis) for row in members})
+        kept = [row for row in members if getattr(row.shape, axis) != sizes[-1]]
+        if len(sizes) < 3 or len(kept) < 6:
+            continue
+        found = _fitted(kept)
+        near = np.array([_features(row) for row in kept])
+        spread = normal_sigma(list(found.residuals.values()))
+        for row in members:
+            if getattr(row.shape, axis) == sizes[-1]:
+                e = _shares(row, found.constants)
+                known = float(e @ found.covariance @ e) + spread**2
+                excess += _log_ratio(row, found.constants) ** 2 - known
+                distance += float(((near - np.array(_features(row))) ** 2).sum(axis=1).min())
+    return round(sqrt(max(0.0, excess / distance)), 4) if distance else 0.0
+
+
+def _shares(row: MeasuredKernel, constants: dict[str, float]) -> Floats:
+    terms = counts(row.form, row.shape)[0]
+    total = cycles(row.form, row.shape, constants)
+    return np.array([constants[name] * count / total for name, count in terms.items()])
+
+
+def as_fit(found: dict[tuple[str, str], KernelFit]) -> Fit:
+    """The calibration to be kept. A kernel's features are its grid and its tile."""
+    covariance = block_diagonal([one.covariance for one in found.values()])
+    rows = measured_kernels()[0]
+    return Fit(
+        set="kernel",
+        date=today(),
+        rows=tuple(name for one in found.values() for name in one.residuals),
+        constants=fit_constants(
+            [
+                (f"{profile} {family}.{name}", value, (f"{profile}: kernel_code.{family}.{name}",))
+                for (profile, family), one in found.items()
+                for name, value in one.constants.items()
+            ],
+            covariance,
+        ),
+        correlations=correlations(covariance),
+        spread={
+            f"{family} ({profile})": normal_sigma(list(one.residuals.values()))
+            for (profile, family), one in found.items()
+        },
+        transfer=TRANSFER,
+        widening={
+            f"{family} ({profile})": _widening([rows[name] for name in one.residuals])
+            for (profile, family), one in found.items()
+        },
+        features=FEATURES,
+        behind={
+            f"{family} ({profile})": tuple(sorted({_features(rows[name]) for name in one.residuals}))
+            for (profile, family), one in found.items()
+        },
+    )
+
+
+def _features(row: MeasuredKernel) -> tuple[float, ...]:
+    shape = row.shape
+    return tuple(round(float(np.log(size)), 4) for size in (shape.p, shape.m, shape.k, shape.n))
+
+
+def _uncertainty(row: MeasuredKernel, group: str) -> Uncertainty:
+    constants = kernel_constants(row.profile, row.family)
+    names = (f"{row.profile}: kernel_code.{row.family}.{name}" for name in constants)
+    elasticities = dict(zip(names, _shares(row, constants).tolist(), strict=True))
+    said = [f"{size:g}" for size in (row.shape.p, row.shape.m, row.shape.k, row.shape.n)]
+    return uncertainty((load_fit("kernel"),), elasticities, group, _features(row), said)
+
+
+def write_kernels(found: dict[tuple[str, str], KernelFit]) -> tuple[Path, ...]:
+    """Put the constants into the profiles, the calibration beside; nothing where nothing changed."""
     paths = []
-    for profile in sorted({profile for profile, _ in constants}):
-        values: dict[tuple[str, ...], float] = {
-            ("kernel_code", family, name): value
-            for (owner, family), found in constants.items()
-            if owner == profile
-            for name, value in found.items()
-        }
-        paths.append(rewrite_profile(profile, values))
-    return tuple(paths)
-
-
-__all__ = ["fit_kernels", "measured_kernels", "validate_kernels", "write_kernels"]
+    for profile in sorted({profile for profile, _ in found}):
+        values: dict[tuple[str, ...], float] = {}
+        errors: dict[tuple[str, ...], float] = {}
+        for (owner, family), one in found.items():
+            known = np.sqrt(np.diag(one.covariance)).tolist()
+            for (name, value), error in zip(one.constants.items(), known, strict=True):
+                if owner == profile:
+                    values["kernel_code", family, name], errors["kernel_code", family, name] = value, error
+        paths.append(rewrite_profile(profile, values, errors))
+    return (*paths, save_fit(as_fit(found)))

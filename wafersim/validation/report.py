@@ -10,7 +10,8 @@ from typing import Any
 class ValidatedRow:
     """One published number and ours, in the row's unit; error = predicted / published - 1.
 
-    `range_low` and `range_high` span the predictions where the row leaves a setting open; `predicted` is their middle.
+    `range_low` and `range_high` span the predictions where the row leaves a setting open; `predicted` is their middle. `low` and
+    `high` bound the 80 % interval, around the whole range where there is one.
     """
 
     id: str
@@ -25,6 +26,8 @@ class ValidatedRow:
     set: str = "wafer"
     range_low: float | None = None
     range_high: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def error(self) -> float:
@@ -33,7 +36,15 @@ class ValidatedRow:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {**vars(self), "assumed": list(self.assumed), "error": self.error}
+        own = {**vars(self), "assumed": list(self.assumed), "error": self.error}
+        return own if self.covers is None else {**own, "covers": self.covers}
+
+    @property
+    def covers(self) -> bool | None:
+        """Whether the published value lies in the interval; None without one."""
+        if self.low is None or self.high is None:
+            return None
+        return self.low <= self.published <= self.high
 
 
 @dataclass(frozen=True)

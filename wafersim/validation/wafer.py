@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from wafersim.errors import WafersimError, did_you_mean
 from wafersim.simulation import simulate, workload_of
 from wafersim.spec.experiment import Experiment
+from wafersim.spec.machine import load_machine
 from wafersim.validation.report import ValidatedRow, ValidationReport
 
 TOKENS_PER_PARAMETER = 20
@@ -29,6 +30,11 @@ class PublishedRow:
     def published(self) -> float:
         """The published value in its own unit."""
         return float(self.measured["value"])
+
+    @property
+    def system(self) -> str:
+        """The profile of the wafer-scale system."""
+        return load_machine(self.how["profile"]).system.name
 
     def experiment(self, **constants: float) -> Experiment:
         """The experiment that the row describes, under changed constants of the system if given."""

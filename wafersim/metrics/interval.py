@@ -1,0 +1,126 @@
+"""How far off a prediction may be: the calibration's covariance, the spread of its rows, and the distance from them.
+
+The logarithm of a step time is taken as normal with
+  variance = inflation^2 (e' C e + spread^2) + transfer^2 + (widening distance)^2,
+elasticities e and covariance C of the constants, the spread of the rows around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import erf, exp, hypot, sqrt
+from typing import Any
+
+import numpy as np
+
+from wafersim.spec.fit import Fit
+
+LEVEL = 0.8
+Z80 = 1.2815515655446004  # standard deviations on each side that hold 80 %
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Standard deviations of the logarithm of a step time by cause, and the loadings that say which constants they share."""
+
+    constants: float
+    spread: float
+    transfer: float
+    distance: float
+    loadings: Mapping[str, float]  # "set.constant" -> elasticity of the step time
+    outside: tuple[str, ...] = ()  # how the case lies outside what was measured
+
+    @property
+    def sigma(self) -> float:
+        """All of it."""
+        return hypot(self.constants, self.spread, self.transfer, self.distance)
+
+    @property
+    def half_width(self) -> float:
+        """Of the 80 % interval of the logarithm."""
+        return Z80 * self.sigma
+
+    def bounds(self, value: float) -> tuple[float, float]:
+        """The 80 % interval of a time whose prediction is `value`."""
+        return value * exp(-self.half_width), value * exp(self.half_width)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a step time lies in its interval with probability `level`."""
+        parts = {name: getattr(self, name) for name in ("constants", "spread", "transfer", "distance")}
+        return {"level": LEVEL, "half_width": self.half_width, **parts, "outside": list(self.outside)}
+
+
+def covariance(fit: Fit) -> np.ndarray:
+    """Of the logarithms of a calibration's constants."""
+    errors = np.array([constant.standard_error for constant in fit.constants])
+    return np.asarray(fit.correlations) * np.outer(errors, errors) if len(errors) else np.zeros((0, 0))
+
+
+def loadings(fit: Fit, elasticities: Mapping[str, float]) -> np.ndarray:
+    """Elasticity of each constant of a calibration: the sum over the numbers that it sets, given by "profile: path"."""
+    return np.array([sum(elasticities.get(number, 0.0) for number in constant.sets) for constant in fit.constants])
+
+
+def uncertainty(
+    fits: Sequence[Fit],
+    elasticities: Mapping[str, float],
+    group: str,
+    features: Sequence[float],
+    said: Sequence[str],
+    extra: float = 0.0,
+) -> Uncertainty:
+    """Of a case whose rows, if there are any, are those of `group` in the first calibration; `said` names its features.
+
+    `extra` is a standard deviation that belongs to the case alone, such as a release's factor that one row has set.
+    """
+    fit = fits[0]
+    variance = 0.0
+    loaded: dict[str, float] = {}
+    for each in fits:
+        e = loadings(each, elasticities)
+        variance += each.inflation**2 * float(e @ covariance(each) @ e)
+        loaded |= {f"{each.set}.{c.name}": float(v) for c, v in zip(each.constants, e, strict=True) if v}
+    own = group in fit.behind
+    rows = np.array(fit.behind[group] if own else [row for of in fit.behind.values() for row in of])
+    if len(rows):
+        widening = fit.widening.get(group, max(fit.widening.values(), default=0.0))
+        distance = widening * float(np.sqrt(((rows - np.asarray(features)) ** 2).sum(axis=1)).min())
+        outside = _outside(rows, features, fit.features, said)
+    else:
+        distance, outside = 0.0, ()
+    if not own:
+        outside = (f"no measured run of {group}", *outside)
+    spread = fit.inflation * fit.spread.get(group, max(fit.spread.values()))
+    return Uncertainty(
+        sqrt(variance), hypot(spread, extra), 0.0 if own else fit.transfer, distance, loaded, outside
+    )  # fmt: skip
+
+
+def _outside(rows: np.ndarray, features: Sequence[float], names: Sequence[str], said: Sequence[str]) -> tuple[str, ...]:
+    """The features that lie beyond every row, with the range that the rows have."""
+    out = []
+    for index, (name, value, text) in enumerate(zip(names, features, said, strict=True)):
+        low, high = float(rows[:, index].min()), float(rows[:, index].max())
+        if not low - 1e-6 <= value <= high + 1e-6:
+            out.append(f"{text} {name} (measured: {_span(exp(low), exp(high))})")
+    return tuple(out)
+
+
+def _span(low: float, high: float) -> str:
+    texts = dict.fromkeys(f"{value:.3g}" if value < 1e4 else f"{value:.2e}" for value in (low, high))
+    return " to ".join(texts)
+
+
+def probability_faster(
+    mine: tuple[float, Uncertainty], theirs: tuple[float, Uncertainty], fits: Sequence[Fit]
+) -> float:
+    """That a step (or a run, or a bill) of the first value is smaller than the second's; shared constants cancel."""
+    (a, of_a), (b, of_b) = mine, theirs
+    variance = 0.0
+    for fit in fits:
+        names = [f"{fit.set}.{constant.name}" for constant in fit.constants]
+        e = np.array([of_a.loadings.get(name, 0.0) - of_b.loadings.get(name, 0.0) for name in names])
+        variance += fit.inflation**2 * float(e @ covariance(fit) @ e)
+    variance += sum(u.spread**2 + u.transfer**2 + u.distance**2 for u in (of_a, of_b))
+    return 0.5 * (1.0 + erf(float(np.log(b / a)) / sqrt(2.0 * variance))) if variance else float(a < b)

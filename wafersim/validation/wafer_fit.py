@@ -1,0 +1,257 @@
+"""Fit the wafer's constants on the CS-2 and CS-3 rows, say how well they are known, then one speed factor per older release.
+
+Three constants minimise the squared log ratio of predicted to published throughput over the rows marked `fit` (release
+R2); each older release then gets the one factor that meets its single row. Numbers that the rows cannot tell keep their
+value; their width enters the covariance beside the fitted ones. Everything goes through `simulate`, as users do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from math import exp, expm1, log, sqrt
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from ruamel.yaml import YAML
+
+from wafersim import quantity
+from wafersim.metrics.interval import LEVEL, Z80
+from wafersim.simulation import simulate_wafers, workload_of
+from wafersim.simulation.intervals import WAFER_FEATURES, wafer_features
+from wafersim.spec.fit import Fit, LeftOut, save_fit
+from wafersim.spec.machine import WAFER_PARTS, numbers
+from wafersim.spec.sourced import dimension_of
+from wafersim.validation.fits import correlations, fit_constants, today
+from wafersim.validation.profile_writer import rewrite_profile
+from wafersim.validation.wafer import PublishedRow, published_rows
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One number: fitted from `start`, or assumed; `sigma` is the width of what is known of its logarithm."""
+
+    name: str
+    kind: Literal["calibrated", "assumed"]
+    start: float
+    sigma: float
+    sets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WaferFit:
+    """Fitted constants in SI units, release factors, errors of the rows in sample, and the calibration to be kept."""
+
+    constants: dict[str, float]
+    releases: dict[str, float]
+    errors: dict[str, float]
+    fit: Fit
+
+    def __str__(self) -> str:
+        known = {constant.name: constant.standard_error for constant in self.fit.constants}
+        lines = [f"{name} = {value:.4g} +- {known[name]:.1%}" for name, value in self.constants.items()]
+        lines += [f"release {name}: {value:.4g} of R2's speed (one row)" for name, value in self.releases.items()]
+        lines += [
+            f"{row}: {error:+.1%} in sample, {expm1(self.fit.left_out[row].error):+.1%} left out"
+            for row, error in self.errors.items()
+        ]
+        for left_out, rows in self.fit.families.items():
+            lines.append(f"without {left_out}: " + ", ".join(f"{row} {expm1(e):+.1%}" for row, e in rows.items()))
+        return "\n".join(lines)
+
+
+def declared() -> tuple[tuple[Constant, ...], dict[str, Any]]:
+    """(constants, the whole table) as `wafer_fit.yaml` states them."""
+    path = files("wafersim.validation") / "data" / "wafer_fit.yaml"
+    table: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    out = []
+    for name, entry in table["constants"].items():
+        part = next(p for p in WAFER_PARTS if name in WAFER_PARTS[p].model_fields)
+        dimension = dimension_of(WAFER_PARTS[part].model_fields[name]).name
+        start = quantity.parse(entry["start"], dimension) if "start" in entry else float("nan")
+        out.append(Constant(name, entry["kind"], start, float(entry["sigma"]), tuple(entry["sets"])))
+    return tuple(out), table
+
+
+def fit_wafer() -> WaferFit:
+    """Fit on the rows of the table; needs scipy (the `calibrate` extra)."""
+    found, table = declared()
+    fitted = [constant for constant in found if constant.kind == "calibrated"]
+    rows, _ = published_rows()
+    fit_rows = [row for row in rows.values() if row.how["role"] == "fit"]
+    start = np.log([constant.start for constant in fitted])
+    solution = _least_squares(fit_rows, fitted, start)
+    constants = {c.name: round_to(value, 4) for c, value in zip(fitted, np.exp(solution).tolist(), strict=True)}
+    errors = np.array([_log_ratio(row, constants) for row in fit_rows])
+    spread = sqrt(float((errors**2).sum()) / (len(fit_rows) - len(fitted)))
+    elasticities = np.array([_elasticities(row, constants, found) for row in fit_rows])
+    covariance = _covariance(elasticities, spread, found)
+    features: Floats = np.array([_features(row) for row in fit_rows], np.float64)
+    left_out, inflation = _left_out(fit_rows, fitted, found, solution, elasticities)
+    families, widening = _families(fit_rows, fitted, found, solution, table, elasticities, features)
+    groups = [row.system for row in fit_rows]
+    fit = Fit(
+        set="wafer",
+        date=today(),
+        rows=tuple(row.id for row in fit_rows),
+        constants=fit_constants(
+            [
+                (c.name, constants.get(c.name, _value_of(c, fit_rows[0])), tuple(f"{p}: values.{c.name}" for p in c.sets))
+                for c in found
+            ],
+            covariance,
+            [c.kind for c in found],
+        ),
+        correlations=correlations(covariance),
+        inflation=inflation,
+        spread=dict.fromkeys(sorted(set(groups)), round_to(spread, 3)),
+        transfer=round_to(_rms(families[next(iter(table["generations"]))].values()), 3),
+        widening=dict.fromkeys(sorted(set(groups)), round_to(max(widening, float(table["widening"])), 3)),
+        features=WAFER_FEATURES,
+        behind={group: tuple(sorted({tuple(f) for f, g in zip(features.tolist(), groups, strict=True) if g == group}))
+                for group in sorted(set(groups))},
+        left_out=left_out,
+        families=families,
+    )  # fmt: skip
+    releases = {
+        row.how["software"]: round_to(_release_factor(row, constants), 4)
+        for row in rows.values()
+        if row.how["role"] == "release"
+    }
+    in_sample = {row.id: expm1(error) for row, error in zip(fit_rows, errors.tolist(), strict=True)}
+    return WaferFit(constants, releases, in_sample, fit)
+
+
+def _least_squares(rows: Sequence[PublishedRow], fitted: Sequence[Constant], start: Floats) -> Floats:
+    """Logarithms of the fitted constants."""
+    from scipy.optimize import least_squares
+
+    def residuals(logs: Floats) -> list[float]:
+        constants = dict(zip([c.name for c in fitted], np.exp(logs).tolist(), strict=True))
+        return [_log_ratio(row, constants) for row in rows]
+
+    solution = least_squares(residuals, start, diff_step=0.02, xtol=1e-5, ftol=1e-8)
+    return np.asarray(solution.x, np.float64)
+
+
+def _log_ratio(row: PublishedRow, constants: dict[str, float]) -> float:
+    return log(simulate_wafers(row.experiment(**constants)).prediction.samples_per_s / row.published)
+
+
+def _elasticities(row: PublishedRow, constants: dict[str, float], found: Sequence[Constant]) -> list[float]:
+    """Of a row's throughput by constant."""
+    replay = simulate_wafers(row.experiment(**constants)).replay
+    paths = {path.partition(".")[2]: path for path, _, _ in numbers(replay.machine) if not path.endswith(".capacity")}
+    paths["latency"] = "memoryx.latency"
+    return [-replay.elasticity(paths[constant.name]) for constant in found]
+
+
+def _value_of(constant: Constant, row: PublishedRow) -> float:
+    replay = simulate_wafers(row.experiment()).replay
+    return next(number.value for path, number, _ in numbers(replay.machine) if path.partition(".")[2] == constant.name)
+
+
+def _covariance(elasticities: Floats, spread: float, found: Sequence[Constant]) -> Floats:
+    """Of the logarithms of all constants, given the rows and what was known before."""
+    prior = np.diag([1.0 / constant.sigma**2 for constant in found])
+    return np.asarray(np.linalg.inv(elasticities.T @ elasticities / spread**2 + prior), np.float64)
+
+
+def _features(row: PublishedRow) -> tuple[float, ...]:
+    experiment = row.experiment()
+    micro_batch = int(row.measured["micro_batch_per_system"])
+    return wafer_features(workload_of(experiment), micro_batch, experiment.system.count)
+
+
+def _left_out(
+    rows: Sequence[PublishedRow],
+    fitted: Sequence[Constant],
+    found: Sequence[Constant],
+    start: Floats,
+    elasticities: Floats,
+) -> tuple[dict[str, LeftOut], float]:
+    """Every row predicted by the constants that the others give, with its interval; and what intervals are multiplied by.
+
+    With so few rows the covariance alone is too sure of itself: the factor is the one with which intervals from the other
+    rows hold 80 % of those left out.
+    """
+    found_errors, halves = [], []
+    for at, row in enumerate(rows):
+        kept = [other for other in rows if other is not row]
+        constants, spread = _fitted(kept, fitted, start)
+        e = elasticities[at]
+        covariance = _covariance(np.delete(elasticities, at, axis=0), spread, found)
+        halves.append(Z80 * sqrt(float(e @ covariance @ e) + spread**2))
+        found_errors.append(_log_ratio(row, constants))
+    factor = round_to(max(1.0, float(np.quantile(np.abs(found_errors) / np.array(halves), LEVEL))), 3)
+    left_out = {
+        row.id: LeftOut(error=round(error, 4), half_width=round(factor * half, 4))
+        for row, error, half in zip(rows, found_errors, halves, strict=True)
+    }
+    return left_out, factor
+
+
+def _fitted(rows: Sequence[PublishedRow], fitted: Sequence[Constant], start: Floats) -> tuple[dict[str, float], float]:
+    """(constants, standard deviation of the rows around them)."""
+    logs = _least_squares(rows, fitted, start)
+    constants = dict(zip([c.name for c in fitted], np.exp(logs).tolist(), strict=True))
+    errors = [_log_ratio(row, constants) for row in rows]
+    return constants, sqrt(sum(error**2 for error in errors) / max(1, len(rows) - len(fitted)))
+
+
+def _families(
+    rows: Sequence[PublishedRow], fitted: Sequence[Constant], found: Sequence[Constant], start: Floats,
+    table: dict[str, Any], elasticities: Floats, features: Floats,
+) -> tuple[dict[str, dict[str, float]], float]:  # fmt: skip
+    """({what was left out: {row: error}}, standard deviation per e-fold of distance that such errors show)."""
+    out: dict[str, dict[str, float]] = {}
+    excess = distance = 0.0
+    for name, members in {**table["families"], **table["generations"]}.items():
+        inside = np.array([row.id in members for row in rows])
+        kept = [row for row, is_member in zip(rows, inside, strict=True) if not is_member]
+        constants, spread = _fitted(kept, fitted, start)
+        out[name] = {
+            row.id: round(_log_ratio(row, constants), 4) for row, member in zip(rows, inside, strict=True) if member
+        }
+        if name in table["generations"]:
+            continue
+        covariance = _covariance(elasticities[~inside], spread, found)
+        for at in np.flatnonzero(inside).tolist():
+            known = float(elasticities[at] @ covariance @ elasticities[at]) + spread**2
+            away = float(np.sqrt(((features[~inside] - features[at]) ** 2).sum(axis=1)).min())
+            excess += out[name][rows[at].id] ** 2 - known
+            distance += away**2
+    return out, sqrt(max(0.0, excess / distance))
+
+
+def _rms(errors: Any) -> float:
+    return sqrt(float(np.mean(np.square(list(errors)))))
+
+
+def _release_factor(row: PublishedRow, constants: dict[str, float]) -> float:
+    """The speed at which a release meets its row: throughput is close to linear in it, so one step does."""
+    reference = PublishedRow(row.id, row.measured, {**row.how, "software": "R2"})
+    return exp(-_log_ratio(reference, constants))
+
+
+def round_to(value: float, digits: int) -> float:
+    """`value` with so many significant digits."""
+    return float(f"{value:.{digits}g}")
+
+
+def write_wafer(fit: WaferFit) -> tuple[Path, ...]:
+    """Put the constants into the profiles, the releases into the first, the calibration beside; nothing where nothing changed."""
+    errors = {constant.name: constant.standard_error for constant in fit.fit.constants}
+    paths = []
+    systems = next(constant.sets for constant in declared()[0] if constant.kind == "calibrated")
+    for index, profile in enumerate(systems):
+        values: dict[tuple[str, ...], float] = {("values", name): value for name, value in fit.constants.items()}
+        if index == 0:
+            values |= {("releases", name): value for name, value in fit.releases.items()}
+        paths.append(rewrite_profile(profile, values, {("values", name): errors[name] for name in fit.constants}))
+    return (*paths, save_fit(fit.fit))
