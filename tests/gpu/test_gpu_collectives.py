@@ -97,7 +97,9 @@ def test_a_gather_is_half_a_ring_and_one_gpu_needs_none() -> None:
 
 
 def test_transfers_between_nodes_share_the_links() -> None:
+    # One GPU has its adapter of 200 Gb/s; eight share the 160 GB/s that a node reaches point to point.
     alone, eight = (float(point_to_point(1e9, 1.0, senders, CLUSTER)) for senders in (1, 8))
     latency = CLUSTER.network.latency
-    assert (eight - latency) / (alone - latency) == pytest.approx(8)
+    assert alone - latency == pytest.approx(1e9 / 25e9)
+    assert eight - latency == pytest.approx(1e9 / 20e9)
     assert float(point_to_point(1e9, 0.0, 1, CLUSTER)) < alone  # NVLink

@@ -51,11 +51,18 @@ def spaces(draw: st.DrawFn) -> tuple[Space, GpuParallelSpec]:
         recompute=draw(st.sampled_from(["auto", "full"])),
         show=draw(st.sampled_from([1, 3])),
     )
+    if draw(st.booleans()):
+        spec = spec.model_copy(update={"overlap_gradients": draw(st.booleans())})
+        software = replace(cluster.software, overlap_gradients=spec.overlap_gradients)
+        cluster = replace(cluster, software=software)
+    if draw(st.integers(0, 3)) == 0:
+        model = replace(model, experts=4, experts_per_token=2)
+        spec = spec.model_copy(update={"expert": draw(st.sampled_from([1, 2, 4]))})
     geometry = Geometry.of(workload_of(model, 1024))
     return Space(geometry, model, cluster, gpus, batch, draw(st.booleans()), "adamw"), spec
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(spaces())
 def test_pruning_loses_nothing(case: tuple[Space, GpuParallelSpec]) -> None:
     space, spec = case
@@ -71,7 +78,7 @@ def test_pruning_loses_nothing(case: tuple[Space, GpuParallelSpec]) -> None:
     assert everything.bounded == 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(spaces(), st.randoms(use_true_random=False))
 def test_no_simulated_step_is_shorter_than_its_bound(case: tuple[Space, GpuParallelSpec], random) -> None:
     space, spec = case

@@ -21,6 +21,12 @@ FUSED_SOFTMAX_HEADS = (
 )
 HEAD_ALIGNMENT = 8  # fp16 elements, 16 bytes: what a tensor core loads at once
 SHARPNESS = 6.0  # of the rounded maximum of host and GPU time
+PERMUTE_BYTES = (
+    8.0  # a copy of a token's hidden element is read and written on its way to its expert and on its way back
+)
+MERGE_BYTES = (
+    30.0  # of an output element, each time a ring's partial outputs are merged in fp32 by element-wise kernels: assumed
+)
 HEAD_FORWARD = 1.0 / 3.0  # one of the three products of a linear layer, and as much of its traffic
 
 
@@ -80,8 +86,11 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     memory = memory_rate(device)
     whole = software.hidden_traffic * n * g.d_model / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1)
     split_width = g.gates * g.d_ffn * g.experts_per_token + g.query_width + g.key_value_width
-    traffic = (whole + software.split_traffic * n * split_width / t) / memory
+    permuted = np.where(np.asarray(g.experts) > 1, PERMUTE_BYTES * n * g.d_model * g.experts_per_token, 0.0)
+    traffic = (whole + permuted + software.split_traffic * n * split_width / t) / memory
     collectives = _block_collectives(g, layout, cluster, n)
+    ring, merge = _ring(g, layout, cluster, n)
+    attention = attention + merge
     split = np.asarray(t, float) - 1.0
     unfused = np.where(
         (np.asarray(layout.flash) < 1) & (np.rint(layout.micro_batch * g.heads / t) % FUSED_SOFTMAX_HEADS != 0),
@@ -89,10 +98,13 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
         0.0,
     )
     launches = software.launch_forward + split * software.launch_collective + unfused * software.launch_unfused
-    forward = _pass(matmul, attention, traffic + scores, collectives, launches, cluster)
+    shown = collectives + np.maximum(ring - attention, 0.0)
+    forward = _pass(matmul, attention, traffic + scores, shown, launches, cluster)
     ratio = np.where(np.asarray(layout.flash) > 0, software.flash_backward, 2.0)
+    # Keys, values and the gradients of both travel back.
+    shown = collectives + np.maximum(2.0 * ring - ratio * attention, 0.0)
     backward = _pass(
-        device.gemm_backward * matmul, ratio * attention, software.backward_traffic * (traffic + scores), collectives,
+        device.gemm_backward * matmul, ratio * attention, software.backward_traffic * (traffic + scores), shown,
         software.launch_backward + split * software.launch_collective, cluster,
     )  # fmt: skip
     core = _pass(0.0 * matmul, attention, scores, 0.0 * matmul, 0.0, cluster)
@@ -100,8 +112,9 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     selective = np.where(np.asarray(layout.recompute) == SELECTIVE, 1.0, 0.0)
     # A fused attention kernel recomputes its scores by itself, so selective recompute adds nothing to it.
     scores_again = selective * np.where(np.asarray(layout.flash) > 0, 0.0, 1.0)
-    repeated = full + selective * software.selective_share
-    return BlockTime(forward, backward, forward.scaled(repeated) + core.scaled(scores_again))
+    linear = _pass(matmul, 0.0 * matmul, traffic, 0.0 * matmul, launches, cluster)
+    again = forward.scaled(full) + linear.scaled(selective * software.selective_share) + core.scaled(scores_again)
+    return BlockTime(forward, backward, again)
 
 
 def _block_products(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:
@@ -123,28 +136,43 @@ def _attention(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tupl
     aligned = np.rint(g.head_dim) % HEAD_ALIGNMENT == 0
     share = np.where(aligned, device.attention_efficiency, device.misaligned_attention)
     # A fused kernel skips what lies above the diagonal; a batched product cannot.
-    fused = products * (1.0 - 0.5 * g.causal) / (device.peak_fp16 * cluster.software.flash_efficiency)
+    rate = device.peak_fp16 * cluster.software.flash_efficiency * device.flash_share
+    fused = products * (1.0 - 0.5 * g.causal) / rate
     seconds = np.where(flash, fused, products / (device.peak_fp16 * share))
     scores = n * g.sequence * g.heads / layout.tensor
     return seconds, np.where(flash, 0.0, cluster.software.score_traffic * scores / memory_rate(device))
 
 
 def _block_collectives(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:
-    """Seconds of a pass's tensor-, context- and expert-parallel traffic."""
+    """Seconds of a pass's tensor- and expert-parallel traffic."""
     per_node, t, c = cluster.network.gpus_per_node, layout.tensor, layout.context
     size = FP16_BYTES * n * g.d_model
-    # Two all-reduces a pass; with sequence parallelism an all-gather and a reduce-scatter each, which is the same traffic.
-    tensor = 2.0 * all_reduce(size, t, np.minimum(t, per_node), cluster)
-    keys = FP16_BYTES * n * g.key_value_width / t
-    across = np.where(np.asarray(t * c) > per_node, 1.0, 0.0)
-    ring = (c - 1) * point_to_point(keys, across, t, cluster)
+    # Two all-reduces a pass; with sequence parallelism an all-gather and a reduce-scatter each, which is the same traffic (the
+    # second gather of a backward pass hides beside its products, Korthikanti et al. 2022). Experts that tensor parallelism
+    # splits gather and scatter every copy of a token.
+    copies = np.where(np.asarray(g.experts) > 1, g.experts_per_token, 1.0)
+    tensor = (1.0 + copies) * all_reduce(size, t, np.minimum(t, per_node), cluster)
     e = layout.expert
     near = np.clip(per_node / (t * c), 1, e)
     experts = 2.0 * all_to_all(
         size * g.experts_per_token / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1), e, near, cluster
     )
     exposed = cluster.software.tensor_exposed
-    return exposed * tensor + np.where(np.asarray(c) > 1, ring, 0.0) + np.where(np.asarray(e) > 1, experts, 0.0)
+    return exposed * tensor + np.where(np.asarray(e) > 1, experts, 0.0)
+
+
+def _ring(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tuple[Column, Column]:
+    """(seconds of keys and values around a context-parallel ring, seconds of merging its partial outputs), forward.
+
+    Sequences are dealt out so that every GPU has its share of both ends: the causal work is even (Liu et al. 2023).
+    """
+    t, c = layout.tensor, layout.context
+    width = 2.0 * g.query_width if cluster.software.repeats_keys else g.key_value_width
+    across = np.where(np.asarray(t * c) > cluster.network.gpus_per_node, 1.0, 0.0)
+    ring = (c - 1) * point_to_point(FP16_BYTES * n * width / t, across, t, cluster)
+    merge = (c - 1) * MERGE_BYTES * n * g.query_width / t / memory_rate(cluster.device)
+    several = np.asarray(c) > 1
+    return np.where(several, ring, 0.0), np.where(several, merge, 0.0)
 
 
 def head_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[PassTime, PassTime]:

@@ -27,6 +27,7 @@ def device_of(profile: GpuProfile) -> Device:
         gemm_backward=v.gemm_backward.value,
         fp8_efficiency=v.fp8_efficiency.value,
         memory_efficiency=v.memory_efficiency.value,
+        flash_share=v.flash_share.value,
         attention_efficiency=v.attention_efficiency.value,
         misaligned_attention=v.misaligned_attention.value,
         collective_bandwidth=v.collective_bandwidth.value,
@@ -40,12 +41,15 @@ def device_of(profile: GpuProfile) -> Device:
 
 
 def network_of(values: NodeValues) -> Network:
-    """Nodes and the network between them."""
+    """Nodes and the network between them; gradient rings share what a group of whole nodes reaches unless they have a rate."""
+    own = values.gradient_bandwidth
+    gradients = own.value if own is not None else values.collective_bandwidth.value / values.gpus_per_node.value
     return Network(
         gpus_per_node=int(values.gpus_per_node.value),
         node_bandwidth=values.node_bandwidth.value,
+        adapters=int(values.adapters.value),
         collective_bandwidth=values.collective_bandwidth.value,
-        gradient_bandwidth=values.gradient_bandwidth.value,
+        gradient_bandwidth=gradients,
         gradient_sharing=values.gradient_sharing.value,
         p2p_bandwidth=values.p2p_bandwidth.value,
         latency=values.latency.value,
@@ -64,4 +68,6 @@ def software_of(profile: GpuSoftwareProfile) -> Software:
         overlap_gradients=profile.overlap_gradients,
         overlap_weights=profile.overlap_weights,
         synchronise_micro_batches=profile.synchronise_micro_batches,
+        releases_recomputed=profile.releases_recomputed,
+        repeats_keys=profile.repeats_keys,
     )

@@ -11,6 +11,8 @@ import numpy as np
 
 from wafersim.gpu.machine import Cluster, Column, Device, Network
 
+SWITCHED = 0.8  # of a ring's rate, which an all-to-all reaches through the switch of a node: assumed
+
 
 def ring_all_reduce(size: Column, n: Column, bandwidth: Column, step: Column) -> Column:
     """2 (n - 1) (size / (n bandwidth) + step) seconds."""
@@ -86,15 +88,21 @@ def all_to_all(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster)
     network = cluster.network
     outside = np.maximum(0.0, n - ranks_in_node) / n
     inside = (np.minimum(n, ranks_in_node) - 1) / n
-    links = outside * size / (network.p2p_bandwidth / network.gpus_per_node)
-    seconds = np.maximum(inside * size / (0.5 * cluster.device.collective_bandwidth), links)
+    links = outside * size / sender_rate(float(network.gpus_per_node), network)
+    seconds = np.maximum(inside * size / (SWITCHED * cluster.device.collective_bandwidth), links)
     latency = cluster.device.collective_latency + np.where(n > ranks_in_node, network.latency, 0.0)
     return np.where(n > 1, seconds + latency, 0.0)
+
+
+def sender_rate(senders: Column, network: Network) -> Column:
+    """Bytes/s of one of so many GPUs of a node that send at a time: its adapter's, or its share of the node's."""
+    together = min(network.p2p_bandwidth, network.node_bandwidth)
+    return np.minimum(network.node_bandwidth / network.adapters, together / np.asarray(senders, float))
 
 
 def point_to_point(size: Column, across: Column, senders: Column, cluster: Cluster) -> Column:
     """One transfer of `size` bytes, in seconds; between nodes (`across`), `senders` GPUs of the node share its links."""
     network, device = cluster.network, cluster.device
     inside = device.collective_latency + size / device.pair_bandwidth
-    between = network.latency + size * senders / network.p2p_bandwidth
+    between = network.latency + size / sender_rate(senders, network)
     return np.where(np.asarray(across) > 0, between, inside)

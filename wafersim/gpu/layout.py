@@ -31,6 +31,7 @@ class Geometry:
     causal: Column
     experts: Column
     experts_per_token: Column
+    untied: Column  # 1: the head has a table of its own
 
     @classmethod
     def of(cls, workload: Workload) -> Geometry:
@@ -40,6 +41,7 @@ class Geometry:
         return cls(
             m.layers, m.d_model, m.heads, m.head_dim, m.kv_heads, m.d_ffn, gates, m.vocab, workload.sequence_length,
             int(m.causal), m.experts, m.experts_per_token if m.experts > 1 else 1,
+            int(not m.tied_embeddings),
         )  # fmt: skip
 
     @property

@@ -23,6 +23,9 @@ class Device:
     gemm_backward: float  # time of the two products of the backward pass over that of the forward product
     fp8_efficiency: float
     memory_efficiency: float
+    flash_share: (
+        float  # of `flash_efficiency`, which is stated for a full-power GPU of the generation it was written for
+    )
     attention_efficiency: float  # of batched score products without a fused kernel
     misaligned_attention: float  # the same where a head's dimension is no multiple of 8
     collective_bandwidth: float  # bus bandwidth of long all-reduces between the GPUs of a node, bytes/s
@@ -40,6 +43,7 @@ class Network:
 
     gpus_per_node: int
     node_bandwidth: float  # nominal, bytes/s per direction
+    adapters: int  # that share it
     collective_bandwidth: float  # bus bandwidth of a group that has all GPUs of its nodes, bytes/s
     gradient_bandwidth: (
         float  # bus bandwidth of gradient rings where every GPU of a node is in a ring of its own, bytes/s
@@ -89,6 +93,8 @@ class Software:
     overlap_gradients: bool
     overlap_weights: bool  # updated weights are gathered beside the next step's first forward slot
     synchronise_micro_batches: bool
+    releases_recomputed: bool  # sharded weights are let go of between what is recomputed and the backward pass
+    repeats_keys: bool  # keys and values are repeated for every query head before they travel around a ring
 
 
 @dataclass(frozen=True)

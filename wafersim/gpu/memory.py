@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from wafersim.gpu.block import tokens
-from wafersim.gpu.data_parallel import block_parameters, table_parameters
+from wafersim.gpu.data_parallel import block_parameters, table_parameters, tables_of_one_stage
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
@@ -56,64 +56,74 @@ def _kept(g: Geometry, layout: Layout, cluster: Cluster, recompute: Column) -> C
     mlp = 2.0 * g.experts_per_token * (g.gates + 1.0) * g.d_ffn
     scores = np.where(np.asarray(layout.flash) > 0, 0.0, SCORE_BYTES * g.heads * g.sequence / t)
     everything = n * (whole + (heads + mlp) / t + scores)
-    without_scores = n * (whole + (heads + mlp) / t)
+    # Selective recompute drops the scores; a stack may drop a share of what linear layers put out besides.
+    saved = cluster.software.selective_share
+    without_scores = n * (whole + (1.0 - saved) * (heads + mlp) / t)
     inputs = n * FP16_BYTES * g.d_model / split
     recompute = np.asarray(recompute)
     return np.where(recompute == FULL, inputs, np.where(recompute == SELECTIVE, without_scores, everything))
 
 
-def in_flight(layout: Layout, gpipe: bool) -> Column:
-    """Micro-batches whose activations the first stage holds at a time, in units of all its blocks."""
+def in_flight(layout: Layout, schedule: str = "1f1b", last: bool = False) -> Column:
+    """Micro-batches whose activations the first (or the last) stage holds at a time, in units of all its blocks."""
     p, v, m = np.asarray(layout.pipeline, float), np.asarray(layout.virtual_stages, float), layout.micro_batches
-    if gpipe:
+    if schedule == "gpipe":
         return np.asarray(m, float)
-    interleaved = (2.0 * (p - 1) + (v - 1) * p + 1) / v
-    return np.minimum(m, np.where(v > 1, interleaved, p))
+    interleaved = ((0.0 if last else 2.0 * (p - 1)) + (v - 1) * p + 1) / v
+    plain = p if schedule == "zero-bubble" or not last else np.ones_like(p)
+    return np.minimum(m, np.where(v > 1, interleaved, plain))
 
 
 def memory_use(
-    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str = "adamw", gpipe: bool = False
+    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str = "adamw", schedule: str = "1f1b"
 ) -> MemoryUse:
     """The fullest GPU: of the first stage, or of the last where the logits outweigh the micro-batches in flight."""
-    first, last = (_of_stage(geometry, layout, cluster, optimizer, gpipe, stage) for stage in (0, 2))
+    first, last = (_of_stage(geometry, layout, cluster, optimizer, schedule, stage) for stage in (0, 2))
     fuller = np.asarray(first.total) >= np.asarray(last.total)
     columns = (np.where(fuller, getattr(first, f.name), getattr(last, f.name)) for f in fields(MemoryUse))
     return MemoryUse(*columns)
 
 
-def _of_stage(g: Geometry, layout: Layout, cluster: Cluster, optimizer: str, gpipe: bool, stage: int) -> MemoryUse:
+def _of_stage(g: Geometry, layout: Layout, cluster: Cluster, optimizer: str, schedule: str, stage: int) -> MemoryUse:
     software = cluster.software
     blocks = blocks_of_stages(g.layers, layout.pipeline)[stage]
     own, table = block_parameters(g, layout), table_parameters(g, layout)
-    parameters = blocks * own + table
-    zero, shard = np.asarray(layout.zero_stage), np.asarray(layout.shard, float)
-    held = np.asarray(in_flight(layout, gpipe)) if stage == 0 else np.ones(1)
+    # With one stage the first is the last, and holds both tables where they are not one.
+    parameters = own.times(blocks) + table.times(tables_of_one_stage(g, layout))
+    whole, shared = parameters.total, parameters.sharded(layout)
+    zero = np.asarray(layout.zero_stage)
+    held = np.asarray(in_flight(layout, schedule, stage == 2))
     one = np.asarray(layout.pipeline) == 1
     kept = activation_bytes(g, layout, cluster)
     # A recomputed block is whole again while its backward pass runs.
     working = _kept(g, layout, cluster, NONE) - kept
     n, t = tokens(g, layout), layout.tensor
-    logits = LOGIT_BYTES * n * g.vocab / t * np.where(one | (stage == 2), 1.0, 0.0)
-    gathered = np.where(zero >= 3, GATHERED_BLOCKS * FP16_BYTES * own, 0.0)
+    losses = held if schedule == "gpipe" else 1.0
+    logits = losses * LOGIT_BYTES * n * g.vocab / t * np.where(one | (stage == 2), 1.0, 0.0)
+    gathered = np.where(zero >= 3, GATHERED_BLOCKS * FP16_BYTES * own.total, 0.0)
     return MemoryUse(
-        FP16_BYTES * parameters / np.where(zero >= 3, shard, 1.0),
-        software.gradient_storage * parameters / np.where(zero >= 2, shard, 1.0),
-        STATE_BYTES[optimizer] * parameters / np.where(zero >= 1, shard, 1.0),
+        FP16_BYTES * np.where(zero >= 3, shared, whole),
+        software.gradient_storage * np.where(zero >= 2, shared, whole),
+        STATE_BYTES[optimizer] * np.where(zero >= 1, shared, whole),
         held * blocks * kept + working,
         logits + gathered + software.workspace,
     )
 
 
-def refusal(geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str, gpipe: bool = False) -> str | None:
+def refusal(geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str, schedule: str = "1f1b") -> str | None:
     """Why one layout does not fit, which term is too large and what would help; None where it fits."""
-    use, memory = memory_use(geometry, layout, cluster, optimizer, gpipe), cluster.device.memory
-    if float(np.max(use.total)) <= memory:
+    use, memory = memory_use(geometry, layout, cluster, optimizer, schedule), cluster.device.memory
+    needed = float(np.max(use.total))
+    if needed <= memory:
         return None
     parts = {f.name: float(np.max(getattr(use, f.name))) for f in fields(MemoryUse)}
     said = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in sorted(parts.items(), key=lambda item: -item[1]))
     hints = []
     for name, code in RECOMPUTE.items():
         if code > int(np.max(layout.recompute)):
-            other = memory_use(geometry, replace(layout, recompute=code), cluster, optimizer, gpipe)
-            hints.append(f"{name} recompute would need {float(np.max(other.total)) / 1e9:.1f} GB")
-    return f"does not fit: {said} GB of {memory / 1e9:.1f} GB" + "".join(f"; {hint}" for hint in hints[:1])
+            other = memory_use(geometry, replace(layout, recompute=code), cluster, optimizer, schedule)
+            size = float(np.max(other.total))
+            if size < 0.99 * needed:
+                hints.append((size <= memory, f"; {name} recompute would need {size / 1e9:.1f} GB"))
+    hint = next((text for fits, text in hints if fits), hints[-1][1] if hints else "")  # the least that is enough
+    return f"does not fit: {needed / 1e9:.1f} GB of {memory / 1e9:.1f} GB: {said}{hint}"

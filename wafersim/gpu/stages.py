@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from wafersim.gpu.block import BlockTime, PassTime, block_time, embedding_time, head_time
-from wafersim.gpu.data_parallel import accumulation_time, block_parameters, table_parameters
+from wafersim.gpu.data_parallel import (
+    Parameters,
+    accumulation_time,
+    block_parameters,
+    table_parameters,
+    tables_of_one_stage,
+)
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
 
@@ -29,7 +35,7 @@ class StageTimes:
     blocks: tuple[Column, Column, Column]
     forward: tuple[Column, Column, Column]
     backward: tuple[Column, Column, Column]
-    parameters: tuple[Column, Column, Column]  # of a GPU, before sharding
+    parameters: tuple[Parameters, Parameters, Parameters]  # of a GPU, before sharding
     middle_share: Column  # mean blocks of the stages in between over those of the fullest
 
 
@@ -83,6 +89,10 @@ def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTi
             middle * backward_of_block + 0.5 * launch,
             last * backward_of_block + ends_backward[1] + 0.5 * launch,
         ),
-        (first * own + table, middle * own, last * own + table),
+        (
+            own.times(first) + table.times(tables_of_one_stage(geometry, layout)),
+            own.times(middle),
+            own.times(last) + table,
+        ),
         np.where(between > 0, (geometry.layers - first - last) / np.maximum(between, 1) / middle, 1.0),
     )

@@ -223,7 +223,7 @@ def _utilisation(timeline: Timeline, plan: GpuPlan, step_ticks: int) -> dict[str
 
 
 def _memory(case: GpuCase) -> dict[str, Any]:
-    use = memory_use(case.geometry, case.layout, case.cluster, case.optimizer, case.schedule == "gpipe")
+    use = memory_use(case.geometry, case.layout, case.cluster, case.optimizer, case.schedule)
     names = ("weights", "gradients", "optimizer", "activations", "buffers")
     return {
         **{f"{name}_bytes": _one(getattr(use, name)) for name in names},

@@ -79,7 +79,7 @@ def uncertainty(
     loaded: dict[str, float] = {}
     for each in fits:
         e = loadings(each, elasticities)
-        variance += each.inflation**2 * float(e @ covariance(each) @ e)
+        variance += each.inflation**2 * max(0.0, float(e @ covariance(each) @ e))
         loaded |= {f"{each.set}.{c.name}": float(v) for c, v in zip(each.constants, e, strict=True) if v}
     own = group in fit.behind
     rows = np.array(fit.behind[group] if own else [row for of in fit.behind.values() for row in of])
@@ -121,6 +121,6 @@ def probability_faster(
     for fit in fits:
         names = [f"{fit.set}.{constant.name}" for constant in fit.constants]
         e = np.array([of_a.loadings.get(name, 0.0) - of_b.loadings.get(name, 0.0) for name in names])
-        variance += fit.inflation**2 * float(e @ covariance(fit) @ e)
+        variance += fit.inflation**2 * max(0.0, float(e @ covariance(fit) @ e))
     variance += sum(u.spread**2 + u.transfer**2 + u.distance**2 for u in (of_a, of_b))
     return 0.5 * (1.0 + erf(float(np.log(b / a)) / sqrt(2.0 * variance))) if variance else float(a < b)

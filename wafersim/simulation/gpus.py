@@ -90,7 +90,7 @@ def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) ->
         spec = settled(spec, found.best[0].layout)
     layout = resolve(spec, model, job.gpus, job.batch, cluster)
     schedule = schedule_of(spec, int(layout.virtual_stages))
-    refused = refusal(geometry, layout, cluster, job.optimizer, schedule == "gpipe")
+    refused = refusal(geometry, layout, cluster, job.optimizer, schedule)
     if refused is not None and must_fit:
         raise Infeasible(refused)
     plan = build_gpu_plan(geometry, layout, cluster, schedule, job.clipping, model.tied_embeddings)

@@ -22,6 +22,9 @@ class GpuValues(Frozen):
     gemm_backward: Count  # time of the two products backward over the one forward
     fp8_efficiency: Fraction  # of a product in fp8 over one in fp16, both relative to their peaks
     memory_efficiency: Fraction
+    flash_share: (
+        Count  # of the software's flash_efficiency, which is stated for the GPU that its kernel was written for
+    )
     attention_efficiency: Fraction  # batched products of scores and values, not fused
     misaligned_attention: Fraction  # the same where a head's dimension is no multiple of 8
     collective_bandwidth: Bandwidth  # bus bandwidth of long all-reduces in a node
@@ -38,8 +41,11 @@ class NodeValues(Frozen):
 
     gpus_per_node: Whole
     node_bandwidth: Bandwidth  # nominal, all adapters of a node
+    adapters: Whole
     collective_bandwidth: Bandwidth  # bus bandwidth of groups that have whole nodes
-    gradient_bandwidth: Bandwidth  # bus bandwidth of gradient rings, one ring for every GPU of a node
+    gradient_bandwidth: Bandwidth | None = (
+        None  # of gradient rings, one for every GPU of a node; else a share of collectives
+    )
     gradient_sharing: Count  # rings with r GPUs of a node reach r to this power times that
     p2p_bandwidth: Bandwidth  # of all GPUs of a node together, point to point
     latency: Time
@@ -111,3 +117,5 @@ class GpuSoftwareProfile(_Profile):
     overlap_gradients: bool = False  # gradients are reduced beside the backward pass
     overlap_weights: bool = False  # updated weights are gathered beside the next step's first forward slot
     synchronise_micro_batches: bool = False  # sharded gradients are reduced after every micro-batch
+    releases_recomputed: bool = False  # sharded weights are let go of between what is recomputed and the backward pass
+    repeats_keys: bool = False  # keys and values are repeated for every query head before they travel around a ring

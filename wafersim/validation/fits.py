@@ -28,9 +28,9 @@ def normal_sigma(errors: Sequence[float]) -> float:
 
 
 def correlations(covariance: Floats) -> tuple[tuple[float, ...], ...]:
-    """Of a covariance, to two digits."""
+    """Of a covariance, to four digits: fewer would make some variances negative."""
     errors = np.sqrt(np.diag(covariance))
-    return tuple(tuple(np.round(row, 2).tolist()) for row in covariance / np.outer(errors, errors))
+    return tuple(tuple(np.round(row, 4).tolist()) for row in covariance / np.outer(errors, errors))
 
 
 def fit_constants(

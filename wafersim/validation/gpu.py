@@ -29,11 +29,14 @@ def validate_gpus(only: str | None = None) -> ValidationReport:
 
 
 def judge(row: GpuRow) -> ValidatedRow:
-    """One row: the prediction, or the middle of the range where something is not stated (with the range)."""
+    """One row: the prediction, or the middle of the range where something is not stated (with the range).
+
+    A setting that is stated did run, whether it fits the modelled memory or not; of those left open only what fits counts.
+    """
     values, bounds, reason = [], list[float](), None
     for job in row.jobs():
         try:
-            found = with_gpu_interval(simulate_job(job, must_fit=False)).prediction
+            found = with_gpu_interval(simulate_job(job, must_fit=bool(row.options))).prediction
             assert found.uncertainty is not None
             values.append(row.value(found.step_time_s))
             bounds += [row.value(time) for time in found.uncertainty.bounds(found.step_time_s)]

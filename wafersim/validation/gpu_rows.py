@@ -120,7 +120,8 @@ def _row(raw: dict[str, str]) -> GpuRow:
     gpus, data, tensor = int(number("n_gpus")), int(number("dp")), int(number("tp"))
     context = gpus // (data * tensor * pipeline)
     zero = int(number("zero_stage", 1.0 if group == "mcore" else 0.0))
-    sharded_in_one = pipeline > 1 and zero == 2
+    # A pipeline keeps gathered weights and sums gradients over its micro-batches: a step sees what stage 1 would send.
+    sharded_in_one = pipeline > 1 and (zero == 2 or group == "titan")
     settings: dict[str, Any] = {
         "tensor": tensor, "pipeline": pipeline, "data": data, "context": context, "zero_stage": 1 if sharded_in_one else zero,
         "sequence_parallel": raw["seq_parallel"] == "1" or group == "titan",
@@ -131,6 +132,10 @@ def _row(raw: dict[str, str]) -> GpuRow:
         settings["uneven_stages"] = True
     options: dict[str, tuple[Any, ...]] = {}
     batch = int(number("global_batch", float(_local_batch(raw) * data)))
+    if group in RECALLED:  # recalled in tokens: the nearest that the split divides
+        unit = data * int(float(raw["micro_batch"] or 1))
+        batch = round(batch / unit) * unit
+        assumed.append(f"batch {batch}")
     _open_or_stated(raw, group, data, batch, layers, pipeline, settings, options)
     if options:
         assumed += [f"{name} {' or '.join(map(str, values))}" for name, values in options.items()]
@@ -179,7 +184,7 @@ def _open_or_stated(
     replica = max(1, batch // data)
     if raw["micro_batch"]:
         settings["micro_batch"] = int(float(raw["micro_batch"]))
-    elif group == "titan":
+    elif group == "titan" and pipeline == 1:
         settings["micro_batch"] = 1
     else:
         options["micro_batch"] = tuple(b for b in (1, 2, 4, 8) if replica % b == 0)
@@ -221,5 +226,9 @@ def _machine(raw: dict[str, str], group: str, device: str) -> tuple[str, str]:
         return "grand-teton-h100", "torchtitan"
     if group == "neox20b":
         return "dgx-a100-40gb", "megatron-deepspeed-2021"
+    if group == "opt175b":
+        return "dgx-a100-80gb", "megatron-lm-2021"
     deepspeed = group == "mtnlg" or raw["zero_stage"] == "3"
-    return "dgx-a100-80gb", "megatron-deepspeed-2021" if deepspeed else "megatron-lm"
+    if deepspeed:
+        return "dgx-a100-80gb", "megatron-deepspeed-2021"
+    return "dgx-a100-80gb", "megatron-lm" if group == "kor22" else "megatron-lm-2021"

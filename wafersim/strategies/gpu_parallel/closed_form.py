@@ -11,12 +11,15 @@ import numpy as np
 
 from wafersim.gpu.collectives import point_to_point
 from wafersim.gpu.data_parallel import (
+    Parameters,
     block_parameters,
     gather_time,
+    gathers_again,
     reduce_time,
     regather_time,
     scatter_time,
     table_parameters,
+    tables_of_one_stage,
     tie_time,
     update_time,
 )
@@ -58,16 +61,18 @@ def sharded_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster:
     """A step with weights sharded and one stage: each layer takes the longer of its work and its collectives."""
     own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
     overlap = cluster.software.overlap_cost
-    z3 = np.asarray(layout.zero_stage) >= 3
+    again = gathers_again(layout, cluster)
     fetch, spread = gather_time(own, layout, cluster), scatter_time(own, layout, cluster)
     forward_work = times.block.forward.seconds
     backward_work = times.block.backward.seconds + times.block.recompute.seconds
-    in_backward = np.where(z3, fetch, 0.0) + spread
+    in_backward = again * fetch + spread
     block = np.maximum(forward_work + overlap * fetch, fetch) + np.maximum(
         backward_work + overlap * in_backward, in_backward
     )
     rest = sum(p.seconds for p in (*times.embedding, *times.head)) + times.launch
-    tables = gather_time(table, layout, cluster) + scatter_time(table, layout, cluster)
+    tables = tables_of_one_stage(geometry, layout) * (
+        gather_time(table, layout, cluster) + scatter_time(table, layout, cluster)
+    )
     return layout.micro_batches * (geometry.layers * block + rest + tables)
 
 
@@ -84,7 +89,7 @@ def estimate(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
     return np.where(weights_are_gathered(layout, cluster), sharded, unsharded)
 
 
-def exposed_reduction(parameters: Column, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
+def exposed_reduction(parameters: Parameters, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
     """What a step sees of its gradients' reduction and of its weights' return: all, or what passes beside them leave and lose."""
     software = cluster.software
     now, later = reduce_time(parameters, layout, cluster), regather_time(parameters, layout, cluster)
@@ -109,8 +114,8 @@ def channel_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster:
     """Seconds that the first stage's channel is busy with its blocks' weights and gradients, which take turns on it."""
     own = block_parameters(geometry, layout)
     fetch, spread = gather_time(own, layout, cluster), scatter_time(own, layout, cluster)
-    twice = np.where(np.asarray(layout.zero_stage) >= 3, 2.0, 1.0)
-    busy: Column = layout.micro_batches * times.blocks[0] * (twice * fetch + spread)
+    gathers = 1.0 + gathers_again(layout, cluster)
+    busy: Column = layout.micro_batches * times.blocks[0] * (gathers * fetch + spread)
     return busy
 
 
@@ -127,7 +132,7 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     back = 0.0 if split_backward else 1.0
     first, middle, last = (f + b for f, b in zip(times.forward, times.backward, strict=True))
     before_first, before_middle = (
-        (f + back * b) / v + 2 * x for f, b in zip(times.forward[:2], times.backward[:2], strict=True)
+        (f + back * b) / v + (2.0 - held) * x for f, b in zip(times.forward[:2], times.backward[:2], strict=True)
     )
     bound = np.asarray(m * (first + held * x * np.where(p > 1, v, 0.0)))
     in_between = (
@@ -138,8 +143,11 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     bound = np.maximum(bound, np.where(p > 1, at_last, 0.0))
     gathered = weights_are_gathered(layout, cluster)
     first_stage = times.parameters[0]
-    sent = reduce_time(first_stage, layout, cluster) + regather_time(first_stage, layout, cluster)
-    tail = np.where(np.asarray(gathered) | cluster.software.overlap_gradients, 0.0, sent)
+    software = cluster.software
+    sent: Column = 0.0 if software.overlap_gradients else reduce_time(first_stage, layout, cluster)
+    if not (software.overlap_gradients or software.overlap_weights):
+        sent = sent + regather_time(first_stage, layout, cluster)
+    tail = np.where(np.asarray(gathered), 0.0, sent)
     tail = tail + update_time(first_stage, times.blocks[0], layout, cluster)
     bound = np.maximum(bound, np.where(gathered, channel_time(geometry, layout, times, cluster), 0.0))
     return (bound + tail) * (1.0 - ROUNDING)

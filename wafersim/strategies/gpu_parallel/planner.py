@@ -10,13 +10,16 @@ import numpy as np
 from wafersim.gpu.block import PassTime
 from wafersim.gpu.collectives import point_to_point
 from wafersim.gpu.data_parallel import (
+    Parameters,
     accumulation_time,
     block_parameters,
     gather_time,
+    gathers_again,
     reduce_time,
     regather_time,
     scatter_time,
     table_parameters,
+    tables_of_one_stage,
     tie_time,
     update_time,
 )
@@ -38,7 +41,7 @@ class _Seconds:
     forward: float
     backward: float
     wgrad: float
-    parameters: float
+    parameters: Parameters
 
 
 def build_gpu_plan(
@@ -51,7 +54,7 @@ def build_gpu_plan(
     several = int(layout.replicas) > 1
     overlap = gathered or cluster.software.overlap_gradients
     kinds = _kinds(geometry, layout, cluster, times, schedule == "zero-bubble")
-    make = _Units(layout, cluster, gathered, several, overlap, times)
+    make = _Units(layout, cluster, gathered, several, bool(geometry.untied), times)
     ends = int(np.asarray(times.blocks[0]))
     blocks = [ends] if p == 1 else [ends, *(middle_blocks(int(geometry.layers), p) if p > 2 else []), ends]
     units = tuple(
@@ -60,7 +63,7 @@ def build_gpu_plan(
         )
         for s in range(p)
     )
-    parameters = _parameters(kinds, blocks)
+    parameters = _parameters(kinds, blocks, float(np.asarray(tables_of_one_stage(geometry, layout))))
     lost = [0.0] * p
     if several and overlap and not gathered:
         # Collectives beside the backward pass slow it down; charged once, behind it.
@@ -102,10 +105,11 @@ def _seconds(value: Column) -> float:
     return float(np.asarray(value).reshape(-1)[0])
 
 
-def _parameters(kinds: dict[str, _Seconds], blocks: list[int]) -> list[float]:
-    """Parameters of every stage; the first and the last hold a table each, one stage holds it once."""
+def _parameters(kinds: dict[str, _Seconds], blocks: list[int], tables: float) -> list[Parameters]:
+    """Parameters of every stage; the first (`tables` of them) and the last hold tables."""
     block, table = kinds["block"].parameters, kinds["embedding"].parameters
-    return [count * block + (table if s in (0, len(blocks) - 1) else 0.0) for s, count in enumerate(blocks)]
+    of_stage = [tables] + [0.0] * (len(blocks) - 2) + [1.0] * (len(blocks) > 1)
+    return [block.times(count) + table.times(held) for count, held in zip(blocks, of_stage, strict=True)]
 
 
 def _kinds(geometry: Geometry, layout: Layout, cluster: Cluster, times: StageTimes, split: bool) -> dict[str, _Seconds]:
@@ -113,10 +117,11 @@ def _kinds(geometry: Geometry, layout: Layout, cluster: Cluster, times: StageTim
     own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
     add = {"block": accumulation_time(own, cluster), "table": accumulation_time(table, cluster)}
 
-    def kind(forward: PassTime, backward: PassTime, again: Column, accumulate: Column, parameters: Column) -> _Seconds:
+    def kind(forward: PassTime, backward: PassTime, again: Column, accumulate: Column, own: Parameters) -> _Seconds:
         later = _seconds(0.5 * np.asarray(backward.matmul) + accumulate) if split else 0.0
         whole = _seconds(np.asarray(backward.seconds) + again + accumulate)
-        return _Seconds(_seconds(forward.seconds), whole - later, later, _seconds(parameters))
+        plain = Parameters(_seconds(own.dense), _seconds(own.expert))
+        return _Seconds(_seconds(forward.seconds), whole - later, later, plain)
 
     block = times.block
     return {
@@ -130,10 +135,10 @@ class _Units:
     """Groups the blocks of a model chunk into units and gives them their ticks."""
 
     def __init__(
-        self, layout: Layout, cluster: Cluster, gathered: bool, several: bool, overlap: bool, times: StageTimes
+        self, layout: Layout, cluster: Cluster, gathered: bool, several: bool, untied: bool, times: StageTimes
     ) -> None:
         self._layout, self._cluster, self._gathered, self._several = layout, cluster, gathered, several
-        self._overlap = overlap
+        self._untied = untied
         self._launch = 0.5 * _seconds(times.launch) / float(np.asarray(layout.virtual_stages))
 
     def chunk(self, kinds: dict[str, _Seconds], blocks: int, first: bool, last: bool) -> tuple[Unit, ...]:
@@ -144,8 +149,9 @@ class _Units:
         if first:
             out.insert(0, self._unit(kinds["embedding"], 1, gather=True, scatter=True))
         if last:
-            # The head's table came with the embedding, unless that is on another stage.
-            out.append(self._unit(kinds["head"], 1, gather=not first, scatter=not first))
+            # The head's table came with the embedding, unless that is on another stage or another table.
+            apart = not first or self._untied
+            out.append(self._unit(kinds["head"], 1, gather=apart, scatter=apart))
         launch = to_ticks(self._launch)
         head = out[0]
         out[0] = Unit(
@@ -156,16 +162,16 @@ class _Units:
     def _blocks_of_unit(self, block: _Seconds) -> int:
         if self._gathered:
             return 1
-        size = self._cluster.software.gradient_bytes * block.parameters
+        size = self._cluster.software.gradient_bytes * _seconds(block.parameters.total)
         return max(1, ceil(self._cluster.software.bucket / size))
 
     def _unit(self, kind: _Seconds, count: int, gather: bool, scatter: bool) -> Unit:
         layout, cluster = self._layout, self._cluster
-        parameters = count * kind.parameters
+        parameters = kind.parameters.times(count)
         fetch = again = spread = 0.0
         if self._gathered:
             fetch = _seconds(gather_time(parameters, layout, cluster)) if gather else 0.0
-            again = fetch if int(layout.zero_stage) >= 3 else 0.0
+            again = fetch * float(np.asarray(gathers_again(layout, cluster)))
             spread = _seconds(scatter_time(parameters, layout, cluster)) if scatter else 0.0
         elif self._several and scatter:
             spread = _seconds(reduce_time(parameters, layout, cluster))

@@ -133,12 +133,11 @@ def row(columns: Layout, index: int) -> Layout:
 def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
     """The `spec.show` fastest layouts that fit, in order. Raises Infeasible with the nearest miss where none does."""
     columns = layouts(space, spec)
-    gpipe = spec.schedule == "gpipe"
-    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, space.optimizer, gpipe).total)
+    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, space.optimizer, spec.schedule).total)
     fits = memory <= space.cluster.device.memory
     if not fits.any():
         nearest = row(columns, int(memory.argmin()))
-        said = refusal(space.geometry, nearest, space.cluster, space.optimizer, gpipe)
+        said = refusal(space.geometry, nearest, space.cluster, space.optimizer, spec.schedule)
         raise Infeasible(f"no split of {len(memory)} fits; the smallest {said}")
     at = np.flatnonzero(fits)
     kept = Layout(**{f.name: np.asarray(getattr(columns, f.name))[at] for f in fields(Layout)})
