@@ -24,7 +24,7 @@ def test_shipped_runs_agree_on_every_tick_and_their_parts_add_up(name: str) -> N
 
 @pytest.mark.parametrize("schedule", ["gpipe", "zero-bubble"])
 def test_other_schedules_agree_too(schedule: str) -> None:
-    asked = ("training.batch=288", "strategy.micro_batch=2", f"strategy.schedule={schedule}")
+    asked = ("training.batch=96", "strategy.micro_batch=2", f"strategy.schedule={schedule}")
     simulate_step(load_experiment("gpt_neox20b_96a100", asked), "both")
 
 

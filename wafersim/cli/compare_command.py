@@ -28,7 +28,7 @@ def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool
     spec, experiments = load_comparison(comparison)
     with console.progress(len(experiments), f"{spec.name}: ") as advance:
         sides = compare_sides(spec, experiments, advance)
-    rows = [side.to_json() for side in sides]
+    rows = [side.to_json(sides[0]) for side in sides]
     if all(side.prediction is None for side in sides):
         raise Infeasible("\n".join(f"{side.name}: {side.infeasible}" for side in sides))
     directory = save_comparison(out, spec, sides, figures) if save else None

@@ -34,11 +34,13 @@ def gpu_bill(machine: GpuMachine, gpus: int) -> Bill:
     """GPUs at their rated power, with the hosts of their nodes."""
     node, gpu = machine.network.values, machine.gpu.values
     nodes = ceil(gpus / node.gpus_per_node.value)
-    return _bill(gpus * gpu.power.value + nodes * node.host_power.value, gpus, gpu.power, node.price)
+    watts = gpus * gpu.power.value + nodes * node.host_power.value
+    host = f", and {node.host_power.written} for the host of {node.gpus_per_node.value:g}"
+    return _bill(watts, gpus, gpu.power, node.price, host)
 
 
-def _bill(watts: float, count: int, power: Sourced, price: Sourced | None) -> Bill:
-    sources = [f"power {power.written}: {power.source}, {power.date}"]
+def _bill(watts: float, count: int, power: Sourced, price: Sourced | None, host: str = "") -> Bill:
+    sources = [f"power {power.written}{host}: {power.source}, {power.date}"]
     if price is not None:
         sources.append(f"price {price.written}: {price.source}, {price.date}")
     return Bill(watts, None if price is None else count * price.value, tuple(sources))

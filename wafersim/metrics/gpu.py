@@ -159,11 +159,14 @@ def gpu_breakdown(timeline: Timeline, plan: GpuPlan, case: GpuCase, step_ticks: 
         if end > begin:
             sending = min(end, held.get(begin, begin)) - begin
             parts["sends"] += to_seconds(sending)
-            parts["data" if plan.gathers and end in gathered else "bubble"] += to_seconds(end - begin - sending)
+            waits = "data" if plan.stages == 1 or (plan.gathers and end in gathered) else "bubble"
+            parts[waits] += to_seconds(end - begin - sending)
     tail = _tail(timeline, plan, stage)
     parts["data"] += tail["data"]
     parts["optimizer"] += tail["optimizer"]
-    parts["bubble"] += max(0.0, step - sum(parts.values()))
+    parts["data" if plan.stages == 1 else "bubble"] += max(
+        0.0, step - sum(parts.values())
+    )  # without a pipeline none waits
     return parts
 
 

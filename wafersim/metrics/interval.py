@@ -112,9 +112,7 @@ def _span(low: float, high: float) -> str:
     return " to ".join(texts)
 
 
-def probability_faster(
-    mine: tuple[float, Uncertainty], theirs: tuple[float, Uncertainty], fits: Sequence[Fit]
-) -> float:
+def probability_less(mine: tuple[float, Uncertainty], theirs: tuple[float, Uncertainty], fits: Sequence[Fit]) -> float:
     """That a step (or a run, or a bill) of the first value is smaller than the second's; shared constants cancel."""
     (a, of_a), (b, of_b) = mine, theirs
     variance = 0.0

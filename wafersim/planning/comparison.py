@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.metrics.bill import Bill, gpu_bill, wafer_bill
+from wafersim.metrics.interval import probability_less
 from wafersim.metrics.prediction import Prediction
 from wafersim.simulation import simulate
+from wafersim.simulation.gpus import estimated_step
 from wafersim.spec.comparison import Comparison
 from wafersim.spec.experiment import Experiment
+from wafersim.spec.fit import SETS, load_fit
 from wafersim.spec.machine import load_gpu_machine, load_machine
 
 CLOSE = 0.9  # of the matched size: a smaller cluster whose numbers divide better may be the faster one
-MOST_SIZES = 12  # sizes that are tried for each matched side
+SIMULATED_SIZES = 4  # of those that the closed form puts first, for each matched side
+BELOW = 12  # sizes below the one that meets a deadline that are tried
 LARGEST = 32_768  # GPUs that a deadline may ask for
 
 
@@ -30,12 +34,32 @@ class Side:
     prediction: Prediction | None
     infeasible: str | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+    def to_json(self, first: Side | None = None) -> dict[str, Any]:
+        """Plain values; with another side how likely this one is faster, and cheaper, than that."""
         own = {"name": self.name, "match": self.match, "profile": self.experiment.system.profile}
         if self.prediction is None:
             return {**own, "model": self.experiment.model, "infeasible": self.infeasible}
-        return {**own, **self.prediction.to_json(), "dimensions": dimensions(self.prediction)}
+        out = {**own, **self.prediction.to_json(), "dimensions": dimensions(self.prediction)}
+        if first is None or first is self or first.prediction is None:
+            return out
+        return {**out, "against_first": against(self.prediction, first.prediction)}
+
+
+def against(one: Prediction, other: Prediction) -> dict[str, float]:
+    """Probabilities that the first is faster and cheaper; constants that both lean on cancel, prices are taken as they are."""
+    mine, theirs = one.uncertainty, other.uncertainty
+    assert mine is not None and theirs is not None
+    fits = [load_fit(which) for which in SETS]
+
+    def less(a: float | None, b: float | None) -> float | None:
+        return None if a is None or b is None else probability_less((a, mine), (b, theirs), fits)
+
+    found = {
+        "faster": less(one.days_to_train, other.days_to_train),
+        "cheaper": less(one.cost_usd, other.cost_usd),
+        "less_energy": less(one.energy_j, other.energy_j),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def compare_sides(
@@ -70,10 +94,22 @@ def _matched(name: str, experiment: Experiment, match: str, first: Side, deadlin
         return Side(name, experiment, match, None, str(reason))
     node = _node(experiment)
     most = max(node, round(target / node) * node)
-    sizes = range(most, max(node, ceil(CLOSE * most / node) * node) - 1, -node)
-    tried = [_simulated(name, _with_gpus(experiment, size), match) for size in list(sizes)[:MOST_SIZES]]
+    least = max(node, ceil(CLOSE * most / node) * node)
+    sizes = f"{least} to {most} GPUs" if least < most else f"{most} GPUs"
+    ranked: list[tuple[float, int]] = []
+    why = ""
+    for size in range(most, least - 1, -node):
+        try:
+            ranked.append((estimated_step(_with_gpus(experiment, size)), size))
+        except Infeasible as reason:
+            why = why or str(reason)
+    tried = [_simulated(name, _with_gpus(experiment, size), match) for _, size in sorted(ranked)[:SIMULATED_SIZES]]
     ran = [side for side in tried if side.prediction is not None]
-    return min(ran, key=_step_time) if ran else tried[0]
+    if ran:
+        return min(ran, key=_step_time)
+    return Side(
+        name, experiment, match, None, f"of {sizes}, which match, none works: {tried[0].infeasible if tried else why}"
+    )
 
 
 def _step_time(side: Side) -> float:
@@ -91,7 +127,8 @@ def _size(experiment: Experiment, match: str, first: Side) -> float:
     if match == "power":
         return theirs.watts / one.watts * node
     if one.usd_per_hour is None or theirs.usd_per_hour is None:
-        raise Infeasible("matched by price, but one of the two has none")
+        dear = first.name if theirs.usd_per_hour is None else experiment.system.profile
+        raise Infeasible(f"matched by price, but none is known for {dear}")
     return theirs.usd_per_hour / one.usd_per_hour * node
 
 
@@ -114,11 +151,15 @@ def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
         if met:
             best = side
         else:
-            slowest = side if side.prediction is not None or slowest is None else slowest
+            slowest = _nearer(side, slowest)
             low, high = high, 2 * high
     if best is None:
         assert slowest is not None
-        said = slowest.infeasible or "too slow"
+        if slowest.prediction is None:
+            said = slowest.infeasible
+        else:
+            shortest = slowest.prediction
+            said = f"{shortest.n_systems} GPUs take {shortest.days_to_train:.3g} days"
         problem = f"no cluster of up to {LARGEST} GPUs meets {days:.3g} days: {said}"
         return Side(name, experiment, "deadline", None, problem)
     while high - low > 1:
@@ -128,11 +169,20 @@ def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
             best, high = side, middle
         else:
             low = middle
-    for nodes in range(max(1, ceil(CLOSE * high), high - MOST_SIZES), high):
+    for nodes in range(max(1, ceil(CLOSE * high), high - BELOW), high):
         side, met = attempt(nodes)
         if met:
             return side
     return best
+
+
+def _nearer(side: Side, other: Side | None) -> Side:
+    """The one that comes closer to a deadline."""
+    if other is None or other.prediction is None:
+        return side
+    if side.prediction is None:
+        return other
+    return min(side, other, key=lambda one: one.prediction.days_to_train if one.prediction is not None else inf)
 
 
 def _node(experiment: Experiment) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 from ruamel.yaml import YAML
@@ -11,8 +12,9 @@ from ruamel.yaml import YAML
 from wafersim.metrics.gpu import split_name
 from wafersim.planning.comparison import Side
 from wafersim.report import json_output
+from wafersim.report.explain import outside
 from wafersim.report.run import save_directory
-from wafersim.report.words import Row, figure, seconds
+from wafersim.report.words import Row, figure, seconds, with_interval
 from wafersim.spec.comparison import Comparison
 
 MATCHED = {
@@ -30,7 +32,7 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
         table.add_column(name)
     table.add_column("chips", justify="right")
     table.add_column("split")
-    columns = ("step time", "tokens/s", "MFU", "days", "MW", "MWh", "kUSD", "memory free", "dimensions")
+    columns = ("step time", "tokens/s", "MFU", "days", "kW", "MWh", "kUSD", "memory free", "dimensions")
     for name in columns:
         table.add_column(name, justify="right")
     for side in sides:
@@ -41,10 +43,10 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
             seconds(side["step_time_s"]),
             figure(side["tokens_per_s"]),
             f"{side['mfu']:.1%}",
-            figure(side["days_to_train"]),
-            f"{side['power_w'] / 1e6:.2f}",
-            figure(side["energy_j"] / 3.6e9),
-            "-" if side["cost_usd"] is None else figure(side["cost_usd"] / 1e3),
+            with_interval(side, "days_to_train"),
+            figure(side["power_w"] / 1e3),
+            with_interval(side, "energy_j", 3.6e9),
+            with_interval(side, "cost_usd", 1e3),
             f"{memory_headroom(side):.0%}",
             str(len(side["dimensions"])),
         )
@@ -77,8 +79,9 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
         tuned = ", ".join(side["dimensions"])
         said = f"{side['name']}: {side['n_systems']} x {side['profile']}, bound by {side['binding_resource']}, tune {tuned}"
         if side is not first and same_job(side, first):
-            said += f"; {against(side, first)}"
+            said += f"; {against(side, first)}{likely(side)}"
         lines.append(said)
+    lines += outside(ran)
     bills = dict.fromkeys(f"{side['profile']}: {'; '.join(side['bill'])}" for side in ran)
     lines += bills
     if any(not same_job(side, first) for side in ran):
@@ -86,7 +89,8 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
             "Sides with another model or other tokens stand there for their split; their days are another job's."
         )
     lines.append(
-        "A comparison inherits the errors of both sides; `wafersim validate` shows how far each has been off published runs."
+        "A comparison inherits the errors of both sides: intervals hold 80 %; `wafersim validate` shows how far each has been "
+        "off published runs. Prices are taken as they are."
     )
     return lines
 
@@ -103,15 +107,31 @@ def against(side: Row, first: Row) -> str:
     return f"{', '.join(said)} of {first['name']}"
 
 
+def _fields(side: Side) -> dict[str, Any]:
+    plain: dict[str, Any] = side.experiment.model_dump(mode="json", exclude_none=True)
+    return {name: value for name, value in plain.items() if name not in ("name", "title")}
+
+
+def likely(side: Row) -> str:
+    """How likely a side is to be faster and cheaper than the first."""
+    found = side.get("against_first", {})
+    words = {"faster": "faster", "cheaper": "cheaper", "less_energy": "less energy"}
+    said = [f"{word} {chance(found[name])}" for name, word in words.items() if name in found]
+    return f"; probability: {', '.join(said)}" if said else ""
+
+
+def chance(probability: float) -> str:
+    """In percent; what is all but certain is said to be beyond 99 or below 1 %."""
+    return "> 99 %" if probability > 0.99 else "< 1 %" if probability < 0.01 else f"{probability:.0%}"
+
+
 def save_comparison(root: Path, spec: Comparison, sides: Sequence[Side], figures: bool) -> Path:
     """`root/<name>-<short hash>/` with the resolved comparison, the sides and the figure."""
-    rows = [side.to_json() for side in sides]
+    rows = [side.to_json(sides[0]) for side in sides]
     resolved = {
-        **spec.model_dump(mode="json", exclude_none=True),
-        "sides": [
-            {"name": side.name, "match": side.match, **side.experiment.model_dump(mode="json", exclude_none=True)}
-            for side in sides
-        ],
+        "name": spec.name,
+        "title": spec.title or spec.name,
+        "sides": [{"name": side.name, "fields": _fields(side)} for side in sides],  # as sized: it runs again as it is
     }
 
     def write(draft: Path) -> None:

@@ -24,6 +24,8 @@ from wafersim.report.tables import (
 )
 from wafersim.report.words import COUNTS, Row, line_name
 
+MOST_REFUSALS = 10  # points that are named with their reason
+
 
 @contextmanager
 def progress(total: int, label: str) -> Iterator[Callable[[str], None]]:
@@ -48,9 +50,13 @@ def print_run(
         if of_kind:
             _print_tables(console, kind, own_title, of_kind, varied)
     good = [row for row in rows if "infeasible" not in row]
-    for row in rows:
-        if "infeasible" in row:
-            say(console, f"{line_name(row)} on {row['n_systems']}: cannot run: {row['infeasible']}")
+    refused = [row for row in rows if "infeasible" in row]
+    for row in refused[:MOST_REFUSALS]:
+        say(console, f"{line_name(row)} on {row['n_systems']}: cannot run: {row['infeasible']}")
+    if len(refused) > MOST_REFUSALS:
+        say(
+            console, f"and {len(refused) - MOST_REFUSALS} more points that cannot run (prediction.json has each reason)"
+        )
     for line in [*why_these_policies(good), *explain(good), *circuit, *engines(good)]:
         say(console, line)
     if directory is not None:
@@ -65,7 +71,7 @@ def _print_tables(console: Console, kind: str, title: str, rows: Sequence[Row], 
         tables += [memory_table(good, varied)] if kind == "wafer" else [gpu_memory_table(good, varied)]
     beside = [row for row in good if row.get("published")]
     tables += [published_table(beside, varied)] if beside else []
-    searches = [row for row in good if row.get("search")]
+    searches = [row for row in good if row.get("search") and row["search"]["considered"] > 1]
     if len(searches) == 1:
         tables += [search_table(searches[0])]
     for table in tables:

@@ -60,6 +60,7 @@ def explain(rows: Sequence[Row]) -> list[str]:
         span = " to ".join(dict.fromkeys((f"{shares[0]:.0%}", f"{shares[-1]:.0%}")))
         lines.append(f"{line}, {span} of the step" + (f" - {advice}" if advice else ""))
     lines += turning_points(rows)
+    lines += outside(rows)
     assumed = sorted({name for row in rows for name in row["assumed"]})
     if assumed:
         more = f" and {len(assumed) - MOST_NAMES} more in prediction.json" if len(assumed) > MOST_NAMES else ""
@@ -68,6 +69,15 @@ def explain(rows: Sequence[Row]) -> list[str]:
         lines.append(f"Leaned on {count}: {named} (`wafersim show` gives the reason of each).")
     lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
     return lines
+
+
+def outside(rows: Sequence[Row]) -> list[str]:
+    """How predictions lie outside what was measured, said once for the lines of a sweep that share it."""
+    by_way: dict[str, list[str]] = {}
+    for row in _largest(rows):
+        for way in row.get("interval", {}).get("outside", []):
+            by_way.setdefault(way, []).append(f"{line_name(row)} on {row['n_systems']}")
+    return [f"Outside the calibrated range: {way} - {', '.join(names)}" for way, names in by_way.items()]
 
 
 def turning_points(rows: Sequence[Row]) -> list[str]:

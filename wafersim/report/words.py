@@ -21,6 +21,23 @@ def figure(value: float) -> str:
     return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if _rounded(value) >= 1000 else _three(value)
 
 
+def plus_minus(row: Row) -> str:
+    """Half of the 80 % interval of a step time, upwards."""
+    interval = row.get("interval")
+    return "-" if interval is None else f"+-{math.expm1(interval['half_width']):.0%}"
+
+
+def with_interval(row: Row, name: str, unit: float = 1.0) -> str:
+    """A value with its 80 % interval: `9.59 (8.30-11.1)`; a dash where there is none."""
+    value, interval = row.get(name), row.get("interval")
+    if value is None:
+        return "-"
+    if interval is None:
+        return figure(value / unit)
+    low, high = interval[name]
+    return f"{figure(value / unit)} ({figure(low / unit)}-{figure(high / unit)})"
+
+
 def _rounded(value: float) -> float:
     return float(f"{value:.2e}")
 

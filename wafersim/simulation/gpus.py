@@ -24,7 +24,7 @@ from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
-from wafersim.strategies.gpu_parallel.search import Found, Space, search, settled
+from wafersim.strategies.gpu_parallel.search import Found, Space, estimated, search, settled
 from wafersim.strategies.steps import Engine
 from wafersim.workload.transformer import Workload
 
@@ -56,11 +56,16 @@ class GpuJob:
 
 def simulate_gpus(experiment: Experiment, engine: Engine = "auto") -> GpuSimulated:
     """The job of an experiment."""
+    return simulate_job(job_of(experiment), engine)
+
+
+def job_of(experiment: Experiment) -> GpuJob:
+    """What an experiment on GPUs comes down to."""
     spec, system, training = experiment.strategy, experiment.system, experiment.training
     assert isinstance(spec, GpuParallelSpec)
     machine = load_gpu_machine(system.profile, system.software, system.overrides)
     workload = workload_of(experiment)
-    job = GpuJob(
+    return GpuJob(
         workload,
         machine,
         spec,
@@ -70,7 +75,17 @@ def simulate_gpus(experiment: Experiment, engine: Engine = "auto") -> GpuSimulat
         training.gradient_clipping != "none",
         tokens_of(experiment, workload),
     )
-    return simulate_job(job, engine)
+
+
+def estimated_step(experiment: Experiment) -> float:
+    """Seconds of the fastest split by the closed form, for choosing among many clusters. Raises Infeasible."""
+    job = job_of(experiment)
+    return estimated(_space(job, _cluster(job.spec, job.machine)), job.spec)
+
+
+def _space(job: GpuJob, cluster: Cluster) -> Space:
+    geometry = Geometry.of(job.workload)
+    return Space(geometry, job.workload.model, cluster, job.gpus, job.batch, job.clipping, job.optimizer)
 
 
 def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) -> GpuSimulated:
@@ -85,8 +100,7 @@ def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) ->
         raise Infeasible(f"{machine.name} has {installed.value:g} GPUs, not {job.gpus}")
     geometry, found = Geometry.of(job.workload), None
     if spec.searched:
-        space = Space(geometry, model, cluster, job.gpus, job.batch, job.clipping, job.optimizer)
-        found = search(space, spec)
+        found = search(_space(job, cluster), spec)
         spec = settled(spec, found.best[0].layout)
     layout = resolve(spec, model, job.gpus, job.batch, cluster)
     schedule = schedule_of(spec, int(layout.virtual_stages))

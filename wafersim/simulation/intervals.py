@@ -43,16 +43,16 @@ def wafer_uncertainty(
 
 
 def gpu_uncertainty(replay: Replay[GpuMachine], workload: Workload, batch: int, gpus: int) -> Uncertainty:
-    """Of a step on GPUs: rows are grouped by training stack, on one node and on several."""
+    """Of a step on GPUs: rows are grouped by training stack and cluster, on one node and on several."""
     machine = replay.machine
     group = gpu_group(machine, gpus)
     return _of((load_fit("gpu"), load_fit("collective")), replay, group, gpu_features(workload, batch, gpus))
 
 
 def gpu_group(machine: GpuMachine, gpus: int) -> str:
-    """`megatron-deepspeed, several nodes`: what shares its errors."""
+    """`megatron-deepspeed on vtrain-a100, several nodes`: what shares its errors."""
     one = gpus <= machine.network.values.gpus_per_node.value
-    return f"{machine.software.name}, {'one node' if one else 'several nodes'}"
+    return f"{machine.software.name} on {machine.network.name}, {'one node' if one else 'several nodes'}"
 
 
 def _of(fits: tuple[Fit, ...], replay: Replay[Machine] | Replay[GpuMachine], group: str, features: tuple[float, ...],

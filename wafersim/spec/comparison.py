@@ -65,18 +65,31 @@ def load_comparison(name: str | Path) -> tuple[Comparison, list[Experiment]]:
         raise InputFaults(
             [Fault(file.place(("sides", 0, "match")), "the first side is what others are matched to; give its size")]
         )
+    seen: set[str] = set()
+    for index, side in enumerate(comparison.sides):
+        if side.name in seen:
+            raise InputFaults(
+                [Fault(file.place(("sides", index, "name")), f"there is another side called {side.name!r}")]
+            )
+        seen.add(side.name)
     experiments = []
     for index, side in enumerate(comparison.sides):
         if side.experiment is not None:
             nearby = path.parent / side.experiment
-            experiments.append(load_experiment(nearby if nearby.exists() else side.experiment))
+            loaded = load_experiment(nearby if nearby.exists() else side.experiment)
+            if loaded.sweep is not None:
+                place = file.place(("sides", index, "experiment"))
+                raise InputFaults([Fault(place, f"{side.experiment} has a sweep; a side is one point")])
+            experiments.append(loaded)
             continue
         values: dict[str, Any] = {"name": comparison.name, **copy.deepcopy(comparison.common)}
         for key, value in side.fields.items():
             put(values, key, value)
         system = values.get("system")
         if side.match is not None and isinstance(system, dict) and "systems" not in system:
-            system.setdefault("gpus", 8)
+            if "gpus" in system:
+                raise InputFaults([Fault(file.place(("sides", index)), f"{side.name}: give either match or gpus")])
+            system["gpus"] = 8
         try:
             experiments.append(Experiment.model_validate(values))
         except ValidationError as error:

@@ -162,6 +162,9 @@ class DisturbanceSpec(Frozen):
     )
 
 
+ONLY_ON_WAFERS = ("density", "input_rate", "weight_precision", "gradient_precision", "loss_scaling")
+
+
 class TrainingSpec(Frozen):
     """The training job."""
 
@@ -253,4 +256,8 @@ class Experiment(Frozen):
             raise ValueError("training.batch is needed on GPUs: the sequences of the whole cluster in a step")
         if gpus and self.disturbances != DisturbanceSpec():
             raise ValueError("disturbances are simulated on wafers only")
+        usual = {name: field.default for name, field in TrainingSpec.model_fields.items() if name in ONLY_ON_WAFERS}
+        changed = [name for name, value in usual.items() if getattr(self.training, name) != value]
+        if gpus and changed:
+            raise ValueError(f"training.{changed[0]} is simulated on wafers only; GPUs have strategy.precision")
         return self

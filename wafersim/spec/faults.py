@@ -90,7 +90,9 @@ def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any], v
     if kind == "value_error":
         return str(context["error"])
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return f"kind must be one of {context.get('expected_tags', 'the known kinds')}"
+        return f"must be auto, or a mapping whose kind is one of {context.get('expected_tags', 'the known kinds')}{got}"
+    if kind == "too_short":
+        return f"needs {context['min_length']} or more (got {context['actual_length']})"
     if kind in TYPES:
         return TYPES[kind] + got
     message = str(one["msg"])
@@ -102,6 +104,8 @@ def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...], values: An
     here, inside = _models(adapter._type, values), values
     for part in path[:-1]:
         inside = inside[part]
+        if isinstance(part, int):
+            continue  # what a list holds was found with the list
         fields = [model.model_fields[part] for model in here if part in model.model_fields]
         here = [model for field in fields for model in _models(field.annotation, inside)]
     return sorted({field.alias or name for model in here for name, field in model.model_fields.items()})

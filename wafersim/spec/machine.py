@@ -26,7 +26,7 @@ from wafersim.spec.profile import (
     SystemValues,
     load_profile,
 )
-from wafersim.spec.resources import names
+from wafersim.spec.resources import kind_of, names
 from wafersim.spec.sourced import Frozen, Sourced, dimension_of, sourced
 
 WAFER_PARTS: dict[str, type[Frozen]] = {"system": SystemValues, "memoryx": MemoryXValues, "swarmx": SwarmXValues}
@@ -112,7 +112,7 @@ def load_gpu_machine(
 
 def software_name(name: str) -> str:
     """A software profile by name; raises WafersimError with those that exist."""
-    known = [other for other in names("hardware") if isinstance(load_profile(other), GpuSoftwareProfile)]
+    known = [other for other in names("hardware") if kind_of(other) == "gpu-software"]
     if name not in known:
         raise WafersimError(f"unknown software {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
     return name

@@ -16,7 +16,7 @@ from wafersim.spec.gpu_profile import (
     GpuProfile,
     GpuSoftwareProfile,
 )
-from wafersim.spec.resources import find, names
+from wafersim.spec.resources import alias_of, find, names
 from wafersim.spec.sourced import (
     Bandwidth,
     Count,
@@ -189,12 +189,7 @@ def _like(name: str, number: dict[str, Any], place: str, seen: tuple[str, ...]) 
 @cache
 def load_profile(name: str) -> Profile:
     """A shipped profile by name or alias ("wse2" is cs2)."""
-    if name not in names("hardware"):
-        for other in names("hardware"):
-            profile = read_profile(find("hardware", other))
-            if name in profile.aliases:
-                return profile
-    return read_profile(find("hardware", name))
+    return read_profile(find("hardware", name if name in names("hardware") else alias_of(name) or name))
 
 
 def kernel_constants(system: str, family: str) -> dict[str, float]:

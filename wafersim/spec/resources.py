@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from wafersim.errors import WafersimError, did_you_mean
@@ -31,6 +32,21 @@ def names(kind: str) -> tuple[str, ...]:
 def is_comparison(path: Path) -> bool:
     """Whether a YAML file has sides."""
     return any(line.startswith("sides:") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+
+
+def kind_of(name: str) -> str:
+    """The kind of a hardware profile, from its first lines: reading all of dozens of files takes seconds."""
+    found = re.search(r"^kind: *(\S+)", find("hardware", name).read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def alias_of(name: str) -> str | None:
+    """The hardware profile that answers to another name, if one does."""
+    for path in sorted(folder("hardware").glob("*.yaml")):
+        found = re.search(r"^aliases: *\[(.*)\]", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if found and name in [one.strip() for one in found[1].split(",")]:
+            return path.stem
+    return None
 
 
 def find(kind: str, name: str) -> Path:

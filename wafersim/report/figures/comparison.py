@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,7 @@ from wafersim.report.figures.style import GREY, INK, figure, label_width, quiet,
 from wafersim.report.words import figure as number
 
 FIRST, MATCHED, OTHER = "#e8a33d", "#3b6fb6", "#c3ccd3"
-PANELS: tuple[tuple[str, Callable[[dict[str, Any]], float | None]], ...] = (
-    ("days to train", lambda side: side["days_to_train"]),
-    ("energy, MWh", lambda side: side["energy_j"] / 3.6e9),
-    ("cost, kUSD", lambda side: None if side["cost_usd"] is None else side["cost_usd"] / 1e3),
-)
+PANELS = (("days to train", "days_to_train", 1.0), ("energy, MWh", "energy_j", 3.6e9), ("cost, kUSD", "cost_usd", 1e3))
 
 
 def comparison_figure(sides: Sequence[dict[str, Any]], path: Path) -> None:
@@ -28,18 +24,21 @@ def comparison_figure(sides: Sequence[dict[str, Any]], path: Path) -> None:
     with figure(path, names + 3 * 2.2 + tuned, 1.4 + 0.55 * len(sides)) as drawn:
         width, height = drawn.get_size_inches()
         bottom, tall = 0.25 / height, 1 - 1.35 / height
-        for index, (heading, read) in enumerate(PANELS):
+        for index, (heading, field, unit) in enumerate(PANELS):
             axes = drawn.add_axes(((names + 2.2 * index) / width, bottom, 1.75 / width, tall))
-            shown = [(y, read(side), side) for y, side in enumerate(sides) if "infeasible" not in side]
+            shown = [(y, side[field], side) for y, side in enumerate(sides) if "infeasible" not in side]
             for y, value, side in shown:
                 if value is None:
                     axes.text(0, y, " no price", va="center", fontsize=8.5, color=GREY)
                     continue
-                axes.barh(y, value, height=0.62, color=_colour(side, first))
+                low, high = (bound / unit for bound in side["interval"][field])
+                axes.barh(y, value / unit, height=0.62, color=_colour(side, first))
+                axes.plot([low, high], [y, y], color=INK, linewidth=1.0, alpha=0.6, solid_capstyle="butt")
                 ink = INK if same_job(side, first) else GREY
-                axes.text(value, y, f" {number(value)}", va="center", fontsize=9, color=ink, clip_on=False)
+                axes.text(high, y, f" {number(value / unit)}", va="center", fontsize=9, color=ink, clip_on=False)
             axes.set_ylim(len(sides) - 0.5, -0.5)
-            axes.set_xlim(0, 1.25 * max([value for _, value, _ in shown if value is not None], default=1.0))
+            tops = [side["interval"][field][1] / unit for _, value, side in shown if value is not None]
+            axes.set_xlim(0, 1.25 * max(tops, default=1.0))
             axes.set_xticks([])
             axes.set_yticks(range(len(sides)), labels if index == 0 else [""] * len(sides))
             axes.set_title(heading, loc="left", fontsize=9, color=GREY)
@@ -52,7 +51,7 @@ def comparison_figure(sides: Sequence[dict[str, Any]], path: Path) -> None:
         title(
             drawn,
             _finding(ran, first),
-            "pale: another model; prices as dated in the profiles; both sides' errors apply",
+            "lines: 80 % intervals; pale: another model; prices as dated in the profiles",
         )
 
 

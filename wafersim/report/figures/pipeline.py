@@ -67,6 +67,8 @@ def _bars(
     axes: Any, tasks: Timeline, begin: int, y: int, low: float, tall: float, pixel: float, colour: str | None = None
 ) -> None:
     """Bars of one lane; every other micro-batch lighter, so that neighbours can be told apart."""
+    if not len(tasks):
+        return
     start = (tasks.start - begin) / TICKS_PER_SECOND
     end = np.maximum((tasks.end - begin) / TICKS_PER_SECOND, start + pixel)
     corners = [

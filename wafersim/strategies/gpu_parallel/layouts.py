@@ -38,7 +38,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     """
     t, p, c = (_number(each) for each in (spec.tensor, spec.pipeline, spec.context))
     v, b = _number(spec.virtual_stages), _number(spec.micro_batch)
-    _check_model(spec, model, t, p, v)
+    check_model(spec, model, t, p, v)
     d = _replicas(spec, gpus, t, p, c)
     if batch % (d * b):
         good = nearest(batch, lambda n: n % (d * b) == 0, batch + d * b)
@@ -66,8 +66,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
         raise Infeasible(
             f"expert {spec.expert} does not divide data {d}; {nearest(spec.expert, lambda n: d % n == 0, d)}"
         )
-    if spec.precision == "fp8" and not cluster.device.peak_fp8:
-        raise Infeasible("precision fp8: this GPU has no fp8 units; use bf16")
+    check_precision(spec, cluster)
     sequence_parallel = t > 1 if spec.sequence_parallel == "auto" else spec.sequence_parallel and t > 1
     assert spec.recompute != "auto"
     return Layout(
@@ -77,16 +76,27 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     )  # fmt: skip
 
 
+def check_precision(spec: GpuParallelSpec, cluster: Cluster) -> None:
+    """Raises Infeasible for a GPU without the units."""
+    if spec.precision == "fp8" and not cluster.device.peak_fp8:
+        raise Infeasible("precision fp8: this GPU has no fp8 units; use bf16")
+
+
+def uneven_allowed(layers: int, pipeline: int) -> bool:
+    """Whether stages that differ by a block can be dealt out."""
+    return 2 < pipeline <= layers // 2
+
+
 def _number(value: int | str) -> int:
     assert isinstance(value, int), "a search settles what is auto"
     return value
 
 
-def _check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> None:
+def check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> None:
     if model.heads % t:
         good = nearest(t, lambda n: model.heads % n == 0, model.heads)
         raise Infeasible(f"tensor {t} does not divide the {model.heads} heads of {model.name}; {good}")
-    if not blocks_divide(model.layers, p) and not (spec.uneven_stages and 2 < p <= model.layers // 2):
+    if not blocks_divide(model.layers, p) and not (spec.uneven_stages and uneven_allowed(model.layers, p)):
         good = nearest(p, lambda n: blocks_divide(model.layers, n), model.layers)
         raise Infeasible(f"pipeline {p} does not divide the {model.layers} layers of {model.name}; {good}")
     if v > 1 and model.layers % (p * v):

@@ -19,15 +19,21 @@ from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use, refusal
 from wafersim.spec.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
-from wafersim.strategies.gpu_parallel.layouts import blocks_divide, schedule_of
+from wafersim.strategies.gpu_parallel.layouts import (
+    blocks_divide,
+    check_model,
+    check_precision,
+    nearest,
+    schedule_of,
+    uneven_allowed,
+)
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
 from wafersim.timeline.clock import to_seconds
 from wafersim.workload.model import Model
 
-MOST_VIRTUAL_STAGES = 12
 MOST_TENSOR_NODES = 2  # a tensor-parallel group spans so many nodes at the most
-LARGEST_MICRO_BATCH = 64
+LARGEST_MICRO_BATCH = 4096  # sequences
 FRONT = 6  # splits of the front of time against memory that are simulated and shown
 
 
@@ -74,7 +80,13 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
         return space.model.heads % t == 0 and (even or t == spec.tensor)
 
     tensors = _values(spec.tensor, range(1, MOST_TENSOR_NODES * per_node + 1), placed)
-    pipelines = _values(spec.pipeline, range(1, space.model.layers + 1), lambda p: blocks_divide(space.model.layers, p))
+
+    def even(p: int) -> bool:
+        layers = space.model.layers
+        return blocks_divide(layers, p) or (spec.uneven_stages and uneven_allowed(layers, p))
+
+    check_precision(spec, space.cluster)
+    pipelines = _values(spec.pipeline, range(1, space.model.layers + 1), even)
     recomputes = [FULL, NONE] if spec.flash_attention else [FULL, SELECTIVE, NONE]
     if spec.recompute != "auto":
         recomputes = [RECOMPUTE[spec.recompute]]
@@ -86,10 +98,7 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
         for b, m in _micro_batches(spec, space.batch // d):
             rows += [(d, t, p, v, b, m, r) for v in _chunks(space, spec, p, m) for r in recomputes]
     if not rows:
-        raise Infeasible(
-            f"no split of {space.gpus} GPUs and batch {space.batch} fits {space.model.layers} layers and "
-            f"{space.model.heads} heads; a batch that divides by the replicas is needed"
-        )
+        raise Infeasible(_why_none(space, spec, tensors, pipelines))
     d, t, p, v, b, m, r = np.array(rows, float).T
     full = np.ones(len(rows))
     replicas = d * spec.context
@@ -100,6 +109,41 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
         micro_batch=b, micro_batches=m, zero_stage=np.where(replicas > 1, spec.zero_stage, 0.0), shard=shard,
         sequence_parallel=sequence, recompute=r, flash=full * spec.flash_attention, fp8=full * (spec.precision == "fp8"),
     )  # fmt: skip
+
+
+def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines: list[int]) -> str:
+    """The first thing that keeps every split from working, with the nearest that would."""
+
+    def fixed(value: int | str) -> int:
+        return value if isinstance(value, int) else 1
+
+    t, p, v = (fixed(value) for value in (spec.tensor, spec.pipeline, spec.virtual_stages))
+    try:
+        check_model(spec, space.model, t, p, v)
+    except Infeasible as reason:
+        return str(reason)
+    groups = sorted({t * p * spec.context for t, p in product(tensors, pipelines)})
+    replicas = sorted({space.gpus // group for group in groups if space.gpus % group == 0})
+    if spec.data != "auto":
+        replicas = [d for d in replicas if d == spec.data]
+    replicas = [d for d in replicas if d % spec.expert == 0]
+    said = [f"{name} {getattr(spec, name)}" for name in ("data", "tensor", "pipeline", "context", "expert")
+            if getattr(spec, name) not in ("auto", 1)]  # fmt: skip
+    if not replicas:
+        with_ = f" with {', '.join(said)}" if said else ""
+        least = groups[0] * (spec.data if isinstance(spec.data, int) else spec.expert)
+        return f"no split of {space.gpus} GPUs{with_}: a multiple of {least} is needed"
+    units = [d * fixed(spec.micro_batch) for d in replicas]
+    if all(space.batch % unit for unit in units):
+        good = nearest(space.batch, lambda n: any(n % unit == 0 for unit in units), 2 * space.batch + units[0])
+        return (
+            f"batch {space.batch} does not divide by data x micro_batch of any split of {space.gpus} GPUs "
+            f"({', '.join(map(str, units[:6]))}{', ...' if len(units) > 6 else ''}); {good}"
+        )
+    return (
+        f"no split of {space.gpus} GPUs has virtual_stages {spec.virtual_stages} and schedule {spec.schedule}: stages times "
+        f"virtual stages divide the {space.model.layers} layers, and interleaving needs micro-batches that divide by the stages"
+    )
 
 
 def _micro_batches(spec: GpuParallelSpec, replica: int) -> list[tuple[int, int]]:
@@ -122,12 +166,22 @@ def _chunks(space: Space, spec: GpuParallelSpec, p: int, m: int) -> list[int]:
             return spec.schedule == "auto"
         return space.model.layers % (p * v) == 0 and m % p == 0
 
-    return _values(spec.virtual_stages, range(1, MOST_VIRTUAL_STAGES + 1), good)
+    return _values(spec.virtual_stages, range(1, space.model.layers // p + 1), good)
 
 
 def row(columns: Layout, index: int) -> Layout:
     """One layout of columns, in plain integers."""
     return Layout(**{f.name: int(np.asarray(getattr(columns, f.name))[index]) for f in fields(Layout)})
+
+
+def estimated(space: Space, spec: GpuParallelSpec) -> float:
+    """Seconds of the fastest split that fits, by the closed form alone. Raises Infeasible where none does."""
+    columns = layouts(space, spec)
+    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, space.optimizer, spec.schedule).total)
+    fits = memory <= space.cluster.device.memory
+    if not fits.any():
+        raise Infeasible(f"no split of {len(memory)} fits in memory")
+    return float(np.asarray(estimate(space.geometry, columns, space.cluster))[fits].min())
 
 
 def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
@@ -136,8 +190,8 @@ def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
     memory = np.asarray(memory_use(space.geometry, columns, space.cluster, space.optimizer, spec.schedule).total)
     fits = memory <= space.cluster.device.memory
     if not fits.any():
-        nearest = row(columns, int(memory.argmin()))
-        said = refusal(space.geometry, nearest, space.cluster, space.optimizer, spec.schedule)
+        smallest = row(columns, int(memory.argmin()))
+        said = refusal(space.geometry, smallest, space.cluster, space.optimizer, spec.schedule)
         raise Infeasible(f"no split of {len(memory)} fits; the smallest {said}")
     at = np.flatnonzero(fits)
     kept = Layout(**{f.name: np.asarray(getattr(columns, f.name))[at] for f in fields(Layout)})
