@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -12,33 +13,62 @@ import click
     "--set",
     "which",
     type=click.Choice(["wafer", "gpu", "kernel", "collective"]),
-    default="wafer",
-    help="Which measurements.",
+    multiple=True,
+    help="Which measurements; all of them if left out.",
 )
 @click.option("--row", "row", default=None, help="One row, by id.")
+@click.option(
+    "--data",
+    "data",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Your own table, in the columns of a shipped one.",
+)
+@click.option("--rows", "every_row", is_flag=True, help="Print every row, however many they are.")
+@click.option(
+    "--figure", "figure", type=click.Path(path_type=Path), default=None, help="Draw predicted against published."
+)
+@click.option("--page", "page", type=click.Path(path_type=Path), default=None, help="Write docs/validation.md anew.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"rows": [...], "skipped": [...]} and nothing else.')
-def command(which: str, row: str | None, as_json: bool) -> None:
-    """Published measurements through the same path as `run`: predicted, published, error by row."""
+def command(
+    which: tuple[str, ...],
+    row: str | None,
+    data: Path | None,
+    every_row: bool,
+    figure: Path | None,
+    page: Path | None,
+    as_json: bool,
+) -> None:
+    """Published measurements through the same path as `run`: predicted, published, error and interval, by group.
+
+    Exit code 1 when an error is worse than the committed floor.
+    """
+    from wafersim.errors import WafersimError
     from wafersim.report import json_output
     from wafersim.report.validation_table import print_validation
+    from wafersim.spec.fit import SETS
+    from wafersim.validation.everything import broken_floors, validate, validate_own
 
-    if which == "wafer":
-        from wafersim.validation.wafer import validate_wafer
+    if data is not None and (which or row or page):
+        raise WafersimError("--data tells its set by its columns; leave out --set, --row and --page")
+    if page is not None and (which or row):
+        raise WafersimError("--page covers all sets; leave out --set and --row")
+    chosen = [name for name in SETS if not which or name in which]
+    report = validate(chosen, row) if data is None else validate_own(data)
+    broken = broken_floors(report) if data is None else []
+    if figure is not None:
+        from wafersim.report.figures.validation import validation_figure
 
-        report = validate_wafer(row)
-    elif which == "gpu":
-        from wafersim.validation.gpu import validate_gpus
+        validation_figure(report.to_json()["rows"], figure)
+    if page is not None:
+        from wafersim.report.validation_page import write_page
 
-        report = validate_gpus(row)
-    elif which == "collective":
-        from wafersim.validation.collectives import validate_collectives
-
-        report = validate_collectives(row)
-    else:
-        from wafersim.validation.kernels import validate_kernels
-
-        report = validate_kernels(row)
+        write_page(report, page)
     if as_json:
         sys.stdout.write(json_output.dumps(report.to_json()) + "\n")
-        return
-    print_validation(report.to_json())
+    else:
+        print_validation(report, every_row)
+    if broken:
+        for line in broken:
+            click.echo(f"floor broken: {line}", err=True)
+        sys.exit(1)

@@ -3,59 +3,74 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from wafersim.report.console import new_console, print_table, say
 from wafersim.report.words import figure
+from wafersim.validation.everything import coverage, summary
+from wafersim.validation.report import ValidatedRow, ValidationReport
 
 MOST_ROWS = 60
-USES = (
-    "use: fit rows set the constants (errors are in-sample); release rows set one factor each; test rows judge; "
-    "shown rows are not gated."
-)
+USES = {
+    "fit": "fit rows set the constants (errors are in-sample)",
+    "release": "release rows set one factor each",
+    "test": "test rows judge",
+    "shown": "shown rows are not gated",
+    "flops": "flops rows check a convention",
+}
 
 
-def print_validation(report: dict[str, Any], console: Console | None = None) -> None:
+def print_validation(report: ValidationReport, every_row: bool = False, console: Console | None = None) -> None:
     """The rows (or their groups), then what was skipped and why."""
     console = console or new_console()
-    rows = report["rows"]
-    if len(rows) <= MOST_ROWS and rows:
-        print_table(console, row_table(rows))
-    if len({(row["group"], row["use"]) for row in rows}) > 1 or len(rows) > MOST_ROWS:
+    rows = report.rows
+    few = [row for row in rows if every_row or len(rows) <= MOST_ROWS or row.set == "wafer"]
+    if few:
+        print_table(console, row_table(few))
+    if len({(row.group, row.use) for row in rows}) > 1 or len(rows) > len(few):
         print_table(console, group_table(rows))
-    if len(report["skipped"]) <= MOST_ROWS:
-        for one in report["skipped"]:
-            say(console, f"{one['id']} skipped: {one['reason']}")
+    if len(report.skipped) <= MOST_ROWS:
+        for name, reason in report.skipped.items():
+            say(console, f"{name} skipped: {reason}")
     else:
-        for reason, count in Counter(one["reason"] for one in report["skipped"]).items():
+        for reason, count in Counter(report.skipped.values()).items():
             say(console, f"{count} rows skipped: {reason}")
-    say(console, USES)
+    left_out = [row for row in rows if row.left_out is not None]
+    if len(left_out) > 1:
+        share = coverage(report, "wafer")
+        said = ", ".join(f"{row.id} {row.left_out[0] / row.published - 1:+.1%}" for row in left_out if row.left_out)
+        say(console, f"Left out one by one: {said}; their intervals cover {share:.0%}.")
+    said = "; ".join(text for use, text in USES.items() if any(row.use == use for row in rows))
+    if said:
+        say(console, f"use: {said}. Intervals hold 80 %.")
 
 
-def row_table(rows: list[dict[str, Any]]) -> Table:
+def row_table(rows: Sequence[ValidatedRow]) -> Table:
     """One line a row."""
     table = Table(title="Published measurements, predicted")
-    for name in ("row", "use", "what", "predicted", "published", "unit", "error", "assumed, or why it is only shown"):
-        table.add_column(name, justify="right" if name in ("predicted", "published", "error") else "left")
+    left = ("row", "use", "what", "unit", "assumed, or why it is only shown")
+    for name in (*left[:3], "predicted", "80 % interval", "published", left[3], "error", "covered", left[4]):
+        table.add_column(name, justify="left" if name in left else "right")
     for row in rows:
-        note = "; ".join([row["note"]] * bool(row["note"]) + row["assumed"])
-        values = (figure(row["predicted"]), figure(row["published"]), row["unit"], f"{row['error']:+.1%}")
-        table.add_row(row["id"], row["use"], row["what"], *values, note)
+        note = "; ".join([row.note] * bool(row.note) + list(row.assumed))
+        interval = "-" if row.low is None or row.high is None else f"{figure(row.low)}-{figure(row.high)}"
+        covered = {True: "yes", False: "no", None: "-"}[row.covers]
+        numbers = (figure(row.predicted), interval, figure(row.published), row.unit, f"{row.error:+.1%}", covered)
+        table.add_row(row.id, row.use, row.what, *numbers, note)
     return table
 
 
-def group_table(rows: list[dict[str, Any]]) -> Table:
-    """n, bias and absolute errors of every group and use."""
+def group_table(rows: Sequence[ValidatedRow]) -> Table:
+    """n, bias, absolute errors and coverage of every group and use."""
     table = Table(title="Errors by group (absolute but for the bias)")
-    for name in ("group", "use", "n", "bias", "median", "mean", "90th", "max"):
+    for name in ("group", "use", "n", "bias", "median", "mean", "90th", "max", "covered", "half-width"):
         table.add_column(name, justify="left" if name in ("group", "use") else "right")
-    for group, use in dict.fromkeys((row["group"], row["use"]) for row in rows):
-        errors = np.array([row["error"] for row in rows if (row["group"], row["use"]) == (group, use)])
-        size = np.abs(errors)
-        numbers = (errors.mean(), np.median(size), size.mean(), np.percentile(size, 90), size.max())
-        table.add_row(group, use, str(len(errors)), f"{numbers[0]:+.2%}", *(f"{value:.2%}" for value in numbers[1:]))
+    for group, use in dict.fromkeys((row.group, row.use) for row in rows):
+        found = summary([row for row in rows if (row.group, row.use) == (group, use)])
+        errors = (f"{found['bias']:+.2%}", *(f"{found[name]:.2%}" for name in ("median", "mean", "90th", "max")))
+        held = ["-" if found[name] is None else f"{found[name]:.0%}" for name in ("covered", "half_width")]
+        table.add_row(group, use, str(found["n"]), *errors, *held)
     return table

@@ -34,10 +34,10 @@ class Simulated:
     replay: Replay[MachineProfile]
 
 
-def simulate_wafers(experiment: Experiment, engine: Engine = "auto") -> Simulated:
-    """Weight streaming on wafers."""
+def simulate_wafers(experiment: Experiment, engine: Engine = "auto", workload: Workload | None = None) -> Simulated:
+    """Weight streaming on wafers; of another workload than the experiment's model where one is given."""
     profile = load_machine(experiment.system.profile, experiment.system.overrides)
-    workload = workload_of(experiment)
+    workload = workload or workload_of(experiment)
     machine = machine_of(profile, experiment.system.software or "R2")
     shards, notes = shards_of(experiment, workload, profile)
     settings = with_micro_batches(experiment, workload, machine, settings_of(experiment, machine, shards))
@@ -73,9 +73,9 @@ def _replay(
     return Replay(profile, seconds)
 
 
-def with_interval(simulated: Simulated, experiment: Experiment) -> Simulated:
+def with_interval(simulated: Simulated, experiment: Experiment, workload: Workload | None = None) -> Simulated:
     """The same with how far off it may be."""
-    prediction, workload = simulated.prediction, workload_of(experiment)
+    prediction, workload = simulated.prediction, workload or workload_of(experiment)
     software = experiment.system.software or "R2"
     found = wafer_uncertainty(simulated.replay, workload, prediction.micro_batch, prediction.n_systems, software)
     return replace(simulated, prediction=replace(prediction, uncertainty=found))

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wafersim.errors import WafersimError, did_you_mean
 from wafersim.gpu.cluster import device_of
 from wafersim.gpu.collectives import node_all_reduce
 from wafersim.gpu.machine import Device
@@ -22,9 +21,10 @@ from wafersim.simulation.replay import NUDGE
 from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.gpu_profile import GpuProfile
 from wafersim.spec.profile import load_profile
+from wafersim.spec.resources import kind_of, names
 from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
 from wafersim.validation.profile_writer import rewrite_profile
-from wafersim.validation.report import ValidatedRow, ValidationReport
+from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged
 
 Floats = npt.NDArray[np.float64]
 PROFILE = {"A100 NVLink": "a100-80gb", "V100 NVLink": "v100-32gb", "H200 NVLink": "h200", "B200 NVLink": "b200"}
@@ -53,14 +53,21 @@ class MeasuredCollective:
 def measured_collectives() -> tuple[dict[str, MeasuredCollective], dict[str, str]]:
     """(rows in scope, reasons of the others), by id."""
     with (files("wafersim.validation") / "data" / "collective_measurements.csv").open(encoding="utf-8") as stream:
-        table = list(csv.DictReader(stream))
+        return rows_of(list(csv.DictReader(stream)))
+
+
+def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredCollective], dict[str, str]]:
+    """The rows of a table in these columns, shipped or a user's own."""
     rows: dict[str, MeasuredCollective] = {}
     skipped: dict[str, str] = {}
     seen: dict[tuple[str, int], int] = {}
     for raw in table:
-        profile = PROFILE.get(raw["hardware"])
-        if profile is None:
+        profile = PROFILE.get(raw["hardware"], raw["hardware"])
+        if not raw["bytes"]:
             skipped[raw["id"]] = "bytes are not stated; it is the collective_bandwidth of the jean-zay profile"
+            continue
+        if profile not in names("hardware") or kind_of(profile) != "gpu":
+            skipped[raw["id"]] = f"hardware {raw['hardware']!r} is no GPU profile; known besides: {', '.join(PROFILE)}"
             continue
         n, size = int(raw["n_gpus"]), float(raw["bytes"])
         wire = (2.0 if raw["collective"].startswith("all-reduce") else 1.0) * (n - 1) / n * size
@@ -68,7 +75,9 @@ def measured_collectives() -> tuple[dict[str, MeasuredCollective], dict[str, str
         number = seen[profile, n] = seen.get((profile, n), -1) + 1
         traced = bool(raw["seconds"])
         use = "shown" if not traced and profile in ("h200", "b200") else "test" if number % 2 or not traced else "fit"
-        rows[raw["id"]] = MeasuredCollective(raw["id"], use, profile, raw["collective"], n, size, seconds)
+        rows[raw["id"]] = MeasuredCollective(
+            raw["id"], raw.get("use") or use, profile, raw["collective"], n, size, seconds
+        )
     return rows, skipped
 
 
@@ -83,45 +92,43 @@ def predicted(row: MeasuredCollective, device: Device) -> float:
 
 def validate_collectives(only: str | None = None) -> ValidationReport:
     """Every row in scope; raises WafersimError for an unknown id."""
-    rows, skipped = measured_collectives()
-    if only is not None:
-        if only not in rows and only not in skipped:
-            raise WafersimError(f"--row {only}: no such row{did_you_mean(only, [*rows, *skipped])}")
-        rows = {name: row for name, row in rows.items() if name == only}
-        skipped = {name: reason for name, reason in skipped.items() if name == only}
-    judged = []
-    for row in rows.values():
-        what = f"{row.collective} of {row.size / 2**20:g} MiB on {row.gpus} GPUs"
-        seconds = predicted(row, _device(row.profile))
-        low, high = _uncertainty(row).bounds(seconds)
-        note = "its own bus bandwidth is the profile's" if row.use == "shown" else ""
-        judged.append(
-            ValidatedRow(
-                row.id,
-                row.use,
-                what,
-                seconds,
-                row.seconds,
-                "s",
-                (),
-                note,
-                group=row.profile,
-                set="collective",
-                low=low,
-                high=high,
-            )
-        )
-    return ValidationReport(tuple(judged), skipped)
+    return judged(*chosen(*measured_collectives(), only), judge)
+
+
+def judge(row: MeasuredCollective) -> ValidatedRow:
+    """One row."""
+    what = f"{row.collective} of {row.size / 2**20:g} MiB on {row.gpus} GPUs"
+    seconds = predicted(row, _device(row.profile))
+    low, high = _uncertainty(row).bounds(seconds)
+    note = "its own bus bandwidth is the profile's" if row.use == "shown" else ""
+    return ValidatedRow(
+        row.id,
+        row.use,
+        what,
+        seconds,
+        row.seconds,
+        "s",
+        (),
+        note,
+        group=row.profile,
+        set="collective",
+        low=low,
+        high=high,
+    )
 
 
 def _uncertainty(row: MeasuredCollective) -> Uncertainty:
-    fit, device = load_fit("collective"), _device(row.profile)
-    base, elasticities = predicted(row, device), {}
-    for name in START:
-        nudged = predicted(row, replace(device, **{name: getattr(device, name) * (1.0 + NUDGE)}))
-        elasticities[f"{row.profile}: values.{name}"] = float(np.log(nudged / base) / np.log(1.0 + NUDGE))
+    names_ = (f"{row.profile}: values.{name}" for name in START)
+    elasticities = dict(zip(names_, _elasticities(row, _device(row.profile), list(START)), strict=True))
     said = (f"{row.size:.3g}", str(row.gpus))
-    return uncertainty((fit,), elasticities, row.profile, _features(row), said)
+    return uncertainty((load_fit("collective"),), elasticities, row.profile, _features(row), said)
+
+
+def _elasticities(row: MeasuredCollective, device: Device, of: list[str]) -> list[float]:
+    """d ln(seconds) / d ln(number)."""
+    base = predicted(row, device)
+    nudged = (predicted(row, replace(device, **{name: getattr(device, name) * (1.0 + NUDGE)})) for name in of)
+    return [float(np.log(each / base) / np.log(1.0 + NUDGE)) for each in nudged]
 
 
 @cache
@@ -138,6 +145,7 @@ class CollectiveFit:
     constants: dict[str, float]
     covariance: Floats
     residuals: dict[str, float]
+    spread: float  # what the rows vary beyond what the constants are uncertain by
 
 
 def fit_collectives() -> dict[str, CollectiveFit]:
@@ -161,8 +169,15 @@ def fit_collectives() -> dict[str, CollectiveFit]:
         # A width of a factor of e beforehand keeps what the rows cannot tell apart finite.
         covariance = np.linalg.inv(solution.jac.T @ solution.jac / sigma**2 + np.eye(len(values)))
         ids = [row.id for row in rows]
+        changed: dict[str, Any] = dict(zip(start, values, strict=True))
+        fitted = replace(device, **changed)
+        jacobian = np.array([_elasticities(row, fitted, list(start)) for row in rows])
+        known = float(np.median(np.einsum("ri,ij,rj->r", jacobian, covariance, jacobian)))
         found[profile] = CollectiveFit(
-            dict(zip(start, values, strict=True)), covariance, dict(zip(ids, residuals.tolist(), strict=True))
+            dict(zip(start, values, strict=True)),
+            covariance,
+            dict(zip(ids, residuals.tolist(), strict=True)),
+            round(float(np.sqrt(max(0.0, sigma**2 - known))), 4),
         )
     return found
 
@@ -184,7 +199,7 @@ def as_fit(found: dict[str, CollectiveFit]) -> Fit:
             covariance,
         ),
         correlations=correlations(covariance),
-        spread={profile: normal_sigma(list(one.residuals.values())) for profile, one in found.items()},
+        spread={profile: one.spread for profile, one in found.items()},
         transfer=TRANSFER,
         features=FEATURES,
         behind={

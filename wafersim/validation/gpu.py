@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from math import exp, log
 
-from wafersim.errors import Infeasible, WafersimError, did_you_mean
+from wafersim.errors import Infeasible
 from wafersim.simulation import simulate_job
 from wafersim.simulation.gpus import with_gpu_interval
 from wafersim.validation.gpu_rows import GpuRow, gpu_rows
-from wafersim.validation.report import ValidatedRow, ValidationReport
+from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged
 
 
 def validate_gpus(only: str | None = None) -> ValidationReport:
     """Every row, or one; raises WafersimError for an unknown id."""
-    rows, skipped = gpu_rows()
-    if only is not None:
-        if only not in rows and only not in skipped:
-            raise WafersimError(f"--row {only}: no such row{did_you_mean(only, [*rows, *skipped])}")
-        rows = {name: row for name, row in rows.items() if name == only}
-        skipped = {name: reason for name, reason in skipped.items() if name == only}
-    judged, refused = [], dict(skipped)
-    for row in rows.values():
-        try:
-            judged.append(judge(row))
-        except Infeasible as reason:
-            refused[row.id] = f"no setting of it runs: {reason}"
-    return ValidationReport(tuple(judged), refused)
+    return judged(*chosen(*gpu_rows(), only), judge)
 
 
 def judge(row: GpuRow) -> ValidatedRow:

@@ -17,6 +17,7 @@ from typing import Any
 from wafersim.errors import Infeasible
 from wafersim.simulation import GpuJob
 from wafersim.spec.machine import load_gpu_machine
+from wafersim.spec.resources import names
 from wafersim.spec.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
 from wafersim.workload.model import Model
@@ -25,7 +26,14 @@ from wafersim.workload.transformer import workload_of
 NUMA_FIX, BF16 = 25, 28  # days of February 2022 on which the BLOOM study's software changed
 GROUPS = ("vtrain_multi", "vtrain_single", "bloomdev", "bloom176", "mosaic", "kor22", "nar21_t1", "nar21_t2", "mcore", "titan",
           "mtnlg", "opt175b", "neox20b")  # fmt: skip
+OWN = "own"  # a user's rows, whose machine stands in their columns
 RECALLED = ("opt175b", "neox20b")  # shown, never judged
+
+
+HARDWARE = (  # what a table may call a machine: the first that is found in it
+    ("Jean Zay", "jean-zay"), ("Grand Teton", "grand-teton-h100"), ("B200", "dgx-b200"), ("H200", "dgx-h200"),
+    ("H100", "dgx-h100"), ("V100", "dgx2-v100"), ("40GB", "dgx-a100-40gb"), ("A100", "dgx-a100-80gb"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,10 +62,10 @@ class GpuRow:
         """One job for every combination of what is open."""
         machine = load_gpu_machine(self.profile, self.software)
         workload = workload_of(self.model, self.sequence)
-        names = list(self.options)
+        open_ = list(self.options)
         out = []
         for values in product(*self.options.values()):
-            chosen = {**self.settings, **dict(zip(names, values, strict=True))}
+            chosen = {**self.settings, **dict(zip(open_, values, strict=True))}
             batch = self.batch
             spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
             out.append(GpuJob(workload, machine, spec, self.gpus, batch))
@@ -85,6 +93,11 @@ def gpu_rows() -> tuple[dict[str, GpuRow], dict[str, str]]:
     """(rows that can be simulated, reasons of the others), by id."""
     with (files("wafersim.validation") / "data" / "gpu_measurements.csv").open(encoding="utf-8") as stream:
         table = list(csv.DictReader(stream))
+    return rows_of(table)
+
+
+def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, GpuRow], dict[str, str]]:
+    """The rows of a table in these columns, shipped or a user's own."""
     rows: dict[str, GpuRow] = {}
     skipped: dict[str, str] = {}
     for raw in table:
@@ -96,11 +109,12 @@ def gpu_rows() -> tuple[dict[str, GpuRow], dict[str, str]]:
 
 
 def _row(raw: dict[str, str]) -> GpuRow:
-    group = next(name for name in GROUPS if raw["id"].startswith(name))
+    notes = raw.get("notes") or ""
+    group = next((name for name in GROUPS if raw["id"].startswith(name)), OWN)
     assumed: list[str] = []
 
     def number(name: str, default: float | None = None) -> float:
-        if raw[name] not in ("", "-"):
+        if raw.get(name) not in (None, "", "-"):
             return float(raw[name])
         if default is None:
             raise Infeasible(f"{name} is not stated")
@@ -114,7 +128,7 @@ def _row(raw: dict[str, str]) -> GpuRow:
     model = Model(
         name=raw["model"], family="published", layers=layers, d_model=int(number("d_model")),
         heads=int(number("heads", 64.0)), d_ffn=int(number("d_ffn")), vocab=int(number("vocab", 50257.0)),
-        max_sequence=int(number("seq_len")), published_parameters=float(raw["params_b"]) * 1e9, source=raw["source"],
+        max_sequence=int(number("seq_len")), published_parameters=float(raw["params_b"]) * 1e9, source=raw.get("source") or "own",
         **_dialect(raw["model"]),
     )  # fmt: skip
     gpus, data, tensor = int(number("n_gpus")), int(number("dp")), int(number("tp"))
@@ -124,9 +138,9 @@ def _row(raw: dict[str, str]) -> GpuRow:
     sharded_in_one = pipeline > 1 and (zero == 2 or group == "titan")
     settings: dict[str, Any] = {
         "tensor": tensor, "pipeline": pipeline, "data": data, "context": context, "zero_stage": 1 if sharded_in_one else zero,
-        "sequence_parallel": raw["seq_parallel"] == "1" or group == "titan",
-        "flash_attention": group in ("mosaic", "mcore", "titan"),
-        "precision": "fp8" if "fp8" in raw["notes"] or "float8" in raw["notes"] else "bf16",
+        "sequence_parallel": raw.get("seq_parallel") == "1" or group == "titan",
+        "flash_attention": group in ("mosaic", "mcore", "titan", OWN),
+        "precision": "fp8" if "fp8" in notes or "float8" in notes else "bf16",
     }  # fmt: skip
     if not blocks_divide(layers, pipeline):
         settings["uneven_stages"] = True
@@ -142,10 +156,10 @@ def _row(raw: dict[str, str]) -> GpuRow:
     device = raw["hardware"].split(" ")[0] if group == "mosaic" else ""
     profile, software = _machine(raw, group, device)
     return GpuRow(
-        id=raw["id"], use="shown" if group in RECALLED else raw["use"], group=group, device=device, profile=profile,
+        id=raw["id"], use="shown" if group in RECALLED else raw.get("use") or "test", group=group, device=device, profile=profile,
         software=software, model=model, sequence=model.max_sequence, gpus=gpus, batch=batch, settings=settings,
         options=options, metric=raw["metric"], published=float(raw["value"]), unit=raw["unit"], assumed=tuple(assumed),
-        memory=_memory(raw["notes"]),
+        memory=_memory(raw.get("notes") or ""),
     )  # fmt: skip
 
 
@@ -159,7 +173,7 @@ def _layers(raw: dict[str, str], pipeline: int) -> float | None:
     """From the rounded parameter count: the multiple of the stages nearest to it."""
     if not raw["d_model"]:
         return None
-    h, vocab = float(raw["d_model"]), float(raw["vocab"] or 50257)
+    h, vocab = float(raw["d_model"]), float(raw.get("vocab") or 50257)
     return float(round((float(raw["params_b"]) * 1e9 - vocab * h) / (12 * h * h) / pipeline) * pipeline)
 
 
@@ -172,7 +186,7 @@ def _dialect(model: str) -> dict[str, Any]:
 
 
 def _local_batch(raw: dict[str, str]) -> int:
-    found = re.search(r"local batch (\d+)", raw["notes"])
+    found = re.search(r"local batch (\d+)", (raw.get("notes") or ""))
     return int(found[1]) if found else 1
 
 
@@ -182,17 +196,17 @@ def _open_or_stated(
 ) -> None:  # fmt: skip
     """Micro-batch, recompute and virtual stages, stated or open."""
     replica = max(1, batch // data)
-    if raw["micro_batch"]:
+    if raw.get("micro_batch"):
         settings["micro_batch"] = int(float(raw["micro_batch"]))
     elif group == "titan" and pipeline == 1:
         settings["micro_batch"] = 1
     else:
         options["micro_batch"] = tuple(b for b in (1, 2, 4, 8) if replica % b == 0)
-    if raw["recompute"]:
+    if raw.get("recompute"):
         settings["recompute"] = raw["recompute"]
     else:
         options["recompute"] = ("none", "selective", "full") if group in RECALLED else ("none", "selective")
-    if raw["vp_stages"]:
+    if raw.get("vp_stages"):
         settings["virtual_stages"] = int(float(raw["vp_stages"]))
     elif group in ("nar21_t1", "nar21_t2", "mcore") and pipeline > 1:
         options["virtual_stages"] = tuple(
@@ -207,10 +221,15 @@ def _open_or_stated(
 
 def _machine(raw: dict[str, str], group: str, device: str) -> tuple[str, str]:
     """(cluster profile, software profile) of a row."""
+    if group == OWN:
+        profile = raw["hardware"].strip()
+        if profile not in names("hardware"):
+            profile = next((p for text, p in HARDWARE if text.lower() in profile.lower()), profile)
+        return profile, raw.get("software") or load_gpu_machine(profile).network.software
     if group.startswith("vtrain"):
         return "vtrain-a100", "megatron-deepspeed"
     if group.startswith("bloom"):
-        found = re.search(r"02-(\d\d)", raw["notes"])
+        found = re.search(r"02-(\d\d)", (raw.get("notes") or ""))
         day = int(found[1]) if found else BF16
         early, later = "megatron-deepspeed-bloom-early", "megatron-deepspeed-bloom"
         return "jean-zay", early if day < NUMA_FIX else later if day < BF16 else f"{later}-bf16"
@@ -228,7 +247,7 @@ def _machine(raw: dict[str, str], group: str, device: str) -> tuple[str, str]:
         return "dgx-a100-40gb", "megatron-deepspeed-2021"
     if group == "opt175b":
         return "dgx-a100-80gb", "megatron-lm-2021"
-    deepspeed = group == "mtnlg" or raw["zero_stage"] == "3"
+    deepspeed = group == "mtnlg" or raw.get("zero_stage") == "3"
     if deepspeed:
         return "dgx-a100-80gb", "megatron-deepspeed-2021"
     return "dgx-a100-80gb", "megatron-lm" if group == "kor22" else "megatron-lm-2021"

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from math import exp
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
 
-from wafersim.errors import WafersimError, did_you_mean
-from wafersim.simulation import simulate, workload_of
+from wafersim.errors import Infeasible
+from wafersim.simulation import scaling_efficiency, simulate
+from wafersim.simulation.wafers import simulate_wafers, with_interval
 from wafersim.spec.experiment import Experiment
+from wafersim.spec.fit import load_fit
 from wafersim.spec.machine import load_machine
-from wafersim.validation.report import ValidatedRow, ValidationReport
+from wafersim.spec.resources import names
+from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged
+from wafersim.workload.model import Model, load_model
+from wafersim.workload.transformer import Workload, build_workload
+from wafersim.workload.transformer import workload_of as workload_of_model
 
 TOKENS_PER_PARAMETER = 20
+SYSTEMS = {"CS-1": "cs1", "CS-2": "alcf-cs2", "CS-3": "alcf-cs3"}
+SWEEP = ("A08", "A09", "A10", "A11")
+STAND_IN = "gpt2-small"  # an experiment names a model of the catalogue; a row's own shape takes its place
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """A row of the table with how it becomes an experiment."""
+    """A row of the table with how it becomes an experiment; `model` is its shape where the catalogue has none."""
 
     id: str
     measured: dict[str, str]
     how: dict[str, Any]
+    model: Model | None = None
 
     @property
     def published(self) -> float:
@@ -36,9 +50,15 @@ class PublishedRow:
         """The profile of the wafer-scale system."""
         return load_machine(self.how["profile"]).system.name
 
+    def workload(self) -> Workload:
+        """The model at the row's sequence length."""
+        sequence = int(self.how.get("sequence") or self.measured["seq_len"])
+        return workload_of_model(self.model or load_model(self.how["model"]), sequence)
+
     def experiment(self, **constants: float) -> Experiment:
         """The experiment that the row describes, under changed constants of the system if given."""
         n = int(self.measured["n_systems"])
+        micro_batch = int(float(self.measured["micro_batch_per_system"]))
         return Experiment.model_validate(
             {
                 "name": self.id,
@@ -49,15 +69,16 @@ class PublishedRow:
                     "software": self.how["software"],
                     "overrides": {f"system.{name}": value for name, value in constants.items()},
                 },
-                "strategy": {"kind": "weight-streaming", "micro_batch": int(self.measured["micro_batch_per_system"])},
+                "strategy": {"kind": "weight-streaming", "micro_batch": micro_batch},
                 "training": {
                     "sequence_length": int(self.how.get("sequence") or self.measured["seq_len"]),
-                    "batch": int(self.measured["global_batch"]),
+                    "batch": int(float(self.measured["global_batch"] or micro_batch * n)),
                 },
             }
         )
 
 
+@cache
 def published_rows() -> tuple[dict[str, PublishedRow], dict[str, str]]:
     """(rows that can be simulated, reasons of those that cannot), by id."""
     data = files("wafersim.validation") / "data"
@@ -70,40 +91,146 @@ def published_rows() -> tuple[dict[str, PublishedRow], dict[str, str]]:
     return {name: PublishedRow(name, table[name], entry) for name, entry in how.items()}, skipped
 
 
+def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, PublishedRow], dict[str, str]]:
+    """The rows of a user's table in the columns of the shipped one; one that does not state enough gets the reason."""
+    rows: dict[str, PublishedRow] = {}
+    skipped: dict[str, str] = {}
+    for raw in table:
+        try:
+            rows[raw["id"]] = _own(raw)
+        except Infeasible as reason:
+            skipped[raw["id"]] = str(reason)
+    return rows, skipped
+
+
+def _own(raw: dict[str, str]) -> PublishedRow:
+    assumed = []
+    if raw.get("metric") != "train_throughput":
+        raise Infeasible(f"metric {raw.get('metric')!r}; train_throughput in samples/s is predicted")
+    for name in ("n_systems", "micro_batch_per_system"):
+        if not raw.get(name):
+            raise Infeasible(f"{name} is not stated")
+    text = raw["system"].strip()
+    profile = text if text in names("hardware") else next((p for s, p in SYSTEMS.items() if text.startswith(s)), None)
+    if profile is None:
+        raise Infeasible(f"system {text!r} is neither a profile nor one of {', '.join(SYSTEMS)}")
+    release = raw.get("software") or next(iter(re.findall(r"R(\d\.\d)", raw.get("notes") or "")), "")
+    release = release.removeprefix("R")
+    software = f"R{release}" if release in ("1.7", "1.8", "1.9") else "R2"
+    if not release:
+        assumed.append("release R2")
+    known = _catalogued(raw["model"])
+    model = None if known else _shape(raw)
+    if not raw.get("seq_len"):
+        assumed.append(f"sequence {load_model(known).max_sequence if known else 2048}")
+    sequence = int(float(raw.get("seq_len") or (load_model(known).max_sequence if known else 2048)))
+    how = {
+        "model": known or STAND_IN, "profile": profile, "software": software, "role": raw.get("use") or "test",
+        "sequence": sequence, "assumed": assumed,
+    }  # fmt: skip
+    return PublishedRow(raw["id"], raw, how, model)
+
+
+def _catalogued(name: str) -> str | None:
+    """A model of the catalogue by the name that a table gives it: `LLaMA2-7B` is llama2-7b, `BERT-large MSL128` bert-large."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"[^a-z0-9.]", "", text.lower())
+
+    found = [known for known in names("models") if plain(name).startswith(plain(known))]
+    return max(found, key=len, default=None)
+
+
+def _shape(raw: dict[str, str]) -> Model:
+    """From the columns; LLaMA's and BERT's dialects by name, GPT's otherwise."""
+    for name in ("layers", "d_model", "heads", "d_ffn", "vocab"):
+        if not raw.get(name):
+            raise Infeasible(f"{raw['model']} is not in the catalogue and {name} is not stated")
+    layers, d_model, heads, d_ffn, vocab = (
+        int(re.findall(r"\d+", raw[name])[0]) for name in ("layers", "d_model", "heads", "d_ffn", "vocab")
+    )
+    dialect: dict[str, Any] = {}
+    if "llama" in raw["model"].lower():
+        dialect = {
+            "mlp": "swiglu",
+            "tied_embeddings": False,
+            "norm": "rmsnorm",
+            "mlp_bias": False,
+            "attention_bias": False,
+        }
+    if "bert" in raw["model"].lower() or "esm" in raw["model"].lower():
+        dialect = {"causal": False}
+    return Model(
+        name=raw["model"], family="own", layers=layers, d_model=d_model, heads=heads, d_ffn=d_ffn, vocab=vocab,
+        max_sequence=int(float(raw.get("seq_len") or 2048)), published_parameters=float(raw.get("params") or 0),
+        source=raw.get("source_url") or "own", **dialect,
+    )  # fmt: skip
+
+
 def validate_wafer(only: str | None = None) -> ValidationReport:
     """Every row, or one; raises WafersimError for an unknown id."""
-    rows, skipped = published_rows()
-    if only is not None:
-        if only in skipped:
-            return ValidationReport((), {only: skipped[only]})
-        if only not in rows:
-            raise WafersimError(f"--row {only}: no such row{did_you_mean(only, [*rows, *skipped])}")
-        rows, skipped = {only: rows[only]}, {}
-    return ValidationReport(tuple(_judge(row) for row in rows.values()), skipped)
+    return judged(*chosen(*published_rows(), only), judge)
 
 
-def _judge(row: PublishedRow) -> ValidatedRow:
-    role, assumed = row.how["role"], tuple(row.how.get("assumed", ()))
+def judge(row: PublishedRow) -> ValidatedRow:
+    """One row: throughput, training FLOPs, or how far from linear a cluster scales."""
+    role, assumed, why = row.how["role"], tuple(row.how.get("assumed", ())), row.how.get("why", "")
+    unit = row.measured["unit"]
     if role == "flops":
-        predicted, what = training_flops(row.how["model"]), f"training FLOPs of {row.how['model']}"
-    else:
-        predicted = simulate(row.experiment()).samples_per_s
-        what = f"{row.measured['model']} on {row.measured['n_systems']} {row.measured['system']}"
+        what = f"training FLOPs of {row.how['model']}"
+        predicted = training_flops(row.how["model"])
+        return ValidatedRow(row.id, role, what, predicted, row.published, unit, assumed, why, group="training FLOPs")
+    if role == "scaling":
+        what = f"{row.how['model']} from 1 to {row.measured['n_systems']} systems"
+        return ValidatedRow(row.id, "shown", what, _loss(row), row.published, unit, assumed, why, group="weak scaling")
+    experiment = row.experiment()
+    workload = row.workload()
+    prediction = with_interval(simulate_wafers(experiment, workload=workload), experiment, workload).prediction
+    assert prediction.uncertainty is not None
+    low, high = prediction.uncertainty.bounds(prediction.samples_per_s)
+    without = load_fit("wafer").left_out.get(row.id)
+    left_out = None
+    if without is not None:
+        middle = row.published * exp(without.error)
+        left_out = (middle, middle * exp(-without.half_width), middle * exp(without.half_width))
+    what = f"{row.measured['model']} on {row.measured['n_systems']} {row.measured['system']}"
     return ValidatedRow(
-        row.id, role, what, predicted, row.published, row.measured["unit"], assumed, row.how.get("why", "")
+        row.id, role, what, prediction.samples_per_s, row.published, unit, assumed, why, group=row.system, low=low, high=high,
+        left_out=left_out,
+    )  # fmt: skip
+
+
+def batch_sweep() -> tuple[tuple[float, float], tuple[float, float]]:
+    """(measured, predicted) seconds of LLaMA2-7B's steps on a CS-3 as (fixed part, part per sequence), by least squares."""
+    rows = [published_rows()[0][name] for name in SWEEP]
+    batch = np.array([float(row.measured["global_batch"]) for row in rows])
+    design = np.stack([np.ones(len(rows)), batch], axis=1)
+
+    def parts(rates: list[float]) -> tuple[float, float]:
+        fixed, each = np.linalg.lstsq(design, batch / np.array(rates), rcond=None)[0].tolist()
+        return fixed, each
+
+    return parts([row.published for row in rows]), parts([judge(row).predicted for row in rows])
+
+
+def _loss(row: PublishedRow) -> float:
+    """Percent below linear with the jitter and the spread that the profile states."""
+    experiment = Experiment.model_validate(
+        {
+            "name": row.id,
+            "model": row.how["model"],
+            "system": {"profile": row.how["profile"], "systems": int(row.measured["n_systems"])},
+            "strategy": {"micro_batch": "published"},
+            "training": {"batch_per_system": "published"},
+            "disturbances": {"jitter": "profile", "spread": "profile"},
+        }
     )
+    efficiency = scaling_efficiency(simulate(experiment), experiment)
+    assert efficiency is not None
+    return 100.0 * (1.0 - efficiency)
 
 
 def training_flops(model: str) -> float:
     """Training FLOPs at 20 tokens per parameter under the published convention of the Cerebras-GPT cards."""
-    experiment = Experiment.model_validate(
-        {
-            "name": model,
-            "model": model,
-            "system": {"profile": "cs2", "systems": 1},
-            "strategy": {"kind": "weight-streaming"},
-            "training": {"sequence_length": 2048, "batch": 1},
-        }
-    )
-    workload = workload_of(experiment)
+    workload = build_workload(model, 2048)
     return workload.published_flops_per_token * TOKENS_PER_PARAMETER * workload.parameters

@@ -8,7 +8,7 @@ value; their width enters the covariance beside the fitted ones. Everything goes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from math import exp, expm1, log, sqrt
 from pathlib import Path
@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from wafersim import quantity
 from wafersim.metrics.interval import LEVEL, Z80
-from wafersim.simulation import simulate_wafers, workload_of
+from wafersim.simulation import simulate_wafers
 from wafersim.simulation.intervals import WAFER_FEATURES, wafer_features
 from wafersim.spec.fit import Fit, LeftOut, save_fit
 from wafersim.spec.machine import WAFER_PARTS, numbers
@@ -140,19 +140,21 @@ def _least_squares(rows: Sequence[PublishedRow], fitted: Sequence[Constant], sta
 
 
 def _log_ratio(row: PublishedRow, constants: dict[str, float]) -> float:
-    return log(simulate_wafers(row.experiment(**constants)).prediction.samples_per_s / row.published)
+    return log(
+        simulate_wafers(row.experiment(**constants), workload=row.workload()).prediction.samples_per_s / row.published
+    )
 
 
 def _elasticities(row: PublishedRow, constants: dict[str, float], found: Sequence[Constant]) -> list[float]:
     """Of a row's throughput by constant."""
-    replay = simulate_wafers(row.experiment(**constants)).replay
+    replay = simulate_wafers(row.experiment(**constants), workload=row.workload()).replay
     paths = {path.partition(".")[2]: path for path, _, _ in numbers(replay.machine) if not path.endswith(".capacity")}
     paths["latency"] = "memoryx.latency"
     return [-replay.elasticity(paths[constant.name]) for constant in found]
 
 
 def _value_of(constant: Constant, row: PublishedRow) -> float:
-    replay = simulate_wafers(row.experiment()).replay
+    replay = simulate_wafers(row.experiment(), workload=row.workload()).replay
     return next(number.value for path, number, _ in numbers(replay.machine) if path.partition(".")[2] == constant.name)
 
 
@@ -164,8 +166,8 @@ def _covariance(elasticities: Floats, spread: float, found: Sequence[Constant]) 
 
 def _features(row: PublishedRow) -> tuple[float, ...]:
     experiment = row.experiment()
-    micro_batch = int(row.measured["micro_batch_per_system"])
-    return wafer_features(workload_of(experiment), micro_batch, experiment.system.count)
+    micro_batch = int(float(row.measured["micro_batch_per_system"]))
+    return wafer_features(row.workload(), micro_batch, experiment.system.count)
 
 
 def _left_out(
@@ -235,7 +237,7 @@ def _rms(errors: Any) -> float:
 
 def _release_factor(row: PublishedRow, constants: dict[str, float]) -> float:
     """The speed at which a release meets its row: throughput is close to linear in it, so one step does."""
-    reference = PublishedRow(row.id, row.measured, {**row.how, "software": "R2"})
+    reference = replace(row, how={**row.how, "software": "R2"})
     return exp(-_log_ratio(reference, constants))
 
 

@@ -1,0 +1,74 @@
+"""Predicted against published: one panel a set, on logarithmic axes, with bands of 5, 10 and 20 %."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wafersim.report.figures.style import GREY, LIGHT, MODEL_COLOURS, figure, quiet, title
+
+BANDS = ((0.20, "#eef1f3"), (0.10, "#dfe5e9"), (0.05, "#ccd5db"))
+TITLES = {
+    "wafer": "wafers: samples/s",
+    "gpu": "GPUs: time, tokens/s or TFLOP/s",
+    "kernel": "kernels: cycles",
+    "collective": "collectives: seconds",
+}
+MOST_SHOWN = 40  # percent; larger errors stand at the edge
+JUDGES = {"wafer": ("fit", "release"), "gpu": ("test",), "kernel": ("test",), "collective": ("test",)}
+
+
+def validation_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Test rows of every set (of wafers those that set its three constants, left out one by one); in grey what is only shown."""
+    sets = [name for name in TITLES if any(row["set"] == name for row in rows)]
+    with figure(path, 4.6 * len(sets) + 0.4, 6.9) as drawn:
+        width, height = drawn.get_size_inches()
+        counts = []
+        for index, name in enumerate(sets):
+            judges = [row for row in rows if row["set"] == name and row["use"] in JUDGES[name]]
+            judges = judges or [row for row in rows if row["set"] == name]
+            left, wide = (0.75 + 4.6 * index) / width, 3.7 / width
+            axes = drawn.add_axes((left, 2.25 / height, wide, 3.6 / height))
+            below = drawn.add_axes((left, 0.55 / height, wide, 1.45 / height), sharex=axes)
+            within = _panel(axes, below, judges, TITLES[name])
+            counts.append(f"{name} {within:.0%}")
+        finding = "Within 10 % of what was published: " + ", ".join(counts)
+        title(
+            drawn, finding, "bands: 5, 10 and 20 %; wafer rows are few and predicted by constants fitted without them"
+        )
+
+
+def _panel(axes: Any, below: Any, rows: Sequence[dict[str, Any]], heading: str) -> float:
+    """Draw one set, and its errors below; the share of its rows within 10 %."""
+    published = np.array([row["published"] for row in rows])
+    predicted = np.array([row["left_out"][0] if row["left_out"] else row["predicted"] for row in rows])
+    low, high = 0.7 * min(published.min(), predicted.min()), 1.4 * max(published.max(), predicted.max())
+    line = np.array([low, high])
+    for share, colour in BANDS:
+        axes.fill_between(line, line * (1 - share), line * (1 + share), color=colour, linewidth=0)
+        below.axhspan(-100 * share, 100 * share, color=colour, linewidth=0)
+    axes.plot(line, line, color=GREY, linewidth=0.8)
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    for index, group in enumerate(groups):
+        mine = np.array([row["group"] == group for row in rows])
+        colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
+        axes.scatter(published[mine], predicted[mine], s=13, color=colour, alpha=0.75, linewidths=0, label=group)
+        errors = np.clip(100 * (predicted[mine] / published[mine] - 1), -MOST_SHOWN, MOST_SHOWN)
+        below.scatter(published[mine], errors, s=9, color=colour, alpha=0.75, linewidths=0)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    below.set_xlabel("published")
+    below.set_ylabel("error, %")
+    below.set_ylim(-MOST_SHOWN - 2, MOST_SHOWN + 2)
+    quiet(below, "y")
+    axes.set_ylabel("predicted")
+    axes.set_title(heading, loc="left", fontsize=9.5, color=GREY)
+    quiet(axes, "both")
+    axes.grid(color=LIGHT, linewidth=0.5)
+    axes.legend(frameon=False, fontsize=7, loc="upper left", markerscale=1.2, handletextpad=0.2)
+    return float(np.mean(np.abs(predicted / published - 1) <= 0.10))

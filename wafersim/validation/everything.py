@@ -1,0 +1,175 @@
+"""All sets through one door: which rows, a user's own table, floors that a change may not break."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from wafersim.errors import Fault, InputFaults, WafersimError, did_you_mean
+from wafersim.spec.fit import SETS, Set, load_fit
+from wafersim.spec.profile import SystemProfile, load_profile
+from wafersim.validation import collectives, gpu, gpu_rows, kernels, wafer
+from wafersim.validation.report import ValidatedRow, ValidationReport, judged
+
+Table = list[dict[str, str]]
+COLUMNS: dict[Set, tuple[str, ...]] = {  # that a table needs, and that tell which it is
+    "wafer": ("id", "system", "n_systems", "model", "micro_batch_per_system", "metric", "value", "unit"),
+    "gpu": ("id", "hardware", "n_gpus", "layers", "d_model", "heads", "d_ffn", "seq_len", "tp", "pp", "dp", "metric", "value"),
+    "kernel": ("id", "arch", "platform", "kernel", "grid_rows", "Mt", "Kt", "Nt", "metric", "value"),
+    "collective": ("id", "hardware", "n_gpus", "collective", "bytes", "seconds", "busbw_GBps"),
+}  # fmt: skip
+NUMBERS = ("n_systems", "n_gpus", "value", "bytes", "seconds", "busbw_GBps", "tp", "pp", "dp", "seq_len", "micro_batch",
+           "micro_batch_per_system", "global_batch", "grid_rows", "Mt", "Kt", "Nt", "params_b")  # fmt: skip
+VALIDATE: dict[Set, Callable[[str | None], ValidationReport]] = {
+    "wafer": wafer.validate_wafer,
+    "gpu": gpu.validate_gpus,
+    "kernel": kernels.validate_kernels,
+    "collective": collectives.validate_collectives,
+}
+JUDGED = ("test",)  # uses whose rows judge; the few wafer rows are named one by one
+
+
+def validate(which: Sequence[Set] = SETS, only: str | None = None) -> ValidationReport:
+    """Rows of the sets, or the one row; raises WafersimError for an id that none has."""
+    report, unknown = ValidationReport(()), 0
+    for name in which:
+        try:
+            report = report.with_rows(VALIDATE[name](only))
+        except WafersimError:
+            unknown += 1
+    if unknown == len(which):
+        known = [row.id for row in validate(which).rows]
+        raise WafersimError(f"--row {only}: no such row{did_you_mean(only, known)}")
+    return report
+
+
+def validate_own(path: Path) -> ValidationReport:
+    """A user's own table, told by its columns; raises InputFaults with the line of whatever is wrong."""
+    which, table = read_own(path)
+    if which == "wafer":
+        return judged(*wafer.rows_of(table), wafer.judge)
+    if which == "gpu":
+        return judged(*gpu_rows.rows_of(table), gpu.judge)
+    if which == "kernel":
+        return judged(*kernels.rows_of(table), kernels.judge)
+    return judged(*collectives.rows_of(table), collectives.judge)
+
+
+def read_own(path: Path) -> tuple[Set, Table]:
+    """(what a table measures, its rows)."""
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            table = [{name: value or "" for name, value in row.items() if name} for row in reader]
+            given = reader.fieldnames or []
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputFaults([Fault(str(path), f"cannot be read ({getattr(error, 'strerror', None) or error})")]) from None
+    lacking = {which: [name for name in wanted if name not in given] for which, wanted in COLUMNS.items()}
+    which = min(lacking, key=lambda name: len(lacking[name]) / len(COLUMNS[name]))
+    if lacking[which]:
+        problem = f"has no column {', '.join(lacking[which])}; a {which} table has {', '.join(COLUMNS[which])}"
+        raise InputFaults([Fault(f"{path}:1", problem)])
+    if not table:
+        raise InputFaults([Fault(str(path), "has no rows")])
+    found, seen = [], set[str]()
+    for number, row in enumerate(table, start=2):
+        if not row["id"] or row["id"] in seen:
+            found.append(
+                Fault(f"{path}:{number}: id", "is empty" if not row["id"] else f"{row['id']!r} stands there twice")
+            )
+        seen.add(row["id"])
+        for name in NUMBERS:
+            text = row.get(name, "")
+            if text and not _positive(text):
+                found.append(Fault(f"{path}:{number}: {name}", f"must be a number > 0 (got {text!r})"))
+        if which != "collective" and not row["value"]:
+            found.append(Fault(f"{path}:{number}: value", "is missing"))
+    if found:
+        raise InputFaults(found)
+    return which, table
+
+
+def _positive(text: str) -> bool:
+    try:
+        return 0 < float(text) < float("inf")
+    except ValueError:
+        return False
+
+
+def summary(rows: Sequence[ValidatedRow]) -> dict[str, Any]:
+    """n, bias, absolute errors and coverage of some rows."""
+    errors = np.array([row.error for row in rows])
+    size = np.abs(errors)
+    covers = [row.covers for row in rows if row.covers is not None]
+    halves = [np.log(row.high / row.low) / 2 for row in rows if row.low and row.high]
+    return {
+        "n": len(rows),
+        "bias": float(errors.mean()),
+        "median": float(np.median(size)),
+        "mean": float(size.mean()),
+        "90th": float(np.percentile(size, 90)),
+        "max": float(size.max()),
+        "covered": float(np.mean(covers)) if covers else None,
+        "half_width": float(np.median(halves)) if halves else None,
+    }
+
+
+def broken_floors(report: ValidationReport) -> list[str]:
+    """What is worse than was committed, one line each; only sets that are in the report are held to theirs."""
+    table: dict[str, Any] = YAML(typ="safe").load(
+        (files("wafersim.validation") / "data" / "floors.yaml").read_text(encoding="utf-8")
+    )
+    out = drifted({row.set for row in report.rows})
+    by_id = {row.id: row for row in report.rows}
+    for name, most in table["rows"].items():
+        row = by_id.get(name)
+        if row is not None and abs(row.error) > most:
+            out.append(f"{name}: error {row.error:+.1%}, floor {most:.0%}")
+    for group, floors in table["groups"].items():
+        judges = [row for row in report.rows if row.group == group and row.use == floors.get("use", "test")]
+        found = summary(judges) if judges else {}
+        for measure, most in floors.items():
+            if measure != "use" and found and found[measure] > most:
+                out.append(f"{group}: {measure} error {found[measure]:.2%} of {found['n']} rows, floor {most:.2%}")
+    for which, (least, most) in table["coverage"].items():
+        share = coverage(report, which)
+        if share is not None and not least <= share <= most:
+            out.append(f"{which}: 80 % intervals cover {share:.0%} of the rows, floor {least:.0%} to {most:.0%}")
+    return out
+
+
+def coverage(report: ValidationReport, which: str) -> float | None:
+    """Share of a set's test rows (of rows left out one by one, where there are few) that their intervals cover."""
+    mine = [row for row in report.rows if row.set == which]
+    if which == "wafer":
+        left_out = [(row.published, row.left_out) for row in mine if row.left_out is not None]
+        return float(np.mean([low <= value <= high for value, (_, low, high) in left_out])) if left_out else None
+    covers = [row.covers for row in mine if row.use == "test"]
+    return float(np.mean([bool(one) for one in covers])) if covers else None
+
+
+def drifted(which: set[str]) -> list[str]:
+    """Calibrated numbers of profiles that are not what their calibration found."""
+    out = []
+    for name in SETS:
+        for constant in load_fit(name).constants if name in which else ():
+            for place in constant.sets:
+                profile, _, path = place.partition(": ")
+                value = _number(profile, path)
+                if constant.kind == "calibrated" and abs(value / constant.value - 1) > 1e-3:
+                    out.append(f"{place} is {value:.4g}, its calibration found {constant.value:.4g}")
+    return out
+
+
+def _number(profile: str, path: str) -> float:
+    here: Any = load_profile(profile)
+    for part in path.split(".", 1 if path.startswith("values") else 2):
+        here = here[part] if isinstance(here, Mapping) else getattr(here, part)
+    assert not isinstance(here, SystemProfile)
+    return float(here.value)
