@@ -25,15 +25,28 @@ if TYPE_CHECKING:
     default="auto",
     help="fast: longest path; queue: event queue; reference: SimPy; both: auto's choice checked against SimPy.",
 )
+@click.option(
+    "--sensitivity", "sensitive", is_flag=True, help="What 1 % of each number does to the largest point's step."
+)
 def command(
-    experiment: str, out: Path, sets: tuple[str, ...], as_json: bool, figures: bool, save: bool, engine: Engine
+    experiment: str,
+    out: Path,
+    sets: tuple[str, ...],
+    as_json: bool,
+    figures: bool,
+    save: bool,
+    engine: Engine,
+    sensitive: bool,
 ) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
     from wafersim.errors import Infeasible
+    from wafersim.planning.sensitivity import sensitivities
     from wafersim.planning.sweep import largest, run_points
     from wafersim.report import console, json_output
     from wafersim.report.circuit import circuit_lines
     from wafersim.report.run import save_run
+    from wafersim.report.sensitivity import sensitivity_table
+    from wafersim.report.words import line_name
     from wafersim.spec.loader import load_experiment
     from wafersim.spec.sweep import expand
 
@@ -46,10 +59,14 @@ def command(
     rows = [result.to_json() for result in results]
     if all(result.simulated is None for result in results):
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
-    directory = save_run(out, spec, results, figures=figures) if save else None
-    if as_json:
-        sys.stdout.write(json_output.dumps({"points": rows}) + "\n")
-        return
     shown = largest(results)
+    found = sensitivities(shown.simulated) if sensitive and shown is not None and shown.simulated is not None else None
+    directory = save_run(out, spec, results, figures, found) if save else None
+    if as_json:
+        extra = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
+        sys.stdout.write(json_output.dumps({"points": rows, **extra}) + "\n")
+        return
     lines = circuit_lines(shown) if shown is not None else []
     console.print_run(spec.title or spec.name, rows, lines, directory)
+    if found is not None and shown is not None:
+        console.print_table(console.new_console(), sensitivity_table(line_name(shown.to_json()), found))

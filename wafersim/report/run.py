@@ -14,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from wafersim.errors import WafersimError
+from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
 from wafersim.report.words import line_name
@@ -21,10 +22,16 @@ from wafersim.simulation import GpuSimulated
 from wafersim.spec.experiment import Experiment
 
 
-def save_run(root: Path, experiment: Experiment, results: Sequence[PointResult], figures: bool = True) -> Path:
+def save_run(
+    root: Path,
+    experiment: Experiment,
+    results: Sequence[PointResult],
+    figures: bool = True,
+    sensitive: Sequence[Sensitivity] | None = None,
+) -> Path:
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced."""
     resolved = experiment.model_dump(mode="json", exclude_none=True)
-    return save_directory(root, resolved, lambda draft: _write(draft, resolved, results, figures))
+    return save_directory(root, resolved, lambda draft: _write(draft, resolved, results, figures, sensitive))
 
 
 def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path], None]) -> Path:
@@ -67,7 +74,13 @@ def _replace(draft: Path, directory: Path, root: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult], figures: bool) -> None:
+def _write(
+    draft: Path,
+    resolved: dict[str, Any],
+    results: Sequence[PointResult],
+    figures: bool,
+    sensitive: Sequence[Sensitivity] | None,
+) -> None:
     text = StringIO()
     YAML().dump(resolved, text)
     (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
@@ -80,14 +93,21 @@ def _write(draft: Path, resolved: dict[str, Any], results: Sequence[PointResult]
     assert simulated is not None
     name = f"timeline-{simulated.prediction.model}-{simulated.prediction.n_systems}"
     simulated.periodic.timeline.save(draft / f"{name}.npz")
+    if sensitive is not None:
+        plain = [one.to_json() for one in sensitive]
+        (draft / "sensitivity.json").write_text(json_output.dumps(plain) + "\n", encoding="utf-8")
     if not figures:
         return
+    if sensitive:
+        from wafersim.report.figures.sensitivity import sensitivity_figure
+
+        sensitivity_figure(line_name(shown.to_json()), sensitive, draft / "sensitivity.png")
     from wafersim.report.figures.breakdown import breakdown_figure
     from wafersim.report.figures.throughput import throughput_figure
 
     good = [row for row in rows if "infeasible" not in row]
     breakdown_figure(good, draft / "breakdown.png")
-    if len({row["n_systems"] for row in good}) > 1:
+    if len(good) > len({line_name(row) for row in good}):  # some line has more than a point
         throughput_figure(good, draft / "throughput.png")
     if isinstance(simulated, GpuSimulated):
         from wafersim.report.figures.pipeline import pipeline_figure

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from wafersim.metrics.gpu import split_name
-from wafersim.report.words import COUNTED, Row, figure, label, plus_minus, seconds, with_interval
+from wafersim.report.words import COUNTED, Row, figure, label, plus_minus, seconds
 
 PARTS = (
     ("compute", "compute"),
@@ -33,14 +33,14 @@ GPU_PARTS = (
 
 def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = (), kind: str = "wafer") -> Table:
     """One row per point, infeasible ones with a dash."""
-    names = ["step time", "80 %", "samples/s", "tokens/s", "MFU", "binding resource", "days to train"]
+    names = ["step time", "80 %", "tokens/s", "MFU", "binding resource", "days to train"]
     own = ["batch/system", "micro-batch"] if kind == "wafer" else ["batch", "micro-batch", "split"]
     if kind == "wafer":
-        names.insert(5, "scaling")
+        names.insert(4, "scaling")
     table = _table(title, varied, *own, *names, counted=COUNTED[kind])
     for row in rows:
         if "infeasible" in row:
-            dashes = ["-"] * (len(own) + 5 + (kind == "wafer"))
+            dashes = ["-"] * (len(own) + 4 + (kind == "wafer"))
             table.add_row(*_head(row, varied), *dashes, "cannot run", "-")
             continue
         micro_batches = f"{row['micro_batches']} x {row['micro_batch']}"
@@ -50,14 +50,13 @@ def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()
         rates = [
             seconds(row["step_time_s"]),
             plus_minus(row),
-            figure(row["samples_per_s"]),
             figure(row["tokens_per_s"]),
             f"{row['mfu']:.1%}",
         ]
         if kind == "wafer":
             efficiency = row["scaling_efficiency"]
             rates.append("-" if efficiency is None else f"{efficiency:.1%}")
-        table.add_row(*_head(row, varied), *first, *rates, row["binding_resource"], with_interval(row, "days_to_train"))
+        table.add_row(*_head(row, varied), *first, *rates, row["binding_resource"], figure(row["days_to_train"]))
     return table
 
 

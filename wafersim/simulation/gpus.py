@@ -26,6 +26,7 @@ from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, run_to_perio
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
 from wafersim.strategies.gpu_parallel.search import Found, Space, estimated, search, settled
 from wafersim.strategies.steps import Engine
+from wafersim.timeline.clock import to_seconds
 from wafersim.workload.transformer import Workload
 
 
@@ -36,7 +37,8 @@ class GpuSimulated:
     prediction: Prediction
     case: GpuCase
     periodic: PeriodicStep
-    replay: Replay[GpuMachine]
+    replay: Replay[GpuMachine]  # by the closed form
+    resimulated: Replay[GpuMachine]
     found: Found | None
 
 
@@ -115,7 +117,8 @@ def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) ->
     prediction = with_bill(prediction, gpu_bill(machine, job.gpus))
     if found is not None:
         prediction = replace(prediction, search=search_json(found, schedule, job.batch, job.workload.sequence_length))
-    return GpuSimulated(prediction, case, periodic, _replay(job, geometry, layout), found)
+    rough, exact = _replay(job, geometry, layout), _resimulated(job, geometry, layout, schedule)
+    return GpuSimulated(prediction, case, periodic, rough, exact, found)
 
 
 def _replay(job: GpuJob, geometry: Geometry, layout: Layout) -> Replay[GpuMachine]:
@@ -123,6 +126,17 @@ def _replay(job: GpuJob, geometry: Geometry, layout: Layout) -> Replay[GpuMachin
 
     def seconds(changed: GpuMachine) -> float:
         return float(np.max(estimate(geometry, layout, _cluster(job.spec, changed))))
+
+    return Replay(job.machine, seconds)
+
+
+def _resimulated(job: GpuJob, geometry: Geometry, layout: Layout, schedule: str) -> Replay[GpuMachine]:
+    """The same by simulation."""
+    tied = job.workload.model.tied_embeddings
+
+    def seconds(changed: GpuMachine) -> float:
+        plan = build_gpu_plan(geometry, layout, _cluster(job.spec, changed), schedule, job.clipping, tied)
+        return to_seconds(float(run_to_period(plan).step_ticks))
 
     return Replay(job.machine, seconds)
 

@@ -131,6 +131,8 @@ def broken_floors(report: ValidationReport) -> list[str]:
         row = by_id.get(name)
         if row is not None and abs(row.error) > most:
             out.append(f"{name}: error {row.error:+.1%}, floor {most:.0%}")
+    if len(report.rows) < 2:
+        return out
     for group, floors in table["groups"].items():
         judges = [row for row in report.rows if row.group == group and row.use == floors.get("use", "test")]
         found = summary(judges) if judges else {}

@@ -1,0 +1,82 @@
+"""Intervals widen for the reasons they should, and probabilities follow from them."""
+
+from math import exp, log
+
+import numpy as np
+import pytest
+
+from wafersim.metrics.interval import Z80, Uncertainty, probability_less, uncertainty
+from wafersim.spec.fit import Fit, FitConstant
+
+ORIGIN = (log(1e9), 0.0)
+
+
+def constant(name: str, error: float) -> FitConstant:
+    return FitConstant(name=name, kind="calibrated", value=1.0, standard_error=error, sets=(f"machine: values.{name}",))
+
+
+FIT = Fit(
+    set="wafer",
+    date="2026-01-01",
+    rows=("a", "b"),
+    constants=(constant("x", 0.1), constant("y", 0.2)),
+    correlations=((1.0, 0.5), (0.5, 1.0)),
+    spread={"known": 0.05},
+    transfer=0.3,
+    widening={"known": 0.02},
+    features=("parameters", "systems"),
+    behind={"known": ((log(1e9), 0.0), (log(8e9), log(2.0)))},
+)
+
+
+def of(e: dict[str, float], features=ORIGIN, group: str = "known", fit: Fit = FIT) -> Uncertainty:
+    said = [f"{exp(feature):.3g}" for feature in features]
+    return uncertainty((fit,), {f"machine: values.{name}": value for name, value in e.items()}, group, features, said)
+
+
+def test_the_width_by_hand() -> None:
+    # Var = e1^2 s1^2 + e2^2 s2^2 + 2 e1 e2 r s1 s2 = 0.01 + 0.01 + 2 x 1 x 0.5 x 0.5 x 0.1 x 0.2 = 0.03; with the spread 0.0325.
+    found = of({"x": 1.0, "y": 0.5})
+    assert found.constants == pytest.approx(0.03**0.5)
+    assert found.sigma == pytest.approx(0.0325**0.5)
+    low, high = found.bounds(10.0)
+    assert log(high / 10) == pytest.approx(log(10 / low)) == pytest.approx(Z80 * 0.0325**0.5)
+
+
+def test_80_percent_of_draws_fall_inside() -> None:
+    found = of({"x": 1.0})
+    draws = np.exp(np.random.default_rng(1).normal(0, found.sigma, 20_000))
+    low, high = found.bounds(1.0)
+    assert np.mean((low < draws) & (draws < high)) == pytest.approx(0.80, abs=0.01)
+
+
+def test_farther_is_wider_and_a_stranger_is_widest() -> None:
+    near, far = of({}), of({}, features=(log(1e12), log(64.0)))
+    assert near.distance == 0 and far.sigma > near.sigma
+    # Nearest row: 8e9 parameters on 2; 4.83 and 3.47 e-folds away.
+    assert far.distance == pytest.approx(0.02 * (log(125) ** 2 + log(32) ** 2) ** 0.5)
+    stranger = of({}, group="unknown")
+    assert stranger.transfer == 0.3 and stranger.sigma > near.sigma
+    assert stranger.outside[0] == "no measured run of unknown"
+
+
+def test_what_lies_outside_is_said_with_what_was_measured() -> None:
+    assert of({}).outside == ()
+    assert of({}, features=(log(1e12), 0.0)).outside == ("1e+12 parameters (measured: 1.00e+09 to 8.00e+09)",)
+    assert of({}, features=(log(2e9), log(16.0))).outside == ("16 systems (measured: 1 to 2)",)
+
+
+def test_inflation_multiplies_what_the_rows_say() -> None:
+    doubled = FIT.model_copy(update={"inflation": 2.0})
+    assert of({"x": 1.0}, fit=doubled).sigma == pytest.approx(2 * of({"x": 1.0}).sigma)
+
+
+def test_equal_predictions_are_a_toss_and_shared_constants_cancel() -> None:
+    one = of({"x": 1.0, "y": 1.0})
+    assert probability_less((1.0, one), (1.0, one), [FIT]) == pytest.approx(0.5)
+    alike = probability_less((1.0, one), (1.1, one), [FIT])
+    other = Uncertainty(one.constants, one.spread, 0.0, 0.0, {}, ())
+    apart = probability_less((1.0, one), (1.1, other), [FIT])
+    assert alike > apart > 0.5  # what both lean on cannot make them differ
+    # ln 1.1 over 0.05 sqrt 2 is 1.348 standard deviations: 91 %.
+    assert alike == pytest.approx(0.911, abs=0.002)

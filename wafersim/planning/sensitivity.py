@@ -1,0 +1,57 @@
+"""What a step time hangs on: its change for 1 % of each number of the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wafersim.simulation import GpuSimulated, Simulated
+from wafersim.simulation.replay import Replay
+from wafersim.spec.machine import OVERRIDABLE, numbers
+from wafersim.spec.sourced import dimension_of
+
+CONTINUOUS = ("bandwidth", "size", "frequency", "time", "rate", "fraction", "count")
+ELSEWHERE = (
+    "usable_memory",
+    "memory",
+    "capacity",
+    "sram",
+    "core_sram",
+    "sram_reserved",
+    "workspace",
+    "gradient_storage",
+)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Percent that a step takes longer for 1 % more of one number, every choice kept."""
+
+    path: str
+    written: str
+    kind: str
+    percent: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return vars(self)
+
+
+def sensitivities(simulated: Simulated | GpuSimulated) -> list[Sensitivity]:
+    """Of every number that has one, the largest first.
+
+    Each is one more simulation of the plan, a few milliseconds, so nothing is linearised: a nudge that moves the critical
+    path is seen. Sizes of memories decide what fits, not how long it takes, and numbers that come whole are left alone.
+    """
+    replay: Replay[Any] = simulated.resimulated if isinstance(simulated, GpuSimulated) else simulated.replay
+    found = []
+    for path, number, _ in numbers(replay.machine):
+        part, _, name = path.partition(".")
+        dimension = dimension_of(OVERRIDABLE[part].model_fields[name])
+        if dimension.name in CONTINUOUS and not dimension.least and name not in ELSEWHERE and number.value:
+            found.append(Sensitivity(path, number.written, number.kind, replay.elasticity(path)))
+    ranked = sorted(found, key=lambda one: -abs(one.percent))
+    return [one for one in ranked if abs(one.percent) >= LEAST]
+
+
+LEAST = 1e-4  # percent for 1 %: smaller ones are rounding
