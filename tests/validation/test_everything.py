@@ -1,7 +1,6 @@
 """Predictions held to what was published, through the same door as `wafersim validate`."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,15 +75,6 @@ def test_covariances_are_covariances(which) -> None:
     correlations = np.array(fit.correlations)
     assert np.allclose(correlations, correlations.T, atol=1e-3) and np.allclose(np.diag(correlations), 1)
     assert np.linalg.eigvalsh(correlations).min() > -1e-3
-
-
-@pytest.fixture(scope="module")
-def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout to break numbers in."""
-    root = tmp_path_factory.mktemp("checkout")
-    for name in ("wafersim", "hardware_profiles", "experiments"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return root
 
 
 def broken(root: Path, which: str, changes: list[tuple[str, str, str]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 
@@ -10,38 +12,32 @@ import click
     "--set",
     "which",
     type=click.Choice(["wafer", "gpu", "kernel", "collective"]),
-    default="wafer",
-    help="Which constants.",
+    default=None,
+    help="Which constants (wafer if left out).",
+)
+@click.option(
+    "--data",
+    "data",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Your own table, fitted together with the published rows of its set.",
 )
 @click.option("--write/--dry-run", default=False, help="Rewrite the calibrated entries of the profiles.")
-def command(which: str, write: bool) -> None:
-    """Fit the calibrated constants on published rows and print them; --write puts them into the profiles."""
-    if which == "wafer":
-        from wafersim.validation.wafer_fit import fit_wafer, write_wafer
+def command(which: str | None, data: Path | None, write: bool) -> None:
+    """Fit the calibrated constants and print them; --write puts them into the profiles, with errors, rows and date.
 
-        fit = fit_wafer()
-        click.echo(str(fit))
-        paths = write_wafer(fit) if write else ()
-    elif which == "gpu":
-        from wafersim.validation.gpu_fit import fit_gpus, write_gpus
+    Without --data the fit rests on the published rows alone, and brings the profiles back to it.
+    """
+    from wafersim.errors import WafersimError
+    from wafersim.spec.fit import SETS
+    from wafersim.validation.calibration import calibrate, calibrate_own
 
-        found = fit_gpus()
-        click.echo(str(found))
-        paths = write_gpus(found) if write else ()
-    elif which == "collective":
-        from wafersim.validation.collectives import fit_collectives, write_collectives
-
-        of_gpu = fit_collectives()
-        for profile, one in of_gpu.items():
-            click.echo(f"{profile}: " + ", ".join(f"{name} = {value:g}" for name, value in one.constants.items()))
-        paths = write_collectives(of_gpu) if write else ()
-    else:
-        from wafersim.validation.kernels import fit_kernels, write_kernels
-
-        of_family = fit_kernels()
-        for (profile, family), loop in of_family.items():
-            numbers = ", ".join(f"{name} = {value:g}" for name, value in loop.constants.items())
-            click.echo(f"{profile} {family}: {numbers}")
-        paths = write_kernels(of_family) if write else ()
-    for path in paths:
+    if which is not None and data is not None:
+        raise WafersimError("--data tells its set by its columns; leave out --set")
+    chosen = next((name for name in SETS if name == which), SETS[0])
+    found = calibrate(chosen) if data is None else calibrate_own(data)
+    click.echo(str(found))
+    for path in found.write() if write else ():
         click.echo(f"wrote {path}")
+    if not write:
+        click.echo("Nothing is written; --write puts these values into the profiles.")

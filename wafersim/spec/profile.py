@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from wafersim.spec.sourced import (
     Rate,
     Several,
     Size,
+    Sourced,
     Time,
     Whole,
 )
@@ -193,7 +195,17 @@ def load_profile(name: str) -> Profile:
 
 
 def kernel_constants(system: str, family: str) -> dict[str, float]:
-    """The cycle counts of a measured kernel family's loop on a system, by name."""
+    """The cycle counts of a measured kernel family's loop on a system, by name; empty where nobody has measured it."""
     profile = load_profile(system)
     assert isinstance(profile, SystemProfile)
-    return {name: number.value for name, number in profile.kernel_code[family].items()}
+    return {name: number.value for name, number in profile.kernel_code.get(family, {}).items()}
+
+
+def number_at(place: str) -> Sourced:
+    """A shipped number by "profile: values.name", "profile: releases.name" or "profile: kernel_code.family.name"."""
+    profile, _, path = place.partition(": ")
+    here: Any = load_profile(profile)
+    for part in path.split(".", 1 if path.startswith(("values", "releases")) else 2):
+        here = here[part] if isinstance(here, Mapping) else getattr(here, part)
+    assert isinstance(here, Sourced)
+    return here

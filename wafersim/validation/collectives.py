@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -142,19 +142,21 @@ def _device(profile: str) -> Device:
 class CollectiveFit:
     """Constants of one GPU with the covariance of their logarithms, and the log ratios of its rows."""
 
+    rows: tuple[MeasuredCollective, ...]
     constants: dict[str, float]
     covariance: Floats
     residuals: dict[str, float]
     spread: float  # what the rows vary beyond what the constants are uncertain by
 
 
-def fit_collectives() -> dict[str, CollectiveFit]:
-    """By profile: least squares on log ratios of the `fit` rows, robust; needs scipy."""
+def fit_collectives(own: Sequence[MeasuredCollective] = ()) -> dict[str, CollectiveFit]:
+    """By profile: least squares on log ratios of the `fit` rows and a user's, robust; needs scipy."""
     from scipy.optimize import least_squares
 
     found = {}
     for profile in FITTED:
         rows = [row for row in measured_collectives()[0].values() if row.profile == profile and row.use == "fit"]
+        rows += [row for row in own if row.profile in FITTED[profile]]
         size, n, seconds = (
             np.array([getattr(row, name) for row in rows], float) for name in ("size", "gpus", "seconds")
         )
@@ -174,6 +176,7 @@ def fit_collectives() -> dict[str, CollectiveFit]:
         jacobian = np.array([_elasticities(row, fitted, list(start)) for row in rows])
         known = float(np.median(np.einsum("ri,ij,rj->r", jacobian, covariance, jacobian)))
         found[profile] = CollectiveFit(
+            tuple(rows),
             dict(zip(start, values, strict=True)),
             covariance,
             dict(zip(ids, residuals.tolist(), strict=True)),
@@ -185,7 +188,6 @@ def fit_collectives() -> dict[str, CollectiveFit]:
 def as_fit(found: dict[str, CollectiveFit]) -> Fit:
     """The calibration to be kept."""
     covariance = block_diagonal([one.covariance for one in found.values()])
-    rows = measured_collectives()[0]
     return Fit(
         set="collective",
         date=today(),
@@ -202,9 +204,7 @@ def as_fit(found: dict[str, CollectiveFit]) -> Fit:
         spread={profile: one.spread for profile, one in found.items()},
         transfer=TRANSFER,
         features=FEATURES,
-        behind={
-            profile: tuple(sorted({_features(rows[name]) for name in one.residuals})) for profile, one in found.items()
-        },
+        behind={profile: tuple(sorted({_features(row) for row in one.rows})) for profile, one in found.items()},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from wafersim.errors import Fault, InputFaults, WafersimError, did_you_mean
 from wafersim.spec.fit import SETS, Set, load_fit
-from wafersim.spec.profile import SystemProfile, load_profile
+from wafersim.spec.profile import number_at
 from wafersim.validation import collectives, gpu, gpu_rows, kernels, wafer
 from wafersim.validation.report import ValidatedRow, ValidationReport, judged
 
@@ -24,6 +24,12 @@ COLUMNS: dict[Set, tuple[str, ...]] = {  # that a table needs, and that tell whi
     "kernel": ("id", "arch", "platform", "kernel", "grid_rows", "Mt", "Kt", "Nt", "metric", "value"),
     "collective": ("id", "hardware", "n_gpus", "collective", "bytes", "seconds", "busbw_GBps"),
 }  # fmt: skip
+TABLES: dict[Set, str] = {
+    "wafer": "wafer_measurements.csv",
+    "gpu": "gpu_measurements.csv",
+    "kernel": "kernel_cycles.csv",
+    "collective": "collective_measurements.csv",
+}
 NUMBERS = ("n_systems", "n_gpus", "value", "bytes", "seconds", "busbw_GBps", "tp", "pp", "dp", "seq_len", "micro_batch",
            "micro_batch_per_system", "global_batch", "grid_rows", "Mt", "Kt", "Nt", "params_b")  # fmt: skip
 VALIDATE: dict[Set, Callable[[str | None], ValidationReport]] = {
@@ -77,6 +83,7 @@ def read_own(path: Path) -> tuple[Set, Table]:
         raise InputFaults([Fault(f"{path}:1", problem)])
     if not table:
         raise InputFaults([Fault(str(path), "has no rows")])
+    table = [{**dict.fromkeys(_columns(which), ""), **row} for row in table]
     found, seen = [], set[str]()
     for number, row in enumerate(table, start=2):
         if not row["id"] or row["id"] in seen:
@@ -93,6 +100,12 @@ def read_own(path: Path) -> tuple[Set, Table]:
     if found:
         raise InputFaults(found)
     return which, table
+
+
+def _columns(which: Set) -> list[str]:
+    """Of the shipped table; a user's may leave out those that it does not need."""
+    with (files("wafersim.validation") / "data" / TABLES[which]).open(encoding="utf-8") as stream:
+        return next(csv.reader(stream))
 
 
 def _positive(text: str) -> bool:
@@ -162,16 +175,7 @@ def drifted(which: set[str]) -> list[str]:
     for name in SETS:
         for constant in load_fit(name).constants if name in which else ():
             for place in constant.sets:
-                profile, _, path = place.partition(": ")
-                value = _number(profile, path)
+                value = number_at(place).value
                 if constant.kind == "calibrated" and abs(value / constant.value - 1) > 1e-3:
                     out.append(f"{place} is {value:.4g}, its calibration found {constant.value:.4g}")
     return out
-
-
-def _number(profile: str, path: str) -> float:
-    here: Any = load_profile(profile)
-    for part in path.split(".", 1 if path.startswith("values") else 2):
-        here = here[part] if isinstance(here, Mapping) else getattr(here, part)
-    assert not isinstance(here, SystemProfile)
-    return float(here.value)

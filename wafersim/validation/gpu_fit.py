@@ -23,7 +23,8 @@ from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use
 from wafersim.simulation.intervals import GPU_FEATURES, gpu_features, gpu_group
 from wafersim.spec.fit import Fit, save_fit
-from wafersim.spec.machine import OVERRIDABLE, load_gpu_machine
+from wafersim.spec.machine import OVERRIDABLE, load_gpu_machine, numbers
+from wafersim.spec.profile import number_at
 from wafersim.spec.sourced import dimension_of
 from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import resolve
@@ -51,23 +52,22 @@ class Constant:
     sigma: float
     sets: tuple[str, ...]
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The numbers that it sets, as "profile: values.name"."""
+        return tuple(f"{profile}: values.{self.number}" for profile in self.sets)
+
 
 @dataclass(frozen=True)
 class GpuFit:
     """Values in SI units, the covariance of their logarithms, and the log ratios of the rows by id."""
 
+    rows: tuple[GpuRow, ...]
     constants: tuple[Constant, ...]
     values: Floats
     covariance: Floats
     residuals: dict[str, float]
     groups: dict[str, str]  # row -> group
-
-    def __str__(self) -> str:
-        errors = np.sqrt(np.diag(self.covariance))
-        return "\n".join(
-            f"{constant.name:32} {quantity.format(value, constant.dimension):>14}  +- {100 * error:.1f} %"
-            for constant, value, error in zip(self.constants, self.values, errors, strict=True)
-        )
 
 
 def constants() -> tuple[tuple[Constant, ...], dict[str, float], float]:
@@ -98,7 +98,12 @@ class _Group:
         self.rows = rows
         machine = load_gpu_machine(rows[0].profile, rows[0].software)
         self.cluster = cluster_of(machine)
-        self.names = {"device": machine.gpu.name, "network": machine.network.name, "software": machine.software.name}
+        # "profile: values.name" -> (part, field, multiple) of the numbers that follow it, by themselves or by a `like`.
+        self.followers: dict[str, list[tuple[str, str, float]]] = {}
+        for path, number, origin in numbers(machine):
+            part, _, field = path.partition(".")
+            times = number.value / number_at(origin).value if number.like else 1.0
+            self.followers.setdefault(origin, []).append((part, field, times))
         jobs = [row.jobs()[0] for row in rows]
         self.geometry: Geometry = stack([Geometry.of(job.workload) for job in jobs])
         layouts = [resolve(job.spec, job.workload.model, job.gpus, job.batch, self.cluster) for job in jobs]
@@ -108,12 +113,12 @@ class _Group:
 
     def with_values(self, found: tuple[Constant, ...], values: Floats) -> Cluster:
         """The cluster with the constants that concern it."""
-        changed: dict[str, dict[str, Any]] = {"device": {}, "network": {}, "software": {}}
+        changed: dict[str, dict[str, Any]] = {"gpu": {}, "network": {}, "software": {}}
         for constant, value in zip(found, values, strict=True):
-            for part, name in self.names.items():
-                if name in constant.sets:
-                    changed[part][constant.number] = float(value)
-        device = replace(self.cluster.device, **changed["device"])
+            for place in constant.places:
+                for part, field, times in self.followers.get(place, ()):
+                    changed[part][field] = float(value) * times
+        device = replace(self.cluster.device, **changed["gpu"])
         network = replace(self.cluster.network, **changed["network"])
         return Cluster(device, network, replace(self.cluster.software, **changed["software"]))
 
@@ -147,7 +152,8 @@ def fit_gpus(rows: list[GpuRow] | None = None) -> GpuFit:
     from scipy.optimize import least_squares
 
     found, weights, scale = constants()
-    groups = _groups(rows if rows is not None else fit_rows())
+    rows = fit_rows() if rows is None else rows
+    groups = _groups(rows)
     weight = [np.array([weights[row.group] for row in group.rows]) for group in groups]
     prior, sigma = np.array([c.prior for c in found]), np.array([c.sigma for c in found])
 
@@ -166,7 +172,7 @@ def fit_gpus(rows: list[GpuRow] | None = None) -> GpuFit:
     for group in groups:
         for row, ratio in zip(group.rows, group.log_ratios(found, values).tolist(), strict=True):
             residuals[row.id], of_group[row.id] = ratio, row.group
-    return GpuFit(found, values, covariance, residuals, of_group)
+    return GpuFit(tuple(rows), found, values, covariance, residuals, of_group)
 
 
 def workspace(rows: list[GpuRow] | None = None) -> dict[str, float]:
@@ -190,7 +196,7 @@ def lost_memory(profile: str) -> float:
 
 def as_fit(found: GpuFit) -> Fit:
     """The calibration to be kept: spread by stack, and what a stack without rows of its own adds."""
-    rows = {row.id: row for row in fit_rows()}
+    rows = {row.id: row for row in found.rows}
     groups: dict[str, list[str]] = {}
     for name, row in rows.items():
         groups.setdefault(gpu_group(load_gpu_machine(row.profile, row.software), row.gpus), []).append(name)
@@ -210,10 +216,7 @@ def as_fit(found: GpuFit) -> Fit:
         date=today(),
         rows=tuple(rows),
         constants=fit_constants(
-            [
-                (c.name, float(value), tuple(f"{profile}: values.{c.number}" for profile in c.sets))
-                for c, value in zip(found.constants, found.values, strict=True)
-            ],
+            [(c.name, float(value), c.places) for c, value in zip(found.constants, found.values, strict=True)],
             found.covariance,
         ),
         correlations=correlations(found.covariance),
@@ -243,7 +246,7 @@ def _residuals(found: GpuFit, rows: list[GpuRow]) -> dict[str, float]:
     return out
 
 
-def write_gpus(fit: GpuFit) -> tuple[Path, ...]:
+def write_gpus(fit: GpuFit, kept: Fit) -> tuple[Path, ...]:
     """Put the constants with their standard errors into the profiles; nothing where nothing changed."""
     errors = np.sqrt(np.diag(fit.covariance)).tolist()
     by_profile: dict[str, dict[tuple[str, ...], tuple[float, float]]] = {}
@@ -255,9 +258,9 @@ def write_gpus(fit: GpuFit) -> tuple[Path, ...]:
     paths = [
         rewrite_profile(
             profile,
-            {path: value for path, (value, _) in numbers.items()},
-            {path: error for path, (_, error) in numbers.items()},
+            {path: value for path, (value, _) in found.items()},
+            {path: error for path, (_, error) in found.items()},
         )
-        for profile, numbers in sorted(by_profile.items())
+        for profile, found in sorted(by_profile.items())
     ]
-    return (*paths, save_fit(as_fit(fit)))
+    return (*paths, save_fit(kept))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from math import sqrt
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.errors import Infeasible
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.profile import kernel_constants
@@ -52,6 +54,12 @@ class MeasuredKernel:
     what: str
 
     @property
+    def owner(self) -> str:
+        """The profile whose loop counts: its own, or another generation's where only that has been measured."""
+        measured = [self.profile, *(other for other in PROFILE.values() if other != self.profile)]
+        return next(profile for profile in measured if kernel_constants(profile, self.family))
+
+    @property
     def form(self) -> str:
         """The closed form behind the family."""
         return self.family.removesuffix("-simulator")
@@ -73,10 +81,16 @@ def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredKernel], dic
             reason = f"no kernel of this kind is modelled; known: {', '.join(KNOWN)}"
         if reason is None and "order" in row["metric"]:
             reason = "rows alternate between memory access only and the full kernel; which is which is not recorded"
+        if reason is None and row["arch"] not in PROFILE:
+            reason = f"arch {row['arch']!r} is none of {', '.join(PROFILE)}"
         if reason is not None:
             skipped[row["id"]] = reason
             continue
-        family, shape = _shape(row)
+        try:
+            family, shape = _shape(row)
+        except Infeasible as refused:
+            skipped[row["id"]] = str(refused)
+            continue
         what = (
             f"{row['kernel']} on {row['grid_rows']} x {row['grid_cols']}, tile {row['Mt']} x {row['Kt']} x {row['Nt']}"
         )
@@ -111,7 +125,8 @@ def _shape(row: dict[str, str]) -> tuple[str, KernelShape]:
 
 def _number(text: str, name: str) -> int:
     found = re.search(rf"{name}=(\d+)", text)
-    assert found is not None, text
+    if found is None:
+        raise Infeasible(f"{name} is not stated: {name}=N belongs into the name of the kernel or the notes")
     return int(found[1])
 
 
@@ -122,7 +137,7 @@ def validate_kernels(only: str | None = None) -> ValidationReport:
 
 def judge(row: MeasuredKernel) -> ValidatedRow:
     """One row."""
-    predicted = cycles(row.form, row.shape, kernel_constants(row.profile, row.family))
+    predicted = cycles(row.form, row.shape, kernel_constants(row.owner, row.family))
     group = f"{row.family} ({row.profile})"
     low, high = _uncertainty(row, group).bounds(predicted)
     return ValidatedRow(
@@ -134,14 +149,15 @@ def judge(row: MeasuredKernel) -> ValidatedRow:
 class KernelFit:
     """Cycle counts of one family's loop with the covariance of their logarithms, and the log ratios of its rows."""
 
+    rows: tuple[MeasuredKernel, ...]
     constants: dict[str, float]
     covariance: Floats
     residuals: dict[str, float]
 
 
-def fit_kernels() -> dict[tuple[str, str], KernelFit]:
-    """By profile and family, on the rows marked `fit`. Constants that would be negative are a wrong mechanism and fail."""
-    rows = [row for row in measured_kernels()[0].values() if row.use == "fit"]
+def fit_kernels(own: Sequence[MeasuredKernel] = ()) -> dict[tuple[str, str], KernelFit]:
+    """By profile and family, on the rows marked `fit` and a user's. Constants that would be negative are a wrong mechanism."""
+    rows = [*(row for row in measured_kernels()[0].values() if row.use == "fit"), *own]
     found = {}
     for key in sorted({(row.profile, row.family) for row in rows}):
         members = [row for row in rows if (row.profile, row.family) == key]
@@ -150,7 +166,7 @@ def fit_kernels() -> dict[tuple[str, str], KernelFit]:
     return found
 
 
-def _fitted(members: list[MeasuredKernel]) -> KernelFit:
+def _fitted(members: Sequence[MeasuredKernel]) -> KernelFit:
     """Least squares on relative errors, iteratively reweighted with the soft-L1 loss of scale 2 % against outliers."""
     names = list(counts(members[0].form, members[0].shape)[0])
     terms = [counts(row.form, row.shape) for row in members]
@@ -167,14 +183,14 @@ def _fitted(members: list[MeasuredKernel]) -> KernelFit:
     residuals = {row.id: _log_ratio(row, constants) for row in members}
     shares = design * solution  # of each constant in a row's cycles: d ln(cycles) / d ln(constant)
     precision = shares.T @ shares / normal_sigma(list(residuals.values())) ** 2
-    return KernelFit(constants, np.linalg.inv(precision + np.eye(len(names))), residuals)
+    return KernelFit(tuple(members), constants, np.linalg.inv(precision + np.eye(len(names))), residuals)
 
 
 def _log_ratio(row: MeasuredKernel, constants: dict[str, float]) -> float:
     return float(np.log(cycles(row.form, row.shape, constants) / row.measured))
 
 
-def _widening(members: list[MeasuredKernel]) -> float:
+def _widening(members: Sequence[MeasuredKernel]) -> float:
     """Standard deviation per e-fold of distance that the rows of the largest grid and of the largest tiles show, left out."""
     excess = distance = 0.0
     for axis in ("p", "m", "k", "n"):
@@ -203,7 +219,6 @@ def _shares(row: MeasuredKernel, constants: dict[str, float]) -> Floats:
 def as_fit(found: dict[tuple[str, str], KernelFit]) -> Fit:
     """The calibration to be kept. A kernel's features are its grid and its tile."""
     covariance = block_diagonal([one.covariance for one in found.values()])
-    rows = measured_kernels()[0]
     return Fit(
         set="kernel",
         date=today(),
@@ -222,13 +237,10 @@ def as_fit(found: dict[tuple[str, str], KernelFit]) -> Fit:
             for (profile, family), one in found.items()
         },
         transfer=TRANSFER,
-        widening={
-            f"{family} ({profile})": _widening([rows[name] for name in one.residuals])
-            for (profile, family), one in found.items()
-        },
+        widening={f"{family} ({profile})": _widening(one.rows) for (profile, family), one in found.items()},
         features=FEATURES,
         behind={
-            f"{family} ({profile})": tuple(sorted({_features(rows[name]) for name in one.residuals}))
+            f"{family} ({profile})": tuple(sorted({_features(row) for row in one.rows}))
             for (profile, family), one in found.items()
         },
     )
@@ -240,8 +252,8 @@ def _features(row: MeasuredKernel) -> tuple[float, ...]:
 
 
 def _uncertainty(row: MeasuredKernel, group: str) -> Uncertainty:
-    constants = kernel_constants(row.profile, row.family)
-    names = (f"{row.profile}: kernel_code.{row.family}.{name}" for name in constants)
+    constants = kernel_constants(row.owner, row.family)
+    names = (f"{row.owner}: kernel_code.{row.family}.{name}" for name in constants)
     elasticities = dict(zip(names, _shares(row, constants).tolist(), strict=True))
     said = [f"{size:g}" for size in (row.shape.p, row.shape.m, row.shape.k, row.shape.n)]
     return uncertainty((load_fit("kernel"),), elasticities, group, _features(row), said)

@@ -1,8 +1,8 @@
 """Fit the wafer's constants on the CS-2 and CS-3 rows, say how well they are known, then one speed factor per older release.
 
-Three constants minimise the squared log ratio of predicted to published throughput over the rows marked `fit` (release
-R2); each older release then gets the one factor that meets its single row. Numbers that the rows cannot tell keep their
-value; their width enters the covariance beside the fitted ones. Everything goes through `simulate`, as users do.
+Three constants minimise the log ratios of predicted to published throughput over the rows marked `fit` (release R2), squared
+as long as they are small; each older release then gets the one factor that meets its single row. Numbers that the rows cannot
+tell keep their value; their width enters the covariance beside the fitted ones. Everything goes through `simulate`, as users do.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.wafer import PublishedRow, published_rows
 
 Floats = npt.NDArray[np.float64]
+SCALE = 0.1  # misfit (log ratio) beyond which a row counts less than its square: a row may be wrong, a user's above all
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class WaferFit:
-    """Fitted constants in SI units, release factors, errors of the rows in sample, and the calibration to be kept."""
+    """Fitted constants in SI units, release factors, errors of the rows in sample, and the calibration to be kept.
+
+    As text: releases and rows; the constants stand in `fit`.
+    """
 
     constants: dict[str, float]
     releases: dict[str, float]
@@ -53,9 +57,7 @@ class WaferFit:
     fit: Fit
 
     def __str__(self) -> str:
-        known = {constant.name: constant.standard_error for constant in self.fit.constants}
-        lines = [f"{name} = {value:.4g} +- {known[name]:.1%}" for name, value in self.constants.items()]
-        lines += [f"release {name}: {value:.4g} of R2's speed (one row)" for name, value in self.releases.items()]
+        lines = [f"release {name}: {value:.4g} of R2's speed (one row)" for name, value in self.releases.items()]
         lines += [
             f"{row}: {error:+.1%} in sample, {expm1(self.fit.left_out[row].error):+.1%} left out"
             for row, error in self.errors.items()
@@ -78,12 +80,16 @@ def declared() -> tuple[tuple[Constant, ...], dict[str, Any]]:
     return tuple(out), table
 
 
-def fit_wafer() -> WaferFit:
-    """Fit on the rows of the table; needs scipy (the `calibrate` extra)."""
+def fit_wafer(own: Sequence[PublishedRow] = ()) -> WaferFit:
+    """Fit on the rows of the table, and on a user's besides; needs scipy (the `calibrate` extra)."""
     found, table = declared()
+    if own:
+        table["families"]["own rows"] = [row.id for row in own]
+        for members in table["generations"].values():
+            members += [row.id for row in own if row.system != "cs2"]
     fitted = [constant for constant in found if constant.kind == "calibrated"]
     rows, _ = published_rows()
-    fit_rows = [row for row in rows.values() if row.how["role"] == "fit"]
+    fit_rows = [*(row for row in rows.values() if row.how["role"] == "fit"), *own]
     start = np.log([constant.start for constant in fitted])
     solution = _least_squares(fit_rows, fitted, start)
     constants = {c.name: round_to(value, 4) for c, value in zip(fitted, np.exp(solution).tolist(), strict=True)}
@@ -135,7 +141,7 @@ def _least_squares(rows: Sequence[PublishedRow], fitted: Sequence[Constant], sta
         constants = dict(zip([c.name for c in fitted], np.exp(logs).tolist(), strict=True))
         return [_log_ratio(row, constants) for row in rows]
 
-    solution = least_squares(residuals, start, diff_step=0.02, xtol=1e-5, ftol=1e-8)
+    solution = least_squares(residuals, start, diff_step=0.02, xtol=1e-5, ftol=1e-8, loss="soft_l1", f_scale=SCALE)
     return np.asarray(solution.x, np.float64)
 
 
