@@ -102,6 +102,82 @@ def test_a_row_that_states_too_little_is_listed_with_the_reason(tmp_path: Path) 
     assert skipped["c"] == "something is not in the catalogue and layers is not stated"
 
 
+GPU = (
+    "id,hardware,n_gpus,model,layers,d_model,heads,d_ffn,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
+    "metric,value,unit,software\n"
+)
+RUN = "dgx-h100,8,x,24,2048,16,8192,2048,64,1,1,1,8,none"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (f"a,{RUN},speed,4,,", "metric 'speed' is none of iteration_time"),
+        (f"a,{RUN},iteration_time,400,ms,", "unit 'ms'; iteration_time is in s"),
+        (f"a,{RUN},iteration_time,0.4,,vllm", "unknown software 'vllm'"),
+        (f"a,{RUN.replace('dgx-h100', 'gpux')},iteration_time,0.4,,", "unknown hardware profile 'gpux'"),
+        (
+            f"a,{RUN.replace('1,1,8', '2,1,8')},iteration_time,0.4,,",
+            "tp 2 x pp 1 x dp 8 does not multiply out to 8 GPUs",
+        ),
+        (f"a,{RUN.replace('none', 'yes')},iteration_time,0.4,,", "recompute: Input should be"),
+        (
+            f"a,{RUN.replace('64,1,', '64,3,')},iteration_time,0.4,,",
+            "batch 64 does not divide by data 8 x micro_batch 3",
+        ),
+        (f"a,{RUN.replace(',24,', ',,')},iteration_time,0.4,,", "layers is not stated"),
+    ],
+)
+def test_a_gpu_row_that_cannot_run_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(GPU + row + f"\nb,{RUN},iteration_time,0.4,,\n")
+    report = validate_own(path)
+    assert [row.id for row in report.rows] == ["b"] and reason in report.skipped["a"]
+
+
+def test_every_metric_of_one_run_says_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        GPU
+        + "".join(
+            f"{m},{RUN},{m},1,,\n" for m in ("iteration_time", "tokens_per_s_per_gpu", "mfu", "model_tflops_per_gpu")
+        )
+    )
+    time, rate, mfu, flops = (row.predicted for row in validate_own(path).rows)
+    assert rate == pytest.approx(64 * 2048 / 8 / time)
+    assert mfu == pytest.approx(100 * flops / 989.4, rel=1e-3)  # the H100's dense 16-bit peak
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a,wse1,MeshGEMM,8,8,8", "arch 'wse1' is none of wse2, wse3"),
+        ("a,wse3,MeshGEMV,8,8,1", "group_num is not stated"),
+        ("a,wse3,FFT,8,8,1", "no kernel of this kind is modelled"),
+    ],
+)
+def test_a_kernel_that_is_not_modelled_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
+    path = tmp_path / "mine.csv"
+    header = "id,arch,kernel,Mt,Kt,Nt,platform,grid_rows,grid_cols,metric,value\n"
+    path.write_text(header + row + ",hardware,144,144,cycles,9e4\nb,wse2,MeshGEMM,8,8,8,hardware,144,144,cycles,9e4\n")
+    report = validate_own(path)
+    assert reason in report.skipped["a"]
+    assert [row.id for row in report.rows] == ["b"]  # WSE-3's loop, where WSE-2's has not been measured
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_shipped_tables_are_read_as_ones_own(name, tmp_path: Path) -> None:
+    """Rows that measure something else, in numbers or not, are listed with the reason."""
+    which, table = read_own(DATA / TABLES[name])
+    assert which == name and len(table) > 30
+
+
+@pytest.mark.parametrize("name", ["wafers", "gpus"])
+def test_the_tables_of_the_how_to(name: str) -> None:
+    report = validate_own(DATA.parents[2] / "docs" / "examples" / f"my_{name}.csv")
+    assert len(report.rows) == 3 and not report.skipped
+
+
 def test_the_command(tmp_path: Path) -> None:
     out = CliRunner().invoke(commands, ["validate", "--data", str(some("wafer", ("A04", "A17"), tmp_path))])
     assert out.exit_code == 0 and "A17" in out.output

@@ -67,7 +67,7 @@ def command(
     if as_json:
         sys.stdout.write(json_output.dumps(report.to_json()) + "\n")
     else:
-        print_validation(report, every_row)
+        print_validation(report, every_row, whose="Published" if data is None else "Your")
     if broken:
         for line in broken:
             click.echo(f"floor broken: {line}", err=True)

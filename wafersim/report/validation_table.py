@@ -23,13 +23,15 @@ USES = {
 }
 
 
-def print_validation(report: ValidationReport, every_row: bool = False, console: Console | None = None) -> None:
-    """The rows (or their groups), then what was skipped and why."""
+def print_validation(
+    report: ValidationReport, every_row: bool = False, console: Console | None = None, whose: str = "Published"
+) -> None:
+    """The rows (or their groups), then what was skipped and why; `whose` measurements they are heads the table."""
     console = console or new_console()
     rows = report.rows
     few = [row for row in rows if every_row or len(rows) <= MOST_ROWS or row.set == "wafer"]
     if few:
-        print_table(console, row_table(few))
+        print_table(console, row_table(few, whose))
     if len({(row.group, row.use) for row in rows}) > 1 or len(rows) > len(few):
         print_table(console, group_table(rows))
     if len(report.skipped) <= MOST_ROWS:
@@ -48,9 +50,9 @@ def print_validation(report: ValidationReport, every_row: bool = False, console:
         say(console, f"use: {said}. Intervals hold 80 %.")
 
 
-def row_table(rows: Sequence[ValidatedRow]) -> Table:
+def row_table(rows: Sequence[ValidatedRow], whose: str) -> Table:
     """One line a row."""
-    table = Table(title="Published measurements, predicted")
+    table = Table(title=f"{whose} measurements, predicted")
     left = ("row", "use", "what", "unit", "assumed, or why it is only shown")
     for name in (*left[:3], "predicted", "80 % interval", "published", left[3], "error", "covered", left[4]):
         table.add_column(name, justify="left" if name in left else "right")

@@ -30,8 +30,17 @@ TABLES: dict[Set, str] = {
     "kernel": "kernel_cycles.csv",
     "collective": "collective_measurements.csv",
 }
-NUMBERS = ("n_systems", "n_gpus", "value", "bytes", "seconds", "busbw_GBps", "tp", "pp", "dp", "seq_len", "micro_batch",
-           "micro_batch_per_system", "global_batch", "grid_rows", "Mt", "Kt", "Nt", "params_b")  # fmt: skip
+NUMBERS: dict[Set, tuple[str, ...]] = {
+    "wafer": ("n_systems", "value", "seq_len", "micro_batch_per_system", "global_batch"),
+    "gpu": ("n_gpus", "value", "tp", "pp", "dp", "seq_len", "micro_batch", "global_batch", "params_b", "layers", "d_model",
+            "heads", "d_ffn", "vocab", "vp_stages"),
+    "kernel": ("value", "grid_rows", "Mt", "Kt", "Nt"),
+    "collective": ("n_gpus", "bytes", "seconds", "busbw_GBps"),
+}  # fmt: skip
+METRICS: dict[Set, tuple[str, ...]] = {
+    "wafer": (wafer.METRIC,),
+    "gpu": tuple(gpu_rows.METRICS),
+}  # others are not predicted
 VALIDATE: dict[Set, Callable[[str | None], ValidationReport]] = {
     "wafer": wafer.validate_wafer,
     "gpu": gpu.validate_gpus,
@@ -91,7 +100,9 @@ def read_own(path: Path) -> tuple[Set, Table]:
                 Fault(f"{path}:{number}: id", "is empty" if not row["id"] else f"{row['id']!r} stands there twice")
             )
         seen.add(row["id"])
-        for name in NUMBERS:
+        if row.get("metric") not in METRICS.get(which, (row.get("metric"),)):
+            continue  # listed with the reason, whatever its cells hold
+        for name in NUMBERS[which]:
             text = row.get(name, "")
             if text and not _positive(text):
                 found.append(Fault(f"{path}:{number}: {name}", f"must be a number > 0 (got {text!r})"))

@@ -14,7 +14,9 @@ from importlib.resources import files
 from itertools import product
 from typing import Any
 
-from wafersim.errors import Infeasible
+from pydantic import ValidationError
+
+from wafersim.errors import Infeasible, WafersimError
 from wafersim.simulation import GpuJob
 from wafersim.spec.machine import load_gpu_machine
 from wafersim.spec.resources import names
@@ -26,6 +28,10 @@ from wafersim.workload.transformer import workload_of
 NUMA_FIX, BF16 = 25, 28  # days of February 2022 on which the BLOOM study's software changed
 GROUPS = ("vtrain_multi", "vtrain_single", "bloomdev", "bloom176", "mosaic", "kor22", "nar21_t1", "nar21_t2", "mcore", "titan",
           "mtnlg", "opt175b", "neox20b")  # fmt: skip
+METRICS = {
+    "iteration_time": "s", "tokens_per_s_per_gpu": "token/s/GPU", "model_tflops_per_gpu": "TFLOP/s/GPU",
+    "tflops_per_gpu_hw": "TFLOP/s/GPU", "mfu": "%",
+}  # fmt: skip
 OWN = "own"  # a user's rows, whose machine stands in their columns
 RECALLED = ("opt175b", "neox20b")  # shown, never judged
 
@@ -67,7 +73,13 @@ class GpuRow:
         for values in product(*self.options.values()):
             chosen = {**self.settings, **dict(zip(open_, values, strict=True))}
             batch = self.batch
-            spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
+            try:
+                spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
+            except ValidationError as wrong:
+                fault = wrong.errors()[0]
+                raise Infeasible(
+                    f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})"
+                ) from None
             out.append(GpuJob(workload, machine, spec, self.gpus, batch))
         return out
 
@@ -85,6 +97,9 @@ class GpuRow:
             flops = 96.0 * tokens * layers * h * h * (scores + head / 16)
         else:
             flops = 72.0 * tokens * layers * h * h * (scores + head / 12)
+        if self.metric == "mfu":
+            peak = load_gpu_machine(self.profile, self.software).gpu.values.peak_fp16.value
+            return 100.0 * flops / step_seconds / self.gpus / peak
         return flops / step_seconds / self.gpus / 1e12
 
 
@@ -110,6 +125,11 @@ def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, GpuRow], dict[str, s
 
 def _row(raw: dict[str, str]) -> GpuRow:
     notes = raw.get("notes") or ""
+    if raw["metric"] not in METRICS:
+        raise Infeasible(f"metric {raw['metric']!r} is none of {', '.join(METRICS)}")
+    unit = raw.get("unit") or METRICS[raw["metric"]]
+    if unit != METRICS[raw["metric"]]:
+        raise Infeasible(f"unit {unit!r}; {raw['metric']} is in {METRICS[raw['metric']]}")
     group = next((name for name in GROUPS if raw["id"].startswith(name)), OWN)
     assumed: list[str] = []
 
@@ -128,11 +148,14 @@ def _row(raw: dict[str, str]) -> GpuRow:
     model = Model(
         name=raw["model"], family="published", layers=layers, d_model=int(number("d_model")),
         heads=int(number("heads", 64.0)), d_ffn=int(number("d_ffn")), vocab=int(number("vocab", 50257.0)),
-        max_sequence=int(number("seq_len")), published_parameters=float(raw["params_b"]) * 1e9, source=raw.get("source") or "own",
+        max_sequence=int(number("seq_len")), published_parameters=float(raw.get("params_b") or 0) * 1e9,
+        source=raw.get("source") or "own",
         **_dialect(raw["model"]),
     )  # fmt: skip
     gpus, data, tensor = int(number("n_gpus")), int(number("dp")), int(number("tp"))
-    context = gpus // (data * tensor * pipeline)
+    context, left = divmod(gpus, data * tensor * pipeline)
+    if left or not context:
+        raise Infeasible(f"tp {tensor} x pp {pipeline} x dp {data} does not multiply out to {gpus} GPUs")
     zero = int(number("zero_stage", 1.0 if group == "mcore" else 0.0))
     # A pipeline keeps gathered weights and sums gradients over its micro-batches: a step sees what stage 1 would send.
     sharded_in_one = pipeline > 1 and (zero == 2 or group == "titan")
@@ -147,8 +170,8 @@ def _row(raw: dict[str, str]) -> GpuRow:
     options: dict[str, tuple[Any, ...]] = {}
     batch = int(number("global_batch", float(_local_batch(raw) * data)))
     if group in RECALLED:  # recalled in tokens: the nearest that the split divides
-        unit = data * int(float(raw["micro_batch"] or 1))
-        batch = round(batch / unit) * unit
+        multiple = data * int(float(raw["micro_batch"] or 1))
+        batch = round(batch / multiple) * multiple
         assumed.append(f"batch {batch}")
     _open_or_stated(raw, group, data, batch, layers, pipeline, settings, options)
     if options:
@@ -158,7 +181,7 @@ def _row(raw: dict[str, str]) -> GpuRow:
     return GpuRow(
         id=raw["id"], use="shown" if group in RECALLED else raw.get("use") or "test", group=group, device=device, profile=profile,
         software=software, model=model, sequence=model.max_sequence, gpus=gpus, batch=batch, settings=settings,
-        options=options, metric=raw["metric"], published=float(raw["value"]), unit=raw["unit"], assumed=tuple(assumed),
+        options=options, metric=raw["metric"], published=float(raw["value"]), unit=unit, assumed=tuple(assumed),
         memory=_memory(raw.get("notes") or ""),
     )  # fmt: skip
 
@@ -171,7 +194,7 @@ def _memory(notes: str) -> float | None:
 
 def _layers(raw: dict[str, str], pipeline: int) -> float | None:
     """From the rounded parameter count: the multiple of the stages nearest to it."""
-    if not raw["d_model"]:
+    if not raw["d_model"] or not raw.get("params_b"):
         return None
     h, vocab = float(raw["d_model"]), float(raw.get("vocab") or 50257)
     return float(round((float(raw["params_b"]) * 1e9 - vocab * h) / (12 * h * h) / pipeline) * pipeline)
@@ -179,8 +202,8 @@ def _layers(raw: dict[str, str], pipeline: int) -> float | None:
 
 def _dialect(model: str) -> dict[str, Any]:
     if model.startswith("Llama"):
-        heads = {"8B": 8, "70B": 8, "405B": 8}[model.split(" ")[-1]]
-        return {"kv_heads": heads, "mlp": "swiglu", "tied_embeddings": False, "norm": "rmsnorm", "mlp_bias": False,
+        grouped = {"kv_heads": 8} if model.split(" ")[-1] in ("8B", "70B", "405B") else {}
+        return {**grouped, "mlp": "swiglu", "tied_embeddings": False, "norm": "rmsnorm", "mlp_bias": False,
                 "attention_bias": False}  # fmt: skip
     return {}
 
@@ -225,7 +248,12 @@ def _machine(raw: dict[str, str], group: str, device: str) -> tuple[str, str]:
         profile = raw["hardware"].strip()
         if profile not in names("hardware"):
             profile = next((p for text, p in HARDWARE if text.lower() in profile.lower()), profile)
-        return profile, raw.get("software") or load_gpu_machine(profile).network.software
+        try:
+            software = raw.get("software") or load_gpu_machine(profile).network.software
+            load_gpu_machine(profile, software)
+        except WafersimError as unknown:
+            raise Infeasible(str(unknown)) from None
+        return profile, software
     if group.startswith("vtrain"):
         return "vtrain-a100", "megatron-deepspeed"
     if group.startswith("bloom"):

@@ -25,9 +25,11 @@ from wafersim.workload.model import Model, load_model
 from wafersim.workload.transformer import Workload, build_workload
 from wafersim.workload.transformer import workload_of as workload_of_model
 
+METRIC = "train_throughput"
 TOKENS_PER_PARAMETER = 20
 SYSTEMS = {"CS-1": "cs1", "CS-2": "alcf-cs2", "CS-3": "alcf-cs3"}
 SWEEP = ("A08", "A09", "A10", "A11")
+ESM_SEQUENCE = 1026  # tokens that ESM-2 was trained on: 1,024 residues, start and end (Lin et al. 2023)
 STAND_IN = "gpt2-small"  # an experiment names a model of the catalogue; a row's own shape takes its place
 
 
@@ -105,8 +107,10 @@ def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, PublishedRow], dict[
 
 def _own(raw: dict[str, str]) -> PublishedRow:
     assumed = []
-    if raw.get("metric") != "train_throughput":
-        raise Infeasible(f"metric {raw.get('metric')!r}; train_throughput in samples/s is predicted")
+    if raw.get("metric") != METRIC:
+        raise Infeasible(f"metric {raw.get('metric')!r}; {METRIC} in samples/s is predicted")
+    if raw["unit"] != "samples/s":
+        raise Infeasible(f"unit {raw['unit']!r}; {METRIC} is in samples/s")
     for name in ("n_systems", "micro_batch_per_system"):
         if not raw.get(name):
             raise Infeasible(f"{name} is not stated")
@@ -121,9 +125,10 @@ def _own(raw: dict[str, str]) -> PublishedRow:
         assumed.append("release R2")
     known = _catalogued(raw["model"])
     model = None if known else _shape(raw)
+    usual = load_model(known).max_sequence if known else ESM_SEQUENCE if "esm" in raw["model"].lower() else 2048
     if not raw.get("seq_len"):
-        assumed.append(f"sequence {load_model(known).max_sequence if known else 2048}")
-    sequence = int(float(raw.get("seq_len") or (load_model(known).max_sequence if known else 2048)))
+        assumed.append(f"sequence {usual}")
+    sequence = int(float(raw.get("seq_len") or usual))
     how = {
         "model": known or STAND_IN, "profile": profile, "software": software, "role": raw.get("use") or "test",
         "sequence": sequence, "assumed": assumed,
@@ -135,7 +140,7 @@ def _catalogued(name: str) -> str | None:
     """A model of the catalogue by the name that a table gives it: `LLaMA2-7B` is llama2-7b, `BERT-large MSL128` bert-large."""
 
     def plain(text: str) -> str:
-        return re.sub(r"[^a-z0-9.]", "", text.lower())
+        return re.sub(r"\bt\d+\b|[^a-z0-9.]", "", text.lower())  # t12: layers in the name of an ESM-2
 
     found = [known for known in names("models") if plain(name).startswith(plain(known))]
     return max(found, key=len, default=None)
@@ -147,7 +152,7 @@ def _shape(raw: dict[str, str]) -> Model:
         if not raw.get(name):
             raise Infeasible(f"{raw['model']} is not in the catalogue and {name} is not stated")
     layers, d_model, heads, d_ffn, vocab = (
-        int(re.findall(r"\d+", raw[name])[0]) for name in ("layers", "d_model", "heads", "d_ffn", "vocab")
+        _first_number(name, raw[name]) for name in ("layers", "d_model", "heads", "d_ffn", "vocab")
     )
     dialect: dict[str, Any] = {}
     if "llama" in raw["model"].lower():
@@ -165,6 +170,13 @@ def _shape(raw: dict[str, str]) -> Model:
         max_sequence=int(float(raw.get("seq_len") or 2048)), published_parameters=float(raw.get("params") or 0),
         source=raw.get("source_url") or "own", **dialect,
     )  # fmt: skip
+
+
+def _first_number(name: str, text: str) -> int:
+    found = re.search(r"\d+", text)
+    if found is None or int(found[0]) == 0:
+        raise Infeasible(f"{name} must be a number > 0 (got {text!r})")
+    return int(found[0])
 
 
 def validate_wafer(only: str | None = None) -> ValidationReport:
