@@ -6,9 +6,11 @@ setup:
 run experiment="andromeda16":
     {{python}} -m wafersim run {{experiment}}
 validate:
-    {{python}} -m wafersim validate --set wafer
-calibrate:
-    {{python}} -m wafersim calibrate --write
+    {{python}} -m wafersim validate
+page:
+    {{python}} -m wafersim validate --page docs/validation.md
+calibrate set="wafer":
+    {{python}} -m wafersim calibrate --set {{set}} --write
 test:
     {{python}} -m pytest -n 2
 slow:
