@@ -54,4 +54,4 @@ def sensitivities(simulated: Simulated | GpuSimulated) -> list[Sensitivity]:
     return [one for one in ranked if abs(one.percent) >= LEAST]
 
 
-LEAST = 1e-4  # percent for 1 %: smaller ones are rounding
+LEAST = 5e-4  # percent for 1 %: smaller ones are rounding

@@ -72,12 +72,20 @@ def explain(rows: Sequence[Row]) -> list[str]:
 
 
 def outside(rows: Sequence[Row]) -> list[str]:
-    """How predictions lie outside what was measured, said once for the lines of a sweep that share it."""
-    by_way: dict[str, list[str]] = {}
+    """How predictions lie outside what was measured, a line for each measure of a case: "16 systems (measured: 1 to 2)"."""
+    by_measure: dict[str, dict[str, list[str]]] = {}
     for row in _largest(rows):
         for way in row.get("interval", {}).get("outside", []):
-            by_way.setdefault(way, []).append(f"{line_name(row)} on {row['n_systems']}")
-    return [f"Outside the calibrated range: {way} - {', '.join(names)}" for way, names in by_way.items()]
+            value, _, measure = way.partition(" ")
+            if not value[0].isdigit():
+                value, measure = "", way
+            names = by_measure.setdefault(measure, {}).setdefault(value, [])
+            names.append(f"{line_name(row)} on {row['n_systems']}")
+    return [
+        f"Outside the calibrated range: {measure}: "
+        + "; ".join(f"{value} - {', '.join(names)}".removeprefix(" - ") for value, names in of_value.items())
+        for measure, of_value in by_measure.items()
+    ]
 
 
 def turning_points(rows: Sequence[Row]) -> list[str]:

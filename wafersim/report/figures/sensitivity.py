@@ -11,6 +11,7 @@ from wafersim.planning.sensitivity import Sensitivity
 from wafersim.report.figures.style import GREY, INK, figure, label_width, quiet, title
 from wafersim.report.sensitivity import SHOWN
 
+LEAST = 0.005  # percent: what would read 0.00
 COLOURS = {
     "datasheet": "#22577a",
     "measured": "#38a3a5",
@@ -22,7 +23,7 @@ COLOURS = {
 
 def sensitivity_figure(name: str, found: Sequence[Sensitivity], path: Path) -> None:
     """The largest on top; to the right what makes a step longer as it grows."""
-    bars = list(found[:SHOWN])
+    bars = [one for one in found[:SHOWN] if abs(one.percent) >= LEAST] or list(found[:1])
     names = 0.4 + max(label_width(f"{one.path}  {one.written}") for one in bars)
     with figure(path, names + 6, 1.7 + 0.34 * len(bars)) as drawn:
         width, height = drawn.get_size_inches()
