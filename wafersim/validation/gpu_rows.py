@@ -22,6 +22,7 @@ from wafersim.spec.machine import load_gpu_machine
 from wafersim.spec.resources import names
 from wafersim.spec.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
+from wafersim.validation.report import read_rows
 from wafersim.workload.model import Model
 from wafersim.workload.transformer import workload_of
 
@@ -113,14 +114,7 @@ def gpu_rows() -> tuple[dict[str, GpuRow], dict[str, str]]:
 
 def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, GpuRow], dict[str, str]]:
     """The rows of a table in these columns, shipped or a user's own."""
-    rows: dict[str, GpuRow] = {}
-    skipped: dict[str, str] = {}
-    for raw in table:
-        try:
-            rows[raw["id"]] = _row(raw)
-        except Infeasible as reason:
-            skipped[raw["id"]] = str(reason)
-    return rows, skipped
+    return read_rows(table, _row)
 
 
 def _row(raw: dict[str, str]) -> GpuRow:

@@ -19,7 +19,7 @@ from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.profile import kernel_constants
 from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
 from wafersim.validation.profile_writer import rewrite_profile
-from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged
+from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles
 
 Floats = npt.NDArray[np.float64]
@@ -73,32 +73,26 @@ def measured_kernels() -> tuple[dict[str, MeasuredKernel], dict[str, str]]:
 
 def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredKernel], dict[str, str]]:
     """The rows of a table in these columns, shipped or a user's own."""
-    rows: dict[str, MeasuredKernel] = {}
-    skipped: dict[str, str] = {}
-    for row in table:
-        reason = next((text for name, text in OUT_OF_SCOPE.items() if row["kernel"].startswith(name)), None)
-        if reason is None and not row["kernel"].startswith(KNOWN):
-            reason = f"no kernel of this kind is modelled; known: {', '.join(KNOWN)}"
-        if reason is None and "order" in row["metric"]:
-            reason = "rows alternate between memory access only and the full kernel; which is which is not recorded"
-        if reason is None and row["arch"] not in PROFILE:
-            reason = f"arch {row['arch']!r} is none of {', '.join(PROFILE)}"
-        if reason is not None:
-            skipped[row["id"]] = reason
-            continue
-        try:
-            family, shape = _shape(row)
-        except Infeasible as refused:
-            skipped[row["id"]] = str(refused)
-            continue
-        what = (
-            f"{row['kernel']} on {row['grid_rows']} x {row['grid_cols']}, tile {row['Mt']} x {row['Kt']} x {row['Nt']}"
+    return read_rows(table, _row)
+
+
+def _row(raw: dict[str, str]) -> MeasuredKernel:
+    kernel = raw["kernel"]
+    for name, reason in OUT_OF_SCOPE.items():
+        if kernel.startswith(name):
+            raise Infeasible(reason)
+    if not kernel.startswith(KNOWN):
+        raise Infeasible(f"no kernel of this kind is modelled; known: {', '.join(KNOWN)}")
+    if "order" in raw["metric"]:
+        raise Infeasible(
+            "rows alternate between memory access only and the full kernel; which is which is not recorded"
         )
-        profile = PROFILE[row["arch"]]
-        rows[row["id"]] = MeasuredKernel(
-            row["id"], row.get("use") or "test", family, profile, shape, float(row["value"]), what
-        )
-    return rows, skipped
+    if raw["arch"] not in PROFILE:
+        raise Infeasible(f"arch {raw['arch']!r} is none of {', '.join(PROFILE)}")
+    family, shape = _shape(raw)
+    what = f"{kernel} on {raw['grid_rows']} x {raw['grid_cols']}, tile {raw['Mt']} x {raw['Kt']} x {raw['Nt']}"
+    use = raw.get("use") or "test"
+    return MeasuredKernel(raw["id"], use, family, PROFILE[raw["arch"]], shape, float(raw["value"]), what)
 
 
 def _shape(row: dict[str, str]) -> tuple[str, KernelShape]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -70,6 +70,20 @@ class ValidationReport:
     def with_rows(self, other: ValidationReport) -> ValidationReport:
         """Both."""
         return ValidationReport((*self.rows, *other.rows), {**self.skipped, **other.skipped})
+
+
+def read_rows(
+    table: Sequence[dict[str, str]], read: Callable[[dict[str, str]], R]
+) -> tuple[dict[str, R], dict[str, str]]:
+    """(what `read` makes of each row, reasons of those that it refuses), by id."""
+    rows: dict[str, R] = {}
+    skipped: dict[str, str] = {}
+    for raw in table:
+        try:
+            rows[raw["id"]] = read(raw)
+        except Infeasible as reason:
+            skipped[raw["id"]] = str(reason)
+    return rows, skipped
 
 
 def chosen(

@@ -20,7 +20,7 @@ from wafersim.spec.experiment import Experiment
 from wafersim.spec.fit import load_fit
 from wafersim.spec.machine import load_machine
 from wafersim.spec.resources import names
-from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged
+from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 from wafersim.workload.model import Model, load_model
 from wafersim.workload.transformer import Workload, build_workload
 from wafersim.workload.transformer import workload_of as workload_of_model
@@ -95,14 +95,7 @@ def published_rows() -> tuple[dict[str, PublishedRow], dict[str, str]]:
 
 def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, PublishedRow], dict[str, str]]:
     """The rows of a user's table in the columns of the shipped one; one that does not state enough gets the reason."""
-    rows: dict[str, PublishedRow] = {}
-    skipped: dict[str, str] = {}
-    for raw in table:
-        try:
-            rows[raw["id"]] = _own(raw)
-        except Infeasible as reason:
-            skipped[raw["id"]] = str(reason)
-    return rows, skipped
+    return read_rows(table, _own)
 
 
 def _own(raw: dict[str, str]) -> PublishedRow:
