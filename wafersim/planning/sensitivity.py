@@ -15,9 +15,7 @@ ELSEWHERE = (
     "usable_memory",
     "memory",
     "capacity",
-    "sram",
     "core_sram",
-    "sram_reserved",
     "workspace",
     "gradient_storage",
 )
@@ -41,7 +39,8 @@ def sensitivities(simulated: Simulated | GpuSimulated) -> list[Sensitivity]:
     """Of every number that has one, the largest first.
 
     Each is one more simulation of the plan, a few milliseconds, so nothing is linearised: a nudge that moves the critical
-    path is seen. Sizes of memories decide what fits, not how long it takes, and numbers that come whole are left alone.
+    path is seen. Sizes of memories off the wafer decide what fits, not how long it takes; numbers that come whole are left
+    alone.
     """
     replay: Replay[Any] = simulated.resimulated if isinstance(simulated, GpuSimulated) else simulated.replay
     found = []

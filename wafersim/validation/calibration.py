@@ -13,8 +13,9 @@ from wafersim.errors import Fault, Infeasible, InputFaults
 from wafersim.spec.fit import Fit, FitConstant, Set, load_fit
 from wafersim.spec.machine import load_gpu_machine, numbers
 from wafersim.spec.profile import number_at
-from wafersim.validation import collectives, gpu, gpu_fit, gpu_rows, kernels, wafer, wafer_fit
-from wafersim.validation.everything import read_own
+from wafersim.validation import collectives, gpu_fit, gpu_rows, kernels, wafer, wafer_fit
+from wafersim.validation.everything import JUDGE, ROWS
+from wafersim.validation.own_table import published_ids, read_own
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,19 @@ def calibrate_own(path: Path) -> Calibration:
     Every row of the table sets constants, unless it has a column `use` that says otherwise. Raises InputFaults where the table
     is wrong, where an id is a published row's, or where no row can set anything.
     """
-    which, table = read_own(path)
-    marked = [{**row, "use": row.get("use") or "fit"} for row in table]
-    published = [row["id"] for row in marked if row["id"] in load_fit(which).rows]
+    own = read_own(path)
+    which = own.set
+    marked = [{**row, "use": row.get("use") or "fit"} for row in own.rows]
+    published = [row["id"] for row in marked if row["id"] in published_ids(which)]
     if published:
         raise InputFaults([Fault(str(path), f"{name} is the id of a published row") for name in published])
-    rows, unusable = _ROWS[which]([row for row in marked if row["use"] == "fit"])
-    skipped, before = dict(unusable), {}
+    rows, unusable = ROWS[which]([row for row in marked if row["use"] == "fit"])
+    skipped, before = {**own.skipped, **unusable}, {}
     for name, row in rows.items():
         try:
             reason = _REFUSED[which](row)
             if reason is None:
-                before[name] = float(_JUDGE[which](row).error)
+                before[name] = JUDGE[which](row).error
         except Infeasible as refused:
             reason = f"it does not run: {refused}"
         if reason is not None:
@@ -93,8 +95,8 @@ def calibrate_own(path: Path) -> Calibration:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items()) or "no row is marked fit"
         raise InputFaults([Fault(str(path), f"sets nothing ({reasons})")])
     found = _FITS[which]([rows[name] for name in before])
-    own = tuple(OwnRow(name, error, found.after[name]) for name, error in before.items())
-    return Calibration(found.fit, load_fit(which), found.write, found.details, own, skipped)
+    moved = tuple(OwnRow(name, error, found.after[name]) for name, error in before.items())
+    return Calibration(found.fit, load_fit(which), found.write, found.details, moved, skipped)
 
 
 def _fit_wafer(own: Sequence[wafer.PublishedRow]) -> _Found:
@@ -158,18 +160,6 @@ _FITS: dict[Set, Callable[[Sequence[Any]], _Found]] = {
     "gpu": _fit_gpu,
     "kernel": _fit_kernels,
     "collective": _fit_collectives,
-}
-_ROWS: dict[Set, Callable[[list[dict[str, str]]], tuple[dict[str, Any], dict[str, str]]]] = {
-    "wafer": wafer.rows_of,
-    "gpu": gpu_rows.rows_of,
-    "kernel": kernels.rows_of,
-    "collective": collectives.rows_of,
-}
-_JUDGE: dict[Set, Callable[[Any], Any]] = {
-    "wafer": wafer.judge,
-    "gpu": gpu.judge,
-    "kernel": kernels.judge,
-    "collective": collectives.judge,
 }
 _REFUSED: dict[Set, Callable[[Any], str | None]] = {
     "wafer": _wafer_refused,

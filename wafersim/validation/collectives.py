@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.errors import Infeasible
 from wafersim.gpu.cluster import device_of
 from wafersim.gpu.collectives import node_all_reduce
 from wafersim.gpu.machine import Device
@@ -24,10 +27,15 @@ from wafersim.spec.profile import load_profile
 from wafersim.spec.resources import kind_of, names
 from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
 from wafersim.validation.profile_writer import rewrite_profile
-from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged
+from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 
 Floats = npt.NDArray[np.float64]
 PROFILE = {"A100 NVLink": "a100-80gb", "V100 NVLink": "v100-32gb", "H200 NVLink": "h200", "B200 NVLink": "b200"}
+GPUS = (  # what else a table may call a GPU: the first that is found in it
+    ("B200", "b200"), ("H200", "h200"), ("H100", "h100-80gb"), ("V100", "v100-32gb"), ("40GB", "a100-40gb"),
+    ("A100", "a100-80gb"),
+)  # fmt: skip
+COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter")
 FITTED = {"a100-80gb": ("a100-80gb", "a100-40gb"), "v100-32gb": ("v100-32gb",)}
 FEATURES = ("bytes", "GPUs")
 TRANSFER = 0.2  # of a GPU without a trace of its own: latencies of another, bandwidth of its own
@@ -57,28 +65,46 @@ def measured_collectives() -> tuple[dict[str, MeasuredCollective], dict[str, str
 
 
 def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredCollective], dict[str, str]]:
-    """The rows of a table in these columns, shipped or a user's own."""
-    rows: dict[str, MeasuredCollective] = {}
-    skipped: dict[str, str] = {}
-    seen: dict[tuple[str, int], int] = {}
-    for raw in table:
-        profile = PROFILE.get(raw["hardware"], raw["hardware"])
-        if not raw["bytes"]:
-            skipped[raw["id"]] = "bytes are not stated; it is the collective_bandwidth of the jean-zay profile"
-            continue
-        if profile not in names("hardware") or kind_of(profile) != "gpu":
-            skipped[raw["id"]] = f"hardware {raw['hardware']!r} is no GPU profile; known besides: {', '.join(PROFILE)}"
-            continue
-        n, size = int(raw["n_gpus"]), float(raw["bytes"])
-        wire = (2.0 if raw["collective"].startswith("all-reduce") else 1.0) * (n - 1) / n * size
-        seconds = float(raw["seconds"]) if raw["seconds"] else wire / (float(raw["busbw_GBps"]) * 1e9)
-        number = seen[profile, n] = seen.get((profile, n), -1) + 1
-        traced = bool(raw["seconds"])
-        use = "shown" if not traced and profile in ("h200", "b200") else "test" if number % 2 or not traced else "fit"
-        rows[raw["id"]] = MeasuredCollective(
-            raw["id"], raw.get("use") or use, profile, raw["collective"], n, size, seconds
-        )
+    """The rows of the shipped table. The traces have no marks: every second row of a curve judges, the others set constants."""
+    rows, skipped = own_rows(table)
+    traced = {raw["id"] for raw in table if raw["seconds"]}
+    seen: Counter[tuple[str, int]] = Counter()
+    for name, row in rows.items():
+        use = "shown" if row.profile in ("h200", "b200") else "test"
+        if name in traced:
+            use = "test" if seen[row.profile, row.gpus] % 2 else "fit"
+        seen[row.profile, row.gpus] += 1
+        rows[name] = replace(row, use=use)
     return rows, skipped
+
+
+def own_rows(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredCollective], dict[str, str]]:
+    """The rows of a table in these columns; they judge unless they say otherwise."""
+    return read_rows(table, _row)
+
+
+def _row(raw: dict[str, str]) -> MeasuredCollective:
+    hardware = raw["hardware"].strip()
+    profile = PROFILE.get(hardware, hardware)
+    if not raw["bytes"]:
+        raise Infeasible("bytes are not stated; it is the collective_bandwidth of the jean-zay profile")
+    if profile not in names("hardware"):
+        profile = next((name for text, name in GPUS if text in hardware), profile)
+    if profile not in names("hardware") or kind_of(profile) != "gpu":
+        raise Infeasible(f"hardware {hardware!r} is no GPU profile; known besides: {', '.join(PROFILE)}")
+    collective = re.sub("^all-?reduce", "all-reduce", raw["collective"].strip().lower())
+    if "between" in collective:
+        raise Infeasible(f"collective {raw['collective']!r}: only those inside a node are predicted")
+    if not collective.startswith(COLLECTIVES):
+        raise Infeasible(f"collective {raw['collective']!r} is none of {', '.join(COLLECTIVES)}")
+    n, size = int(float(raw["n_gpus"] or 0)), float(raw["bytes"])
+    if n < 2:
+        raise Infeasible(f"n_gpus must be at least 2 (got {raw['n_gpus']!r})")
+    if not raw["seconds"] and not raw["busbw_GBps"]:
+        raise Infeasible("neither seconds nor busbw_GBps is stated")
+    wire = (2.0 if collective.startswith("all-reduce") else 1.0) * (n - 1) / n * size
+    seconds = float(raw["seconds"]) if raw["seconds"] else wire / (float(raw["busbw_GBps"]) * 1e9)
+    return MeasuredCollective(raw["id"], raw.get("use") or "test", profile, collective, n, size, seconds)
 
 
 def predicted(row: MeasuredCollective, device: Device) -> float:

@@ -1,8 +1,7 @@
-"""All sets through one door: which rows, a user's own table, floors that a change may not break."""
+"""All sets through one door: which rows, a user's own, floors that a change may not break."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -11,41 +10,30 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from wafersim.errors import Fault, InputFaults, WafersimError, did_you_mean
+from wafersim.errors import WafersimError, did_you_mean
 from wafersim.spec.fit import SETS, Set, load_fit
 from wafersim.spec.profile import number_at
 from wafersim.validation import collectives, gpu, gpu_rows, kernels, wafer
+from wafersim.validation.own_table import Table, read_own
 from wafersim.validation.report import ValidatedRow, ValidationReport, judged
 
-Table = list[dict[str, str]]
-COLUMNS: dict[Set, tuple[str, ...]] = {  # that a table needs, and that tell which it is
-    "wafer": ("id", "system", "n_systems", "model", "micro_batch_per_system", "metric", "value", "unit"),
-    "gpu": ("id", "hardware", "n_gpus", "layers", "d_model", "heads", "d_ffn", "seq_len", "tp", "pp", "dp", "metric", "value"),
-    "kernel": ("id", "arch", "platform", "kernel", "grid_rows", "Mt", "Kt", "Nt", "metric", "value"),
-    "collective": ("id", "hardware", "n_gpus", "collective", "bytes", "seconds", "busbw_GBps"),
-}  # fmt: skip
-TABLES: dict[Set, str] = {
-    "wafer": "wafer_measurements.csv",
-    "gpu": "gpu_measurements.csv",
-    "kernel": "kernel_cycles.csv",
-    "collective": "collective_measurements.csv",
-}
-NUMBERS: dict[Set, tuple[str, ...]] = {
-    "wafer": ("n_systems", "value", "seq_len", "micro_batch_per_system", "global_batch"),
-    "gpu": ("n_gpus", "value", "tp", "pp", "dp", "seq_len", "micro_batch", "global_batch", "params_b", "layers", "d_model",
-            "heads", "d_ffn", "vocab", "vp_stages"),
-    "kernel": ("value", "grid_rows", "Mt", "Kt", "Nt"),
-    "collective": ("n_gpus", "bytes", "seconds", "busbw_GBps"),
-}  # fmt: skip
-METRICS: dict[Set, tuple[str, ...]] = {
-    "wafer": (wafer.METRIC,),
-    "gpu": tuple(gpu_rows.METRICS),
-}  # others are not predicted
 VALIDATE: dict[Set, Callable[[str | None], ValidationReport]] = {
     "wafer": wafer.validate_wafer,
     "gpu": gpu.validate_gpus,
     "kernel": kernels.validate_kernels,
     "collective": collectives.validate_collectives,
+}
+ROWS: dict[Set, Callable[[Table], tuple[dict[str, Any], dict[str, str]]]] = {
+    "wafer": wafer.rows_of,
+    "gpu": gpu_rows.rows_of,
+    "kernel": kernels.rows_of,
+    "collective": collectives.own_rows,
+}
+JUDGE: dict[Set, Callable[[Any], ValidatedRow]] = {
+    "wafer": wafer.judge,
+    "gpu": gpu.judge,
+    "kernel": kernels.judge,
+    "collective": collectives.judge,
 }
 JUDGED = ("test",)  # uses whose rows judge; the few wafer rows are named one by one
 
@@ -65,65 +53,10 @@ def validate(which: Sequence[Set] = SETS, only: str | None = None) -> Validation
 
 
 def validate_own(path: Path) -> ValidationReport:
-    """A user's own table, told by its columns; raises InputFaults with the line of whatever is wrong."""
-    which, table = read_own(path)
-    if which == "wafer":
-        return judged(*wafer.rows_of(table), wafer.judge)
-    if which == "gpu":
-        return judged(*gpu_rows.rows_of(table), gpu.judge)
-    if which == "kernel":
-        return judged(*kernels.rows_of(table), kernels.judge)
-    return judged(*collectives.rows_of(table), collectives.judge)
-
-
-def read_own(path: Path) -> tuple[Set, Table]:
-    """(what a table measures, its rows)."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
-            table = [{name: value or "" for name, value in row.items() if name} for row in reader]
-            given = reader.fieldnames or []
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputFaults([Fault(str(path), f"cannot be read ({getattr(error, 'strerror', None) or error})")]) from None
-    lacking = {which: [name for name in wanted if name not in given] for which, wanted in COLUMNS.items()}
-    which = min(lacking, key=lambda name: len(lacking[name]) / len(COLUMNS[name]))
-    if lacking[which]:
-        problem = f"has no column {', '.join(lacking[which])}; a {which} table has {', '.join(COLUMNS[which])}"
-        raise InputFaults([Fault(f"{path}:1", problem)])
-    if not table:
-        raise InputFaults([Fault(str(path), "has no rows")])
-    table = [{**dict.fromkeys(_columns(which), ""), **row} for row in table]
-    found, seen = [], set[str]()
-    for number, row in enumerate(table, start=2):
-        if not row["id"] or row["id"] in seen:
-            found.append(
-                Fault(f"{path}:{number}: id", "is empty" if not row["id"] else f"{row['id']!r} stands there twice")
-            )
-        seen.add(row["id"])
-        if row.get("metric") not in METRICS.get(which, (row.get("metric"),)):
-            continue  # listed with the reason, whatever its cells hold
-        for name in NUMBERS[which]:
-            text = row.get(name, "")
-            if text and not _positive(text):
-                found.append(Fault(f"{path}:{number}: {name}", f"must be a number > 0 (got {text!r})"))
-        if which != "collective" and not row["value"]:
-            found.append(Fault(f"{path}:{number}: value", "is missing"))
-    if found:
-        raise InputFaults(found)
-    return which, table
-
-
-def _columns(which: Set) -> list[str]:
-    """Of the shipped table; a user's may leave out those that it does not need."""
-    with (files("wafersim.validation") / "data" / TABLES[which]).open(encoding="utf-8") as stream:
-        return next(csv.reader(stream))
-
-
-def _positive(text: str) -> bool:
-    try:
-        return 0 < float(text) < float("inf")
-    except ValueError:
-        return False
+    """A user's own table, told by its columns; raises InputFaults where it is none."""
+    own = read_own(path)
+    rows, skipped = ROWS[own.set](own.rows)
+    return judged(rows, {**own.skipped, **skipped}, JUDGE[own.set])
 
 
 def summary(rows: Sequence[ValidatedRow]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ is known of it beforehand. Deterministic: it starts from the priors.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from math import sqrt
@@ -38,6 +39,7 @@ STACKS = {  # left out one at a time
     "Megatron-DeepSpeed of BLOOM": tuple(f"megatron-deepspeed-bloom{release}" for release in ("", "-early", "-bf16")),
     "llm-foundry": ("llm-foundry-bf16", "llm-foundry-amp", "llm-foundry-amp-h100"),
 }
+GUESSED = 0.7  # sigma of the logarithm of a constant that is taken from other stacks
 POOLED = 3  # rows' worth of all rows' spread in that of a group: a few rows that happen to agree say little
 
 
@@ -147,14 +149,15 @@ def _groups(rows: list[GpuRow]) -> list[_Group]:
     return [_Group(members) for members in by_machine.values()]
 
 
-def fit_gpus(rows: list[GpuRow] | None = None) -> GpuFit:
-    """Fit on the rows; needs scipy (the `calibrate` extra)."""
+def fit_gpus(rows: list[GpuRow] | None = None, strange: Collection[str] = ()) -> GpuFit:
+    """Fit on the rows; needs scipy (the `calibrate` extra). Of constants that only `strange` profiles have, little is known."""
     from scipy.optimize import least_squares
 
     found, weights, scale = constants()
+    found = tuple(_from_others(constant, found, strange) for constant in found)
     rows = fit_rows() if rows is None else rows
     groups = _groups(rows)
-    weight = [np.array([weights[row.group] for row in group.rows]) for group in groups]
+    weight = [np.array([weights.get(row.group, weights["own"]) for row in group.rows]) for group in groups]
     prior, sigma = np.array([c.prior for c in found]), np.array([c.sigma for c in found])
 
     def misfit(logs: Floats) -> Floats:
@@ -173,6 +176,15 @@ def fit_gpus(rows: list[GpuRow] | None = None) -> GpuFit:
         for row, ratio in zip(group.rows, group.log_ratios(found, values).tolist(), strict=True):
             residuals[row.id], of_group[row.id] = ratio, row.group
     return GpuFit(tuple(rows), found, values, covariance, residuals, of_group)
+
+
+def _from_others(constant: Constant, known: tuple[Constant, ...], strange: Collection[str]) -> Constant:
+    """A constant as it would be guessed without its profiles: the others' of the same number, within a factor of two."""
+    if not set(constant.sets) <= set(strange):
+        return constant
+    others = [other.prior for other in known if other.number == constant.number and not set(other.sets) <= set(strange)]
+    prior = float(np.exp(np.mean(np.log(others)))) if others else constant.prior
+    return replace(constant, prior=prior, sigma=max(constant.sigma, GUESSED))
 
 
 def workspace(rows: list[GpuRow] | None = None) -> dict[str, float]:
@@ -208,7 +220,9 @@ def as_fit(found: GpuFit) -> Fit:
     families: dict[str, dict[str, float]] = {}
     for name, belongs in STACKS.items():
         inside = [row for row in rows.values() if row.software in belongs]
-        families[name] = _residuals(fit_gpus([row for row in rows.values() if row.software not in belongs]), inside)
+        others = [row for row in rows.values() if row.software not in belongs]
+        of_its_own = {*belongs, *(row.profile for row in inside)} - {row.profile for row in others}
+        families[name] = _residuals(fit_gpus(others, of_its_own), inside)
     strange = normal_sigma([error for of_stack in families.values() for error in of_stack.values()])
     behind = {group: sorted({_features(rows[name]) for name in members}) for group, members in groups.items()}
     return Fit(

@@ -33,6 +33,11 @@ METRICS = {
     "iteration_time": "s", "tokens_per_s_per_gpu": "token/s/GPU", "model_tflops_per_gpu": "TFLOP/s/GPU",
     "tflops_per_gpu_hw": "TFLOP/s/GPU", "mfu": "%",
 }  # fmt: skip
+MOSAIC = {  # llm-foundry's releases and precisions by the GPU that the study names
+    "h100_80gb": ("mosaic-h100", "llm-foundry-amp-h100"),
+    "a100_80gb": ("mosaic-a100-80gb", "llm-foundry-amp"),
+    "a100_40gb": ("mosaic-a100-40gb", "llm-foundry-bf16"),
+}
 OWN = "own"  # a user's rows, whose machine stands in their columns
 RECALLED = ("opt175b", "neox20b")  # shown, never judged
 
@@ -65,14 +70,14 @@ class GpuRow:
     assumed: tuple[str, ...]
     memory: float | None = None  # bytes that a GPU was seen to use
 
-    def jobs(self) -> list[GpuJob]:
-        """One job for every combination of what is open."""
+    def jobs(self, **instead: Any) -> list[GpuJob]:
+        """One job for every combination of what is open; `instead` closes some of it."""
         machine = load_gpu_machine(self.profile, self.software)
         workload = workload_of(self.model, self.sequence)
-        open_ = list(self.options)
+        options = {name: values for name, values in self.options.items() if name not in instead}
         out = []
-        for values in product(*self.options.values()):
-            chosen = {**self.settings, **dict(zip(open_, values, strict=True))}
+        for values in product(*options.values()):
+            chosen = {**self.settings, **instead, **dict(zip(options, values, strict=True))}
             batch = self.batch
             try:
                 spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
@@ -150,7 +155,7 @@ def _row(raw: dict[str, str]) -> GpuRow:
     context, left = divmod(gpus, data * tensor * pipeline)
     if left or not context:
         raise Infeasible(f"tp {tensor} x pp {pipeline} x dp {data} does not multiply out to {gpus} GPUs")
-    zero = int(number("zero_stage", 1.0 if group == "mcore" else 0.0))
+    zero = int(number("zero_stage", {"mcore": 1.0, "mosaic": 3.0}.get(group, 0.0)))
     # A pipeline keeps gathered weights and sums gradients over its micro-batches: a step sees what stage 1 would send.
     sharded_in_one = pipeline > 1 and (zero == 2 or group == "titan")
     settings: dict[str, Any] = {
@@ -170,7 +175,9 @@ def _row(raw: dict[str, str]) -> GpuRow:
     _open_or_stated(raw, group, data, batch, layers, pipeline, settings, options)
     if options:
         assumed += [f"{name} {' or '.join(map(str, values))}" for name, values in options.items()]
-    device = raw["hardware"].split(" ")[0] if group == "mosaic" else ""
+    device = (
+        next((name for name in MOSAIC if raw["hardware"].lower().startswith(name)), "") if group == "mosaic" else ""
+    )
     profile, software = _machine(raw, group, device)
     return GpuRow(
         id=raw["id"], use="shown" if group in RECALLED else raw.get("use") or "test", group=group, device=device, profile=profile,
@@ -256,11 +263,9 @@ def _machine(raw: dict[str, str], group: str, device: str) -> tuple[str, str]:
         early, later = "megatron-deepspeed-bloom-early", "megatron-deepspeed-bloom"
         return "jean-zay", early if day < NUMA_FIX else later if day < BF16 else f"{later}-bf16"
     if group == "mosaic":
-        return {
-            "h100_80gb": ("mosaic-h100", "llm-foundry-amp-h100"),
-            "a100_80gb": ("mosaic-a100-80gb", "llm-foundry-amp"),
-            "a100_40gb": ("mosaic-a100-40gb", "llm-foundry-bf16"),
-        }[device]
+        if device not in MOSAIC:
+            raise Infeasible(f"hardware {raw['hardware']!r} begins with none of {', '.join(MOSAIC)}")
+        return MOSAIC[device]
     if group == "mcore":
         return "dgx-h100", "megatron-core"
     if group == "titan":

@@ -89,6 +89,12 @@ def _row(raw: dict[str, str]) -> MeasuredKernel:
         )
     if raw["arch"] not in PROFILE:
         raise Infeasible(f"arch {raw['arch']!r} is none of {', '.join(PROFILE)}")
+    wanted = [name for name in ("grid_rows", "Mt", "Kt", "Nt") if name != "Kt" or not kernel.startswith("Shift")]
+    missing = [name for name in wanted if not raw[name]]
+    if missing:
+        raise Infeasible(f"{', '.join(missing)} not stated")
+    if raw["unit"] not in ("", "cycles"):
+        raise Infeasible(f"unit {raw['unit']!r}; kernels are in cycles")
     family, shape = _shape(raw)
     what = f"{kernel} on {raw['grid_rows']} x {raw['grid_cols']}, tile {raw['Mt']} x {raw['Kt']} x {raw['Nt']}"
     use = raw.get("use") or "test"
@@ -119,7 +125,7 @@ def _shape(row: dict[str, str]) -> tuple[str, KernelShape]:
 
 def _number(text: str, name: str) -> int:
     found = re.search(rf"{name}=(\d+)", text)
-    if found is None:
+    if found is None or int(found[1]) == 0:
         raise Infeasible(f"{name} is not stated: {name}=N belongs into the name of the kernel or the notes")
     return int(found[1])
 

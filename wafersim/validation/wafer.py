@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from math import exp
+from math import ceil, exp
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from wafersim.simulation.wafers import simulate_wafers, with_interval
 from wafersim.spec.experiment import Experiment
 from wafersim.spec.fit import load_fit
 from wafersim.spec.machine import load_machine
+from wafersim.spec.profile import SystemProfile
 from wafersim.spec.resources import names
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 from wafersim.workload.model import Model, load_model
@@ -104,36 +105,63 @@ def _own(raw: dict[str, str]) -> PublishedRow:
         raise Infeasible(f"metric {raw.get('metric')!r}; {METRIC} in samples/s is predicted")
     if raw["unit"] != "samples/s":
         raise Infeasible(f"unit {raw['unit']!r}; {METRIC} is in samples/s")
-    for name in ("n_systems", "micro_batch_per_system"):
-        if not raw.get(name):
-            raise Infeasible(f"{name} is not stated")
+    notes = raw["notes"]
+    if re.search("pipelined execution", notes, re.IGNORECASE):
+        raise Infeasible("pipelined execution, the whole network on the wafer, not weight streaming")
+    if not raw["n_systems"]:
+        raise Infeasible("n_systems is not stated")
+    micro_batch = raw["micro_batch_per_system"]
+    if not micro_batch and raw["global_batch"]:
+        micro_batch = str(ceil(float(raw["global_batch"]) / float(raw["n_systems"])))
+        assumed.append(f"micro-batch {micro_batch}, the whole batch of a system")
+    if not micro_batch:
+        raise Infeasible("micro_batch_per_system is not stated, nor is global_batch")
     text = raw["system"].strip()
-    profile = text if text in names("hardware") else next((p for s, p in SYSTEMS.items() if text.startswith(s)), None)
+    generation = re.search(r"CS-?([123])\b", text, re.IGNORECASE)
+    profile = text if text in names("hardware") else SYSTEMS.get(f"CS-{generation[1]}") if generation else None
     if profile is None:
         raise Infeasible(f"system {text!r} is neither a profile nor one of {', '.join(SYSTEMS)}")
-    release = raw.get("software") or next(iter(re.findall(r"R(\d\.\d)", raw.get("notes") or "")), "")
-    release = release.removeprefix("R")
-    software = f"R{release}" if release in ("1.7", "1.8", "1.9") else "R2"
-    if not release:
+    software = _release(raw.get("software", ""), notes, load_machine(profile).system)
+    if software is None:
         assumed.append("release R2")
     known = _catalogued(raw["model"])
     model = None if known else _shape(raw)
     usual = load_model(known).max_sequence if known else ESM_SEQUENCE if "esm" in raw["model"].lower() else 2048
-    if not raw.get("seq_len"):
+    if not raw["seq_len"]:
         assumed.append(f"sequence {usual}")
-    sequence = int(float(raw.get("seq_len") or usual))
+    shape = model or load_model(known or STAND_IN)
+    stated = float(raw["params"] or 0)
+    built = workload_of_model(shape, int(usual)).parameters
+    if stated and abs(built / stated - 1) > 0.05:
+        assumed.append(f"the shape has {built:.3g} parameters, stated are {stated:.3g}")
     how = {
-        "model": known or STAND_IN, "profile": profile, "software": software, "role": raw.get("use") or "test",
-        "sequence": sequence, "assumed": assumed,
+        "model": known or STAND_IN, "profile": profile, "software": software or "R2",
+        "role": raw.get("use") or ("test" if raw["seq_len"] else "shown"),
+        "sequence": int(float(raw["seq_len"] or usual)), "assumed": assumed,
     }  # fmt: skip
-    return PublishedRow(raw["id"], raw, how, model)
+    return PublishedRow(raw["id"], {**raw, "micro_batch_per_system": micro_batch}, how, model)
+
+
+def _release(column: str, notes: str, system: SystemProfile) -> str | None:
+    """R1.7, R1.8, R1.9 or R2 from a column or from notes such as "SW R1.8.0"; None where nothing is said."""
+    said = re.findall(r"\bSW R?(\d+\.\d+)|\b(?:R|release )(\d+\.\d+)", notes)
+    versions = [first or second for first, second in sorted(said, key=lambda pair: not pair[0])]
+    found = re.search(r"\d+\.\d+", column)
+    version = found[0] if found else versions[0] if versions else None
+    if version is None:
+        return None
+    release = f"R{version}" if version.startswith("1.") else "R2"
+    if release not in system.releases:
+        raise Infeasible(f"{system.name} has no software release {release}; known: {', '.join(system.releases)}")
+    return release
 
 
 def _catalogued(name: str) -> str | None:
     """A model of the catalogue by the name that a table gives it: `LLaMA2-7B` is llama2-7b, `BERT-large MSL128` bert-large."""
 
     def plain(text: str) -> str:
-        return re.sub(r"\bt\d+\b|[^a-z0-9.]", "", text.lower())  # t12: layers in the name of an ESM-2
+        # t12: layers in the name of an ESM-2. LLaMA 3.1 has the shapes of LLaMA 3.
+        return re.sub(r"\bt\d+\b|^meta-|(?<=llama3)\.1|(?<=llama-3)\.1|(?<=llama 3)\.1|[^a-z0-9.]", "", text.lower())
 
     found = [known for known in names("models") if plain(name).startswith(plain(known))]
     return max(found, key=len, default=None)

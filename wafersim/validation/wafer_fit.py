@@ -1,12 +1,14 @@
 """Fit the wafer's constants on the CS-2 and CS-3 rows, say how well they are known, then one speed factor per older release.
 
 Three constants minimise the log ratios of predicted to published throughput over the rows marked `fit` (release R2), squared
-as long as they are small; each older release then gets the one factor that meets its single row. Numbers that the rows cannot
-tell keep their value; their width enters the covariance beside the fitted ones. Everything goes through `simulate`, as users do.
+as long as they are small; each older release then gets the one factor that meets its single row. Runs of one job repeat each
+other and count as one. Numbers that the rows cannot tell keep their value; their width enters the covariance beside the fitted
+ones. Everything goes through `simulate`, as users do.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -90,16 +92,16 @@ def fit_wafer(own: Sequence[PublishedRow] = ()) -> WaferFit:
     fitted = [constant for constant in found if constant.kind == "calibrated"]
     rows, _ = published_rows()
     fit_rows = [*(row for row in rows.values() if row.how["role"] == "fit"), *own]
-    start = np.log([constant.start for constant in fitted])
-    solution = _least_squares(fit_rows, fitted, start)
+    solution = _least_squares(fit_rows, fitted)
     constants = {c.name: round_to(value, 4) for c, value in zip(fitted, np.exp(solution).tolist(), strict=True)}
     errors = np.array([_log_ratio(row, constants) for row in fit_rows])
-    spread = sqrt(float((errors**2).sum()) / (len(fit_rows) - len(fitted)))
+    weights = _weights(fit_rows)
+    spread = _spread(errors, weights, len(fitted))
     elasticities = np.array([_elasticities(row, constants, found) for row in fit_rows])
-    covariance = _covariance(elasticities, spread, found)
+    covariance = _covariance(elasticities, weights, spread, found)
     features: Floats = np.array([_features(row) for row in fit_rows], np.float64)
-    left_out, inflation = _left_out(fit_rows, fitted, found, solution, elasticities)
-    families, widening = _families(fit_rows, fitted, found, solution, table, elasticities, features)
+    left_out, inflation = _left_out(fit_rows, fitted, found, elasticities)
+    families, widening = _families(fit_rows, fitted, found, table, elasticities, features)
     groups = [row.system for row in fit_rows]
     fit = Fit(
         set="wafer",
@@ -133,13 +135,32 @@ def fit_wafer(own: Sequence[PublishedRow] = ()) -> WaferFit:
     return WaferFit(constants, releases, in_sample, fit)
 
 
-def _least_squares(rows: Sequence[PublishedRow], fitted: Sequence[Constant], start: Floats) -> Floats:
-    """Logarithms of the fitted constants."""
+def _job(row: PublishedRow) -> tuple[Any, ...]:
+    """What two rows share that repeat each other: machine, model and micro-batch; not the batch."""
+    return row.system, row.measured["model"], row.measured["micro_batch_per_system"], row.how["software"]
+
+
+def _weights(rows: Sequence[PublishedRow]) -> Floats:
+    """Square roots of what each row counts: all the repeats of a job count as one."""
+    repeats = Counter(_job(row) for row in rows)
+    return np.array([repeats[_job(row)] ** -0.5 for row in rows])
+
+
+def _spread(errors: Floats, weights: Floats, fitted: int) -> float:
+    """Standard deviation of jobs around their predictions."""
+    return sqrt(float(((weights * errors) ** 2).sum()) / max(1.0, float((weights**2).sum()) - fitted))
+
+
+def _least_squares(rows: Sequence[PublishedRow], fitted: Sequence[Constant]) -> Floats:
+    """Logarithms of the fitted constants; where the rows do not tell, those that they start from."""
     from scipy.optimize import least_squares
 
-    def residuals(logs: Floats) -> list[float]:
+    weights, start = _weights(rows), np.log([constant.start for constant in fitted])
+    sigmas = np.array([constant.sigma for constant in fitted])
+
+    def residuals(logs: Floats) -> Floats:
         constants = dict(zip([c.name for c in fitted], np.exp(logs).tolist(), strict=True))
-        return [_log_ratio(row, constants) for row in rows]
+        return np.array([*(weights * [_log_ratio(row, constants) for row in rows]), *(SCALE * (logs - start) / sigmas)])
 
     solution = least_squares(residuals, start, diff_step=0.02, xtol=1e-5, ftol=1e-8, loss="soft_l1", f_scale=SCALE)
     return np.asarray(solution.x, np.float64)
@@ -164,10 +185,11 @@ def _value_of(constant: Constant, row: PublishedRow) -> float:
     return next(number.value for path, number, _ in numbers(replay.machine) if path.partition(".")[2] == constant.name)
 
 
-def _covariance(elasticities: Floats, spread: float, found: Sequence[Constant]) -> Floats:
+def _covariance(elasticities: Floats, weights: Floats, spread: float, found: Sequence[Constant]) -> Floats:
     """Of the logarithms of all constants, given the rows and what was known before."""
     prior = np.diag([1.0 / constant.sigma**2 for constant in found])
-    return np.asarray(np.linalg.inv(elasticities.T @ elasticities / spread**2 + prior), np.float64)
+    weighted = elasticities * weights[:, None]
+    return np.asarray(np.linalg.inv(weighted.T @ weighted / spread**2 + prior), np.float64)
 
 
 def _features(row: PublishedRow) -> tuple[float, ...]:
@@ -177,44 +199,50 @@ def _features(row: PublishedRow) -> tuple[float, ...]:
 
 
 def _left_out(
-    rows: Sequence[PublishedRow],
-    fitted: Sequence[Constant],
-    found: Sequence[Constant],
-    start: Floats,
-    elasticities: Floats,
+    rows: Sequence[PublishedRow], fitted: Sequence[Constant], found: Sequence[Constant], elasticities: Floats
 ) -> tuple[dict[str, LeftOut], float]:
-    """Every row predicted by the constants that the others give, with its interval; and what intervals are multiplied by.
+    """Every row predicted by the constants that the other jobs give, with its interval; and what intervals are multiplied by.
 
     With so few rows the covariance alone is too sure of itself: the factor is the one with which intervals from the other
-    rows hold 80 % of those left out.
+    jobs hold 80 % of those left out. The interval of a row left out has the factor that the other jobs ask for.
     """
-    found_errors, halves = [], []
-    for at, row in enumerate(rows):
-        kept = [other for other in rows if other is not row]
-        constants, spread = _fitted(kept, fitted, start)
-        e = elasticities[at]
-        covariance = _covariance(np.delete(elasticities, at, axis=0), spread, found)
-        halves.append(Z80 * sqrt(float(e @ covariance @ e) + spread**2))
-        found_errors.append(_log_ratio(row, constants))
-    factor = round_to(max(1.0, float(np.quantile(np.abs(found_errors) / np.array(halves), LEVEL))), 3)
-    left_out = {
-        row.id: LeftOut(error=round(error, 4), half_width=round(factor * half, 4))
-        for row, error, half in zip(rows, found_errors, halves, strict=True)
-    }
-    return left_out, factor
+    jobs = [_job(row) for row in rows]
+    found_errors, halves = np.zeros(len(rows)), np.zeros(len(rows))
+    for job in dict.fromkeys(jobs):
+        inside = np.array([each == job for each in jobs])
+        kept = [row for row in rows if _job(row) != job]
+        constants, spread = _fitted(kept, fitted)
+        covariance = _covariance(elasticities[~inside], _weights(kept), spread, found)
+        for at in np.flatnonzero(inside).tolist():
+            e = elasticities[at]
+            halves[at] = Z80 * sqrt(float(e @ covariance @ e) + spread**2)
+            found_errors[at] = _log_ratio(rows[at], constants)
+    ratios, weights = np.abs(found_errors) / halves, _weights(rows) ** 2
+    left_out = {}
+    for row, error, half in zip(rows, found_errors.tolist(), halves.tolist(), strict=True):
+        others = np.array([job != _job(row) for job in jobs])
+        factor = _factor(ratios[others], weights[others])
+        left_out[row.id] = LeftOut(error=round(error, 4), half_width=round(factor * half, 4))
+    return left_out, round_to(_factor(ratios, weights), 3)
 
 
-def _fitted(rows: Sequence[PublishedRow], fitted: Sequence[Constant], start: Floats) -> tuple[dict[str, float], float]:
-    """(constants, standard deviation of the rows around them)."""
-    logs = _least_squares(rows, fitted, start)
-    constants = dict(zip([c.name for c in fitted], np.exp(logs).tolist(), strict=True))
-    errors = [_log_ratio(row, constants) for row in rows]
-    return constants, sqrt(sum(error**2 for error in errors) / max(1, len(rows) - len(fitted)))
+def _factor(ratios: Floats, weights: Floats) -> float:
+    """The least factor, at least 1, with which half-widths hold 80 % of the weight of errors given as multiples of them."""
+    order = np.argsort(ratios)
+    held = np.cumsum(weights[order]) / weights.sum()
+    return max(1.0, float(ratios[order][np.searchsorted(held, LEVEL - 1e-9)]))
+
+
+def _fitted(rows: Sequence[PublishedRow], fitted: Sequence[Constant]) -> tuple[dict[str, float], float]:
+    """(constants, standard deviation of the jobs around them)."""
+    constants = dict(zip([c.name for c in fitted], np.exp(_least_squares(rows, fitted)).tolist(), strict=True))
+    errors = np.array([_log_ratio(row, constants) for row in rows])
+    return constants, _spread(errors, _weights(rows), len(fitted))
 
 
 def _families(
-    rows: Sequence[PublishedRow], fitted: Sequence[Constant], found: Sequence[Constant], start: Floats,
-    table: dict[str, Any], elasticities: Floats, features: Floats,
+    rows: Sequence[PublishedRow], fitted: Sequence[Constant], found: Sequence[Constant], table: dict[str, Any],
+    elasticities: Floats, features: Floats,
 ) -> tuple[dict[str, dict[str, float]], float]:  # fmt: skip
     """({what was left out: {row: error}}, standard deviation per e-fold of distance that such errors show)."""
     out: dict[str, dict[str, float]] = {}
@@ -222,13 +250,13 @@ def _families(
     for name, members in {**table["families"], **table["generations"]}.items():
         inside = np.array([row.id in members for row in rows])
         kept = [row for row, is_member in zip(rows, inside, strict=True) if not is_member]
-        constants, spread = _fitted(kept, fitted, start)
+        constants, spread = _fitted(kept, fitted)
         out[name] = {
             row.id: round(_log_ratio(row, constants), 4) for row, member in zip(rows, inside, strict=True) if member
         }
         if name in table["generations"]:
             continue
-        covariance = _covariance(elasticities[~inside], spread, found)
+        covariance = _covariance(elasticities[~inside], _weights(kept), spread, found)
         for at in np.flatnonzero(inside).tolist():
             known = float(elasticities[at] @ covariance @ elasticities[at]) + spread**2
             away = float(np.sqrt(((features[~inside] - features[at]) ** 2).sum(axis=1)).min())

@@ -36,7 +36,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class WaferMemory:
-    """SRAM of one wafer in bytes, and what takes it. `sub_batches` is what the working set was divided by, per layer kind."""
+    """SRAM of one wafer in bytes, and what takes it.
+
+    `sub_batches` is how many times a layer's working set exceeds what is free, at least 1. Between two whole numbers, 2.3 say,
+    only the part of a layer's work that meets the peak is divided once more: 30 % of it runs in 3 sub-batches, the rest in 2.
+    """
 
     sram_bytes: int
     reserved_bytes: int
@@ -45,8 +49,8 @@ class WaferMemory:
     activation_bytes: int  # kept between the passes, or buffers of the traffic to the servers
     working_set_bytes: int
     server_bytes: int  # on activation servers, per system
-    block_sub_batches: int
-    head_sub_batches: int
+    block_sub_batches: float
+    head_sub_batches: float
 
     @property
     def total_bytes(self) -> int:
@@ -112,7 +116,7 @@ def wafer_memory(
             f"{(weight_buffer + drain_buffer) / 1e9:.1f} GB, code {reserved / 1e9:.1f} GB, "
             f"smallest working set {smallest / 1e9:.1f} GB of {sram / 1e9:.0f} GB"
         )
-    subs = [max(1, ceil(size / free)) for size in sets]
+    subs = [max(1.0, size / free) for size in sets]
     working = max(int(size / n) for size, n in zip(sets, subs, strict=True))
     return WaferMemory(
         int(sram), reserved, weight_buffer, drain_buffer, activation, working, kept if on_servers else 0, *subs
