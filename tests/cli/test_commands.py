@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from wafersim.cli import commands
 from wafersim.report import run as run_report
+from wafersim.spec.profile import number_at
 
 
 def wafersim(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -148,8 +149,9 @@ def test_a_kernel_as_one_object() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     cost = json.loads(done.stdout)
     assert {"cycles", "time_s", "efficiency", "bound"} <= set(cost)
-    # 88 tokens and 5 features a PE: 4096 x 5 x (20.92 + 22 x 2.211) cycles, and the fill.
-    assert cost["cycles"] == pytest.approx(4096 * 5 * (20.92 + 22 * 2.211), rel=0.002)
+    # 88 tokens and 5 features a PE: an issue and 22 groups of four for each of 4096 x 5 weights, and the fill.
+    issue, group = (number_at(f"cs2: values.{name}").value for name in ("weight_issue", "group_cost"))
+    assert cost["cycles"] == pytest.approx(4096 * 5 * (issue + 22 * group), rel=0.002)
     assert cost["efficiency"] == pytest.approx(65536 * 4096 * 4096 / (cost["cycles"] * 750 * 994 * 4), rel=1e-6)
 
 

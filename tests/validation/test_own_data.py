@@ -6,8 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from wafersim.cli import commands
-from wafersim.errors import InputFaults
-from wafersim.validation.everything import read_own, validate, validate_own
+from wafersim.errors import InputFaults, WafersimError
+from wafersim.validation.everything import validate, validate_own
+from wafersim.validation.own_table import read_own
+from wafersim.validation.report import ValidatedRow
 
 DATA = Path(__file__).resolve().parents[2] / "wafersim" / "validation" / "data"
 TABLES = {
@@ -71,12 +73,8 @@ def test_gpus_of_ones_own(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("id,value\n1,2\n", ":1: has no column"),
-        ("", ":1: has no column"),
+        ("", "is empty"),
         ("id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n", "has no rows"),
-        ("id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\na,A100 NVLink,two,all-reduce,1,1,1\n",
-         ":2: n_gpus: must be a number > 0 (got 'two')"),
-        ("id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\na,A100 NVLink,2,all-reduce,-1,1,1\n",
-         ":2: bytes: must be a number > 0 (got '-1')"),
         ("id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n" + 2 * "a,A100 NVLink,2,all-reduce,1,1,1\n",
          ":3: id: 'a' stands there twice"),
     ],
@@ -97,7 +95,7 @@ def test_a_row_that_states_too_little_is_listed_with_the_reason(tmp_path: Path) 
         "c,CS-2,1,something,60,train_throughput,20,samples/s\n"
     )
     skipped = validate_own(path).skipped
-    assert skipped["a"] == "micro_batch_per_system is not stated"
+    assert skipped["a"] == "micro_batch_per_system is not stated, nor is global_batch"
     assert skipped["b"].startswith("system 'TPU' is neither a profile nor one of CS-1")
     assert skipped["c"] == "something is not in the catalogue and layers is not stated"
 
@@ -140,7 +138,7 @@ def test_every_metric_of_one_run_says_the_same(tmp_path: Path) -> None:
     path.write_text(
         GPU
         + "".join(
-            f"{m},{RUN},{m},1,,\n" for m in ("iteration_time", "tokens_per_s_per_gpu", "mfu", "model_tflops_per_gpu")
+            f"{m},{RUN},{m},40,,\n" for m in ("iteration_time", "tokens_per_s_per_gpu", "mfu", "model_tflops_per_gpu")
         )
     )
     time, rate, mfu, flops = (row.predicted for row in validate_own(path).rows)
@@ -154,6 +152,7 @@ def test_every_metric_of_one_run_says_the_same(tmp_path: Path) -> None:
         ("a,wse1,MeshGEMM,8,8,8", "arch 'wse1' is none of wse2, wse3"),
         ("a,wse3,MeshGEMV,8,8,1", "group_num is not stated"),
         ("a,wse3,FFT,8,8,1", "no kernel of this kind is modelled"),
+        ("a,wse3,MeshGEMM,8,,8", "Kt not stated"),
     ],
 )
 def test_a_kernel_that_is_not_modelled_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
@@ -168,14 +167,110 @@ def test_a_kernel_that_is_not_modelled_is_listed_with_the_reason(tmp_path: Path,
 @pytest.mark.parametrize("name", TABLES)
 def test_the_shipped_tables_are_read_as_ones_own(name, tmp_path: Path) -> None:
     """Rows that measure something else, in numbers or not, are listed with the reason."""
-    which, table = read_own(DATA / TABLES[name])
-    assert which == name and len(table) > 30
+    own = read_own(DATA / TABLES[name])
+    assert own.set == name and len(own.rows) > 30 and not own.skipped
 
 
 @pytest.mark.parametrize("name", ["wafers", "gpus"])
 def test_the_tables_of_the_how_to(name: str) -> None:
     report = validate_own(DATA.parents[2] / "docs" / "examples" / f"my_{name}.csv")
     assert len(report.rows) == 3 and not report.skipped
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a,A100 NVLink,two,all-reduce,1e8,1,", "n_gpus must be a number > 0 (got 'two')"),
+        ("a,A100 NVLink,8.5,all-reduce,1e8,1,", "n_gpus must be whole (got '8.5')"),
+        ("a,A100 NVLink,2,all-reduce,-1,1,", "bytes must be a number > 0 (got '-1')"),
+        ("a,A100 NVLink,1,all-reduce,1e8,1,", "n_gpus must be at least 2"),
+        ("a,A100 NVLink,8,dance,1e8,1,", "collective 'dance' is none of all-reduce"),
+        ("a,A100 NVLink,8,all-reduce,1e8,,", "neither seconds nor busbw_GBps"),
+        ("a,A100 NVLink,16,all-reduce between nodes,1e8,1,", "only those inside a node"),
+    ],
+)
+def test_a_collective_that_cannot_be_predicted_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
+    path = tmp_path / "mine.csv"
+    header = "id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n"
+    path.write_text(f"{header}{row}\nb,dgx-h100,8,AllReduce,1e8,0.001,\n")
+    report = validate_own(path)
+    assert reason in report.skipped["a"]
+    assert [(row.id, row.use) for row in report.rows] == [("b", "test")]
+
+
+WAFER = (
+    "id,system,n_systems,model,params,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch_per_system,"
+    "metric,value,unit,notes\n"
+)
+
+
+def wafer_row(tmp_path: Path, **cells: str) -> ValidatedRow | str:
+    """What comes of one row: predicted, or the reason why not."""
+    row = {
+        "id": "a", "system": "CS-2", "n_systems": "1", "model": "LLaMA3-8B", "seq_len": "2048", "micro_batch_per_system": "20",
+        "metric": "train_throughput", "value": "10", "unit": "samples/s",
+    } | cells  # fmt: skip
+    path = tmp_path / "mine.csv"
+    path.write_text(WAFER + ",".join(row.get(name, "") for name in WAFER.strip().split(",")) + "\n")
+    report = validate_own(path)
+    return report.rows[0] if report.rows else report.skipped["a"]
+
+
+def predicted(tmp_path: Path, **cells: str) -> ValidatedRow:
+    found = wafer_row(tmp_path, **cells)
+    assert isinstance(found, ValidatedRow), found
+    return found
+
+
+def test_names_of_machines_models_and_releases_as_people_write_them(tmp_path: Path) -> None:
+    usual = predicted(tmp_path).predicted
+    for cells in ({"system": "Cerebras CS2"}, {"model": "Meta-Llama-3.1-8B"}, {"notes": "faster than R1.8; SW R2.1"}):
+        assert predicted(tmp_path, **cells).predicted == usual
+    older = predicted(tmp_path, notes="ALCF log; SW R1.8.0")
+    assert older.predicted < 0.9 * usual and not older.assumed
+    assert predicted(tmp_path, notes="release 1.9.2").predicted < usual
+    assert "no software release R1.6" in str(wafer_row(tmp_path, notes="SW R1.6.1"))
+    assert "no software release R1.8" in str(wafer_row(tmp_path, system="CS-3", notes="SW R1.8"))
+
+
+def test_what_a_wafer_row_leaves_out_is_assumed_aloud_or_refused(tmp_path: Path) -> None:
+    whole = predicted(tmp_path, micro_batch_per_system="", global_batch="60", n_systems="2")
+    assert "micro-batch 30, the whole batch of a system" in whole.assumed
+    assert predicted(tmp_path, seq_len="").use == "shown"
+    shape = {"layers": "32", "d_model": "4096", "heads": "32", "d_ffn": "14336", "vocab": "32000"}
+    odd = predicted(tmp_path, model="Mistral-7B", params="7.2e9", **shape)
+    assert any("parameters, stated are 7.2e+09" in one for one in odd.assumed)
+    assert (
+        predicted(tmp_path, layers="16").predicted > 1.5 * predicted(tmp_path).predicted
+    )  # half of it, under the same name
+    assert "pipelined execution" in str(wafer_row(tmp_path, notes="PIPELINED execution"))
+    assert "is neither a profile" in str(wafer_row(tmp_path, system="dgx-h100"))
+
+
+def test_a_table_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    header = "ID; System ;n_systems;model;micro_batch_per_system;metric;value;unit"
+    lines = [header, "a;CS-2;1;GPT-J 6B;60;train_throughput;20;samples/s"]
+    path.write_text("\ufeff" + "\n".join(lines) + "\n\n", encoding="utf-8")
+    assert [row.id for row in validate_own(path).rows] == ["a"]
+
+
+def test_the_command_refuses_a_table_of_which_nothing_is_predicted(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "id,system,n_systems,model,micro_batch_per_system,metric,value,unit\na,TPU,1,x,6,train_throughput,2,samples/s\n"
+    )
+    found = CliRunner().invoke(commands, ["validate", "--data", str(path)])
+    assert isinstance(found.exception, WafersimError) and "TPU" in found.output
+
+
+def test_a_gpu_run_that_fits_only_with_recompute_or_not_at_all_is_still_predicted(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    long = "dgx-h100,64,x,48,8192,64,32768,{sequence},64,,8,2,4,,iteration_time,10,,"
+    path.write_text(GPU + "a," + long.format(sequence=32768) + "\nb," + long.format(sequence=131072) + "\n")
+    rows = validate_own(path).rows
+    assert "recompute full: nothing else fits" in rows[0].assumed
+    assert "memory: nothing fits" in rows[1].assumed
 
 
 def test_the_command(tmp_path: Path) -> None:

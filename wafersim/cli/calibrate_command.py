@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -34,6 +35,8 @@ def command(which: str | None, data: Path | None, write: bool) -> None:
 
     if which is not None and data is not None:
         raise WafersimError("--data tells its set by its columns; leave out --set")
+    if find_spec("scipy") is None:
+        raise WafersimError("calibrate needs scipy: pip install -e '.[calibrate]'")
     chosen = next((name for name in SETS if name == which), SETS[0])
     found = calibrate(chosen) if data is None else calibrate_own(data)
     click.echo(str(found))

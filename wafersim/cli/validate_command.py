@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+FORMATS = (".png", ".svg", ".pdf")
+
 
 @click.command("validate")
 @click.option(
@@ -51,6 +53,8 @@ def command(
 
     if data is not None and (which or row or page):
         raise WafersimError("--data tells its set by its columns; leave out --set, --row and --page")
+    if figure is not None and figure.suffix.lower() not in FORMATS:
+        raise WafersimError(f"--figure {figure}: must end in {', '.join(FORMATS)}")
     if page is not None and (which or row):
         raise WafersimError("--page covers all sets; leave out --set and --row")
     chosen = [name for name in SETS if not which or name in which]
@@ -59,6 +63,7 @@ def command(
     if figure is not None:
         from wafersim.report.figures.validation import validation_figure
 
+        figure.parent.mkdir(parents=True, exist_ok=True)
         validation_figure(report.to_json()["rows"], figure)
     if page is not None:
         from wafersim.report.validation_page import write_page
@@ -68,6 +73,8 @@ def command(
         sys.stdout.write(json_output.dumps(report.to_json()) + "\n")
     else:
         print_validation(report, every_row, whose="Published" if data is None else "Your")
+    if data is not None and not report.rows:
+        raise WafersimError(f"{data}: no row states enough to be predicted")
     if broken:
         for line in broken:
             click.echo(f"floor broken: {line}", err=True)

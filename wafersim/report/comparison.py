@@ -90,7 +90,7 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
         )
     lines.append(
         "A comparison inherits the errors of both sides: intervals hold 80 %; `wafersim validate` shows how far each has been "
-        "off published runs. Prices are taken as they are."
+        "off published runs. Prices are taken as they are, and so are the probabilities of cost."
     )
     return lines
 
@@ -115,7 +115,7 @@ def _fields(side: Side) -> dict[str, Any]:
 def likely(side: Row) -> str:
     """How likely a side is to be faster and cheaper than the first."""
     found = side.get("against_first", {})
-    words = {"faster": "faster", "cheaper": "cheaper", "less_energy": "less energy"}
+    words = {"faster": "faster", "cheaper": "cheaper at these prices", "less_energy": "less energy"}
     said = [f"{word} {chance(found[name])}" for name, word in words.items() if name in found]
     return f"; probability: {', '.join(said)}" if said else ""
 

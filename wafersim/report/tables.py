@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.table import Table
 
 from wafersim.metrics.gpu import split_name
-from wafersim.report.words import COUNTED, Row, figure, label, plus_minus, seconds
+from wafersim.report.words import COUNTED, Row, figure, label, plus_minus, seconds, with_interval
 
 PARTS = (
     ("compute", "compute"),
@@ -56,7 +57,7 @@ def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()
         if kind == "wafer":
             efficiency = row["scaling_efficiency"]
             rates.append("-" if efficiency is None else f"{efficiency:.1%}")
-        table.add_row(*_head(row, varied), *first, *rates, row["binding_resource"], figure(row["days_to_train"]))
+        table.add_row(*_head(row, varied), *first, *rates, row["binding_resource"], with_interval(row, "days_to_train"))
     return table
 
 
@@ -85,12 +86,30 @@ def gpu_memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
 def published_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
     """Predicted beside published, with the source and whether anybody has verified it."""
     table = _table(
-        "Beside what is published", varied, "metric", "predicted", "published", "error", "source", counted="on"
+        "Beside what is published",
+        varied,
+        "metric",
+        "predicted",
+        "80 % interval",
+        "published",
+        "error",
+        "source",
+        counted="on",
     )
     for row in rows:
         one = row["published"]
         source = one["source"] + ("" if one["verified"] else " (recalled, not verified)")
-        cells = (one["metric"], figure(one["predicted"]), figure(one["value"]), f"{one['error']:+.1%}", source)
+        half = row["interval"]["half_width"] if "interval" in row else None
+        bounds = [] if half is None else [one["predicted"] * math.exp(side * half) for side in (-1, 1)]
+        interval = "-".join(map(figure, bounds)) or "-"
+        cells = (
+            one["metric"],
+            figure(one["predicted"]),
+            interval,
+            figure(one["value"]),
+            f"{one['error']:+.1%}",
+            source,
+        )
         table.add_row(*_head(row, varied), *cells)
     return table
 

@@ -22,9 +22,12 @@ def figure(value: float) -> str:
 
 
 def plus_minus(row: Row) -> str:
-    """Half of the 80 % interval of a step time, upwards."""
+    """The 80 % interval of a step time around it, both sides: they differ, since its logarithm is what is symmetric."""
     interval = row.get("interval")
-    return "-" if interval is None else f"+-{math.expm1(interval['half_width']):.0%}"
+    if interval is None:
+        return "-"
+    half = interval["half_width"]
+    return f"{math.expm1(-half):.0%} {math.expm1(half):+.0%}"
 
 
 def with_interval(row: Row, name: str, unit: float = 1.0) -> str:

@@ -49,7 +49,8 @@ class Calibration:
 def _line(constant: FitConstant, old: float) -> str:
     dimension = number_at(constant.sets[0]).dimension
     was = "" if abs(old / constant.value - 1.0) < 1e-6 else f"  (was {quantity.format(old, dimension)})"
-    return f"{constant.name:36} {quantity.format(constant.value, dimension):>14}  +- {constant.standard_error:.1%}{was}"
+    value = quantity.format(constant.value, dimension)
+    return f"{constant.name:36} {value:>14}  standard error {constant.standard_error:.1%}{was}"
 
 
 @dataclass(frozen=True)

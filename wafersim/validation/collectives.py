@@ -26,6 +26,7 @@ from wafersim.spec.gpu_profile import GpuProfile
 from wafersim.spec.profile import load_profile
 from wafersim.spec.resources import kind_of, names
 from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
+from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 
@@ -88,9 +89,9 @@ def _row(raw: dict[str, str]) -> MeasuredCollective:
     profile = PROFILE.get(hardware, hardware)
     if not raw["bytes"]:
         raise Infeasible("bytes are not stated; it is the collective_bandwidth of the jean-zay profile")
-    if profile not in names("hardware"):
-        profile = next((name for text, name in GPUS if text in hardware), profile)
-    if profile not in names("hardware") or kind_of(profile) != "gpu":
+    if not _is_gpu(profile):
+        profile = next((name for text, name in GPUS if text in hardware.upper()), profile)
+    if not _is_gpu(profile):
         raise Infeasible(f"hardware {hardware!r} is no GPU profile; known besides: {', '.join(PROFILE)}")
     collective = re.sub("^all-?reduce", "all-reduce", raw["collective"].strip().lower())
     if "between" in collective:
@@ -105,6 +106,10 @@ def _row(raw: dict[str, str]) -> MeasuredCollective:
     wire = (2.0 if collective.startswith("all-reduce") else 1.0) * (n - 1) / n * size
     seconds = float(raw["seconds"]) if raw["seconds"] else wire / (float(raw["busbw_GBps"]) * 1e9)
     return MeasuredCollective(raw["id"], raw.get("use") or "test", profile, collective, n, size, seconds)
+
+
+def _is_gpu(profile: str) -> bool:
+    return profile in names("hardware") and kind_of(profile) == "gpu"
 
 
 def predicted(row: MeasuredCollective, device: Device) -> float:
@@ -249,10 +254,10 @@ def _misfit(size: Floats, n: Floats, seconds: Floats, device: Device, names: lis
 
 def write_collectives(found: dict[str, CollectiveFit]) -> tuple[Path, ...]:
     """Put the constants into the profiles that share them, the calibration beside; nothing where nothing changed."""
-    paths = []
+    paths, fit = [], as_fit(found)
     for profile, one in found.items():
         errors = np.sqrt(np.diag(one.covariance)).tolist()
         values: dict[tuple[str, ...], float] = {("values", number): value for number, value in one.constants.items()}
         known = dict(zip(values, errors, strict=True))
-        paths += [rewrite_profile(name, values, known) for name in FITTED[profile]]
-    return (*paths, save_fit(as_fit(found)))
+        paths += [rewrite_profile(name, values, known, own_count(fit)) for name in FITTED[profile]]
+    return (*paths, save_fit(fit))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from wafersim.errors import WafersimError, did_you_mean
 from wafersim.spec.fit import SETS, Set, load_fit
 from wafersim.spec.profile import number_at
 from wafersim.validation import collectives, gpu, gpu_rows, kernels, wafer
-from wafersim.validation.own_table import Table, read_own
+from wafersim.validation.own_table import Table, own_count, published_ids, read_own
 from wafersim.validation.report import ValidatedRow, ValidationReport, judged
 
 VALIDATE: dict[Set, Callable[[str | None], ValidationReport]] = {
@@ -56,7 +57,9 @@ def validate_own(path: Path) -> ValidationReport:
     """A user's own table, told by its columns; raises InputFaults where it is none."""
     own = read_own(path)
     rows, skipped = ROWS[own.set](own.rows)
-    return judged(rows, {**own.skipped, **skipped}, JUDGE[own.set])
+    report = judged(rows, {**own.skipped, **skipped}, JUDGE[own.set])
+    mine = set(load_fit(own.set).rows) - published_ids(own.set)  # after `calibrate --data --write` they judge no more
+    return replace(report, rows=tuple(replace(row, use="fit") if row.id in mine else row for row in report.rows))
 
 
 def summary(rows: Sequence[ValidatedRow]) -> dict[str, Any]:
@@ -83,6 +86,8 @@ def broken_floors(report: ValidationReport) -> list[str]:
         (files("wafersim.validation") / "data" / "floors.yaml").read_text(encoding="utf-8")
     )
     out = drifted({row.set for row in report.rows})
+    # Floors are those of the published calibration: a user's own may serve his machines better and published ones worse.
+    report = replace(report, rows=tuple(row for row in report.rows if not own_count(load_fit(_set(row)))))
     by_id = {row.id: row for row in report.rows}
     for name, most in table["rows"].items():
         row = by_id.get(name)
@@ -101,6 +106,10 @@ def broken_floors(report: ValidationReport) -> list[str]:
         if share is not None and not least <= share <= most:
             out.append(f"{which}: 80 % intervals cover {share:.0%} of the rows, floor {least:.0%} to {most:.0%}")
     return out
+
+
+def _set(row: ValidatedRow) -> Set:
+    return next(name for name in SETS if name == row.set)
 
 
 def coverage(report: ValidationReport, which: str) -> float | None:

@@ -31,6 +31,7 @@ from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import resolve
 from wafersim.validation.fits import correlations, fit_constants, normal_sigma, today
 from wafersim.validation.gpu_rows import GpuRow, gpu_rows
+from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
 
 Floats = npt.NDArray[np.float64]
@@ -274,6 +275,7 @@ def write_gpus(fit: GpuFit, kept: Fit) -> tuple[Path, ...]:
             profile,
             {path: value for path, (value, _) in found.items()},
             {path: error for path, (_, error) in found.items()},
+            own_count(kept),
         )
         for profile, found in sorted(by_profile.items())
     ]

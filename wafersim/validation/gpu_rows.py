@@ -127,6 +127,8 @@ def _row(raw: dict[str, str]) -> GpuRow:
     if raw["metric"] not in METRICS:
         raise Infeasible(f"metric {raw['metric']!r} is none of {', '.join(METRICS)}")
     unit = raw.get("unit") or METRICS[raw["metric"]]
+    if raw["metric"] == "mfu" and not 1 < float(raw["value"]) < 100:
+        raise Infeasible(f"value {raw['value']}: mfu is in percent")
     if unit != METRICS[raw["metric"]]:
         raise Infeasible(f"unit {unit!r}; {raw['metric']} is in {METRICS[raw['metric']]}")
     group = next((name for name in GROUPS if raw["id"].startswith(name)), OWN)
@@ -153,7 +155,7 @@ def _row(raw: dict[str, str]) -> GpuRow:
     )  # fmt: skip
     gpus, data, tensor = int(number("n_gpus")), int(number("dp")), int(number("tp"))
     context, left = divmod(gpus, data * tensor * pipeline)
-    if left or not context:
+    if left or not context or (context > 1 and group != "titan"):
         raise Infeasible(f"tp {tensor} x pp {pipeline} x dp {data} does not multiply out to {gpus} GPUs")
     zero = int(number("zero_stage", {"mcore": 1.0, "mosaic": 3.0}.get(group, 0.0)))
     # A pipeline keeps gathered weights and sums gradients over its micro-batches: a step sees what stage 1 would send.

@@ -18,6 +18,7 @@ from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.profile import kernel_constants
 from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
+from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles
@@ -261,7 +262,7 @@ def _uncertainty(row: MeasuredKernel, group: str) -> Uncertainty:
 
 def write_kernels(found: dict[tuple[str, str], KernelFit]) -> tuple[Path, ...]:
     """Put the constants into the profiles, the calibration beside; nothing where nothing changed."""
-    paths = []
+    paths, fit = [], as_fit(found)
     for profile in sorted({profile for profile, _ in found}):
         values: dict[tuple[str, ...], float] = {}
         errors: dict[tuple[str, ...], float] = {}
@@ -270,5 +271,5 @@ def write_kernels(found: dict[tuple[str, str], KernelFit]) -> tuple[Path, ...]:
             for (name, value), error in zip(one.constants.items(), known, strict=True):
                 if owner == profile:
                     values["kernel_code", family, name], errors["kernel_code", family, name] = value, error
-        paths.append(rewrite_profile(profile, values, errors))
-    return (*paths, save_fit(as_fit(found)))
+        paths.append(rewrite_profile(profile, values, errors, own_count(fit)))
+    return (*paths, save_fit(fit))

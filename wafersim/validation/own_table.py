@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from wafersim.errors import Fault, InputFaults
-from wafersim.spec.fit import Set
+from wafersim.spec.fit import Fit, Set
 from wafersim.validation import gpu_rows, wafer
 
 Table = list[dict[str, str]]
@@ -31,6 +31,7 @@ NUMBERS: dict[Set, tuple[str, ...]] = {
     "kernel": ("value", "grid_rows", "Mt", "Kt", "Nt"),
     "collective": ("n_gpus", "bytes", "seconds", "busbw_GBps"),
 }  # fmt: skip
+MEASURED = ("value", "bytes", "seconds", "busbw_GBps", "params_b", "Mt", "Kt", "Nt")  # the others come whole
 METRICS: dict[Set, tuple[str, ...]] = {
     "wafer": (wafer.METRIC,),
     "gpu": tuple(gpu_rows.METRICS),
@@ -52,11 +53,13 @@ def read_own(path: Path) -> OwnTable:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputFaults([Fault(str(path), f"cannot be read ({getattr(error, 'strerror', None) or error})")]) from None
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    table = [{name.strip(): (value or "").strip() for name, value in row.items() if name} for row in reader]
-    given = [name.strip() for name in reader.fieldnames or []]
+    lines = text.strip().splitlines()
+    if not lines:
+        raise InputFaults([Fault(str(path), "is empty")])
+    reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count), skipinitialspace=True)
+    usual = {name.lower(): name for which in TABLES for name in columns(which)}
+    given = [usual.get(name.strip().lower(), name.strip()) for name in next(reader)]
+    table = [dict(zip(given, map(str.strip, row), strict=False)) for row in reader if any(row)]
     lacking = {which: [name for name in wanted if name not in given] for which, wanted in COLUMNS.items()}
     which = min(lacking, key=lambda name: len(lacking[name]) / len(COLUMNS[name]))
     if lacking[which]:
@@ -86,6 +89,11 @@ def _unreadable(which: Set, row: dict[str, str]) -> str:
     wrong = [
         f"{name} must be a number > 0 (got {text!r})" for name, text in cells.items() if text and not _positive(text)
     ]
+    wrong += [
+        f"{name} must be whole (got {text!r})"
+        for name, text in cells.items()
+        if _positive(text) and name not in MEASURED and float(text) % 1
+    ]
     if not wrong and "value" in cells and not cells["value"]:
         wrong = ["value is missing"]
     return "; ".join(wrong)
@@ -101,6 +109,11 @@ def published_ids(which: Set) -> set[str]:
     """Of the shipped table."""
     with (files("wafersim.validation") / "data" / TABLES[which]).open(encoding="utf-8") as stream:
         return {row["id"] for row in csv.DictReader(stream)}
+
+
+def own_count(fit: Fit) -> int:
+    """Rows of a calibration that are not published."""
+    return len(set(fit.rows) - published_ids(fit.set))
 
 
 def _positive(text: str) -> bool:

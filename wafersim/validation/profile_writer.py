@@ -13,15 +13,19 @@ from wafersim.spec.resources import find
 KEY = re.compile(r'^(?P<indent> *)"?(?P<name>[^":]+)"?:(?P<rest>.*)$')
 VALUE = re.compile(r'\{value: ("[^"]*"|[^,]+),')
 ERROR = re.compile(r", standard_error: [^,}]+")
+SOURCE = re.compile(r'source: "(wafersim calibrate --set \w+)[^"]*"')
 
 
 def rewrite_profile(
-    name: str, values: Mapping[tuple[str, ...], float], errors: Mapping[tuple[str, ...], float] | None = None
+    name: str,
+    values: Mapping[tuple[str, ...], float],
+    errors: Mapping[tuple[str, ...], float] | None = None,
+    own: int = 0,
 ) -> Path:
     """Set numbers given by their path of keys, in SI units, and their date; returns the file, unchanged if nothing changed.
 
     Every number stands on one line: `name: {value: 1, kind: calibrated, source: "...", date: "..."}` and keeps the unit it
-    is written in. `errors` are relative standard errors.
+    is written in. `errors` are relative standard errors, `own` counts rows that are not published: the source then says so.
     """
     path = find("hardware", name)
     today = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -35,16 +39,17 @@ def rewrite_profile(
             where = tuple(parent for _, parent in above)
             value, old = left.pop(where, None), VALUE.search(line)
             if value is not None and old is not None:
-                line = _changed(line, old[1], value, errors.get(where), today)
+                line = _changed(line, old[1], value, errors.get(where), today, own)
         lines.append(line)
     assert not left, f"{path}: no line for {sorted(left)}"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-def _changed(line: str, old: str, value: float, error: float | None, today: str) -> str:
+def _changed(line: str, old: str, value: float, error: float | None, today: str, own: int) -> str:
     written = as_written(value, old)
     new = VALUE.sub(f"{{value: {written},", line)
+    new = SOURCE.sub(rf'source: "\1{f", with {own} rows of a user" if own else ""}"', new)
     if error is not None:
         new = ERROR.sub("", new)
         new = re.sub(r"\}(\s*(#.*)?)$", f", standard_error: {error:.3g}}}\\1", new)

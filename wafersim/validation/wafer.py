@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from math import ceil, exp
@@ -20,7 +20,7 @@ from wafersim.spec.experiment import Experiment
 from wafersim.spec.fit import load_fit
 from wafersim.spec.machine import load_machine
 from wafersim.spec.profile import SystemProfile
-from wafersim.spec.resources import names
+from wafersim.spec.resources import kind_of, names
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 from wafersim.workload.model import Model, load_model
 from wafersim.workload.transformer import Workload, build_workload
@@ -30,6 +30,7 @@ METRIC = "train_throughput"
 TOKENS_PER_PARAMETER = 20
 SYSTEMS = {"CS-1": "cs1", "CS-2": "alcf-cs2", "CS-3": "alcf-cs3"}
 SWEEP = ("A08", "A09", "A10", "A11")
+SIZES = ("layers", "d_model", "d_ffn")
 ESM_SEQUENCE = 1026  # tokens that ESM-2 was trained on: 1,024 residues, start and end (Lin et al. 2023)
 STAND_IN = "gpt2-small"  # an experiment names a model of the catalogue; a row's own shape takes its place
 
@@ -118,14 +119,15 @@ def _own(raw: dict[str, str]) -> PublishedRow:
         raise Infeasible("micro_batch_per_system is not stated, nor is global_batch")
     text = raw["system"].strip()
     generation = re.search(r"CS-?([123])\b", text, re.IGNORECASE)
-    profile = text if text in names("hardware") else SYSTEMS.get(f"CS-{generation[1]}") if generation else None
+    wafers = [name for name in names("hardware") if kind_of(name) in ("system", "cluster")]
+    profile = text if text in wafers else SYSTEMS.get(f"CS-{generation[1]}") if generation else None
     if profile is None:
         raise Infeasible(f"system {text!r} is neither a profile nor one of {', '.join(SYSTEMS)}")
     software = _release(raw.get("software", ""), notes, load_machine(profile).system)
     if software is None:
         assumed.append("release R2")
     known = _catalogued(raw["model"])
-    model = None if known else _shape(raw)
+    model = _reshaped(load_model(known), raw) if known else _shape(raw)
     usual = load_model(known).max_sequence if known else ESM_SEQUENCE if "esm" in raw["model"].lower() else 2048
     if not raw["seq_len"]:
         assumed.append(f"sequence {usual}")
@@ -165,6 +167,15 @@ def _catalogued(name: str) -> str | None:
 
     found = [known for known in names("models") if plain(name).startswith(plain(known))]
     return max(found, key=len, default=None)
+
+
+def _reshaped(model: Model, raw: dict[str, str]) -> Model | None:
+    """A model of the catalogue in the shape that a row states, where that is another; None where it is the catalogue's."""
+    stated: dict[str, Any] = {name: _first_number(name, raw[name]) for name in SIZES if raw[name]}
+    if all(getattr(model, name) == size for name, size in stated.items()):
+        return None
+    heads: dict[str, Any] = {"heads": _first_number("heads", raw["heads"])} if raw["heads"] else {}
+    return replace(model, **stated, **heads)
 
 
 def _shape(raw: dict[str, str]) -> Model:

@@ -28,6 +28,7 @@ from wafersim.spec.fit import Fit, LeftOut, save_fit
 from wafersim.spec.machine import WAFER_PARTS, numbers
 from wafersim.spec.sourced import dimension_of
 from wafersim.validation.fits import correlations, fit_constants, today
+from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.wafer import PublishedRow, published_rows
 
@@ -65,7 +66,8 @@ class WaferFit:
             for row, error in self.errors.items()
         ]
         for left_out, rows in self.fit.families.items():
-            lines.append(f"without {left_out}: " + ", ".join(f"{row} {expm1(e):+.1%}" for row, e in rows.items()))
+            how = "on" if left_out.endswith("alone") else "without"
+            lines.append(f"{how} {left_out}: " + ", ".join(f"{row} {expm1(e):+.1%}" for row, e in rows.items()))
         return "\n".join(lines)
 
 
@@ -289,5 +291,9 @@ def write_wafer(fit: WaferFit) -> tuple[Path, ...]:
         values: dict[tuple[str, ...], float] = {("values", name): value for name, value in fit.constants.items()}
         if index == 0:
             values |= {("releases", name): value for name, value in fit.releases.items()}
-        paths.append(rewrite_profile(profile, values, {("values", name): errors[name] for name in fit.constants}))
+        paths.append(
+            rewrite_profile(
+                profile, values, {("values", name): errors[name] for name in fit.constants}, own_count(fit.fit)
+            )
+        )
     return (*paths, save_fit(fit.fit))
