@@ -7,7 +7,7 @@ from math import exp, log
 from wafersim.errors import Infeasible
 from wafersim.simulation import GpuJob, simulate_job
 from wafersim.simulation.gpus import with_gpu_interval
-from wafersim.validation.gpu_rows import GpuRow, gpu_rows
+from wafersim.validation.gpu_rows import RECALLED, GpuRow, gpu_rows
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged
 
 
@@ -23,12 +23,13 @@ def judge(row: GpuRow) -> ValidatedRow:
     nothing fits, full recompute is tried, then whatever the memory: the row did run.
     """
     assumed = row.assumed
-    values, bounds, reason = _predictions(row, row.jobs(), must_fit=bool(row.options))
+    values, bounds, reason = _predictions(row, row.jobs(), must_fit=True)
     if not values and "recompute" in row.options:
         assumed = (*row.assumed, "recompute full: nothing else fits")
         values, bounds, reason = _predictions(row, row.jobs(recompute="full"), must_fit=True)
-    if not values and row.options:
-        assumed = (*row.assumed, "memory: nothing fits")
+    if not values:
+        assert reason is not None
+        assumed = (*row.assumed, str(reason))
         values, bounds, reason = _predictions(row, row.jobs(), must_fit=False)
     if not values:
         assert reason is not None
@@ -38,7 +39,8 @@ def judge(row: GpuRow) -> ValidatedRow:
     group = f"{row.group} {row.device}".strip()
     what = f"{row.model.name} on {row.gpus} GPUs"
     return ValidatedRow(
-        row.id, row.use, what, middle, row.published, row.unit, assumed, group=group, set="gpu",
+        row.id, row.use, what, middle, row.published, row.unit, assumed,
+        "recalled, nobody has verified it" if row.group in RECALLED else "", group=group, set="gpu",
         range_low=low if len(values) > 1 else None, range_high=high if len(values) > 1 else None,
         low=min(bounds), high=max(bounds),
     )  # fmt: skip
