@@ -53,7 +53,7 @@ def test_slower_rows_of_ones_own_slow_the_constants_down(tmp_path: Path) -> None
 def test_only_rows_marked_fit_set_constants(tmp_path: Path) -> None:
     text = (
         COLLECTIVES.replace("id,", "use,id,")
-        + "fit,a,V100 NVLink,8,all-reduce,1e8,0.01,\ntest,b,V100 NVLink,8,all-reduce,1e8,1,\n"
+        + "fit,a,V100 NVLink,8,all-reduce,1e8,0.0015,\ntest,b,V100 NVLink,8,all-reduce,1e8,1,\n"
     )
     assert [row.id for row in own(tmp_path / "mine.csv", text).own] == ["a"]
 
@@ -69,6 +69,7 @@ def test_only_rows_marked_fit_set_constants(tmp_path: Path) -> None:
         (GPUS + "a,dgx-h100,8,ours,1.3,24,2048,16,8192,2048,64,3,1,1,8,none,1,iteration_time,0.5,s\n",
          "sets nothing (a: it does not run: "),
         (WAFERS + "a,CS-2,1,GPT-J 6B,60,2048,R1.9,train_throughput,20,samples/s\n", "R1.9 has one factor"),
+        (WAFERS + "a,CS-2,1,GPT-J 6B,60,2048,R2,train_throughput,2,samples/s\n", "times what was measured"),
         (WAFERS + "a,CS-1,1,BERT-large,60,128,R2,train_throughput,20,samples/s\n", "constants of cs1 are not fitted"),
     ],
 )  # fmt: skip
@@ -86,7 +87,7 @@ def test_set_and_table_together_are_refused(tmp_path: Path) -> None:
 def test_written_and_taken_back(copied: Path, tmp_path: Path) -> None:
     """Own rows reach profile, interval and validation; without them the next fit is the published one."""
     table = tmp_path / "mine.csv"
-    table.write_text(COLLECTIVES + "".join(f"m{n},V100 NVLink,8,all-reduce,{n}e9,{n / 40!r},\n" for n in range(1, 40)))
+    table.write_text(COLLECTIVES + "".join(f"m{n},V100 NVLink,8,all-reduce,{n}e9,{n / 50!r},\n" for n in range(1, 40)))
 
     def wafersim(*words: str) -> str:
         done = subprocess.run(

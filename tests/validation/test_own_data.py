@@ -244,6 +244,7 @@ def test_what_a_wafer_row_leaves_out_is_assumed_aloud_or_refused(tmp_path: Path)
         predicted(tmp_path, layers="16").predicted > 1.5 * predicted(tmp_path).predicted
     )  # half of it, under the same name
     assert "pipelined execution" in str(wafer_row(tmp_path, notes="PIPELINED execution"))
+    assert "heads 33 do not divide d_model 4096" in str(wafer_row(tmp_path, model="odd", **{**shape, "heads": "33"}))
     assert "is neither a profile" in str(wafer_row(tmp_path, system="dgx-h100"))
 
 

@@ -72,8 +72,8 @@ def calibrate(which: Set) -> Calibration:
 def calibrate_own(path: Path) -> Calibration:
     """Fit on the published rows and on a user's table, told by its columns.
 
-    Every row of the table sets constants, unless it has a column `use` that says otherwise. Raises InputFaults where the table
-    is wrong, where an id is a published row's, or where no row can set anything.
+    Every row of the table sets constants, unless it has a column `use` that says otherwise, or is off by a factor of two. Raises
+    InputFaults where the table is wrong, where an id is a published row's, or where no row can set anything.
     """
     own = read_own(path)
     which = own.set
@@ -87,7 +87,11 @@ def calibrate_own(path: Path) -> Calibration:
         try:
             reason = _REFUSED[which](row)
             if reason is None:
-                before[name] = JUDGE[which](row).error
+                error = JUDGE[which](row).error
+                if -0.5 < error < 1.0:
+                    before[name] = error
+                else:
+                    reason = f"predicted {1.0 + error:.3g} times what was measured; something else is wrong with it"
         except Infeasible as refused:
             reason = f"it does not run: {refused}"
         if reason is not None:

@@ -186,6 +186,8 @@ def _shape(raw: dict[str, str]) -> Model:
     layers, d_model, heads, d_ffn, vocab = (
         _first_number(name, raw[name]) for name in ("layers", "d_model", "heads", "d_ffn", "vocab")
     )
+    if d_model % heads:
+        raise Infeasible(f"heads {heads} do not divide d_model {d_model}")
     dialect: dict[str, Any] = {}
     if "llama" in raw["model"].lower():
         dialect = {
