@@ -25,7 +25,7 @@ TABLES: dict[Set, str] = {
     "collective": "collective_measurements.csv",
 }
 NUMBERS: dict[Set, tuple[str, ...]] = {
-    "wafer": ("n_systems", "value", "seq_len", "micro_batch_per_system", "global_batch"),
+    "wafer": ("n_systems", "value", "seq_len", "micro_batch_per_system", "global_batch", "params"),
     "gpu": ("n_gpus", "value", "tp", "pp", "dp", "seq_len", "micro_batch", "global_batch", "params_b", "layers", "d_model",
             "heads", "d_ffn", "vocab", "vp_stages"),
     "kernel": ("value", "grid_rows", "Mt", "Kt", "Nt"),
