@@ -10,6 +10,11 @@ COUNTS = ("system.systems", "system.gpus")  # swept paths that have a column of 
 COUNTED = {"wafer": "systems", "gpu": "GPUs"}
 
 
+def counted(number: int, kind: str = "wafer") -> str:
+    """`1 system`, `16 systems`, `992 GPUs`."""
+    return f"{number:,} {COUNTED[kind] if number != 1 else COUNTED[kind].removesuffix('s')}"
+
+
 def seconds(value: float) -> str:
     """A time with three digits, in ms below a second."""
     rounded = _rounded(value)  # first, so that 0.9996 s reads 1.00 s

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wafersim.report.figures.style import GPU_PARTS, INK, PALE, PARTS, figure, label_width, quiet, title
-from wafersim.report.words import line_name, seconds
+from wafersim.report.words import counted, line_name, seconds
 
 
 def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -32,11 +32,12 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xlabel("share of the step, %")
         axes.invert_yaxis()
         quiet(axes)
-        systems = sorted({row["n_systems"] for _, row in bars})
+        sizes = sorted({(row["n_systems"], row["kind"]) for _, row in bars})
+        systems = [counted(number, kind) for number, kind in sizes]
         title(
             drawn,
             _finding(bars),
-            f"one periodic step on {' / '.join(map(str, systems))} systems or GPUs; step time at the right",
+            f"one periodic step on {' / '.join(systems)}; step time at the right",
         )
         used = {
             label: colour

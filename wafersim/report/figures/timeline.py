@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from wafersim.metrics.breakdown import slowest_system
 from wafersim.report.figures.style import GREY, INK, PASS_COLOURS, figure, quiet, title
-from wafersim.report.words import seconds
+from wafersim.report.words import counted, seconds
 from wafersim.simulation import Simulated
 from wafersim.strategies.critical import critical_tasks
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
@@ -58,9 +58,9 @@ def timeline_figure(simulated: Simulated, name: str, path: Path) -> None:
         prediction = simulated.prediction
         title(
             drawn,
-            f"One step of {name} on {prediction.n_systems} systems: {seconds(step)}, "
+            f"One step of {name} on {counted(prediction.n_systems)}: {seconds(step)}, "
             f"bound by {prediction.binding_resource}",
-            f"the slowest of {prediction.n_systems} systems, its path to MemoryX; activations: {simulated.planned.policy}; "
+            f"the slowest of {counted(prediction.n_systems)}, its path to MemoryX; activations: {simulated.planned.policy}; "
             "at the right: share of the step that a lane is busy",
         )
         shown = [name for name in PASSES if np.any(timeline.pass_ == PASSES.index(name))]
