@@ -19,16 +19,17 @@ GPU_FEATURES = ("parameters", "tokens a GPU and step", "tokens a sequence", "ele
 def wafer_features(workload: Workload, micro_batch: int, systems: int) -> tuple[float, ...]:
     """Logarithms of `WAFER_FEATURES`."""
     sequence = workload.sequence_length
-    return _logs(workload.parameters, micro_batch * sequence, sequence, workload.model.head_dim, systems)
+    return logs(workload.parameters, micro_batch * sequence, sequence, workload.model.head_dim, systems)
 
 
 def gpu_features(workload: Workload, batch: int, gpus: int) -> tuple[float, ...]:
     """Logarithms of `GPU_FEATURES`."""
     sequence = workload.sequence_length
-    return _logs(workload.parameters, batch * sequence / gpus, sequence, workload.model.head_dim, gpus)
+    return logs(workload.parameters, batch * sequence / gpus, sequence, workload.model.head_dim, gpus)
 
 
-def _logs(*values: float) -> tuple[float, ...]:
+def logs(*values: float) -> tuple[float, ...]:
+    """Logarithms of a case's features, in the digits that a calibration keeps."""
     return tuple(round(log(value), 4) for value in values)
 
 

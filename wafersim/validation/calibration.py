@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import expm1
 from pathlib import Path
@@ -15,7 +15,8 @@ from wafersim.spec.machine import load_gpu_machine, numbers
 from wafersim.spec.profile import number_at
 from wafersim.validation import collectives, gpu_fit, gpu_rows, kernels, wafer, wafer_fit
 from wafersim.validation.everything import JUDGE, ROWS
-from wafersim.validation.own_table import published_ids, read_own
+from wafersim.validation.own_table import read_own
+from wafersim.validation.tables import published_ids
 
 
 @dataclass(frozen=True)
@@ -119,14 +120,16 @@ def _fit_gpu(own: Sequence[gpu_rows.GpuRow]) -> _Found:
 
 def _fit_kernels(own: Sequence[kernels.MeasuredKernel]) -> _Found:
     found = kernels.fit_kernels(own)
-    after = {name: expm1(error) for one in found.values() for name, error in one.residuals.items()}
-    return _Found(kernels.as_fit(found), lambda: kernels.write_kernels(found), after)
+    return _Found(kernels.as_fit(found), lambda: kernels.write_kernels(found), _errors(found.values()))
 
 
 def _fit_collectives(own: Sequence[collectives.MeasuredCollective]) -> _Found:
     found = collectives.fit_collectives(own)
-    after = {name: expm1(error) for one in found.values() for name, error in one.residuals.items()}
-    return _Found(collectives.as_fit(found), lambda: collectives.write_collectives(found), after)
+    return _Found(collectives.as_fit(found), lambda: collectives.write_collectives(found), _errors(found.values()))
+
+
+def _errors(fits: Iterable[kernels.KernelFit | collectives.CollectiveFit]) -> dict[str, float]:
+    return {name: expm1(error) for one in fits for name, error in one.residuals.items()}
 
 
 def _wafer_refused(row: wafer.PublishedRow) -> str | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,19 @@ from wafersim.gpu.cluster import device_of
 from wafersim.gpu.collectives import node_all_reduce
 from wafersim.gpu.machine import Device
 from wafersim.metrics.interval import Uncertainty, uncertainty
+from wafersim.simulation.intervals import logs
 from wafersim.simulation.replay import NUDGE
 from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.gpu_profile import GpuProfile
 from wafersim.spec.profile import load_profile
 from wafersim.spec.resources import kind_of, names
 from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
-from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
+from wafersim.validation.tables import own_count, shipped
 
 Floats = npt.NDArray[np.float64]
-PROFILE = {"A100 NVLink": "a100-80gb", "V100 NVLink": "v100-32gb", "H200 NVLink": "h200", "B200 NVLink": "b200"}
-GPUS = (  # what else a table may call a GPU: the first that is found in it
+GPUS = (  # what a table may call a GPU besides its profile: the first that is found in it
     ("B200", "b200"), ("H200", "h200"), ("H100", "h100-80gb"), ("V100", "v100-32gb"), ("40GB", "a100-40gb"),
     ("A100", "a100-80gb"),
 )  # fmt: skip
@@ -61,8 +59,7 @@ class MeasuredCollective:
 @cache
 def measured_collectives() -> tuple[dict[str, MeasuredCollective], dict[str, str]]:
     """(rows in scope, reasons of the others), by id."""
-    with (files("wafersim.validation") / "data" / "collective_measurements.csv").open(encoding="utf-8") as stream:
-        return rows_of(list(csv.DictReader(stream)))
+    return rows_of(shipped("collective"))
 
 
 def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredCollective], dict[str, str]]:
@@ -85,14 +82,15 @@ def own_rows(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredCollective]
 
 
 def _row(raw: dict[str, str]) -> MeasuredCollective:
-    hardware = raw["hardware"].strip()
-    profile = PROFILE.get(hardware, hardware)
+    hardware = profile = raw["hardware"].strip()
     if not raw["bytes"]:
         raise Infeasible("bytes are not stated; it is the collective_bandwidth of the jean-zay profile")
     if not _is_gpu(profile):
         profile = next((name for text, name in GPUS if text in hardware.upper()), profile)
     if not _is_gpu(profile):
-        raise Infeasible(f"hardware {hardware!r} is no GPU profile; known besides: {', '.join(PROFILE)}")
+        raise Infeasible(
+            f"hardware {hardware!r} is no GPU profile; known besides: {', '.join(text for text, _ in GPUS)}"
+        )
     collective = re.sub("^all-?reduce", "all-reduce", raw["collective"].strip().lower())
     if "between" in collective:
         raise Infeasible(f"collective {raw['collective']!r}: only those inside a node are predicted")
@@ -240,7 +238,7 @@ def as_fit(found: dict[str, CollectiveFit]) -> Fit:
 
 
 def _features(row: MeasuredCollective) -> tuple[float, ...]:
-    return round(float(np.log(row.size)), 4), round(float(np.log(row.gpus)), 4)
+    return logs(row.size, row.gpus)
 
 
 def _misfit(size: Floats, n: Floats, seconds: Floats, device: Device, names: list[str]) -> Callable[[Floats], Floats]:

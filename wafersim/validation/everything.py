@@ -15,8 +15,9 @@ from wafersim.errors import WafersimError, did_you_mean
 from wafersim.spec.fit import SETS, Set, load_fit
 from wafersim.spec.profile import number_at
 from wafersim.validation import collectives, gpu, gpu_rows, kernels, wafer
-from wafersim.validation.own_table import Table, own_count, published_ids, read_own
+from wafersim.validation.own_table import read_own
 from wafersim.validation.report import ValidatedRow, ValidationReport, judged
+from wafersim.validation.tables import Table, own_count, published_ids
 
 VALIDATE: dict[Set, Callable[[str | None], ValidationReport]] = {
     "wafer": wafer.validate_wafer,
@@ -36,7 +37,6 @@ JUDGE: dict[Set, Callable[[Any], ValidatedRow]] = {
     "kernel": kernels.judge,
     "collective": collectives.judge,
 }
-JUDGED = ("test",)  # uses whose rows judge; the few wafer rows are named one by one
 
 
 def validate(which: Sequence[Set] = SETS, only: str | None = None) -> ValidationReport:
@@ -87,7 +87,8 @@ def broken_floors(report: ValidationReport) -> list[str]:
     )
     out = drifted({row.set for row in report.rows})
     # Floors are those of the published calibration: a user's own may serve his machines better and published ones worse.
-    report = replace(report, rows=tuple(row for row in report.rows if not own_count(load_fit(_set(row)))))
+    published = {name for name in SETS if not own_count(load_fit(name))}
+    report = replace(report, rows=tuple(row for row in report.rows if row.set in published))
     by_id = {row.id: row for row in report.rows}
     for name, most in table["rows"].items():
         row = by_id.get(name)
@@ -106,10 +107,6 @@ def broken_floors(report: ValidationReport) -> list[str]:
         if share is not None and not least <= share <= most:
             out.append(f"{which}: 80 % intervals cover {share:.0%} of the rows, floor {least:.0%} to {most:.0%}")
     return out
-
-
-def _set(row: ValidatedRow) -> Set:
-    return next(name for name in SETS if name == row.set)
 
 
 def coverage(report: ValidationReport, which: str) -> float | None:

@@ -31,8 +31,8 @@ from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import resolve
 from wafersim.validation.fits import correlations, fit_constants, normal_sigma, today
 from wafersim.validation.gpu_rows import GpuRow, gpu_rows
-from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
+from wafersim.validation.tables import own_count
 
 Floats = npt.NDArray[np.float64]
 STACKS = {  # left out one at a time
@@ -70,7 +70,6 @@ class GpuFit:
     values: Floats
     covariance: Floats
     residuals: dict[str, float]
-    groups: dict[str, str]  # row -> group
 
 
 def constants() -> tuple[tuple[Constant, ...], dict[str, float], float]:
@@ -172,11 +171,7 @@ def fit_gpus(rows: list[GpuRow] | None = None, strange: Collection[str] = ()) ->
     solution = least_squares(misfit, np.log(prior), max_nfev=100)
     values = np.array([float(f"{value:.4g}") for value in np.exp(solution.x)])
     covariance = np.linalg.inv(solution.jac.T @ solution.jac)
-    residuals, of_group = {}, {}
-    for group in groups:
-        for row, ratio in zip(group.rows, group.log_ratios(found, values).tolist(), strict=True):
-            residuals[row.id], of_group[row.id] = ratio, row.group
-    return GpuFit(tuple(rows), found, values, covariance, residuals, of_group)
+    return GpuFit(tuple(rows), found, values, covariance, _log_ratios(groups, found, values))
 
 
 def _from_others(constant: Constant, known: tuple[Constant, ...], strange: Collection[str]) -> Constant:
@@ -254,11 +249,16 @@ def _features(row: GpuRow) -> tuple[float, ...]:
 
 def _residuals(found: GpuFit, rows: list[GpuRow]) -> dict[str, float]:
     """ln(predicted / published) step time of rows under the constants of a fit."""
-    out: dict[str, float] = {}
-    for group in _groups(rows):
-        ratios = group.log_ratios(found.constants, found.values).tolist()
-        out |= {row.id: round(ratio, 4) for row, ratio in zip(group.rows, ratios, strict=True)}
-    return out
+    return {name: round(ratio, 4) for name, ratio in _log_ratios(_groups(rows), found.constants, found.values).items()}
+
+
+def _log_ratios(groups: list[_Group], found: tuple[Constant, ...], values: Floats) -> dict[str, float]:
+    """ln(predicted / published) step time by row."""
+    return {
+        row.id: ratio
+        for group in groups
+        for row, ratio in zip(group.rows, group.log_ratios(found, values).tolist(), strict=True)
+    }
 
 
 def write_gpus(fit: GpuFit, kept: Fit) -> tuple[Path, ...]:

@@ -6,11 +6,9 @@ predicted, and the row gets the range.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import product
 from typing import Any
 
@@ -23,6 +21,7 @@ from wafersim.spec.resources import names
 from wafersim.spec.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
 from wafersim.validation.report import read_rows
+from wafersim.validation.tables import shipped
 from wafersim.workload.model import Model
 from wafersim.workload.transformer import workload_of
 
@@ -112,9 +111,7 @@ class GpuRow:
 @cache
 def gpu_rows() -> tuple[dict[str, GpuRow], dict[str, str]]:
     """(rows that can be simulated, reasons of the others), by id."""
-    with (files("wafersim.validation") / "data" / "gpu_measurements.csv").open(encoding="utf-8") as stream:
-        table = list(csv.DictReader(stream))
-    return rows_of(table)
+    return rows_of(shipped("gpu"))
 
 
 def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, GpuRow], dict[str, str]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from math import sqrt
 from pathlib import Path
 
@@ -15,12 +13,13 @@ import numpy.typing as npt
 
 from wafersim.errors import Infeasible
 from wafersim.metrics.interval import Uncertainty, uncertainty
+from wafersim.simulation.intervals import logs
 from wafersim.spec.fit import Fit, load_fit, save_fit
 from wafersim.spec.profile import kernel_constants
 from wafersim.validation.fits import block_diagonal, correlations, fit_constants, normal_sigma, today
-from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
+from wafersim.validation.tables import own_count, shipped
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles
 
 Floats = npt.NDArray[np.float64]
@@ -68,8 +67,7 @@ class MeasuredKernel:
 
 def measured_kernels() -> tuple[dict[str, MeasuredKernel], dict[str, str]]:
     """(rows in scope, reasons of the others), by id."""
-    with (files("wafersim.validation") / "data" / "kernel_cycles.csv").open(encoding="utf-8") as stream:
-        return rows_of(list(csv.DictReader(stream)))
+    return rows_of(shipped("kernel"))
 
 
 def rows_of(table: list[dict[str, str]]) -> tuple[dict[str, MeasuredKernel], dict[str, str]]:
@@ -249,7 +247,7 @@ def as_fit(found: dict[tuple[str, str], KernelFit]) -> Fit:
 
 def _features(row: MeasuredKernel) -> tuple[float, ...]:
     shape = row.shape
-    return tuple(round(float(np.log(size)), 4) for size in (shape.p, shape.m, shape.k, shape.n))
+    return logs(shape.p, shape.m, shape.k, shape.n)
 
 
 def _uncertainty(row: MeasuredKernel, group: str) -> Uncertainty:

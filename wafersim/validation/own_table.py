@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from wafersim.errors import Fault, InputFaults
-from wafersim.spec.fit import Fit, Set
+from wafersim.spec.fit import SETS, Set
 from wafersim.validation import gpu_rows, wafer
+from wafersim.validation.tables import Table, columns
 
-Table = list[dict[str, str]]
 COLUMNS: dict[Set, tuple[str, ...]] = {  # that a table needs, and that tell which it is
     "wafer": ("id", "system", "n_systems", "model", "micro_batch_per_system", "metric", "value", "unit"),
     "gpu": ("id", "hardware", "n_gpus", "layers", "d_model", "heads", "d_ffn", "seq_len", "tp", "pp", "dp", "metric", "value"),
     "kernel": ("id", "arch", "platform", "kernel", "grid_rows", "Mt", "Kt", "Nt", "metric", "value"),
     "collective": ("id", "hardware", "n_gpus", "collective", "bytes", "seconds", "busbw_GBps"),
 }  # fmt: skip
-TABLES: dict[Set, str] = {
-    "wafer": "wafer_measurements.csv",
-    "gpu": "gpu_measurements.csv",
-    "kernel": "kernel_cycles.csv",
-    "collective": "collective_measurements.csv",
-}
 NUMBERS: dict[Set, tuple[str, ...]] = {
     "wafer": ("n_systems", "value", "seq_len", "micro_batch_per_system", "global_batch", "params"),
     "gpu": ("n_gpus", "value", "tp", "pp", "dp", "seq_len", "micro_batch", "global_batch", "params_b", "layers", "d_model",
@@ -57,7 +50,7 @@ def read_own(path: Path) -> OwnTable:
     if not lines:
         raise InputFaults([Fault(str(path), "is empty")])
     reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count), skipinitialspace=True)
-    usual = {name.lower(): name for which in TABLES for name in columns(which)}
+    usual = {name.lower(): name for which in SETS for name in columns(which)}
     given = [usual.get(name.strip().lower(), name.strip()) for name in next(reader)]
     table = [dict(zip(given, map(str.strip, row), strict=False)) for row in reader if any(row)]
     lacking = {which: [name for name in wanted if name not in given] for which, wanted in COLUMNS.items()}
@@ -97,23 +90,6 @@ def _unreadable(which: Set, row: dict[str, str]) -> str:
     if not wrong and "value" in cells and not cells["value"]:
         wrong = ["value is missing"]
     return "; ".join(wrong)
-
-
-def columns(which: Set) -> list[str]:
-    """Of the shipped table; a user's may leave out those that it does not need."""
-    with (files("wafersim.validation") / "data" / TABLES[which]).open(encoding="utf-8") as stream:
-        return next(csv.reader(stream))
-
-
-def published_ids(which: Set) -> set[str]:
-    """Of the shipped table."""
-    with (files("wafersim.validation") / "data" / TABLES[which]).open(encoding="utf-8") as stream:
-        return {row["id"] for row in csv.DictReader(stream)}
-
-
-def own_count(fit: Fit) -> int:
-    """Rows of a calibration that are not published."""
-    return len(set(fit.rows) - published_ids(fit.set))
 
 
 def _positive(text: str) -> bool:

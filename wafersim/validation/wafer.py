@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +21,7 @@ from wafersim.spec.machine import load_machine
 from wafersim.spec.profile import SystemProfile
 from wafersim.spec.resources import kind_of, names
 from wafersim.validation.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
+from wafersim.validation.tables import shipped
 from wafersim.workload.model import Model, load_model
 from wafersim.workload.transformer import Workload, build_workload
 from wafersim.workload.transformer import workload_of as workload_of_model
@@ -85,11 +85,10 @@ class PublishedRow:
 @cache
 def published_rows() -> tuple[dict[str, PublishedRow], dict[str, str]]:
     """(rows that can be simulated, reasons of those that cannot), by id."""
-    data = files("wafersim.validation") / "data"
-    how: dict[str, Any] = YAML(typ="safe").load((data / "wafer_rows.yaml").read_text(encoding="utf-8"))
+    path = files("wafersim.validation") / "data" / "wafer_rows.yaml"
+    how: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     skipped: dict[str, str] = how.pop("skipped")
-    with (data / "wafer_measurements.csv").open(encoding="utf-8") as stream:
-        table = {row["id"]: row for row in csv.DictReader(stream)}
+    table = {row["id"]: row for row in shipped("wafer")}
     missing = set(table) - set(how) - set(skipped)
     assert not missing, f"rows without a role: {sorted(missing)}"
     return {name: PublishedRow(name, table[name], entry) for name, entry in how.items()}, skipped

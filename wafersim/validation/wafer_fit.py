@@ -28,8 +28,8 @@ from wafersim.spec.fit import Fit, LeftOut, save_fit
 from wafersim.spec.machine import WAFER_PARTS, numbers
 from wafersim.spec.sourced import dimension_of
 from wafersim.validation.fits import correlations, fit_constants, today
-from wafersim.validation.own_table import own_count
 from wafersim.validation.profile_writer import rewrite_profile
+from wafersim.validation.tables import own_count
 from wafersim.validation.wafer import PublishedRow, published_rows
 
 Floats = npt.NDArray[np.float64]
