@@ -9,7 +9,7 @@ from wafersim.cli import commands
 from wafersim.errors import InputFaults, WafersimError
 from wafersim.validation.everything import validate, validate_own
 from wafersim.validation.own_table import read_own
-from wafersim.validation.report import ValidatedRow
+from wafersim.validation.report import ValidatedRow, ValidationReport
 
 DATA = Path(__file__).resolve().parents[2] / "wafersim" / "validation" / "data"
 TABLES = {
@@ -25,6 +25,13 @@ def some(name: str, ids: tuple[str, ...], tmp_path: Path) -> Path:
     path = tmp_path / "mine.csv"
     path.write_text("\n".join([lines[0], *(line for line in lines if line.split(",")[0] in ids)]) + "\n")
     return path
+
+
+def reported(tmp_path: Path, text: str) -> ValidationReport:
+    """What `validate --data` makes of a table."""
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    return validate_own(path)
 
 
 @pytest.mark.parametrize(
@@ -44,27 +51,25 @@ def test_shipped_rows_come_out_the_same_as_ones_own(name, ids: tuple[str, ...], 
 
 
 def test_a_model_of_ones_own_and_a_machine_by_profile(tmp_path: Path) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_text(
+    report = reported(
+        tmp_path,
         "id,system,n_systems,model,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch_per_system,metric,value,unit\n"
         "mine1,andromeda,4,our 3B,28,3072,24,12288,50257,2048,320,80,train_throughput,150,samples/s\n"
-        "mine2,cs3,1,LLaMA2-7B,,,,,,,,64,train_throughput,31,samples/s\n"
+        "mine2,cs3,1,LLaMA2-7B,,,,,,,,64,train_throughput,31,samples/s\n",
     )
-    report = validate_own(path)
     assert [row.id for row in report.rows] == ["mine1", "mine2"]
     assert all(row.low is not None and row.low < row.predicted for row in report.rows)
     assert "sequence 4096" in report.rows[1].assumed and "release R2" in report.rows[1].assumed
 
 
 def test_gpus_of_ones_own(tmp_path: Path) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_text(
+    report = reported(
+        tmp_path,
         "id,hardware,n_gpus,model,params_b,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
         "zero_stage,metric,value,unit\n"
         "run1,dgx-h100,64,ours,6.7,32,4096,32,16384,50257,2048,512,2,2,1,32,none,1,tokens_per_s_per_gpu,11000,token/s/GPU\n"
-        "run2,H100-SXM5-80GB,8,ours,1.3,24,2048,16,8192,50257,2048,64,,1,1,8,none,1,iteration_time,0.5,s\n"
+        "run2,H100-SXM5-80GB,8,ours,1.3,24,2048,16,8192,50257,2048,64,,1,1,8,none,1,iteration_time,0.5,s\n",
     )
-    report = validate_own(path)
     assert [row.id for row in report.rows] == ["run1", "run2"]
     assert report.rows[1].range_low is not None  # the micro-batch is open
 
@@ -88,13 +93,12 @@ def test_a_wrong_table_is_a_line(tmp_path: Path, text: str, problem: str) -> Non
 
 
 def test_a_row_that_states_too_little_is_listed_with_the_reason(tmp_path: Path) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_text(
+    skipped = reported(
+        tmp_path,
         "id,system,n_systems,model,micro_batch_per_system,metric,value,unit\n"
         "a,CS-2,1,GPT-J 6B,,train_throughput,20,samples/s\nb,TPU,1,GPT-J 6B,60,train_throughput,20,samples/s\n"
-        "c,CS-2,1,something,60,train_throughput,20,samples/s\n"
-    )
-    skipped = validate_own(path).skipped
+        "c,CS-2,1,something,60,train_throughput,20,samples/s\n",
+    ).skipped
     assert skipped["a"] == "micro_batch_per_system is not stated, nor is global_batch"
     assert skipped["b"].startswith("system 'TPU' is neither a profile nor one of CS-1")
     assert skipped["c"] == "something is not in the catalogue and layers is not stated"
@@ -127,21 +131,22 @@ RUN = "dgx-h100,8,x,24,2048,16,8192,2048,64,1,1,1,8,none"
     ],
 )
 def test_a_gpu_row_that_cannot_run_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_text(GPU + row + f"\nb,{RUN},iteration_time,0.4,,\n")
-    report = validate_own(path)
+    report = reported(tmp_path, GPU + row + f"\nb,{RUN},iteration_time,0.4,,\n")
     assert [row.id for row in report.rows] == ["b"] and reason in report.skipped["a"]
 
 
 def test_every_metric_of_one_run_says_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_text(
-        GPU
-        + "".join(
-            f"{m},{RUN},{m},40,,\n" for m in ("iteration_time", "tokens_per_s_per_gpu", "mfu", "model_tflops_per_gpu")
-        )
+    time, rate, mfu, flops = (
+        row.predicted
+        for row in reported(
+            tmp_path,
+            GPU
+            + "".join(
+                f"{m},{RUN},{m},40,,\n"
+                for m in ("iteration_time", "tokens_per_s_per_gpu", "mfu", "model_tflops_per_gpu")
+            ),
+        ).rows
     )
-    time, rate, mfu, flops = (row.predicted for row in validate_own(path).rows)
     assert rate == pytest.approx(64 * 2048 / 8 / time)
     assert mfu == pytest.approx(100 * flops / 989.4, rel=1e-3)  # the H100's dense 16-bit peak
 
@@ -156,10 +161,10 @@ def test_every_metric_of_one_run_says_the_same(tmp_path: Path) -> None:
     ],
 )
 def test_a_kernel_that_is_not_modelled_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
-    path = tmp_path / "mine.csv"
     header = "id,arch,kernel,Mt,Kt,Nt,platform,grid_rows,grid_cols,metric,value\n"
-    path.write_text(header + row + ",hardware,144,144,cycles,9e4\nb,wse2,MeshGEMM,8,8,8,hardware,144,144,cycles,9e4\n")
-    report = validate_own(path)
+    report = reported(
+        tmp_path, f"{header}{row},hardware,144,144,cycles,9e4\nb,wse2,MeshGEMM,8,8,8,hardware,144,144,cycles,9e4\n"
+    )
     assert reason in report.skipped["a"]
     assert [row.id for row in report.rows] == ["b"]  # WSE-3's loop, where WSE-2's has not been measured
 
@@ -190,10 +195,8 @@ def test_the_tables_of_the_how_to(name: str) -> None:
     ],
 )
 def test_a_collective_that_cannot_be_predicted_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
-    path = tmp_path / "mine.csv"
     header = "id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n"
-    path.write_text(f"{header}{row}\nb,dgx-h100,8,AllReduce,1e8,0.001,\n")
-    report = validate_own(path)
+    report = reported(tmp_path, f"{header}{row}\nb,dgx-h100,8,AllReduce,1e8,0.001,\n")
     assert reason in report.skipped["a"]
     assert [(row.id, row.use) for row in report.rows] == [("b", "test")]
 
@@ -210,9 +213,7 @@ def wafer_row(tmp_path: Path, **cells: str) -> ValidatedRow | str:
         "id": "a", "system": "CS-2", "n_systems": "1", "model": "LLaMA3-8B", "seq_len": "2048", "micro_batch_per_system": "20",
         "metric": "train_throughput", "value": "10", "unit": "samples/s",
     } | cells  # fmt: skip
-    path = tmp_path / "mine.csv"
-    path.write_text(WAFER + ",".join(row.get(name, "") for name in WAFER.strip().split(",")) + "\n")
-    report = validate_own(path)
+    report = reported(tmp_path, WAFER + ",".join(row.get(name, "") for name in WAFER.strip().split(",")) + "\n")
     return report.rows[0] if report.rows else report.skipped["a"]
 
 
@@ -266,10 +267,10 @@ def test_the_command_refuses_a_table_of_which_nothing_is_predicted(tmp_path: Pat
 
 
 def test_a_gpu_run_that_fits_only_with_recompute_or_not_at_all_is_still_predicted(tmp_path: Path) -> None:
-    path = tmp_path / "mine.csv"
     long = "dgx-h100,64,x,48,8192,64,32768,{sequence},64,,8,2,4,,iteration_time,10,,"
-    path.write_text(GPU + "a," + long.format(sequence=32768) + "\nb," + long.format(sequence=131072) + "\n")
-    rows = validate_own(path).rows
+    rows = reported(
+        tmp_path, GPU + "a," + long.format(sequence=32768) + "\nb," + long.format(sequence=131072) + "\n"
+    ).rows
     assert "recompute full: nothing else fits" in rows[0].assumed
     assert any(one.startswith("does not fit: ") for one in rows[1].assumed)
 
