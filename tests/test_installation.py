@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_an_editable_install_finds_the_checkout() -> None:
-    from wafersim.spec.resources import folder
+    from wafersim.inputs.resources import folder
 
     assert folder("hardware") == ROOT / "hardware_profiles"
 
@@ -35,7 +35,7 @@ def test_the_wheel_runs_a_shipped_experiment_far_from_the_checkout(tmp_path: Pat
         f"import sys; sys.path[:0] = [{str(unpacked)!r}, {str(site)!r}]\n"
         "import wafersim; assert wafersim.__file__.startswith(sys.path[0]), wafersim.__file__\n"
         "print(wafersim.simulate(wafersim.load_experiment('hello_111m')).model)\n"
-        "from wafersim.spec.resources import folder; print(folder('hardware'))"
+        "from wafersim.inputs.resources import folder; print(folder('hardware'))"
     )
     python = tmp_path / "env" / "bin" / "python"
     done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)

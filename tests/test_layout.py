@@ -14,7 +14,8 @@ FLOORS = [
     {"report"},
     {"planning"},
     {"training_run"},
-    {"validation"},
+    {"calibration"},
+    {"evidence"},
     {"kernel"},
     {"simulation"},
     {"metrics"},
@@ -23,7 +24,7 @@ FLOORS = [
     {"wafer", "gpu"},
     {"timeline"},
     {"workload"},
-    {"spec"},
+    {"inputs"},
     {"quantity", "errors"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}

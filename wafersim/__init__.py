@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return simulate
     if name == "load_experiment":
-        from wafersim.spec.loader import load_experiment
+        from wafersim.inputs.loader import load_experiment
 
         return load_experiment
     raise AttributeError(f"module 'wafersim' has no attribute {name!r}")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from wafersim.inputs.loader import load_experiment
 from wafersim.report.figures.style import INK, PARTS, figure, quiet, title
 from wafersim.simulation import simulate_step
-from wafersim.spec.loader import load_experiment
 from wafersim.strategies.steps import LoweredSteps, choose
 from wafersim.strategies.weight_streaming.graph import _structure, lower
 from wafersim.strategies.weight_streaming.plan import Jitter, WeightStreamingPlan

@@ -13,8 +13,8 @@ import pytest
 from wafersim.engine.event_queue import EventQueue
 from wafersim.engine.graph import Edges, build_graph
 from wafersim.engine.longest_path import LongestPath
+from wafersim.inputs.loader import load_experiment
 from wafersim.simulation import simulate_step
-from wafersim.spec.loader import load_experiment
 from wafersim.strategies.weight_streaming.graph import _structure, lower
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.strategies.test_search import space_of
-from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan

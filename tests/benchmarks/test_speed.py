@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import run_points
 from wafersim.simulation import simulate_step
-from wafersim.spec.loader import load_experiment
-from wafersim.spec.sweep import expand
 from wafersim.strategies.weight_streaming.processes import Reference
 
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from wafersim.cli import commands
+from wafersim.inputs.profile import number_at
 from wafersim.report import run as run_report
-from wafersim.spec.profile import number_at
 
 
 def wafersim(*arguments: str) -> subprocess.CompletedProcess[str]:

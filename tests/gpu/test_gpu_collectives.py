@@ -17,7 +17,7 @@ from wafersim.gpu.collectives import (
     ring_all_reduce,
     tree_all_reduce,
 )
-from wafersim.spec.machine import load_gpu_machine
+from wafersim.inputs.machine import load_gpu_machine
 
 CLUSTER = cluster_of(load_gpu_machine("dgx-a100-80gb"))
 PLAIN = replace(CLUSTER.device, rings={}, switch_bandwidth=0.0, collective_latency=0.0, hop_latency=0.0, ramp=0.0)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wafersim.calibration.gpu_fit import lost_memory
+from wafersim.evidence.gpu_rows import gpu_rows
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.memory import activation_bytes, in_flight, memory_use, refusal
+from wafersim.inputs.machine import load_gpu_machine
 from wafersim.simulation import simulate_job
-from wafersim.spec.machine import load_gpu_machine
-from wafersim.validation.gpu_fit import lost_memory
-from wafersim.validation.gpu_rows import gpu_rows
 from wafersim.workload.transformer import build_workload
 
 CLUSTER = cluster_of(load_gpu_machine("dgx-a100-80gb"))

@@ -5,8 +5,8 @@ from math import exp, log
 import numpy as np
 import pytest
 
+from wafersim.inputs.fit import Fit, FitConstant
 from wafersim.metrics.interval import Z80, Uncertainty, probability_less, uncertainty
-from wafersim.spec.fit import Fit, FitConstant
 
 ORIGIN = (log(1e9), 0.0)
 

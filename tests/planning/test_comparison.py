@@ -9,11 +9,11 @@ from click.testing import CliRunner
 
 from wafersim.cli.compare_command import command
 from wafersim.errors import InputFaults
+from wafersim.inputs.comparison import load_comparison
+from wafersim.inputs.machine import load_gpu_machine, load_machine
 from wafersim.metrics.bill import gpu_bill, wafer_bill
 from wafersim.planning.comparison import bill_of, compare_sides, dimensions, peak_flops
 from wafersim.report.comparison import against, memory_headroom
-from wafersim.spec.comparison import load_comparison
-from wafersim.spec.machine import load_gpu_machine, load_machine
 
 TEXT = """\
 name: small

@@ -12,12 +12,12 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from wafersim.inputs.loader import load_experiment
 from wafersim.report.figures import style
 from wafersim.report.figures.breakdown import breakdown_figure
 from wafersim.report.figures.throughput import throughput_figure
 from wafersim.report.figures.timeline import timeline_figure
 from wafersim.simulation import Simulated, simulate_step
-from wafersim.spec.loader import load_experiment
 
 MakeRow = Callable[..., dict[str, Any]]
 

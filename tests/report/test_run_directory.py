@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from wafersim.errors import WafersimError
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import PointResult, run_points
 from wafersim.report import run as report
 from wafersim.report.run import save_run
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.loader import load_experiment
-from wafersim.spec.sweep import expand
 from wafersim.timeline.timeline import Timeline
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wafersim.inputs.experiment import Experiment
 from wafersim.simulation import Simulated, simulate_step
-from wafersim.spec.experiment import Experiment
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.timeline.timeline import PASSES, Timeline
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from wafersim.errors import Infeasible, WafersimError
+from wafersim.inputs.loader import load_experiment
 from wafersim.planning.sharing import share_cluster
 from wafersim.simulation import scaling_efficiency, simulate, simulate_step
-from wafersim.spec.loader import load_experiment
 from wafersim.strategies.periodic import compare_step
 from wafersim.strategies.steps import LoweredSteps
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import run_points
 from wafersim.simulation import simulate, simulate_step
-from wafersim.spec.loader import load_experiment
-from wafersim.spec.sweep import expand
 
 
 def step(*sets: str, name: str = "gpt_neox20b_96a100") -> float:

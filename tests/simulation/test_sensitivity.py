@@ -2,11 +2,11 @@
 
 import pytest
 
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.machine import OVERRIDABLE
+from wafersim.inputs.sourced import dimension_of
 from wafersim.planning.sensitivity import sensitivities
 from wafersim.simulation import simulate, simulate_step
-from wafersim.spec.loader import load_experiment
-from wafersim.spec.machine import OVERRIDABLE
-from wafersim.spec.sourced import dimension_of
 
 WAFER = ("andromeda16", "model=cerebras-gpt-1.3b", "system.systems=16")
 GPU = ("gpt_neox20b_96a100",)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry, Layout
-from wafersim.spec.machine import load_gpu_machine
+from wafersim.inputs.machine import load_gpu_machine
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan

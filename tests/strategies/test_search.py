@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from wafersim.errors import Infeasible
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry
-from wafersim.spec.machine import load_gpu_machine
-from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.inputs.machine import load_gpu_machine
+from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
 from wafersim.strategies.gpu_parallel.layouts import schedule_of
 from wafersim.strategies.gpu_parallel.periodic import run_to_period

@@ -2,8 +2,8 @@
 
 import pytest
 
+from wafersim.inputs.loader import load_experiment
 from wafersim.simulation import simulate_step
-from wafersim.spec.loader import load_experiment
 from wafersim.strategies.critical import critical_ops, critical_tasks
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.slack import COST, scaled, slacks

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from wafersim.inputs.experiment import Experiment
 from wafersim.simulation import simulate_wafers
-from wafersim.spec.experiment import Experiment
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, wafer_memory
 from wafersim.workload.transformer import build_workload
 

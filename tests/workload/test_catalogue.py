@@ -3,7 +3,7 @@
 import pytest
 
 from wafersim.errors import WafersimError
-from wafersim.spec.resources import names
+from wafersim.inputs.resources import names
 from wafersim.workload.model import active_parameters, load_model, parameters, read_model
 from wafersim.workload.transformer import build_workload
 

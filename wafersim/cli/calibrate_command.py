@@ -29,9 +29,9 @@ def command(which: str | None, data: Path | None, write: bool) -> None:
 
     Without --data the fit rests on the published rows alone, and brings the profiles back to it.
     """
+    from wafersim.calibration.calibration import calibrate, calibrate_own
     from wafersim.errors import WafersimError
-    from wafersim.spec.fit import SETS
-    from wafersim.validation.calibration import calibrate, calibrate_own
+    from wafersim.inputs.fit import SETS
 
     if which is not None and data is not None:
         raise WafersimError("--data tells its set by its columns; leave out --set")

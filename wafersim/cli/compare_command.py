@@ -20,10 +20,10 @@ def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool
     Sides may be sized to match the first one's peak FLOP/s, power or hourly price, or to meet a deadline.
     """
     from wafersim.errors import Infeasible
+    from wafersim.inputs.comparison import load_comparison
     from wafersim.planning.comparison import compare_sides
     from wafersim.report import console, json_output
     from wafersim.report.comparison import comparison_lines, comparison_table, save_comparison
-    from wafersim.spec.comparison import load_comparison
 
     spec, experiments = load_comparison(comparison)
     with console.progress(len(experiments), f"{spec.name}: ") as advance:

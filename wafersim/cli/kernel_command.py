@@ -31,10 +31,10 @@ def command(
     sweep: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Cycles, time, efficiency and bound of one matmul (m x k by k x n) on a wafer."""
+    from wafersim.inputs.profile import SystemProfile, load_profile
     from wafersim.kernel import kernel_cost
     from wafersim.report import json_output
     from wafersim.report.kernel_table import print_kernels
-    from wafersim.spec.profile import SystemProfile, load_profile
 
     system = load_profile(profile)
     if not isinstance(system, SystemProfile):

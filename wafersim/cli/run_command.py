@@ -40,6 +40,8 @@ def command(
 ) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
     from wafersim.errors import Infeasible
+    from wafersim.inputs.loader import load_experiment
+    from wafersim.inputs.sweep import expand
     from wafersim.planning.sensitivity import sensitivities
     from wafersim.planning.sweep import largest, run_points
     from wafersim.report import console, json_output
@@ -47,8 +49,6 @@ def command(
     from wafersim.report.run import save_run
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
-    from wafersim.spec.loader import load_experiment
-    from wafersim.spec.sweep import expand
 
     spec = load_experiment(experiment, list(sets))
     points = expand(spec)

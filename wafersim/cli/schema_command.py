@@ -11,8 +11,8 @@ import click
 @click.argument("what", type=click.Choice(["experiment", "profile"]), default="experiment")
 def command(what: str) -> None:
     """Print the JSON Schema of experiments (default) or hardware profiles."""
+    from wafersim.inputs.schema import experiment_schema, profile_schema
     from wafersim.report import json_output
-    from wafersim.spec.schema import experiment_schema, profile_schema
 
     schema = experiment_schema() if what == "experiment" else profile_schema()
     sys.stdout.write(json_output.dumps(schema) + "\n")

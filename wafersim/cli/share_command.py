@@ -13,10 +13,10 @@ import click
 @click.option("--json", "as_json", is_flag=True, help='Print {"jobs": [...]} and nothing else.')
 def command(experiments: tuple[str, ...], check: bool, as_json: bool) -> None:
     """Run EXPERIMENTS side by side: systems of their own, one MemoryX; how much each one slows down."""
+    from wafersim.inputs.loader import load_experiment
     from wafersim.planning.sharing import share_cluster
     from wafersim.report import console, json_output
     from wafersim.report.sharing import sharing_table
-    from wafersim.spec.loader import load_experiment
 
     jobs = share_cluster([load_experiment(name, []) for name in experiments], check)
     if as_json:

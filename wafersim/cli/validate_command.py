@@ -46,10 +46,10 @@ def command(
     Exit code 1 when an error is worse than the committed floor.
     """
     from wafersim.errors import WafersimError
+    from wafersim.evidence.everything import broken_floors, validate, validate_own
+    from wafersim.inputs.fit import SETS
     from wafersim.report import json_output
     from wafersim.report.validation_table import print_validation
-    from wafersim.spec.fit import SETS
-    from wafersim.validation.everything import broken_floors, validate, validate_own
 
     if data is not None and (which or row or page):
         raise WafersimError("--data tells its set by its columns; leave out --set, --row and --page")

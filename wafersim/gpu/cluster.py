@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wafersim.gpu.machine import Cluster, Device, Network, Software
-from wafersim.spec.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
-from wafersim.spec.machine import GpuMachine
+from wafersim.inputs.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
+from wafersim.inputs.machine import GpuMachine
 
 
 def cluster_of(machine: GpuMachine, overlap_gradients: bool | None = None) -> Cluster:

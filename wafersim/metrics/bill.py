@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
+from wafersim.inputs.machine import GpuMachine, Machine
+from wafersim.inputs.sourced import Sourced
 from wafersim.metrics.prediction import SECONDS_PER_DAY, Prediction
-from wafersim.spec.machine import GpuMachine, Machine
-from wafersim.spec.sourced import Sourced
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wafersim.spec.fit import Fit
+from wafersim.inputs.fit import Fit
 
 LEVEL = 0.8
 Z80 = 1.2815515655446004  # standard deviations on each side that hold 80 %

@@ -8,15 +8,15 @@ from math import ceil, inf
 from typing import Any
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.comparison import Comparison
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.fit import SETS, load_fit
+from wafersim.inputs.machine import load_gpu_machine, load_machine
 from wafersim.metrics.bill import Bill, gpu_bill, wafer_bill
 from wafersim.metrics.interval import probability_less
 from wafersim.metrics.prediction import Prediction
 from wafersim.simulation import simulate
 from wafersim.simulation.gpus import estimated_step
-from wafersim.spec.comparison import Comparison
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.fit import SETS, load_fit
-from wafersim.spec.machine import load_gpu_machine, load_machine
 
 CLOSE = 0.9  # of the matched size: a smaller cluster whose numbers divide better may be the faster one
 SIMULATED_SIZES = 4  # of those that the closed form puts first, for each matched side

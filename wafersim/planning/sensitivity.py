@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from wafersim.inputs.machine import OVERRIDABLE, numbers
+from wafersim.inputs.sourced import dimension_of
 from wafersim.simulation import GpuSimulated, Simulated
 from wafersim.simulation.replay import Replay
-from wafersim.spec.machine import OVERRIDABLE, numbers
-from wafersim.spec.sourced import dimension_of
 
 CONTINUOUS = ("bandwidth", "size", "frequency", "time", "rate", "fraction", "count")
 ELSEWHERE = (

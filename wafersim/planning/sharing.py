@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wafersim.errors import Infeasible, WafersimError
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.machine import load_machine
 from wafersim.simulation import simulate_wafers
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.machine import load_machine
 from wafersim.strategies.weight_streaming.shared import share
 from wafersim.timeline.clock import to_seconds
 

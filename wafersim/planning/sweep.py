@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.sweep import EVERYTHING, Point
 from wafersim.metrics.prediction import Prediction
 from wafersim.simulation import GpuSimulated, Simulated, scaling_efficiency, simulate_step
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.sweep import EVERYTHING, Point
 from wafersim.strategies.steps import Engine
 from wafersim.workload.model import Model, load_model
 

@@ -9,13 +9,13 @@ from typing import Any
 from rich.table import Table
 from ruamel.yaml import YAML
 
+from wafersim.inputs.comparison import Comparison
 from wafersim.metrics.gpu import split_name
 from wafersim.planning.comparison import Side
 from wafersim.report import json_output
 from wafersim.report.explain import outside
 from wafersim.report.run import save_directory
 from wafersim.report.words import Row, figure, seconds, with_interval
-from wafersim.spec.comparison import Comparison
 
 MATCHED = {
     "peak": "same peak FLOP/s",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wafersim.errors import WafersimError, did_you_mean
-from wafersim.spec.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
-from wafersim.spec.profile import ClusterProfile, SystemProfile, load_profile
-from wafersim.spec.resources import find, names
-from wafersim.spec.sourced import Sourced
-from wafersim.spec.yaml_file import read_yaml
+from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
+from wafersim.inputs.profile import ClusterProfile, SystemProfile, load_profile
+from wafersim.inputs.resources import find, names
+from wafersim.inputs.sourced import Sourced
+from wafersim.inputs.yaml_file import read_yaml
 from wafersim.workload.model import active_parameters, load_model, parameters
 
 

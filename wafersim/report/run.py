@@ -14,12 +14,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from wafersim.errors import WafersimError
+from wafersim.inputs.experiment import Experiment
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
 from wafersim.report.words import line_name
 from wafersim.simulation import GpuSimulated
-from wafersim.spec.experiment import Experiment
 
 
 def save_run(

@@ -8,11 +8,11 @@ from math import expm1
 from pathlib import Path
 
 from wafersim.errors import WafersimError
+from wafersim.evidence.everything import coverage, summary
+from wafersim.evidence.report import ValidatedRow, ValidationReport
+from wafersim.evidence.wafer import batch_sweep
+from wafersim.inputs.fit import load_fit
 from wafersim.report.words import figure
-from wafersim.spec.fit import load_fit
-from wafersim.validation.everything import coverage, summary
-from wafersim.validation.report import ValidatedRow, ValidationReport
-from wafersim.validation.wafer import batch_sweep
 
 PEERS = (
     ("kor22 (8 rows)", "Calculon", "3.65 %, at most 8.9 %"),
@@ -82,7 +82,7 @@ def page(report: ValidationReport) -> str:
         "with its source.",
         *_constants(),
         "## What is not known",
-        (files("wafersim.validation") / "data" / "not_known.md").read_text(encoding="utf-8").rstrip(),
+        (files("wafersim.evidence") / "data" / "not_known.md").read_text(encoding="utf-8").rstrip(),
         "## Rows that are not predicted",
         _skipped(report),
     ]

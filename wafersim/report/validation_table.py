@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from wafersim.evidence.everything import coverage, summary
+from wafersim.evidence.report import ValidatedRow, ValidationReport
 from wafersim.report.console import new_console, print_table, say
 from wafersim.report.words import figure
-from wafersim.validation.everything import coverage, summary
-from wafersim.validation.report import ValidatedRow, ValidationReport
 
 MOST_ROWS = 60
 USES = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.experiment import DisturbanceSpec, Experiment
 from wafersim.metrics.prediction import Prediction
 from wafersim.simulation.experiments import workload_of
 from wafersim.simulation.gpus import GpuJob, GpuSimulated, simulate_gpus, simulate_job, with_gpu_interval
 from wafersim.simulation.wafers import Simulated, simulate_wafers, with_interval
-from wafersim.spec.experiment import DisturbanceSpec, Experiment
 from wafersim.strategies.steps import Engine
 
 __all__ = [

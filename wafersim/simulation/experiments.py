@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wafersim.errors import Infeasible
-from wafersim.spec.experiment import Experiment
+from wafersim.inputs.experiment import Experiment
 from wafersim.workload.transformer import Workload, build_workload
 
 

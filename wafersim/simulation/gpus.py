@@ -11,15 +11,15 @@ from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import refusal
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.machine import GpuMachine, load_gpu_machine
+from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.metrics.bill import gpu_bill, with_bill
 from wafersim.metrics.gpu import GpuCase, predict_gpu, search_json
 from wafersim.metrics.prediction import Prediction
 from wafersim.simulation.experiments import batch_of, tokens_of, workload_of
 from wafersim.simulation.intervals import gpu_uncertainty
 from wafersim.simulation.replay import Replay
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.machine import GpuMachine, load_gpu_machine
-from wafersim.spec.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, run_to_period

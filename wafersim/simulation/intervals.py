@@ -6,10 +6,10 @@ from math import log
 
 import numpy as np
 
+from wafersim.inputs.fit import Fit, load_fit
+from wafersim.inputs.machine import GpuMachine, Machine
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.simulation.replay import Replay
-from wafersim.spec.fit import Fit, load_fit
-from wafersim.spec.machine import GpuMachine, Machine
 from wafersim.workload.transformer import Workload
 
 WAFER_FEATURES = ("parameters", "tokens a system and micro-batch", "tokens a sequence", "elements a head", "systems")

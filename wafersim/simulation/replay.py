@@ -8,7 +8,7 @@ from functools import cached_property
 from math import isfinite, log
 from typing import Generic, TypeVar
 
-from wafersim.spec.machine import GpuMachine, Machine, numbers, scaled
+from wafersim.inputs.machine import GpuMachine, Machine, numbers, scaled
 
 NUDGE = 0.01
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import nan
 
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.machine import Machine as MachineProfile
+from wafersim.inputs.machine import load_machine
 from wafersim.metrics.bill import wafer_bill, with_bill
 from wafersim.metrics.prediction import Prediction, predict
 from wafersim.simulation.experiments import tokens_of, workload_of
 from wafersim.simulation.intervals import wafer_uncertainty
 from wafersim.simulation.replay import Replay
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.machine import Machine as MachineProfile
-from wafersim.spec.machine import load_machine
 from wafersim.strategies.steps import Engine
 from wafersim.strategies.weight_streaming.activations import Policy
 from wafersim.strategies.weight_streaming.choice import plan_step, with_micro_batches

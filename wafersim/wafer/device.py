@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wafersim.spec.profile import SystemProfile
+from wafersim.inputs.profile import SystemProfile
 from wafersim.wafer.op_cost import WaferDevice
 
 

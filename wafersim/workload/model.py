@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from wafersim.errors import Fault, InputFaults, did_you_mean
-from wafersim.spec.resources import find
-from wafersim.spec.yaml_file import YamlFile, read_yaml
+from wafersim.inputs.resources import find
+from wafersim.inputs.yaml_file import YamlFile, read_yaml
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from wafersim.errors import WafersimError
+from wafersim.inputs.profile import SystemProfile
 from wafersim.kernel import kernel_cost, kernel_run
 from wafersim.report.figures.style import MODEL_COLOURS, figure, quiet, title
-from wafersim.spec.profile import SystemProfile
 from wafersim.wafer.kernel_cost import KernelCost
 
 SWEEP = [2**i for i in range(-6, 5)]  # of the size asked for

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from wafersim.errors import Infeasible
 from wafersim.gpu.layout import RECOMPUTE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
-from wafersim.spec.strategy import GpuParallelSpec
+from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.workload.model import Model
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from wafersim.errors import Infeasible
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.strategy import WeightStreamingSpec
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan

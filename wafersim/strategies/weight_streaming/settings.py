@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wafersim.errors import Infeasible
-from wafersim.spec.experiment import Experiment
-from wafersim.spec.machine import Machine as MachineProfile
-from wafersim.spec.strategy import WeightStreamingSpec
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.machine import Machine as MachineProfile
+from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.weight_streaming.plan import Jitter
 from wafersim.strategies.weight_streaming.planner import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.tree import build_tree

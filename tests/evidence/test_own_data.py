@@ -1,0 +1,280 @@
+"""A user's own table: told by its columns, predicted like the shipped ones, refused line by line."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wafersim.cli import commands
+from wafersim.errors import InputFaults, WafersimError
+from wafersim.evidence.everything import validate, validate_own
+from wafersim.evidence.own_table import read_own
+from wafersim.evidence.report import ValidatedRow, ValidationReport
+
+DATA = Path(__file__).resolve().parents[2] / "wafersim" / "evidence" / "data"
+TABLES = {
+    "wafer": "wafer_measurements.csv",
+    "gpu": "gpu_measurements.csv",
+    "kernel": "kernel_cycles.csv",
+    "collective": "collective_measurements.csv",
+}
+
+
+def some(name: str, ids: tuple[str, ...], tmp_path: Path) -> Path:
+    lines = (DATA / TABLES[name]).read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join([lines[0], *(line for line in lines if line.split(",")[0] in ids)]) + "\n")
+    return path
+
+
+def reported(tmp_path: Path, text: str) -> ValidationReport:
+    """What `validate --data` makes of a table."""
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    return validate_own(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("wafer", ("A01", "A04", "A10", "A15", "A17")),
+        ("gpu", ("vtrain_multi_0002", "kor22_t5_175B_full", "titan_8B_8_compilebf16")),
+        ("kernel", ("r0001",)),
+        ("collective", ("ar_a100_4_4", "ar_a100_8_48")),
+    ],
+)
+def test_shipped_rows_come_out_the_same_as_ones_own(name, ids: tuple[str, ...], tmp_path: Path) -> None:
+    own = {row.id: row for row in validate_own(some(name, ids, tmp_path)).rows}
+    assert set(own) == set(ids)
+    for row in (row for one in ids for row in validate([name], one).rows):
+        assert (own[row.id].predicted, own[row.id].low) == (row.predicted, row.low)
+
+
+def test_a_model_of_ones_own_and_a_machine_by_profile(tmp_path: Path) -> None:
+    report = reported(
+        tmp_path,
+        "id,system,n_systems,model,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch_per_system,metric,value,unit\n"
+        "mine1,andromeda,4,our 3B,28,3072,24,12288,50257,2048,320,80,train_throughput,150,samples/s\n"
+        "mine2,cs3,1,LLaMA2-7B,,,,,,,,64,train_throughput,31,samples/s\n",
+    )
+    assert [row.id for row in report.rows] == ["mine1", "mine2"]
+    assert all(row.low is not None and row.low < row.predicted for row in report.rows)
+    assert "sequence 4096" in report.rows[1].assumed and "release R2" in report.rows[1].assumed
+
+
+def test_gpus_of_ones_own(tmp_path: Path) -> None:
+    report = reported(
+        tmp_path,
+        "id,hardware,n_gpus,model,params_b,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
+        "zero_stage,metric,value,unit\n"
+        "run1,dgx-h100,64,ours,6.7,32,4096,32,16384,50257,2048,512,2,2,1,32,none,1,tokens_per_s_per_gpu,11000,token/s/GPU\n"
+        "run2,H100-SXM5-80GB,8,ours,1.3,24,2048,16,8192,50257,2048,64,,1,1,8,none,1,iteration_time,0.5,s\n",
+    )
+    assert [row.id for row in report.rows] == ["run1", "run2"]
+    assert report.rows[1].range_low is not None  # the micro-batch is open
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("id,value\n1,2\n", ":1: has no column"),
+        ("", "is empty"),
+        ("id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n", "has no rows"),
+        ("id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n" + 2 * "a,A100 NVLink,2,all-reduce,1,1,1\n",
+         ":3: id: 'a' stands there twice"),
+    ],
+)  # fmt: skip
+def test_a_wrong_table_is_a_line(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    with pytest.raises(InputFaults) as found:
+        read_own(path)
+    assert problem in str(found.value)
+
+
+def test_a_row_that_states_too_little_is_listed_with_the_reason(tmp_path: Path) -> None:
+    skipped = reported(
+        tmp_path,
+        "id,system,n_systems,model,micro_batch_per_system,metric,value,unit\n"
+        "a,CS-2,1,GPT-J 6B,,train_throughput,20,samples/s\nb,TPU,1,GPT-J 6B,60,train_throughput,20,samples/s\n"
+        "c,CS-2,1,something,60,train_throughput,20,samples/s\n",
+    ).skipped
+    assert skipped["a"] == "micro_batch_per_system is not stated, nor is global_batch"
+    assert skipped["b"].startswith("system 'TPU' is neither a profile nor one of CS-1")
+    assert skipped["c"] == "something is not in the catalogue and layers is not stated"
+
+
+GPU = (
+    "id,hardware,n_gpus,model,layers,d_model,heads,d_ffn,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
+    "metric,value,unit,software\n"
+)
+RUN = "dgx-h100,8,x,24,2048,16,8192,2048,64,1,1,1,8,none"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (f"a,{RUN},speed,4,,", "metric 'speed' is none of iteration_time"),
+        (f"a,{RUN},iteration_time,400,ms,", "unit 'ms'; iteration_time is in s"),
+        (f"a,{RUN},iteration_time,0.4,,vllm", "unknown software 'vllm'"),
+        (f"a,{RUN.replace('dgx-h100', 'gpux')},iteration_time,0.4,,", "unknown hardware profile 'gpux'"),
+        (
+            f"a,{RUN.replace('1,1,8', '2,1,8')},iteration_time,0.4,,",
+            "tp 2 x pp 1 x dp 8 does not multiply out to 8 GPUs",
+        ),
+        (f"a,{RUN.replace('none', 'yes')},iteration_time,0.4,,", "recompute: Input should be"),
+        (
+            f"a,{RUN.replace('64,1,', '64,3,')},iteration_time,0.4,,",
+            "batch 64 does not divide by data 8 x micro_batch 3",
+        ),
+        (f"a,{RUN.replace(',24,', ',,')},iteration_time,0.4,,", "layers is not stated"),
+    ],
+)
+def test_a_gpu_row_that_cannot_run_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
+    report = reported(tmp_path, GPU + row + f"\nb,{RUN},iteration_time,0.4,,\n")
+    assert [row.id for row in report.rows] == ["b"] and reason in report.skipped["a"]
+
+
+def test_every_metric_of_one_run_says_the_same(tmp_path: Path) -> None:
+    time, rate, mfu, flops = (
+        row.predicted
+        for row in reported(
+            tmp_path,
+            GPU
+            + "".join(
+                f"{m},{RUN},{m},40,,\n"
+                for m in ("iteration_time", "tokens_per_s_per_gpu", "mfu", "model_tflops_per_gpu")
+            ),
+        ).rows
+    )
+    assert rate == pytest.approx(64 * 2048 / 8 / time)
+    assert mfu == pytest.approx(100 * flops / 989.4, rel=1e-3)  # the H100's dense 16-bit peak
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a,wse1,MeshGEMM,8,8,8", "arch 'wse1' is none of wse2, wse3"),
+        ("a,wse3,MeshGEMV,8,8,1", "group_num is not stated"),
+        ("a,wse3,FFT,8,8,1", "no kernel of this kind is modelled"),
+        ("a,wse3,MeshGEMM,8,,8", "Kt not stated"),
+    ],
+)
+def test_a_kernel_that_is_not_modelled_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
+    header = "id,arch,kernel,Mt,Kt,Nt,platform,grid_rows,grid_cols,metric,value\n"
+    report = reported(
+        tmp_path, f"{header}{row},hardware,144,144,cycles,9e4\nb,wse2,MeshGEMM,8,8,8,hardware,144,144,cycles,9e4\n"
+    )
+    assert reason in report.skipped["a"]
+    assert [row.id for row in report.rows] == ["b"]  # WSE-3's loop, where WSE-2's has not been measured
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_shipped_tables_are_read_as_ones_own(name, tmp_path: Path) -> None:
+    """Rows that measure something else, in numbers or not, are listed with the reason."""
+    own = read_own(DATA / TABLES[name])
+    assert own.set == name and len(own.rows) > 30 and not own.skipped
+
+
+@pytest.mark.parametrize("name", ["wafers", "gpus"])
+def test_the_tables_of_the_how_to(name: str) -> None:
+    report = validate_own(DATA.parents[2] / "docs" / "examples" / f"my_{name}.csv")
+    assert len(report.rows) == 3 and not report.skipped
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a,A100 NVLink,two,all-reduce,1e8,1,", "n_gpus must be a number > 0 (got 'two')"),
+        ("a,A100 NVLink,8.5,all-reduce,1e8,1,", "n_gpus must be whole (got '8.5')"),
+        ("a,A100 NVLink,2,all-reduce,-1,1,", "bytes must be a number > 0 (got '-1')"),
+        ("a,A100 NVLink,1,all-reduce,1e8,1,", "n_gpus must be at least 2"),
+        ("a,A100 NVLink,8,dance,1e8,1,", "collective 'dance' is none of all-reduce"),
+        ("a,A100 NVLink,8,all-reduce,1e8,,", "neither seconds nor busbw_GBps"),
+        ("a,A100 NVLink,16,all-reduce between nodes,1e8,1,", "only those inside a node"),
+    ],
+)
+def test_a_collective_that_cannot_be_predicted_is_listed_with_the_reason(tmp_path: Path, row: str, reason: str) -> None:
+    header = "id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n"
+    report = reported(tmp_path, f"{header}{row}\nb,dgx-h100,8,AllReduce,1e8,0.001,\n")
+    assert reason in report.skipped["a"]
+    assert [(row.id, row.use) for row in report.rows] == [("b", "test")]
+
+
+WAFER = (
+    "id,system,n_systems,model,params,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch_per_system,"
+    "metric,value,unit,notes\n"
+)
+
+
+def wafer_row(tmp_path: Path, **cells: str) -> ValidatedRow | str:
+    """What comes of one row: predicted, or the reason why not."""
+    row = {
+        "id": "a", "system": "CS-2", "n_systems": "1", "model": "LLaMA3-8B", "seq_len": "2048", "micro_batch_per_system": "20",
+        "metric": "train_throughput", "value": "10", "unit": "samples/s",
+    } | cells  # fmt: skip
+    report = reported(tmp_path, WAFER + ",".join(row.get(name, "") for name in WAFER.strip().split(",")) + "\n")
+    return report.rows[0] if report.rows else report.skipped["a"]
+
+
+def predicted(tmp_path: Path, **cells: str) -> ValidatedRow:
+    found = wafer_row(tmp_path, **cells)
+    assert isinstance(found, ValidatedRow), found
+    return found
+
+
+def test_names_of_machines_models_and_releases_as_people_write_them(tmp_path: Path) -> None:
+    usual = predicted(tmp_path).predicted
+    for cells in ({"system": "Cerebras CS2"}, {"model": "Meta-Llama-3.1-8B"}, {"notes": "faster than R1.8; SW R2.1"}):
+        assert predicted(tmp_path, **cells).predicted == usual
+    older = predicted(tmp_path, notes="ALCF log; SW R1.8.0")
+    assert older.predicted < 0.9 * usual and not older.assumed
+    assert predicted(tmp_path, notes="release 1.9.2").predicted < usual
+    assert "no software release R1.6" in str(wafer_row(tmp_path, notes="SW R1.6.1"))
+    assert "no software release R1.8" in str(wafer_row(tmp_path, system="CS-3", notes="SW R1.8"))
+
+
+def test_what_a_wafer_row_leaves_out_is_assumed_aloud_or_refused(tmp_path: Path) -> None:
+    whole = predicted(tmp_path, micro_batch_per_system="", global_batch="60", n_systems="2")
+    assert "micro-batch 30, the whole batch of a system" in whole.assumed
+    assert predicted(tmp_path, seq_len="").use == "shown"
+    shape = {"layers": "32", "d_model": "4096", "heads": "32", "d_ffn": "14336", "vocab": "32000"}
+    odd = predicted(tmp_path, model="Mistral-7B", params="7.2e9", **shape)
+    assert any("parameters, stated are 7.2e+09" in one for one in odd.assumed)
+    assert (
+        predicted(tmp_path, layers="16").predicted > 1.5 * predicted(tmp_path).predicted
+    )  # half of it, under the same name
+    assert "pipelined execution" in str(wafer_row(tmp_path, notes="PIPELINED execution"))
+    assert "heads 33 do not divide d_model 4096" in str(wafer_row(tmp_path, model="odd", **{**shape, "heads": "33"}))
+    assert "is neither a profile" in str(wafer_row(tmp_path, system="dgx-h100"))
+
+
+def test_a_table_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    header = "ID; System ;n_systems;model;micro_batch_per_system;metric;value;unit"
+    lines = [header, "a;CS-2;1;GPT-J 6B;60;train_throughput;20;samples/s"]
+    path.write_text("\ufeff" + "\n".join(lines) + "\n\n", encoding="utf-8")
+    assert [row.id for row in validate_own(path).rows] == ["a"]
+
+
+def test_the_command_refuses_a_table_of_which_nothing_is_predicted(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "id,system,n_systems,model,micro_batch_per_system,metric,value,unit\na,TPU,1,x,6,train_throughput,2,samples/s\n"
+    )
+    found = CliRunner().invoke(commands, ["validate", "--data", str(path)])
+    assert isinstance(found.exception, WafersimError) and "TPU" in found.output
+
+
+def test_a_gpu_run_that_fits_only_with_recompute_or_not_at_all_is_still_predicted(tmp_path: Path) -> None:
+    long = "dgx-h100,64,x,48,8192,64,32768,{sequence},64,,8,2,4,,iteration_time,10,,"
+    rows = reported(
+        tmp_path, GPU + "a," + long.format(sequence=32768) + "\nb," + long.format(sequence=131072) + "\n"
+    ).rows
+    assert "recompute full: nothing else fits" in rows[0].assumed
+    assert any(one.startswith("does not fit: ") for one in rows[1].assumed)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    out = CliRunner().invoke(commands, ["validate", "--data", str(some("wafer", ("A04", "A17"), tmp_path))])
+    assert out.exit_code == 0 and "A17" in out.output

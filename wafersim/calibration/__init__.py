@@ -1,0 +1,1 @@
+"""Fits of the calibrated constants on published rows, and how well each is known."""

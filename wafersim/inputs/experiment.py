@@ -1,0 +1,263 @@
+"""An experiment: what is asked of which machine, as the user wrote it, validated."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+
+from wafersim.errors import WafersimError
+from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, override, software_name
+from wafersim.inputs.resources import find
+from wafersim.inputs.sourced import Frozen
+from wafersim.inputs.strategy import GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
+
+SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*per parameter\s*")
+
+
+def _known_model(name: str) -> str:
+    try:
+        find("models", name)
+    except WafersimError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+def _known_machine(name: str) -> str:
+    try:
+        is_gpu_cluster(name)
+    except WafersimError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+def _tokens(value: Any) -> Any:
+    if isinstance(value, str):
+        if PER_PARAMETER.fullmatch(value):
+            return value.strip()
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError(f'must be a number of tokens or "20 per parameter" (got {value!r})') from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e18:
+        raise ValueError(f'must be a number of tokens > 0 or "20 per parameter" (got {value!r})')
+    return float(value)
+
+
+class SystemSpec(Frozen):
+    """Which machine, and how many of its wafers or GPUs work on the job."""
+
+    profile: Annotated[str, AfterValidator(_known_machine)] = Field(description="A cluster or system profile.")
+    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(
+        default=None, description="Wafer-scale systems that work on the job."
+    )
+    gpus: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
+        default=None, description="GPUs that work on the job."
+    )
+    software: str | None = Field(
+        default=None,
+        description="Release of a wafer's software (R2 if left out), or the software profile of a GPU cluster.",
+    )
+    overrides: dict[str, float | str] = Field(
+        default_factory=dict, description='Numbers of the profile replaced, e.g. "swarmx.link_bandwidth": "2.4 Tb/s".'
+    )
+
+    @field_validator("overrides", mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        """Accept nested mappings as well as dotted keys, and check every number."""
+        if not isinstance(value, dict):
+            raise ValueError(f"must be a mapping such as swarmx.link_bandwidth: 2.4 Tb/s (got {value!r})")
+        flat: dict[str, Any] = {}
+        for key, item in value.items():
+            if isinstance(item, dict):
+                flat |= {f"{key}.{inner}": deeper for inner, deeper in item.items()}
+            else:
+                flat[str(key)] = item
+        for path, written in flat.items():
+            try:
+                override(path, written)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from None
+        return flat
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> SystemSpec:
+        wanted, other = ("gpus", "systems") if self.on_gpus else ("systems", "gpus")
+        if getattr(self, other) is not None or getattr(self, wanted) is None:
+            kind = "a cluster of GPUs" if self.on_gpus else "made of wafers"
+            raise ValueError(f"{self.profile} is {kind}: give {wanted}, how many work on the job, and not {other}")
+        parts = GPU_PARTS if self.on_gpus else WAFER_PARTS
+        wrong = [path for path in self.overrides if path.partition(".")[0] not in parts]
+        if wrong:
+            raise ValueError(f"overrides: {wrong[0]} is no number of {self.profile}; its parts are {', '.join(parts)}")
+        if self.on_gpus and self.software is not None:
+            try:
+                software_name(self.software)
+            except WafersimError as error:
+                raise ValueError(f"software: {error}") from None
+        return self
+
+    @property
+    def on_gpus(self) -> bool:
+        """Whether the machine is a cluster of GPUs."""
+        return is_gpu_cluster(self.profile)
+
+    @property
+    def count(self) -> int:
+        """Wafers or GPUs that work on the job."""
+        return self.gpus or self.systems or 0
+
+
+def _factor(value: Any) -> Any:
+    """1.2 or "1.2x"."""
+    written = value.strip().removesuffix("x") if isinstance(value, str) else value
+    try:
+        factor = float(written)
+    except (TypeError, ValueError):
+        factor = 0.0
+    if isinstance(value, bool) or not 1.0 <= factor <= 1e6:
+        raise ValueError(f"must be how many times as long it takes, such as 1.2x, from 1 up to 1000000 (got {value!r})")
+    return factor
+
+
+def _sigma(value: Any) -> Any:
+    if value in ("none", "profile"):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError(f"must be none, profile or a sigma above 0 and up to 1 (got {value!r})")
+    return float(value)
+
+
+Factor = Annotated[float, BeforeValidator(_factor), WithJsonSchema({"type": ["number", "string"]})]
+Sigma = Annotated[
+    float | str,
+    BeforeValidator(_sigma),
+    WithJsonSchema({"anyOf": [{"enum": ["none", "profile"]}, {"type": "number", "exclusiveMinimum": 0, "maximum": 1}]}),
+]
+NodePath = Annotated[str, Field(pattern=r"^[1-9]\d*/\d+$")]
+
+
+class DisturbanceSpec(Frozen):
+    """What makes systems differ. Systems count from 0; "2/5" is node 5 of level 2 of the SwarmX tree, level 0 the root."""
+
+    jitter: Sigma = Field(
+        default="none", description="Log-normal sigma of every kernel's time; profile takes the system's own."
+    )
+    spread: Sigma = Field(default="none", description="Log-normal sigma of the pace that a system keeps, likewise.")
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    slow_systems: dict[Annotated[int, Field(ge=0)], Factor] = Field(
+        default_factory=dict, description="System -> how many times as long its kernels take, e.g. 7: 1.2x."
+    )
+    slow_system_links: dict[Annotated[int, Field(ge=0)], Factor] = Field(
+        default_factory=dict, description="System -> how many times as long a transfer on its link takes."
+    )
+    slow_node_links: dict[NodePath, Factor] = Field(
+        default_factory=dict, description="SwarmX node -> how many times as long a transfer on the link above it takes."
+    )
+    lost_nodes: list[NodePath] = Field(
+        default_factory=list, description="SwarmX nodes that died, one after the other; others take their children."
+    )
+
+
+ONLY_ON_WAFERS = ("density", "input_rate", "weight_precision", "gradient_precision", "loss_scaling")
+
+
+class TrainingSpec(Frozen):
+    """The training job."""
+
+    sequence_length: Whole | None = Field(default=None, description="Tokens per sequence; the model's own if left out.")
+    batch: Whole | Literal["published"] | None = Field(
+        default=None, description="Sequences of the whole cluster in a step."
+    )
+    batch_per_system: Whole | Literal["published"] | None = Field(
+        default=None, description="Sequences of one system in a step."
+    )
+    optimizer: Literal["adamw", "adam", "lion", "adafactor", "sgd"] = "adamw"
+    gradient_clipping: Literal["global-norm", "none"] = "global-norm"
+    loss_scaling: Literal["dynamic", "none"] = "none"
+    weight_precision: Literal["fp16", "bf16", "fp32"] = "fp16"
+    gradient_precision: Literal["fp16", "bf16", "fp32"] = "fp32"
+    density: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Share of the weights that are not zero."
+    )
+    tokens: Annotated[
+        float | str,
+        BeforeValidator(_tokens),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "number", "exclusiveMinimum": 0},
+                    {"type": "string", "pattern": r"^\s*\d[\d.eE+]*(\s*per parameter)?\s*$"},
+                ]
+            }
+        ),
+    ] = "20 per parameter"
+    input_rate: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Sequences/s that the input workers of one system deliver; without it they never bind.",
+    )
+
+    @model_validator(mode="after")
+    def _one_batch(self) -> TrainingSpec:
+        if (self.batch is None) == (self.batch_per_system is None):
+            which = "both are given" if self.batch is not None else "neither is given"
+            raise ValueError(f"exactly one of batch and batch_per_system is needed ({which})")
+        return self
+
+
+class PublishedSpec(Frozen):
+    """What is published of the job, shown beside the prediction; never fitted by an experiment."""
+
+    metric: Literal["step_time_s", "tokens_per_s", "samples_per_s", "days_to_train", "hardware_tflops_per_gpu"] = Field(
+        description="hardware_tflops_per_gpu counts full recompute, as Narayanan et al. 2021 do."
+    )
+    value: Annotated[float, Field(gt=0)]
+    source: Annotated[str, Field(min_length=3)]
+    verified: bool = Field(default=True, description="False: recalled, nobody has looked it up.")
+
+
+class Experiment(Frozen):
+    """What the user wrote. A sweep is the only place for lists: dotted path -> values, the run is their grid."""
+
+    name: Annotated[str, Field(pattern=SLUG, max_length=80)]
+    title: str | None = None
+    model: Annotated[str, AfterValidator(_known_model)]
+    system: SystemSpec
+    strategy: StrategySpec = WeightStreamingSpec()
+    training: TrainingSpec
+    disturbances: DisturbanceSpec = DisturbanceSpec()
+    published: PublishedSpec | None = None
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strategy_of_the_machine(cls, values: Any) -> Any:
+        """`strategy: auto`, or none, is what the machine does: weight streaming on wafers, the fastest split on GPUs."""
+        if not isinstance(values, dict) or values.get("strategy", "auto") != "auto":
+            return values
+        system = values.get("system")
+        profile = system.get("profile") if isinstance(system, dict) else None
+        try:
+            kind = "gpu-parallel" if is_gpu_cluster(str(profile)) else "weight-streaming"
+        except WafersimError:
+            return {name: value for name, value in values.items() if name != "strategy"}  # said of the profile
+        return {**values, "strategy": {"kind": kind}}
+
+    @model_validator(mode="after")
+    def _one_machine(self) -> Experiment:
+        gpus = self.system.on_gpus
+        if gpus != isinstance(self.strategy, GpuParallelSpec):
+            wanted = "gpu-parallel" if gpus else "weight-streaming"
+            raise ValueError(f"strategy.kind must be {wanted} on {self.system.profile} (got {self.strategy.kind})")
+        if gpus and self.training.batch is None:
+            raise ValueError("training.batch is needed on GPUs: the sequences of the whole cluster in a step")
+        if gpus and self.disturbances != DisturbanceSpec():
+            raise ValueError("disturbances are simulated on wafers only")
+        usual = {name: field.default for name, field in TrainingSpec.model_fields.items() if name in ONLY_ON_WAFERS}
+        changed = [name for name, value in usual.items() if getattr(self.training, name) != value]
+        if gpus and changed:
+            raise ValueError(f"training.{changed[0]} is simulated on wafers only; GPUs have strategy.precision")
+        return self

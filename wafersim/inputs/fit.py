@@ -1,0 +1,91 @@
+"""What a calibration leaves behind besides its values: how well it knows them, and the rows that it knows them from."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from wafersim.inputs.resources import folder
+from wafersim.inputs.sourced import Frozen
+
+Set = Literal["wafer", "gpu", "kernel", "collective"]
+SETS: tuple[Set, ...] = ("wafer", "gpu", "kernel", "collective")
+
+
+class FitConstant(Frozen):
+    """One constant, fitted or assumed, with the standard error of its logarithm; `sets` are "profile: path" of its numbers."""
+
+    name: str
+    kind: Literal["calibrated", "assumed"]
+    value: float
+    standard_error: float
+    sets: tuple[str, ...]
+
+
+class LeftOut(Frozen):
+    """A row predicted without it, or without all of its family: ln(predicted / published) and the 80 % half-width of it."""
+
+    error: float
+    half_width: float
+
+
+class Fit(Frozen):
+    """A calibration. Logarithms throughout: of constants, of ratios of predicted to published, of features.
+
+    `spread` is the standard deviation of a ratio by group of rows, `inflation` what constants and spread are multiplied by
+    so that intervals hold what they should of rows left out, `transfer` what is added where no row of the group exists,
+    `widening` what is added per e-fold of distance from the nearest row of the group in `features`.
+    """
+
+    set: Set
+    date: str
+    rows: tuple[str, ...]
+    constants: tuple[FitConstant, ...]
+    correlations: tuple[tuple[float, ...], ...]
+    spread: dict[str, float]
+    inflation: float = 1.0
+    transfer: float = 0.0
+    widening: dict[str, float] = Field(default_factory=dict)
+    features: tuple[str, ...] = ()
+    behind: dict[str, tuple[tuple[float, ...], ...]] = Field(default_factory=dict)
+    left_out: dict[str, LeftOut] = Field(default_factory=dict)
+    families: dict[str, dict[str, float]] = Field(
+        default_factory=dict
+    )  # what was left out -> {row: ln(predicted / published)}
+
+
+def fit_path(which: Set) -> Path:
+    """The file of a calibration."""
+    return folder("hardware") / "fits" / f"{which}.json"
+
+
+@cache
+def load_fit(which: Set) -> Fit:
+    """The calibration of a set of measurements as it was committed."""
+    return Fit.model_validate_json(fit_path(which).read_text(encoding="utf-8"))
+
+
+def save_fit(fit: Fit) -> Path:
+    """Write a calibration; with the date of the last one if nothing else changed."""
+    path = fit_path(fit.set)
+    fields = fit.model_dump(mode="json")
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) | {"date": fit.date} == fields:
+        return path
+    path.parent.mkdir(exist_ok=True)
+    lines = [f" {json.dumps(name)}: {_lines(value)}" for name, value in fields.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    load_fit.cache_clear()
+    return path
+
+
+def _lines(value: object) -> str:
+    """One element a line where a list or mapping holds several structures, so that a diff shows what changed."""
+    if isinstance(value, dict) and any(isinstance(inner, dict | list) for inner in value.values()):
+        return "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n }"
+    if isinstance(value, list) and value and isinstance(value[0], dict | list):
+        return "[\n" + ",\n".join(f"  {json.dumps(inner)}" for inner in value) + "\n ]"
+    return json.dumps(value)

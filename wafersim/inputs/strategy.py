@@ -1,0 +1,101 @@
+"""How a job runs on a machine: weight streaming on wafers, or a split over GPUs."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from wafersim.inputs.sourced import Frozen
+
+Whole = Annotated[int, Field(ge=1, strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
+
+
+def _keep(value: str) -> str:
+    if value in ("auto", "all", "block-inputs") or re.fullmatch(r"every-([2-9]|[1-9]\d+)", value):
+        return value
+    raise ValueError(f"must be auto, all, block-inputs or every-<k> with k >= 2 (got {value!r})")
+
+
+class ActivationSpec(Frozen):
+    """What is kept between the passes, where, and how the weights of a recomputed block come."""
+
+    keep: Annotated[str, AfterValidator(_keep)] = Field(
+        default="auto", description="auto, all, block-inputs or every-<k>."
+    )
+    place: Literal["auto", "wafer", "servers"] = "auto"
+    recompute_weights: Literal["auto", "hold", "restream"] = "auto"
+
+
+class WeightStreamingSpec(Frozen):
+    """Weight streaming: data parallelism over wafers."""
+
+    kind: Literal["weight-streaming"] = "weight-streaming"
+    micro_batch: Whole | Literal["auto", "published"] = Field(
+        default="auto", description="Sequences a system holds at once; every micro-batch streams the weights again."
+    )
+    activations: ActivationSpec = ActivationSpec()
+    chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] = 4
+    weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
+    drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
+    memoryx_memory: Literal["separate", "shared"] = Field(
+        default="separate",
+        description="shared: reading weights, adding gradients and updating take turns at MemoryX's memory as they come.",
+    )
+    retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = "auto"
+
+
+class GpuParallelSpec(Frozen):
+    """A split over GPUs. What is `auto` is searched: the fastest split that fits in memory."""
+
+    kind: Literal["gpu-parallel"]
+    data: Whole | Literal["auto"] = Field(
+        default="auto", description="Replicas; auto: what the others leave of the GPUs."
+    )
+    tensor: Whole | Literal["auto"] = "auto"
+    pipeline: Whole | Literal["auto"] = "auto"
+    virtual_stages: Whole | Literal["auto"] = Field(
+        default="auto", description="Model chunks of a pipeline stage; more than one interleaves the schedule."
+    )
+    uneven_stages: Switch = Field(
+        default=False,
+        description="Stages may differ by a block where the layers do not divide, as DeepSpeed deals them out.",
+    )
+    context: Whole = Field(default=1, description="GPUs that share a sequence.")
+    expert: Whole = Field(
+        default=1, description="GPUs that share the experts of a layer, inside the data-parallel group."
+    )
+    micro_batch: Whole | Literal["auto"] = Field(default="auto", description="Sequences of a replica's micro-batch.")
+    schedule: Literal["auto", "gpipe", "1f1b", "interleaved", "zero-bubble"] = Field(
+        default="auto", description="auto: 1f1b, or interleaved with virtual stages."
+    )
+    sequence_parallel: Switch | Literal["auto"] = Field(default="auto", description="auto: wherever tensor > 1.")
+    recompute: Literal["none", "selective", "full", "auto"] = "auto"
+    flash_attention: Switch = True
+    zero_stage: Literal[0, 1, 2, 3] = Field(default=1, description="1 shards optimizer states, 2 gradients, 3 weights.")
+    shard_group: Whole | Literal["auto"] = Field(
+        default="auto", description="GPUs that share sharded states (hybrid sharding); auto: all replicas."
+    )
+    precision: Literal["bf16", "fp8"] = "bf16"
+    overlap_gradients: Switch | Literal["auto"] = Field(default="auto", description="auto: as the software does it.")
+    show: Annotated[int, Field(ge=1, le=100, strict=True)] = Field(
+        default=5, description="Splits that a search prints."
+    )
+
+    @property
+    def searched(self) -> bool:
+        """Whether anything is left to a search."""
+        return "auto" in (self.tensor, self.pipeline, self.virtual_stages, self.micro_batch, self.recompute)
+
+
+def _kind(value: Any) -> str:
+    given = value.get("kind", "weight-streaming") if isinstance(value, dict) else getattr(value, "kind", None)
+    return str(given)
+
+
+StrategySpec = Annotated[
+    Annotated[WeightStreamingSpec, Tag("weight-streaming")] | Annotated[GpuParallelSpec, Tag("gpu-parallel")],
+    Discriminator(_kind),
+]
