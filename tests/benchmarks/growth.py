@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from wafersim.inputs.loader import load_experiment
-from wafersim.report.figures.style import INK, PARTS, figure, quiet, title
-from wafersim.simulation import simulate_step
-from wafersim.strategies.steps import LoweredSteps, choose
+from wafersim.report.figures.style import INK, figure, quiet, title
+from wafersim.simulation import job_of, simulate_step
+from wafersim.strategies.steps import LoweredSteps, choose_engine
 from wafersim.strategies.weight_streaming.graph import _structure, lower
 from wafersim.strategies.weight_streaming.plan import Jitter, WeightStreamingPlan
 from wafersim.strategies.weight_streaming.tree import build_tree
+from wafersim.strategies.weight_streaming.words import WORDS
 
 
 @cache
@@ -34,8 +35,8 @@ def _alone(model: str, chunks: int) -> WeightStreamingPlan:
         "training.sequence_length=2048",
     ]
     return simulate_step(
-        load_experiment("hello_111m", [f"model={model}", f"strategy.chunks_per_layer={chunks}", *sets])
-    ).planned.plan
+        job_of(load_experiment("hello_111m", [f"model={model}", f"strategy.chunks_per_layer={chunks}", *sets]))
+    ).plan
 
 
 def plan_of(
@@ -77,7 +78,7 @@ def one_step(plan: WeightStreamingPlan) -> tuple[int, int]:
     """Lower a plan and simulate one step; (tasks, end of the step in ticks)."""
     _structure.cache_clear()
     lowered = lower(plan)
-    ends = LoweredSteps(lowered, choose(plan.arrival_order, "auto")[0]).next_step()
+    ends = LoweredSteps(lowered, choose_engine(plan.arrival_order, "auto")[0]).next_step()
     return lowered.graph.tasks, int(ends.max())
 
 
@@ -109,7 +110,7 @@ def draw(path: Path) -> None:
         measured[name] = [measure(plan(value)) for value in values]
         for value, row in zip(values, measured[name], strict=True):
             print(f"{name} {value}: {row[0]:,} tasks, {row[1] * 1e3:.1f} ms, {row[2]:.1f} MiB", flush=True)
-    colours = [colour for _, colour in PARTS.values()]
+    colours = [part.colour for part in WORDS.parts]
     with figure(path, 9, 4.4) as drawn:
         for column, (label, factor) in enumerate((("seconds", 1.0), ("MiB", 1.0))):
             axes = drawn.add_axes((0.08 + 0.48 * column, 0.13, 0.4, 0.66))

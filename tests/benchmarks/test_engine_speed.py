@@ -14,7 +14,7 @@ from wafersim.engine.event_queue import EventQueue
 from wafersim.engine.graph import Edges, build_graph
 from wafersim.engine.longest_path import LongestPath
 from wafersim.inputs.loader import load_experiment
-from wafersim.simulation import simulate_step
+from wafersim.simulation import job_of, simulate_step
 from wafersim.strategies.weight_streaming.graph import _structure, lower
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
@@ -28,7 +28,7 @@ MEBI = 2**20
 def andromeda(*sets: str) -> WeightStreamingPlan:
     """13B on 16 CS-2, or what `sets` make of it."""
     experiment = load_experiment("andromeda16", ["model=cerebras-gpt-13b", "system.systems=16", *sets])
-    return simulate_step(experiment).planned.plan
+    return simulate_step(job_of(experiment)).plan
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_a_million_tasks_written_and_read_back(benchmark, wide, tmp_path: Path) 
     """Target 1 s for both."""
     lowered = lower(wide)
     ends = LongestPath(lowered.graph, lowered.lags).next_step(lowered.durations())
-    timeline = lowered.timeline(ends, 0, lowered.durations())
+    timeline = lowered.timeline(ends, 0)
     assert len(timeline) > 1e6
 
     def there_and_back() -> Timeline:

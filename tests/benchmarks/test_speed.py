@@ -8,7 +8,7 @@ import pytest
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import run_points
-from wafersim.simulation import simulate_step
+from wafersim.simulation import job_of, simulate_step
 from wafersim.strategies.weight_streaming.processes import Reference
 
 
@@ -22,8 +22,8 @@ def test_help(benchmark) -> None:
 def test_simpy_events(benchmark) -> None:
     """Target 1e5 events/s: one step of 13B on 16 systems; `events_per_s` counts SimPy's own event numbers."""
     plan = simulate_step(
-        load_experiment("what_if_swarmx", ["system.overrides.swarmx.link_bandwidth=1.2 Tb/s"])
-    ).planned.plan
+        job_of(load_experiment("what_if_swarmx", ["system.overrides.swarmx.link_bandwidth=1.2 Tb/s"]))
+    ).plan
     events = []
 
     def run() -> None:
@@ -46,4 +46,4 @@ def test_the_whole_grid(benchmark) -> None:
 def test_one_point(benchmark, model: str) -> None:
     """One point with its search for the activation policy remembered."""
     experiment = load_experiment("andromeda16", [f"model={model}", "system.systems=1"])
-    benchmark(lambda: simulate_step(experiment))
+    benchmark(lambda: simulate_step(job_of(experiment)))

@@ -11,7 +11,7 @@ from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.memory import activation_bytes, in_flight, memory_use, refusal
 from wafersim.inputs.machine import load_gpu_machine
-from wafersim.simulation import simulate_job
+from wafersim.simulation import simulate_step
 from wafersim.workload.transformer import build_workload
 
 CLUSTER = cluster_of(load_gpu_machine("dgx-a100-80gb"))
@@ -84,7 +84,7 @@ def test_what_the_bloom_study_saw_in_use() -> None:
     rows = [row for row in gpu_rows()[0].values() if row.memory is not None and row.use == "test"]
     errors = []
     for row in rows:
-        predicted = simulate_job(row.jobs()[0], must_fit=False).prediction.memory["total_bytes"] + lost_memory(
+        predicted = simulate_step(replace(row.jobs()[0], must_fit=False)).prediction.memory.total_bytes + lost_memory(
             row.profile
         )
         errors.append(abs(predicted / row.memory - 1))

@@ -30,8 +30,7 @@ FIT = Fit(
 
 
 def of(e: dict[str, float], features=ORIGIN, group: str = "known", fit: Fit = FIT) -> Uncertainty:
-    said = [f"{exp(feature):.3g}" for feature in features]
-    return uncertainty((fit,), {f"machine: values.{name}": value for name, value in e.items()}, group, features, said)
+    return uncertainty((fit,), {f"machine: values.{name}": value for name, value in e.items()}, group, features)
 
 
 def test_the_width_by_hand() -> None:
@@ -57,13 +56,16 @@ def test_farther_is_wider_and_a_stranger_is_widest() -> None:
     assert far.distance == pytest.approx(0.02 * (log(125) ** 2 + log(32) ** 2) ** 0.5)
     stranger = of({}, group="unknown")
     assert stranger.transfer == 0.3 and stranger.sigma > near.sigma
-    assert stranger.outside[0] == "no measured run of unknown"
+    assert str(stranger.outside[0]) == "no measured run of unknown"
 
 
 def test_what_lies_outside_is_said_with_what_was_measured() -> None:
     assert of({}).outside == ()
-    assert of({}, features=(log(1e12), 0.0)).outside == ("1e+12 parameters (measured: 1.00e+09 to 8.00e+09)",)
-    assert of({}, features=(log(2e9), log(16.0))).outside == ("16 systems (measured: 1 to 2)",)
+    (far,) = of({}, features=(log(1e12), 0.0)).outside
+    assert (far.measure, far.value, far.low, far.high) == ("parameters", *map(pytest.approx, (1e12, 1e9, 8e9)))
+    assert str(far) == "1.00e+12 parameters (measured: 1.00e+09 to 8.00e+09)"
+    (many,) = of({}, features=(log(2e9), log(16.0))).outside
+    assert str(many) == "16 systems (measured: 1 to 2)"
 
 
 def test_inflation_multiplies_what_the_rows_say() -> None:

@@ -11,8 +11,7 @@ from wafersim.cli.compare_command import command
 from wafersim.errors import InputFaults
 from wafersim.inputs.comparison import load_comparison
 from wafersim.inputs.machine import load_gpu_machine, load_machine
-from wafersim.metrics.bill import gpu_bill, wafer_bill
-from wafersim.planning.comparison import bill_of, compare_sides, dimensions, peak_flops
+from wafersim.planning.comparison import compare_sides
 from wafersim.report.comparison import against, memory_headroom
 
 TEXT = """\
@@ -47,9 +46,9 @@ def sides(tmp_path_factory: pytest.TempPathFactory):
 
 def test_matched_clusters_are_whole_nodes_just_below_the_match(sides) -> None:
     # 2 CS-2: 15.0 PFLOP/s are 48 A100 of 312 TFLOP/s; at Andromeda's 500 kW for 16, 62.5 kW are 77 A100 of 812.5 W with hosts.
-    first = sides["wafers"].experiment
-    assert peak_flops(first) / 312e12 == pytest.approx(48, abs=0.1)
-    assert bill_of(first).watts == pytest.approx(62.5e3)
+    first = load_machine("andromeda")
+    assert 2 * first.peak_flops / 312e12 == pytest.approx(48, abs=0.1)
+    assert first.supply(2).watts == pytest.approx(62.5e3)
     for name, most in (("peak", 48), ("power", 80), ("price", 80)):
         count = sides[name].prediction.n_systems
         assert count % 8 == 0 and 0.85 * most <= count <= most
@@ -71,20 +70,30 @@ def test_energy_and_cost_are_watts_and_dollars_over_the_days(sides) -> None:
     # A DGX A100 is 8 x 400 W and 3.3 kW of host.
     prediction = sides["peak"].prediction
     nodes = prediction.n_systems / 8
-    assert prediction.power_w == pytest.approx(nodes * (8 * 400 + 3300))
-    assert prediction.energy_j == pytest.approx(prediction.power_w * prediction.days_to_train * 86400)
-    assert prediction.cost_usd == pytest.approx(5.12 * prediction.n_systems * 24 * prediction.days_to_train)
+    bill = prediction.bill
+    assert bill.power_w == pytest.approx(nodes * (8 * 400 + 3300))
+    assert bill.energy_j == pytest.approx(bill.power_w * prediction.days_to_train * 86400)
+    assert bill.cost_usd == pytest.approx(5.12 * prediction.n_systems * 24 * prediction.days_to_train)
 
 
 def test_a_cluster_without_a_published_power_has_its_systems_own() -> None:
-    assert wafer_bill(load_machine("cs2"), 3).watts == 3 * 23e3
-    assert gpu_bill(load_gpu_machine("jean-zay"), 8).usd_per_hour is None
+    assert load_machine("cs2").supply(3).watts == 3 * 23e3
+    assert load_gpu_machine("jean-zay").supply(8).usd_per_hour is None
 
 
 def test_dimensions_are_what_a_person_splits_by(sides) -> None:
-    assert dimensions(sides["wafers"].prediction) == ("data",)
-    split = {"data": 4, "tensor": 2, "pipeline": 1, "context": 1, "expert": 1, "virtual_stages": 1}
-    assert dimensions(replace(sides["peak"].prediction, layout=split)) == ("data", "tensor")
+    assert sides["wafers"].prediction.split.dimensions == ("data",)
+    split = replace(sides["peak"].prediction.split, data=4, tensor=2, pipeline=1, context=1, expert=1)
+    assert split.dimensions == ("data", "tensor")
+
+
+def test_a_match_of_peak_counts_what_a_side_changes(tmp_path: Path) -> None:
+    # GPUs of half the peak: twice as many of them have Andromeda's.
+    path = tmp_path / "small.yaml"
+    half = '{profile: dgx-a100-80gb, overrides: {gpu.peak_fp16: "156 TFLOP/s"}}'
+    path.write_text("\n".join(TEXT.replace("{profile: dgx-a100-80gb}", half).splitlines()[:12]))
+    (_, matched) = compare_sides(*load_comparison(path))
+    assert 0.85 * 96 <= matched.prediction.n_systems <= 96
 
 
 def test_the_headroom_is_what_is_left_of_a_chip(sides) -> None:

@@ -19,7 +19,7 @@ def agree(plan: GpuPlan) -> None:
     for step in range(STEPS):
         expected, durations = reference.run_step(), lowered.durations(step)
         for ends in (path.next_step(durations), queue.next_step()):
-            assert_equal(expected, lowered.timeline(ends, step, durations))
+            assert_equal(expected, lowered.timeline(ends, step))
 
 
 @settings(**FAST | {"max_examples": EXAMPLES // 2})

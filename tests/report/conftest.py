@@ -16,14 +16,16 @@ def row() -> Callable[..., Row]:
         breakdown = {"compute": 1.5, "kernel_latency": 0.0, "exposed_stream": 0.0, "exposed_drain": 0.3,
                      "exposed_activations": 0.0, "exposed_input": 0.0, "optimizer": 0.2, "fixed_latency": 0.0}  # fmt: skip
         memory = {"sram_bytes": 40e9, "weight_buffer_bytes": 1e9, "drain_buffer_bytes": 1e9, "activation_bytes": 7e9,
-                  "working_set_bytes": 20e9, "total_bytes": 31e9, "activation_policy": "all on the wafer",
+                  "working_set_bytes": 20e9, "total_bytes": 31e9, "capacity_bytes": 40e9, "activation_policy": "all on the wafer",
                   "reason": "fastest of 3"}  # fmt: skip
         return {
-            "kind": "wafer", "model": model, "n_systems": n_systems, "batch_per_system": 8, "micro_batch": 4, "micro_batches": 2,
-            "step_time_s": 2.0, "samples_per_s": 4.0 * n_systems, "tokens_per_s": 1000.0 * n_systems, "mfu": 0.25,
-            "scaling_efficiency": 1.0, "breakdown": breakdown, "binding_resource": "wafer compute", "memory": memory,
+            "kind": "wafer", "model": model, "n_systems": n_systems, "batch": 8 * n_systems, "batch_per_system": 8,
+            "micro_batch": 4, "micro_batches": 2, "step_time_s": 2.0, "samples_per_s": 4.0 * n_systems,
+            "tokens_per_s": 1000.0 * n_systems, "mfu": 0.25, "scaling_efficiency": 1.0, "breakdown": breakdown,
+            "binding_part": "compute", "binding_resource": "wafer compute", "memory": memory,
+            "split": {"name": f"DP {n_systems}", "dimensions": ["data"]}, "layout": None, "search": None,
             "days_to_train": 3.0, "engine": "fast", "engine_reason": "longest path: why", "systems_simulated": 1,
-             "notes": [], "assumed": [], **fields,
+            "notes": [], "assumed": [], **fields,
         }  # fmt: skip
 
     return make

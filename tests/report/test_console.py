@@ -82,7 +82,7 @@ def test_the_default_console_takes_brackets_as_text(row: MakeRow, capsys: pytest
 
 
 def test_explain_speaks_of_the_largest_cluster_in_any_order(row: MakeRow) -> None:
-    rows = [row("a", 16, binding_resource="gradient drain"), row("a", 1)]
+    rows = [row("a", 16, binding_part="exposed_drain", binding_resource="gradient drain"), row("a", 1)]
     for order in (rows, rows[::-1]):
         line, turn = explain(order)
         assert line.startswith("a on 16: bound by gradient drain, 75% of the step - gradients leave too slowly")

@@ -17,7 +17,7 @@ from wafersim.report.figures import style
 from wafersim.report.figures.breakdown import breakdown_figure
 from wafersim.report.figures.throughput import throughput_figure
 from wafersim.report.figures.timeline import timeline_figure
-from wafersim.simulation import Simulated, simulate_step
+from wafersim.simulation import Simulated, job_of, simulate_step
 
 MakeRow = Callable[..., dict[str, Any]]
 
@@ -34,7 +34,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
 
 @pytest.fixture(scope="module")
 def simulated() -> Simulated:
-    return simulate_step(load_experiment("hello_111m", ["system.systems=4"]))
+    return simulate_step(job_of(load_experiment("hello_111m", ["system.systems=4"])))
 
 
 def texts(figure: Figure) -> list[str]:
@@ -134,7 +134,7 @@ def test_the_close_up_shows_three_neighbouring_layers(
     simulated: Simulated, tmp_path: Path, drawn: list[Figure]
 ) -> None:
     timeline_figure(simulated, "hello", tmp_path / "t.png")
-    layers, middle = simulated.planned.plan.layers, len(simulated.planned.plan.layers) // 2
+    layers, middle = simulated.plan.layers, len(simulated.plan.layers) // 2
     named = [text.get_text() for text in drawn[0].axes[1].texts]
     assert named == [layers[middle + 1].name, layers[middle].name, layers[middle - 1].name]
     whole, close = (axes.get_xlim() for axes in drawn[0].axes)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wafersim.inputs.experiment import Experiment
-from wafersim.simulation import Simulated, simulate_step
+from wafersim.simulation import Simulated, job_of, simulate_step
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.timeline.timeline import PASSES, Timeline
 
@@ -38,8 +38,8 @@ VARIANTS = {
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda name: name.replace(" ", "-"))
 def simulated(request: pytest.FixtureRequest) -> Simulated:
-    found = simulate_step(experiment(**VARIANTS[request.param]))
-    return replace(found, periodic=run_to_period(found.planned.plan, reductions=False))  # every system, not one for all
+    found = simulate_step(job_of(experiment(**VARIANTS[request.param])))
+    return replace(found, periodic=run_to_period(found.plan, reductions=False))  # every system, not one for all
 
 
 def test_the_state_is_periodic(simulated: Simulated) -> None:
@@ -47,7 +47,7 @@ def test_the_state_is_periodic(simulated: Simulated) -> None:
 
 
 def test_every_tree_level_multiplies_on_the_way_down_and_adds_on_the_way_up(simulated: Simulated) -> None:
-    plan, timeline = simulated.planned.plan, simulated.periodic.timeline
+    plan, timeline = simulated.plan, simulated.periodic.timeline
 
     def sent(kind: str, size: str, level: int | None = None) -> int:
         tasks = timeline.of(kind)
@@ -72,7 +72,7 @@ def test_every_tree_level_multiplies_on_the_way_down_and_adds_on_the_way_up(simu
 
 
 def test_flops_of_the_timeline_are_those_of_the_workload(simulated: Simulated) -> None:
-    plan, timeline = simulated.planned.plan, simulated.periodic.timeline
+    plan, timeline = simulated.plan, simulated.periodic.timeline
     compute = timeline.of("compute")
     compute = compute.select((compute.chunk == 0) & (compute.pass_ != PASSES.index("recompute")))
     kernel_of = {(PASSES.index(k.pass_), k.layer): i for i, k in enumerate(plan.kernels)}
@@ -112,7 +112,7 @@ def _serial(start: np.ndarray, end: np.ndarray) -> None:
 
 
 def test_nothing_starts_before_what_it_needs(simulated: Simulated) -> None:
-    plan, timeline = simulated.planned.plan, simulated.periodic.timeline
+    plan, timeline = simulated.plan, simulated.periodic.timeline
 
     def times(kind: str, level: int | None = None) -> dict[tuple[int, ...], tuple[int, int]]:
         tasks = timeline.of(kind)
@@ -145,7 +145,7 @@ def test_nothing_starts_before_what_it_needs(simulated: Simulated) -> None:
 
 
 def test_credits_are_never_overdrawn(simulated: Simulated) -> None:
-    plan, timeline = simulated.planned.plan, simulated.periodic.timeline
+    plan, timeline = simulated.plan, simulated.periodic.timeline
     taken = timeline.of("stream").start
     compute = timeline.of("compute")
     freeing = {(PASSES.index(k.pass_), k.layer) for k in plan.kernels if k.frees}
@@ -163,6 +163,6 @@ def test_credits_are_never_overdrawn(simulated: Simulated) -> None:
 
 
 def test_the_parts_of_the_breakdown_are_the_step(simulated: Simulated) -> None:
-    parts = simulated.prediction.breakdown
+    parts = simulated.prediction.breakdown.to_json()
     assert all(value >= 0 for value in parts.values())
     assert sum(parts.values()) == pytest.approx(simulated.prediction.step_time_s, rel=1e-9)

@@ -6,9 +6,11 @@ import pytest
 
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.sweep import expand
 from wafersim.planning.sharing import share_cluster
-from wafersim.simulation import scaling_efficiency, simulate, simulate_step
-from wafersim.strategies.periodic import compare_step
+from wafersim.planning.sweep import run_points
+from wafersim.simulation import job_of, simulate, simulate_step
+from wafersim.strategies.run import compare_step
 from wafersim.strategies.steps import LoweredSteps
 
 
@@ -18,7 +20,7 @@ def experiment(*sets: str, systems: int = 16):
 
 def test_a_slow_system_sets_the_pace_of_all() -> None:
     healthy = simulate(experiment())
-    slow = simulate_step(experiment("disturbances.slow_systems.7=1.2x"))
+    slow = simulate_step(job_of(experiment("disturbances.slow_systems.7=1.2x")))
     compute = healthy.breakdown["compute"] + healthy.breakdown["kernel_latency"]
     assert slow.prediction.step_time_s == pytest.approx(healthy.step_time_s + 0.2 * compute, rel=0.01)
     assert 1 < slow.periodic.plan.systems < 16
@@ -28,8 +30,8 @@ def test_a_slow_link_and_a_lost_node_cost_time_and_both_engines_agree() -> None:
     healthy = simulate(experiment())
     for change in ("disturbances.slow_node_links={'1/1': 40x}", "disturbances.slow_system_links={3: 40x}"):
         assert simulate(experiment(change), "both").step_time_s > 1.01 * healthy.step_time_s
-    lost = simulate_step(experiment("disturbances.lost_nodes=['1/0']"), "both")
-    assert lost.planned.plan.tree.nodes == (1, 3)
+    lost = simulate_step(job_of(experiment("disturbances.lost_nodes=['1/0']")), "both")
+    assert lost.plan.tree.nodes == (1, 3)
     assert lost.prediction.step_time_s > healthy.step_time_s
 
 
@@ -39,7 +41,9 @@ def test_jitter_is_reproducible_and_costs_more_on_more_systems() -> None:
 
     assert step(16, 1) == step(16, 1) != step(16, 2)
     assert step(1, 1) < step(4, 1) < step(16, 1)
-    assert simulate_step(experiment("disturbances.jitter=profile", systems=4), "both").periodic.plan.systems == 4
+    assert (
+        simulate_step(job_of(experiment("disturbances.jitter=profile", systems=4)), "both").periodic.plan.systems == 4
+    )
 
 
 def test_weak_scaling_with_the_profile_is_neither_perfect_nor_poor() -> None:
@@ -53,7 +57,7 @@ def test_weak_scaling_with_the_profile_is_neither_perfect_nor_poor() -> None:
 
 
 def test_a_spread_is_a_pace_that_systems_keep() -> None:
-    jitter = simulate_step(experiment("disturbances.spread=0.05")).planned.plan.jitter
+    jitter = simulate_step(job_of(experiment("disturbances.spread=0.05"))).plan.jitter
     assert jitter is not None
     first, later = (jitter.factors(step, 16, 1, 5) for step in (0, 9))
     assert (first == later).all() and (first == first[:, :, :1]).all()
@@ -70,14 +74,16 @@ def test_an_entity_that_is_not_there_is_named() -> None:
         simulate(experiment("disturbances.lost_nodes=['1/4']"))
 
 
-def test_the_fast_engine_refuses_an_open_order_of_service() -> None:
-    with pytest.raises(Infeasible, match="leaves it open at memory: use queue or auto"):
-        simulate(experiment("strategy.memoryx_memory=shared"), "fast")
-    assert simulate(experiment("strategy.memoryx_memory=shared"), "both").engine == "queue"
+def test_the_fast_engine_is_the_compiled_one_that_applies() -> None:
+    shared = experiment("strategy.memoryx_memory=shared")
+    assert simulate(shared, "fast").engine.name == "queue"
+    assert simulate(experiment(), "fast").engine.name == "fast"
+    assert simulate(experiment(), "queue").engine.name == "queue"
+    assert simulate(shared, "both").step_time_s == simulate(shared, "fast").step_time_s
 
 
 def test_engines_that_differ_fail_with_the_first_task_by_key() -> None:
-    periodic = simulate_step(experiment(systems=1)).periodic
+    periodic = simulate_step(job_of(experiment(systems=1))).periodic
     steps = periodic.steps
     assert isinstance(steps, LoweredSteps)
     wrong = periodic.ends[-1].copy()
@@ -124,7 +130,7 @@ def test_auto_takes_the_fastest_micro_batch(batch: int) -> None:
 
 def test_scaling_is_held_against_a_healthy_system() -> None:
     slow = [experiment(f"disturbances.slow_systems.{system}=1.2x") for system in (0, 7)]
-    kept = [scaling_efficiency(simulate(each), each) for each in slow]
+    kept = [run_points(expand(each))[0].scaling_efficiency for each in slow]
     assert kept[0] == pytest.approx(kept[1])
     assert kept[0] == pytest.approx(1 / 1.18, rel=0.02)  # nearly all of the step is compute
 

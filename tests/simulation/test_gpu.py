@@ -5,7 +5,7 @@ import pytest
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import run_points
-from wafersim.simulation import simulate, simulate_step
+from wafersim.simulation import job_of, simulate, simulate_step
 
 
 def step(*sets: str, name: str = "gpt_neox20b_96a100") -> float:
@@ -14,18 +14,18 @@ def step(*sets: str, name: str = "gpt_neox20b_96a100") -> float:
 
 @pytest.mark.parametrize("name", ["opt175b_992a100", "gpt_neox20b_96a100", "bloom176b_384a100"])
 def test_shipped_runs_agree_on_every_tick_and_their_parts_add_up(name: str) -> None:
-    prediction = simulate_step(load_experiment(name), "both").prediction
-    assert sum(prediction.breakdown.values()) == pytest.approx(prediction.step_time_s)
-    assert min(prediction.breakdown.values()) >= 0
+    prediction = simulate_step(job_of(load_experiment(name)), "both").prediction
+    assert sum(prediction.breakdown.to_json().values()) == pytest.approx(prediction.step_time_s)
+    assert min(prediction.breakdown.to_json().values()) >= 0
     memory = prediction.memory
-    assert memory["total_bytes"] <= memory["memory_bytes"]
+    assert memory.total_bytes <= memory.capacity_bytes
     assert prediction.days_to_train == pytest.approx(prediction.tokens / prediction.tokens_per_s / 86400)
 
 
 @pytest.mark.parametrize("schedule", ["gpipe", "zero-bubble"])
 def test_other_schedules_agree_too(schedule: str) -> None:
     asked = ("training.batch=96", "strategy.micro_batch=2", f"strategy.schedule={schedule}")
-    simulate_step(load_experiment("gpt_neox20b_96a100", asked), "both")
+    simulate_step(job_of(load_experiment("gpt_neox20b_96a100", asked)), "both")
 
 
 def test_hardware_tflops_count_full_recompute() -> None:
@@ -81,6 +81,6 @@ def test_experts_and_context_run() -> None:
             "training.batch=256", "training.sequence_length=4096", "strategy.tensor=2", "strategy.pipeline=4",
             "strategy.data=auto", "strategy.micro_batch=1", "strategy.flash_attention=true")  # fmt: skip
     plain = simulate(load_experiment("gpt_neox20b_96a100", [*sets, "strategy.expert=8"]))
-    assert plain.layout is not None and plain.layout["expert"] == 8
+    assert plain.split.expert == 8
     long = simulate(load_experiment("gpt_neox20b_96a100", [*sets, "strategy.expert=4", "strategy.context=2"]))
-    assert long.layout is not None and long.layout["context"] == 2
+    assert long.split.context == 2

@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulation.test_conservation import experiment
 from wafersim.errors import Infeasible
-from wafersim.simulation import simulate, simulate_step
+from wafersim.simulation import job_of, simulate, simulate_step
 
 SLOW_LINK = {"system.io_bandwidth": "0.05 Tb/s"}
 
@@ -77,7 +77,7 @@ def test_more_systems_share_a_fixed_batch() -> None:
 
 
 def test_every_micro_batch_streams_the_weights_again() -> None:
-    one, four = (simulate_step(experiment(strategy={"micro_batch": m})) for m in (24, 6))
+    one, four = (simulate_step(job_of(experiment(strategy={"micro_batch": m}))) for m in (24, 6))
     assert len(four.periodic.timeline.of("stream")) == 4 * len(one.periodic.timeline.of("stream"))
 
 
@@ -97,11 +97,9 @@ def test_a_clipped_optimizer_is_exposed_to_the_tick() -> None:
 
 
 def test_sparse_weights_neither_travel_nor_work() -> None:
-    dense, sparse = (simulate_step(experiment(training={"density": d})) for d in (1.0, 0.25))
+    dense, sparse = (simulate_step(job_of(experiment(training={"density": d}))) for d in (1.0, 0.25))
     # A quarter of the values, each with a 2-byte index beside its 2 bytes.
-    assert sparse.planned.plan.layers[1].weight_bytes == pytest.approx(
-        dense.planned.plan.layers[1].weight_bytes / 2, rel=1e-6
-    )
+    assert sparse.plan.layers[1].weight_bytes == pytest.approx(dense.plan.layers[1].weight_bytes / 2, rel=1e-6)
     assert sparse.prediction.breakdown["compute"] < 0.75 * dense.prediction.breakdown["compute"]
 
 

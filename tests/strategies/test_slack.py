@@ -3,7 +3,7 @@
 import pytest
 
 from wafersim.inputs.loader import load_experiment
-from wafersim.simulation import simulate_step
+from wafersim.simulation import job_of, simulate_step
 from wafersim.strategies.critical import critical_ops, critical_tasks
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.slack import COST, scaled, slacks
@@ -12,7 +12,7 @@ from wafersim.strategies.weight_streaming.slack import COST, scaled, slacks
 @pytest.fixture(scope="module", params=["none", "global-norm"])
 def periodic(request):
     sets = [f"training.gradient_clipping={request.param}", "model=cerebras-gpt-1.3b"]
-    return simulate_step(load_experiment("hello_111m", sets)).periodic
+    return simulate_step(job_of(load_experiment("hello_111m", sets))).periodic
 
 
 def ticks(periodic, resource: str, scale: float) -> float:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from wafersim.inputs.experiment import Experiment
-from wafersim.simulation import simulate_wafers
+from wafersim.simulation import simulate
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, wafer_memory
 from wafersim.workload.transformer import build_workload
 
@@ -19,7 +19,7 @@ def rate(micro_batch: int) -> float:
         "strategy": {"kind": "weight-streaming", "micro_batch": micro_batch},
         "training": {"sequence_length": 2048, "batch": micro_batch},
     }
-    return simulate_wafers(Experiment.model_validate(fields)).prediction.samples_per_s
+    return simulate(Experiment.model_validate(fields)).samples_per_s
 
 
 def test_one_sequence_more_never_costs_much() -> None:

@@ -30,9 +30,12 @@ from wafersim.inputs.fit import Fit, save_fit
 from wafersim.inputs.machine import OVERRIDABLE, load_gpu_machine, numbers
 from wafersim.inputs.profile import number_at
 from wafersim.inputs.sourced import dimension_of
-from wafersim.simulation.intervals import GPU_FEATURES, gpu_features, gpu_group
+from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import estimate
+from wafersim.strategies.gpu_parallel.features import NAMES, group_of
+from wafersim.strategies.gpu_parallel.features import values as features_of
 from wafersim.strategies.gpu_parallel.layouts import resolve
+from wafersim.strategies.job import Job
 
 Floats = npt.NDArray[np.float64]
 STACKS = {  # left out one at a time
@@ -108,7 +111,7 @@ class _Group:
             self.followers.setdefault(origin, []).append((part, field, times))
         jobs = [row.jobs()[0] for row in rows]
         self.geometry: Geometry = stack([Geometry.of(job.workload) for job in jobs])
-        layouts = [resolve(job.spec, job.workload.model, job.gpus, job.batch, self.cluster) for job in jobs]
+        layouts = [resolve(_spec(job), job.workload.model, job.count, job.training.batch, self.cluster) for job in jobs]
         self.layout: Layout = stack(layouts)
         # Seconds of the published value: the metric is a step time or inversely proportional to one.
         self.seconds = np.array([_seconds(row) for row in rows])
@@ -129,6 +132,11 @@ class _Group:
         predicted = np.asarray(estimate(self.geometry, self.layout, self.with_values(found, values)))
         ratios: Floats = np.log(predicted / self.seconds)
         return ratios
+
+
+def _spec(job: Job) -> GpuParallelSpec:
+    assert isinstance(job.strategy, GpuParallelSpec)
+    return job.strategy
 
 
 def _seconds(row: GpuRow) -> float:
@@ -189,9 +197,9 @@ def workspace(rows: list[GpuRow] | None = None) -> dict[str, float]:
     for row in rows if rows is not None else fit_rows():
         if row.memory is not None:
             job, cluster = row.jobs()[0], cluster_of(load_gpu_machine(row.profile, row.software))
-            layout = resolve(job.spec, job.workload.model, job.gpus, job.batch, cluster)
+            layout = resolve(_spec(job), job.workload.model, job.count, job.training.batch, cluster)
             bare = replace(cluster, software=replace(cluster.software, workspace=0.0))
-            used = float(np.max(memory_use(Geometry.of(job.workload), layout, bare, job.optimizer).total))
+            used = float(np.max(memory_use(Geometry.of(job.workload), layout, bare, job.training.optimizer).total))
             beyond.setdefault(row.software, []).append(row.memory - used - lost_memory(row.profile))
     return {software: float(np.median(sizes)) for software, sizes in beyond.items()}
 
@@ -207,7 +215,7 @@ def as_fit(found: GpuFit) -> Fit:
     rows = {row.id: row for row in found.rows}
     groups: dict[str, list[str]] = {}
     for name, row in rows.items():
-        groups.setdefault(gpu_group(load_gpu_machine(row.profile, row.software), row.gpus), []).append(name)
+        groups.setdefault(group_of(load_gpu_machine(row.profile, row.software), row.gpus), []).append(name)
     usual = normal_sigma(list(found.residuals.values()))
     spread = {
         group: _pooled(normal_sigma([found.residuals[name] for name in members]), len(members), usual)
@@ -233,7 +241,7 @@ def as_fit(found: GpuFit) -> Fit:
         spread=spread,
         transfer=round(sqrt(max(0.0, strange**2 - usual**2)), 3),
         widening=dict.fromkeys(groups, float(_table()["widening"])),
-        features=GPU_FEATURES,
+        features=NAMES,
         behind={group: tuple(members) for group, members in behind.items()},
         families=families,
     )
@@ -244,7 +252,7 @@ def _pooled(own: float, rows: int, usual: float) -> float:
 
 
 def _features(row: GpuRow) -> tuple[float, ...]:
-    return gpu_features(row.jobs()[0].workload, row.batch, row.gpus)
+    return features_of(row.jobs()[0].workload, row.batch, row.gpus)
 
 
 def _residuals(found: GpuFit, rows: list[GpuRow]) -> dict[str, float]:

@@ -29,8 +29,9 @@ from wafersim.inputs.fit import Fit, LeftOut, save_fit
 from wafersim.inputs.machine import WAFER_PARTS, numbers
 from wafersim.inputs.sourced import dimension_of
 from wafersim.metrics.interval import LEVEL, Z80
-from wafersim.simulation import simulate_wafers
-from wafersim.simulation.intervals import WAFER_FEATURES, wafer_features
+from wafersim.simulation import Replay, step_seconds
+from wafersim.strategies.registry import strategy_of
+from wafersim.strategies.weight_streaming.features import NAMES, values
 
 Floats = npt.NDArray[np.float64]
 SCALE = 0.1  # misfit (log ratio) beyond which a row counts less than its square: a row may be wrong, a user's above all
@@ -122,7 +123,7 @@ def fit_wafer(own: Sequence[PublishedRow] = ()) -> WaferFit:
         spread=dict.fromkeys(sorted(set(groups)), round_to(spread, 3)),
         transfer=round_to(_rms(families[next(iter(table["generations"]))].values()), 3),
         widening=dict.fromkeys(sorted(set(groups)), round_to(max(widening, float(table["widening"])), 3)),
-        features=WAFER_FEATURES,
+        features=NAMES,
         behind={group: tuple(sorted({tuple(f) for f, g in zip(features.tolist(), groups, strict=True) if g == group}))
                 for group in sorted(set(groups))},
         left_out=left_out,
@@ -169,22 +170,23 @@ def _least_squares(rows: Sequence[PublishedRow], fitted: Sequence[Constant]) -> 
 
 
 def _log_ratio(row: PublishedRow, constants: dict[str, float]) -> float:
-    return log(
-        simulate_wafers(row.experiment(**constants), workload=row.workload()).prediction.samples_per_s / row.published
-    )
+    job = row.job(**constants)
+    return log(job.training.batch / step_seconds(job) / row.published)
 
 
 def _elasticities(row: PublishedRow, constants: dict[str, float], found: Sequence[Constant]) -> list[float]:
     """Of a row's throughput by constant."""
-    replay = simulate_wafers(row.experiment(**constants), workload=row.workload()).replay
-    paths = {path.partition(".")[2]: path for path, _, _ in numbers(replay.machine) if not path.endswith(".capacity")}
+    job = row.job(**constants)
+    replay = Replay(job, strategy_of(job.kind).choose(job))
+    paths = {path.partition(".")[2]: path for path, _, _ in numbers(job.machine) if not path.endswith(".capacity")}
     paths["latency"] = "memoryx.latency"
-    return [-replay.elasticity(paths[constant.name]) for constant in found]
+    elasticities = replay.elasticities([paths[constant.name] for constant in found])
+    return [-elasticities[paths[constant.name]] for constant in found]
 
 
 def _value_of(constant: Constant, row: PublishedRow) -> float:
-    replay = simulate_wafers(row.experiment(), workload=row.workload()).replay
-    return next(number.value for path, number, _ in numbers(replay.machine) if path.partition(".")[2] == constant.name)
+    stated = numbers(row.job().machine)
+    return next(number.value for path, number, _ in stated if path.partition(".")[2] == constant.name)
 
 
 def _covariance(elasticities: Floats, weights: Floats, spread: float, found: Sequence[Constant]) -> Floats:
@@ -195,9 +197,8 @@ def _covariance(elasticities: Floats, weights: Floats, spread: float, found: Seq
 
 
 def _features(row: PublishedRow) -> tuple[float, ...]:
-    experiment = row.experiment()
     micro_batch = int(float(row.measured["micro_batch_per_system"]))
-    return wafer_features(row.workload(), micro_batch, experiment.system.count)
+    return values(row.workload(), micro_batch, int(row.measured["n_systems"]))
 
 
 def _left_out(

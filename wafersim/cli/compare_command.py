@@ -33,7 +33,7 @@ def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool
         raise Infeasible("\n".join(f"{side.name}: {side.infeasible}" for side in sides))
     directory = save_comparison(out, spec, sides, figures) if save else None
     if as_json:
-        sys.stdout.write(json_output.dumps({"sides": rows}) + "\n")
+        sys.stdout.write(json_output.document(sides=rows) + "\n")
         return
     screen = console.new_console()
     console.print_table(screen, comparison_table(spec.title or spec.name, rows))

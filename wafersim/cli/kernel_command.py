@@ -50,7 +50,7 @@ def command(
             sweep_figure(system, chosen, (m, k, n), sweep)
     if as_json:
         rows = [cost.to_json() for cost in costs]
-        sys.stdout.write(json_output.dumps({"dataflows": rows} if compare else rows[0]) + "\n")
+        sys.stdout.write(json_output.document(**({"dataflows": rows} if compare else rows[0])) + "\n")
         return
     print_kernels(system.name, costs)
     for path in (heatmap, sweep):

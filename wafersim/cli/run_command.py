@@ -64,7 +64,7 @@ def command(
     directory = save_run(out, spec, results, figures, found) if save else None
     if as_json:
         extra = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
-        sys.stdout.write(json_output.dumps({"points": rows, **extra}) + "\n")
+        sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
         return
     lines = circuit_lines(shown) if shown is not None else []
     console.print_run(spec.title or spec.name, rows, lines, directory)

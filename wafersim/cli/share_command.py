@@ -20,7 +20,7 @@ def command(experiments: tuple[str, ...], check: bool, as_json: bool) -> None:
 
     jobs = share_cluster([load_experiment(name, []) for name in experiments], check)
     if as_json:
-        sys.stdout.write(json_output.dumps({"jobs": [vars(job) for job in jobs]}) + "\n")
+        sys.stdout.write(json_output.document(jobs=[vars(job) for job in jobs]) + "\n")
         return
     screen = console.new_console()
     console.print_table(screen, sharing_table(jobs))

@@ -70,7 +70,7 @@ def command(
 
         write_page(report, page)
     if as_json:
-        sys.stdout.write(json_output.dumps(report.to_json()) + "\n")
+        sys.stdout.write(json_output.document(**report.to_json()) + "\n")
     else:
         print_validation(report, every_row, whose="Published" if data is None else "Your")
     if data is not None and not report.rows:

@@ -26,8 +26,8 @@ from wafersim.inputs.gpu_profile import GpuProfile
 from wafersim.inputs.profile import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.metrics.interval import Uncertainty, uncertainty
-from wafersim.simulation.intervals import logs
 from wafersim.simulation.replay import NUDGE
+from wafersim.strategies.features import logs
 
 Floats = npt.NDArray[np.float64]
 GPUS = (  # what a table may call a GPU besides its profile: the first that is found in it
@@ -149,8 +149,7 @@ def judge(row: MeasuredCollective) -> ValidatedRow:
 def _uncertainty(row: MeasuredCollective) -> Uncertainty:
     names_ = (f"{row.profile}: values.{name}" for name in START)
     elasticities = dict(zip(names_, _elasticities(row, _device(row.profile), list(START)), strict=True))
-    said = (f"{row.size:.3g}", str(row.gpus))
-    return uncertainty((load_fit("collective"),), elasticities, row.profile, _features(row), said)
+    return uncertainty((load_fit("collective"),), elasticities, row.profile, _features(row))
 
 
 def _elasticities(row: MeasuredCollective, device: Device, of: list[str]) -> list[float]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log
 
 from wafersim.errors import Infeasible
 from wafersim.evidence.gpu_rows import RECALLED, GpuRow, gpu_rows
 from wafersim.evidence.report import ValidatedRow, ValidationReport, chosen, judged
-from wafersim.simulation import GpuJob, simulate_job
-from wafersim.simulation.gpus import with_gpu_interval
+from wafersim.simulation import simulate_step
+from wafersim.strategies.job import Job
 
 
 def validate_gpus(only: str | None = None) -> ValidationReport:
@@ -46,13 +47,12 @@ def judge(row: GpuRow) -> ValidatedRow:
     )  # fmt: skip
 
 
-def _predictions(row: GpuRow, jobs: list[GpuJob], must_fit: bool) -> tuple[list[float], list[float], Infeasible | None]:
+def _predictions(row: GpuRow, jobs: list[Job], must_fit: bool) -> tuple[list[float], list[float], Infeasible | None]:
     """(values of the jobs that run, bounds of their intervals, why the last of the others does not)."""
     values, bounds, reason = [], list[float](), None
     for job in jobs:
         try:
-            found = with_gpu_interval(simulate_job(job, must_fit=must_fit)).prediction
-            assert found.uncertainty is not None
+            found = simulate_step(replace(job, must_fit=must_fit)).prediction
             values.append(row.value(found.step_time_s))
             bounds += [row.value(time) for time in found.uncertainty.bounds(found.step_time_s)]
         except Infeasible as refused:

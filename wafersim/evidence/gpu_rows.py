@@ -20,8 +20,8 @@ from wafersim.evidence.tables import shipped
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.resources import names
 from wafersim.inputs.strategy import GpuParallelSpec
-from wafersim.simulation import GpuJob
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
+from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import Model
 from wafersim.workload.transformer import workload_of
 
@@ -69,7 +69,7 @@ class GpuRow:
     assumed: tuple[str, ...]
     memory: float | None = None  # bytes that a GPU was seen to use
 
-    def jobs(self, **instead: Any) -> list[GpuJob]:
+    def jobs(self, **instead: Any) -> list[Job]:
         """One job for every combination of what is open; `instead` closes some of it."""
         machine = load_gpu_machine(self.profile, self.software)
         workload = workload_of(self.model, self.sequence)
@@ -77,7 +77,6 @@ class GpuRow:
         out = []
         for values in product(*options.values()):
             chosen = {**self.settings, **instead, **dict(zip(options, values, strict=True))}
-            batch = self.batch
             try:
                 spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
             except ValidationError as wrong:
@@ -85,7 +84,7 @@ class GpuRow:
                 raise Infeasible(
                     f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})"
                 ) from None
-            out.append(GpuJob(workload, machine, spec, self.gpus, batch))
+            out.append(Job(workload, machine, self.gpus, spec, Training(self.batch)))
         return out
 
     def value(self, step_seconds: float) -> float:

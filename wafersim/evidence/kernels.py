@@ -19,7 +19,7 @@ from wafersim.evidence.tables import own_count, shipped
 from wafersim.inputs.fit import Fit, load_fit, save_fit
 from wafersim.inputs.profile import kernel_constants
 from wafersim.metrics.interval import Uncertainty, uncertainty
-from wafersim.simulation.intervals import logs
+from wafersim.strategies.features import logs
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles
 
 Floats = npt.NDArray[np.float64]
@@ -254,8 +254,7 @@ def _uncertainty(row: MeasuredKernel, group: str) -> Uncertainty:
     constants = kernel_constants(row.owner, row.family)
     names = (f"{row.owner}: kernel_code.{row.family}.{name}" for name in constants)
     elasticities = dict(zip(names, _shares(row, constants).tolist(), strict=True))
-    said = [f"{size:g}" for size in (row.shape.p, row.shape.m, row.shape.k, row.shape.n)]
-    return uncertainty((load_fit("kernel"),), elasticities, group, _features(row), said)
+    return uncertainty((load_fit("kernel"),), elasticities, group, _features(row))
 
 
 def write_kernels(found: dict[tuple[str, str], KernelFit]) -> tuple[Path, ...]:

@@ -20,8 +20,9 @@ from wafersim.inputs.fit import load_fit
 from wafersim.inputs.machine import load_machine
 from wafersim.inputs.profile import SystemProfile
 from wafersim.inputs.resources import kind_of, names
-from wafersim.simulation import scaling_efficiency, simulate
-from wafersim.simulation.wafers import simulate_wafers, with_interval
+from wafersim.inputs.strategy import WeightStreamingSpec
+from wafersim.simulation import alone, job_of, simulate_step, step_seconds
+from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import Model, load_model
 from wafersim.workload.transformer import Workload, build_workload
 from wafersim.workload.transformer import workload_of as workload_of_model
@@ -59,26 +60,16 @@ class PublishedRow:
         sequence = int(self.how.get("sequence") or self.measured["seq_len"])
         return workload_of_model(self.model or load_model(self.how["model"]), sequence)
 
-    def experiment(self, **constants: float) -> Experiment:
-        """The experiment that the row describes, under changed constants of the system if given."""
-        n = int(self.measured["n_systems"])
-        micro_batch = int(float(self.measured["micro_batch_per_system"]))
-        return Experiment.model_validate(
-            {
-                "name": self.id,
-                "model": self.how["model"],
-                "system": {
-                    "profile": self.how["profile"],
-                    "systems": n,
-                    "software": self.how["software"],
-                    "overrides": {f"system.{name}": value for name, value in constants.items()},
-                },
-                "strategy": {"kind": "weight-streaming", "micro_batch": micro_batch},
-                "training": {
-                    "sequence_length": int(self.how.get("sequence") or self.measured["seq_len"]),
-                    "batch": int(float(self.measured["global_batch"] or micro_batch * n)),
-                },
-            }
+    def job(self, **constants: float) -> Job:
+        """The job that the row describes, under changed constants of the system if given."""
+        n, micro_batch = int(self.measured["n_systems"]), int(float(self.measured["micro_batch_per_system"]))
+        overrides = {f"system.{name}": value for name, value in constants.items()}
+        return Job(
+            workload=self.workload(),
+            machine=load_machine(self.how["profile"], overrides, self.how["software"]),
+            count=n,
+            strategy=WeightStreamingSpec(micro_batch=micro_batch),
+            training=Training(batch=int(float(self.measured["global_batch"] or micro_batch * n))),
         )
 
 
@@ -228,10 +219,7 @@ def judge(row: PublishedRow) -> ValidatedRow:
     if role == "scaling":
         what = f"{row.how['model']} from 1 to {row.measured['n_systems']} systems"
         return ValidatedRow(row.id, "shown", what, _loss(row), row.published, unit, assumed, why, group="weak scaling")
-    experiment = row.experiment()
-    workload = row.workload()
-    prediction = with_interval(simulate_wafers(experiment, workload=workload), experiment, workload).prediction
-    assert prediction.uncertainty is not None
+    prediction = simulate_step(row.job()).prediction
     low, high = prediction.uncertainty.bounds(prediction.samples_per_s)
     without = load_fit("wafer").left_out.get(row.id)
     left_out = None
@@ -270,9 +258,9 @@ def _loss(row: PublishedRow) -> float:
             "disturbances": {"jitter": "profile", "spread": "profile"},
         }
     )
-    efficiency = scaling_efficiency(simulate(experiment), experiment)
-    assert efficiency is not None
-    return 100.0 * (1.0 - efficiency)
+    many, one = job_of(experiment), job_of(alone(experiment))
+    rates = [job.training.batch / job.count / step_seconds(job) for job in (many, one)]
+    return 100.0 * (1.0 - rates[0] / rates[1])
 
 
 def training_flops(model: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from math import ceil
 from typing import Any, TypeVar
 
 from wafersim.errors import WafersimError, did_you_mean
@@ -40,14 +41,61 @@ M = TypeVar("M")
 
 
 @dataclass(frozen=True)
+class Supply:
+    """What a machine draws and costs while it works: watts, dollars an hour (None without a price), and where both come from."""
+
+    watts: float
+    usd_per_hour: float | None
+    sources: tuple[str, ...]
+
+
+def _supply(watts: float, count: int, power: Sourced, price: Sourced | None, host: str = "") -> Supply:
+    sources = [f"power {power.written}{host}: {power.source}, {power.date}"]
+    if price is not None:
+        sources.append(f"price {price.written}: {price.source}, {price.date}")
+    return Supply(watts, None if price is None else count * price.value, tuple(sources))
+
+
+REFERENCE_RELEASE = "R2"  # of a wafer's software: the one that the others' speeds are relative to
+
+
+@dataclass(frozen=True)
 class Machine:
-    """A wafer cluster's parts."""
+    """A wafer cluster's parts, and the release of its software."""
 
     name: str
     system: SystemProfile
     memoryx: MemoryXProfile
     swarmx: SwarmXProfile
     cluster: ClusterProfile | None
+    release: str = REFERENCE_RELEASE
+
+    @property
+    def peak_flops(self) -> float:
+        """Dense fp16 FLOP/s of one wafer: cores x SIMD width x 2 x clock."""
+        values = self.system.values
+        return values.cores.value * values.simd_width.value * 2.0 * values.clock.value
+
+    @property
+    def unit(self) -> int:
+        """Wafers come one by one."""
+        return 1
+
+    @property
+    def most(self) -> int:
+        """Wafers that are installed, or that SwarmX reaches."""
+        reached = int(self.swarmx.values.max_systems.value)
+        return reached if self.cluster is None else min(reached, int(self.cluster.values.systems.value))
+
+    def supply(self, count: int) -> Supply:
+        """A cluster's power a system where it is published, all in all; otherwise the system's own."""
+        cluster, values = self.cluster, self.system.values
+        if cluster is not None and cluster.values.power is not None:
+            power, each = cluster.values.power, cluster.values.power.value / cluster.values.systems.value
+        else:
+            assert values.power is not None, f"{self.system.name} states no power"
+            power, each = values.power, values.power.value
+        return _supply(count * each, count, power, values.rent)
 
 
 @dataclass(frozen=True)
@@ -58,6 +106,32 @@ class GpuMachine:
     gpu: GpuProfile
     network: GpuClusterProfile
     software: GpuSoftwareProfile
+
+    @property
+    def peak_flops(self) -> float:
+        """Dense fp16 FLOP/s of one GPU."""
+        return self.gpu.values.peak_fp16.value
+
+    @property
+    def unit(self) -> int:
+        """GPUs that come together, in a node."""
+        return int(self.network.values.gpus_per_node.value)
+
+    @property
+    def most(self) -> int | None:
+        """GPUs that are installed; None where nobody says."""
+        installed = self.network.values.gpus
+        return None if installed is None else int(installed.value)
+
+    def supply(self, count: int) -> Supply:
+        """GPUs at their rated power, with the hosts of their nodes."""
+        node, gpu = self.network.values, self.gpu.values
+        watts = count * gpu.power.value + ceil(count / node.gpus_per_node.value) * node.host_power.value
+        host = f", and {node.host_power.written} for the host of {node.gpus_per_node.value:g}"
+        return _supply(watts, count, gpu.power, node.price, host)
+
+
+AnyMachine = Machine | GpuMachine
 
 
 def is_gpu_cluster(name: str) -> bool:
@@ -88,12 +162,23 @@ def _machine(name: str) -> Machine:
     return Machine(profile.name, system, memoryx, swarmx, cluster)
 
 
-def load_machine(name: str, overrides: Mapping[str, str | float | int] | None = None) -> Machine:
+def load_any(
+    name: str, software: str | None = None, overrides: Mapping[str, str | float | int] | None = None
+) -> AnyMachine:
+    """The machine behind a profile, whatever it is made of; raises WafersimError for a profile that is none."""
+    if is_gpu_cluster(name):
+        return load_gpu_machine(name, software, overrides)
+    return load_machine(name, overrides, software)
+
+
+def load_machine(
+    name: str, overrides: Mapping[str, str | float | int] | None = None, release: str | None = None
+) -> Machine:
     """A wafer cluster (or a system with its default MemoryX and SwarmX), with numbers replaced: {"swarmx.hop_latency": "1 us"}.
 
     A replaced number is `assumed` and its source is the experiment. Raises WafersimError for an unknown name.
     """
-    return _replaced(_machine(name), overrides or {})
+    return replace(_replaced(_machine(name), overrides or {}), release=release or REFERENCE_RELEASE)
 
 
 def load_gpu_machine(

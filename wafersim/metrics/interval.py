@@ -22,6 +22,30 @@ T80 = 1.6377443536962102  # the same of Student's t with three degrees of freedo
 
 
 @dataclass(frozen=True)
+class Outside:
+    """A measure of a case that lies beyond what was measured, `low` to `high`; without numbers, a group without rows."""
+
+    measure: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        if self.value is None or self.low is None or self.high is None:
+            return self.measure
+        spans = " to ".join(dict.fromkeys((_said(self.low), _said(self.high))))
+        return f"{_said(self.value)} {self.measure} (measured: {spans})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the sentence that they make."""
+        return {**vars(self), "text": str(self)}
+
+
+def _said(value: float) -> str:
+    return f"{value:.3g}" if value < 1e4 else f"{value:.2e}"
+
+
+@dataclass(frozen=True)
 class Uncertainty:
     """Standard deviations of the logarithm of a step time by cause, and the loadings that say which constants they share."""
 
@@ -30,7 +54,7 @@ class Uncertainty:
     transfer: float
     distance: float
     loadings: Mapping[str, float]  # "set.constant" -> elasticity of the step time
-    outside: tuple[str, ...] = ()  # how the case lies outside what was measured
+    outside: tuple[Outside, ...] = ()  # how the case lies outside what was measured
 
     @property
     def sigma(self) -> float:
@@ -49,7 +73,12 @@ class Uncertainty:
     def to_json(self) -> dict[str, Any]:
         """Plain values; a step time lies in its interval with probability `level`."""
         parts = {name: getattr(self, name) for name in ("constants", "spread", "transfer", "distance")}
-        return {"level": LEVEL, "half_width": self.half_width, **parts, "outside": list(self.outside)}
+        return {
+            "level": LEVEL,
+            "half_width": self.half_width,
+            **parts,
+            "outside": [one.to_json() for one in self.outside],
+        }
 
 
 def covariance(fit: Fit) -> np.ndarray:
@@ -68,10 +97,9 @@ def uncertainty(
     elasticities: Mapping[str, float],
     group: str,
     features: Sequence[float],
-    said: Sequence[str],
     extra: float = 0.0,
 ) -> Uncertainty:
-    """Of a case whose rows, if there are any, are those of `group` in the first calibration; `said` names its features.
+    """Of a case whose rows, if there are any, are those of `group` in the first calibration.
 
     `extra` is a standard deviation that belongs to the case alone, such as a release's factor that one row has set.
     """
@@ -87,30 +115,25 @@ def uncertainty(
     if len(rows):
         widening = fit.widening.get(group, max(fit.widening.values(), default=0.0))
         distance = widening * float(np.sqrt(((rows - np.asarray(features)) ** 2).sum(axis=1)).min())
-        outside = _outside(rows, features, fit.features, said)
+        outside = _outside(rows, features, fit.features)
     else:
         distance, outside = 0.0, ()
     if not own:
-        outside = (f"no measured run of {group}", *outside)
+        outside = (Outside(f"no measured run of {group}"), *outside)
     spread = fit.inflation * fit.spread.get(group, max(fit.spread.values()))
     return Uncertainty(
         sqrt(variance), hypot(spread, extra), 0.0 if own else fit.transfer, distance, loaded, outside
     )  # fmt: skip
 
 
-def _outside(rows: np.ndarray, features: Sequence[float], names: Sequence[str], said: Sequence[str]) -> tuple[str, ...]:
+def _outside(rows: np.ndarray, features: Sequence[float], names: Sequence[str]) -> tuple[Outside, ...]:
     """The features that lie beyond every row, with the range that the rows have."""
     out = []
-    for index, (name, value, text) in enumerate(zip(names, features, said, strict=True)):
+    for index, (name, value) in enumerate(zip(names, features, strict=True)):
         low, high = float(rows[:, index].min()), float(rows[:, index].max())
         if not low - 1e-6 <= value <= high + 1e-6:
-            out.append(f"{text} {name} (measured: {_span(exp(low), exp(high))})")
+            out.append(Outside(name, exp(value), exp(low), exp(high)))
     return tuple(out)
-
-
-def _span(low: float, high: float) -> str:
-    texts = dict.fromkeys(f"{value:.3g}" if value < 1e4 else f"{value:.2e}" for value in (low, high))
-    return " to ".join(texts)
 
 
 def probability_less(mine: tuple[float, Uncertainty], theirs: tuple[float, Uncertainty], fits: Sequence[Fit]) -> float:

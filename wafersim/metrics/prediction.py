@@ -1,39 +1,45 @@
-"""A prediction: what people read of a simulated step, in SI units, with the resource that binds it."""
+"""A prediction: what people read of a simulated step, in SI units, with the resource that binds it. Made once, complete."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from wafersim.metrics.breakdown import Breakdown, breakdown, utilisation
+from wafersim.metrics.bill import Bill, bill_of
 from wafersim.metrics.interval import Uncertainty
-from wafersim.strategies.critical import critical_ops
-from wafersim.strategies.periodic import PeriodicStep as AnyPeriodicStep
-from wafersim.strategies.steps import LoweredSteps
-from wafersim.strategies.weight_streaming.periodic import PeriodicStep
-from wafersim.strategies.weight_streaming.planner import Machine, Planned
+from wafersim.strategies.critical import Critical, critical
+from wafersim.strategies.job import Job
+from wafersim.strategies.run import PeriodicStep
+from wafersim.strategies.strategy import Account, Binding, Breakdown, MemoryUse, Search, Split
+from wafersim.strategies.words import Words
 from wafersim.timeline.clock import to_seconds
-from wafersim.workload.transformer import Workload
 
 SECONDS_PER_DAY = 86_400.0
 
-BINDING = {
-    "compute": "wafer compute",
-    "kernel_latency": "kernel latency",
-    "exposed_drain": "gradient drain",
-    "exposed_activations": "activation traffic (system I/O)",
-    "exposed_input": "input workers",
-    "optimizer": "optimizer (MemoryX)",
-    "fixed_latency": "fixed latency (SwarmX hops, MemoryX)",
-}
-STREAM_LINKS = {"stream": "MemoryX link", "ingress": "system I/O"}
+
+@dataclass(frozen=True)
+class EngineRun:
+    """Which engine ran and why, how many steps it took to the periodic state, and how many entities stood for all."""
+
+    name: str
+    reason: str
+    steps: int
+    entities: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The assumed numbers that the prediction leans on, by path, and what a reader should know besides."""
+
+    assumed: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Prediction:
     """One point. Times in seconds, rates per second, bytes; `breakdown` adds up to `step_time_s`.
 
-    `kind` is wafer or gpu; `n_systems` counts those.
+    `kind` is the machine's (wafer, gpu); `n_systems` counts its chips.
     """
 
     kind: str
@@ -46,139 +52,140 @@ class Prediction:
     sequence_length: int
     parameters: int
     step_time_s: float
-    samples_per_s: float
-    tokens_per_s: float
+    step_spread: float  # standard deviation of single steps over their mean, with jitter
+    tokens: float  # of the whole run
     mfu: float
     model_flops_per_step: float
     training_flops: float
-    breakdown: dict[str, float]
-    binding_resource: str
-    utilisation: dict[str, float]
-    memory: dict[str, Any]
-    tokens: float
-    days_to_train: float
-    engine: str
-    engine_reason: str
-    steps_simulated: int
-    systems_simulated: int  # the others are alike one of these
-    critical: dict[str, Any] | None = None  # the chain of tasks that sets the step time; the SimPy reference keeps none
-    step_spread: float = 0.0  # standard deviation of single steps over their mean, with jitter
-    power_w: float | None = None
-    energy_j: float | None = None  # of the whole run
-    cost_usd: float | None = None  # of the whole run, where a price is known
-    bill: tuple[str, ...] = ()  # where power and price come from
-    scaling_efficiency: float | None = None
-    uncertainty: Uncertainty | None = None
-    layout: dict[str, Any] | None = None  # how the job is split over GPUs
-    search: dict[str, Any] | None = None  # what a search over splits found and left behind
-    notes: tuple[str, ...] = ()
-    assumed: tuple[str, ...] = field(default=())
+    breakdown: Breakdown
+    binding: Binding
+    utilisation: tuple[tuple[str, float], ...]
+    memory: MemoryUse
+    split: Split
+    engine: EngineRun
+    critical: Critical | None  # the chain of tasks that sets the step time; the SimPy reference keeps none
+    bill: Bill
+    uncertainty: Uncertainty
+    provenance: Provenance
+    search: Search | None = None  # what a search over splits found and left behind
+
+    @property
+    def samples_per_s(self) -> float:
+        """Sequences a second."""
+        return self.batch / self.step_time_s
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens a second."""
+        return self.batch * self.sequence_length / self.step_time_s
+
+    @property
+    def days_to_train(self) -> float:
+        """Days that the steps of the whole run take."""
+        return self.tokens / self.tokens_per_s / SECONDS_PER_DAY
+
+    @property
+    def binding_resource(self) -> str:
+        """What binds, in words."""
+        return self.binding.resource
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del plain["uncertainty"]
-        return plain | ({"interval": self.interval()} if self.uncertainty is not None else {})
+        return {
+            "kind": self.kind,
+            "model": self.model,
+            "n_systems": self.n_systems,
+            "batch": self.batch,
+            "batch_per_system": self.batch_per_system,
+            "micro_batch": self.micro_batch,
+            "micro_batches": self.micro_batches,
+            "sequence_length": self.sequence_length,
+            "parameters": self.parameters,
+            "step_time_s": self.step_time_s,
+            "step_spread": self.step_spread,
+            "samples_per_s": self.samples_per_s,
+            "tokens_per_s": self.tokens_per_s,
+            "mfu": self.mfu,
+            "model_flops_per_step": self.model_flops_per_step,
+            "training_flops": self.training_flops,
+            "tokens": self.tokens,
+            "days_to_train": self.days_to_train,
+            "breakdown": self.breakdown.to_json(),
+            "binding_part": self.binding.part,
+            "binding_resource": self.binding.resource,
+            "utilisation": dict(self.utilisation),
+            "memory": self.memory.to_json(),
+            "split": {"name": self.split.name, "dimensions": list(self.split.dimensions)},
+            "layout": self.split.to_json(),
+            "search": None if self.search is None else self.search.to_json(),
+            "engine": self.engine.name,
+            "engine_reason": self.engine.reason,
+            "steps_simulated": self.engine.steps,
+            "systems_simulated": self.engine.entities,
+            "critical": None if self.critical is None else self.critical.to_json(),
+            "power_w": self.bill.power_w,
+            "energy_j": self.bill.energy_j,
+            "cost_usd": self.bill.cost_usd,
+            "bill": list(self.bill.sources),
+            "interval": self.interval(),
+            "notes": list(self.provenance.notes),
+            "assumed": list(self.provenance.assumed),
+        }
 
     def interval(self) -> dict[str, Any]:
         """The 80 % interval of the step time carried to rates, days, energy and cost, and what it is made of."""
-        assert self.uncertainty is not None
         out = self.uncertainty.to_json()
-        for name in ("step_time_s", "days_to_train", "energy_j", "cost_usd"):
-            value = getattr(self, name)
-            out[name] = None if value is None else list(self.uncertainty.bounds(value))
-        for name in ("samples_per_s", "tokens_per_s", "mfu"):
-            out[name] = list(self.uncertainty.bounds(getattr(self, name)))
-        return out
+        carried = {
+            "step_time_s": self.step_time_s,
+            "days_to_train": self.days_to_train,
+            "energy_j": self.bill.energy_j,
+            "cost_usd": self.bill.cost_usd,
+            "samples_per_s": self.samples_per_s,
+            "tokens_per_s": self.tokens_per_s,
+            "mfu": self.mfu,
+        }
+        bounds = {name: None if v is None else list(self.uncertainty.bounds(v)) for name, v in carried.items()}
+        return {**out, **bounds}
 
 
 def predict(
-    periodic: PeriodicStep,
-    planned: Planned,
-    workload: Workload,
-    machine: Machine,
-    shards: tuple[int, ...],
-    tokens: float,
-    notes: tuple[str, ...] = (),
+    job: Job,
+    words: Words,
+    periodic: PeriodicStep[Any],
+    account: Account,
+    uncertainty: Uncertainty,
     assumed: tuple[str, ...] = (),
 ) -> Prediction:
-    """Timeline -> Prediction, for a cluster that works through `shards` sequences in a step."""
-    plan = periodic.plan
-    ticks = round(periodic.step_ticks)
-    parts = breakdown(periodic.timeline, plan, ticks, periodic.before if plan.jitter else None)
+    """What a step of the periodic state, with its strategy's account of it, says of a job."""
     step = to_seconds(float(periodic.step_ticks))
-    batch, sequence = sum(shards), workload.sequence_length
-    tokens_per_s = batch * sequence / step
-    flops = workload.model_flops_per_token * batch * sequence
-    busy = utilisation(periodic.timeline, ticks)
-    if plan.jitter is not None:
-        notes = (*notes, f"jitter: mean of {periodic.cycle} steps with seed {plan.jitter.seed}")
-    elif not periodic.exact:
-        notes = (*notes, "no exact period found; step time is the mean of the last steps")
+    workload, training = job.workload, job.training
+    flops = workload.model_flops_per_token * training.batch * workload.sequence_length
+    days = training.tokens / (training.batch * workload.sequence_length / step) / SECONDS_PER_DAY
     return Prediction(
-        kind="wafer",
+        kind=words.kind,
         model=workload.model.name,
-        n_systems=len(shards),
-        batch=batch,
-        batch_per_system=max(shards),
-        micro_batch=plan.micro_batch_sizes[0],
-        micro_batches=plan.micro_batches,
-        sequence_length=sequence,
+        n_systems=job.count,
+        batch=training.batch,
+        batch_per_system=account.batch_per_chip,
+        micro_batch=account.micro_batch,
+        micro_batches=account.micro_batches,
+        sequence_length=workload.sequence_length,
         parameters=workload.parameters,
         step_time_s=step,
-        samples_per_s=batch / step,
-        tokens_per_s=tokens_per_s,
-        mfu=flops / (step * len(shards) * machine.device.peak_flops),
+        step_spread=0.0 if periodic.plan.repeats else periodic.spread,
+        tokens=training.tokens,
+        mfu=flops / (step * job.count * job.machine.peak_flops),
         model_flops_per_step=flops,
-        training_flops=workload.published_flops_per_token * tokens,
-        breakdown={name: to_seconds(value) for name, value in parts.as_dict().items()},
-        binding_resource=binding_resource(parts, busy),
-        utilisation=busy,
-        memory=_memory(planned),
-        tokens=tokens,
-        days_to_train=tokens / tokens_per_s / SECONDS_PER_DAY,
-        engine=periodic.engine,
-        engine_reason=periodic.reason,
-        steps_simulated=periodic.steps_simulated,
-        systems_simulated=plan.systems,
+        training_flops=workload.published_flops_per_token * training.tokens,
+        breakdown=account.breakdown,
+        binding=account.binding,
+        utilisation=account.utilisation,
+        memory=account.memory,
+        split=account.split,
+        engine=EngineRun(periodic.engine, periodic.reason, periodic.steps_simulated, account.simulated),
         critical=critical(periodic),
-        step_spread=periodic.spread if plan.jitter is not None else 0.0,
-        notes=notes,
-        assumed=assumed,
+        bill=bill_of(job.machine, job.count, days * SECONDS_PER_DAY),
+        uncertainty=uncertainty,
+        provenance=Provenance(assumed, account.notes),
+        search=account.search,
     )
-
-
-def critical(periodic: AnyPeriodicStep[Any]) -> dict[str, Any] | None:
-    """The chain of tasks that sets the step time, as shares by name; None from a SimPy reference."""
-    if not isinstance(periodic.steps, LoweredSteps):
-        return None
-    chain = critical_ops(periodic)
-    return {"tasks": chain.length, "steps": chain.steps, "shares": chain.shares}
-
-
-def binding_resource(parts: Breakdown, busy: dict[str, float]) -> str:
-    """The part of the step that is largest; an exposed stream is named by its busiest link."""
-    values = parts.as_dict()
-    largest = max(values, key=lambda name: values[name])
-    if largest != "exposed_stream":
-        return BINDING[largest]
-    links = {name: share for name, share in busy.items() if name in STREAM_LINKS or name.startswith("broadcast")}
-    link = max(links, key=lambda name: links[name])
-    return f"weight stream ({STREAM_LINKS.get(link, link.replace('broadcast', 'SwarmX'))})"
-
-
-def _memory(planned: Planned) -> dict[str, Any]:
-    memory = planned.memory
-    return {
-        "sram_bytes": memory.sram_bytes,
-        "reserved_bytes": memory.reserved_bytes,
-        "weight_buffer_bytes": memory.weight_buffer_bytes,
-        "drain_buffer_bytes": memory.drain_buffer_bytes,
-        "activation_bytes": memory.activation_bytes,
-        "working_set_bytes": memory.working_set_bytes,
-        "total_bytes": memory.total_bytes,
-        "server_bytes": memory.server_bytes,
-        "sub_batches": {"block": memory.block_sub_batches, "head": memory.head_sub_batches},
-        "activation_policy": str(planned.policy),
-        "reason": "",
-    }

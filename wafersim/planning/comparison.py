@@ -11,12 +11,11 @@ from wafersim.errors import Infeasible
 from wafersim.inputs.comparison import Comparison
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.fit import SETS, load_fit
-from wafersim.inputs.machine import load_gpu_machine, load_machine
-from wafersim.metrics.bill import Bill, gpu_bill, wafer_bill
+from wafersim.inputs.machine import AnyMachine, load_any
 from wafersim.metrics.interval import probability_less
 from wafersim.metrics.prediction import Prediction
-from wafersim.simulation import simulate
-from wafersim.simulation.gpus import estimated_step
+from wafersim.simulation import job_of, simulate
+from wafersim.strategies.registry import strategy_of
 
 CLOSE = 0.9  # of the matched size: a smaller cluster whose numbers divide better may be the faster one
 SIMULATED_SIZES = 4  # of those that the closed form puts first, for each matched side
@@ -39,7 +38,7 @@ class Side:
         own = {"name": self.name, "match": self.match, "profile": self.experiment.system.profile}
         if self.prediction is None:
             return {**own, "model": self.experiment.model, "infeasible": self.infeasible}
-        out = {**own, **self.prediction.to_json(), "dimensions": dimensions(self.prediction)}
+        out = {**own, **self.prediction.to_json(), "dimensions": list(self.prediction.split.dimensions)}
         if first is None or first is self or first.prediction is None:
             return out
         return {**out, "against_first": against(self.prediction, first.prediction)}
@@ -48,7 +47,6 @@ class Side:
 def against(one: Prediction, other: Prediction) -> dict[str, float]:
     """Probabilities that the first is faster and cheaper; constants that both lean on cancel, prices are taken as they are."""
     mine, theirs = one.uncertainty, other.uncertainty
-    assert mine is not None and theirs is not None
     fits = [load_fit(which) for which in SETS]
 
     def less(a: float | None, b: float | None) -> float | None:
@@ -56,8 +54,8 @@ def against(one: Prediction, other: Prediction) -> dict[str, float]:
 
     found = {
         "faster": less(one.days_to_train, other.days_to_train),
-        "cheaper": less(one.cost_usd, other.cost_usd),
-        "less_energy": less(one.energy_j, other.energy_j),
+        "cheaper": less(one.bill.cost_usd, other.bill.cost_usd),
+        "less_energy": less(one.bill.energy_j, other.bill.energy_j),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -92,7 +90,7 @@ def _matched(name: str, experiment: Experiment, match: str, first: Side, deadlin
         target = _size(experiment, match, first)
     except Infeasible as reason:
         return Side(name, experiment, match, None, str(reason))
-    node = _node(experiment)
+    node = _machine(experiment).unit
     most = max(node, round(target / node) * node)
     least = max(node, ceil(CLOSE * most / node) * node)
     sizes = f"{least} to {most} GPUs" if least < most else f"{most} GPUs"
@@ -100,7 +98,7 @@ def _matched(name: str, experiment: Experiment, match: str, first: Side, deadlin
     why = ""
     for size in range(most, least - 1, -node):
         try:
-            ranked.append((estimated_step(_with_gpus(experiment, size)), size))
+            ranked.append((_estimate(_with_gpus(experiment, size)), size))
         except Infeasible as reason:
             why = why or str(reason)
     tried = [_simulated(name, _with_gpus(experiment, size), match) for _, size in sorted(ranked)[:SIMULATED_SIZES]]
@@ -112,24 +110,28 @@ def _matched(name: str, experiment: Experiment, match: str, first: Side, deadlin
     )
 
 
+def _estimate(experiment: Experiment) -> float:
+    return strategy_of(experiment.strategy.kind).estimate(job_of(experiment))
+
+
 def _step_time(side: Side) -> float:
     assert side.prediction is not None
     return side.prediction.step_time_s
 
 
 def _size(experiment: Experiment, match: str, first: Side) -> float:
-    """GPUs that have the first side's peak FLOP/s, power or hourly price. Raises Infeasible where a price is missing."""
-    machine = load_gpu_machine(experiment.system.profile, experiment.system.software, experiment.system.overrides)
+    """Chips that have the first side's peak FLOP/s, power or hourly price. Raises Infeasible where a price is missing."""
+    mine, theirs = _machine(experiment), _machine(first.experiment)
+    count = first.experiment.system.count
     if match == "peak":
-        return peak_flops(first.experiment) / machine.gpu.values.peak_fp16.value
-    node = int(machine.network.values.gpus_per_node.value)
-    one, theirs = gpu_bill(machine, node), bill_of(first.experiment)
+        return count * theirs.peak_flops / mine.peak_flops
+    one, all_of_theirs = mine.supply(mine.unit), theirs.supply(count)
     if match == "power":
-        return theirs.watts / one.watts * node
-    if one.usd_per_hour is None or theirs.usd_per_hour is None:
-        dear = first.name if theirs.usd_per_hour is None else experiment.system.profile
+        return all_of_theirs.watts / one.watts * mine.unit
+    if one.usd_per_hour is None or all_of_theirs.usd_per_hour is None:
+        dear = first.name if all_of_theirs.usd_per_hour is None else experiment.system.profile
         raise Infeasible(f"matched by price, but none is known for {dear}")
-    return theirs.usd_per_hour / one.usd_per_hour * node
+    return all_of_theirs.usd_per_hour / one.usd_per_hour * mine.unit
 
 
 def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
@@ -137,7 +139,7 @@ def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
 
     Numbers that divide better may make a smaller cluster faster than a larger one, so those just below are tried as well.
     """
-    node = _node(experiment)
+    node = _machine(experiment).unit
 
     def attempt(nodes: int) -> tuple[Side, bool]:
         side = _simulated(name, _with_gpus(experiment, nodes * node), "deadline")
@@ -185,34 +187,10 @@ def _nearer(side: Side, other: Side | None) -> Side:
     return min(side, other, key=lambda one: one.prediction.days_to_train if one.prediction is not None else inf)
 
 
-def _node(experiment: Experiment) -> int:
-    return int(load_gpu_machine(experiment.system.profile).network.values.gpus_per_node.value)
+def _machine(experiment: Experiment) -> AnyMachine:
+    system = experiment.system
+    return load_any(system.profile, system.software, system.overrides)
 
 
 def _with_gpus(experiment: Experiment, gpus: int) -> Experiment:
     return experiment.model_copy(update={"system": experiment.system.model_copy(update={"gpus": gpus})})
-
-
-def peak_flops(experiment: Experiment) -> float:
-    """Dense fp16 FLOP/s of all wafers or GPUs of a job."""
-    system = experiment.system
-    if system.on_gpus:
-        return system.count * load_gpu_machine(system.profile).gpu.values.peak_fp16.value
-    values = load_machine(system.profile, system.overrides).system.values
-    return system.count * values.cores.value * values.simd_width.value * 2.0 * values.clock.value
-
-
-def bill_of(experiment: Experiment) -> Bill:
-    """Power and price of a job's machine."""
-    system = experiment.system
-    if system.on_gpus:
-        return gpu_bill(load_gpu_machine(system.profile, system.software, system.overrides), system.count)
-    return wafer_bill(load_machine(system.profile, system.overrides), system.count)
-
-
-def dimensions(prediction: Prediction) -> tuple[str, ...]:
-    """Kinds of parallelism that a person has to split the job by."""
-    if prediction.layout is None:
-        return ("data",)
-    split = prediction.layout
-    return tuple(name for name in ("data", "tensor", "pipeline", "context", "expert") if split[name] > 1)

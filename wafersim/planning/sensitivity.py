@@ -7,8 +7,7 @@ from typing import Any
 
 from wafersim.inputs.machine import OVERRIDABLE, numbers
 from wafersim.inputs.sourced import dimension_of
-from wafersim.simulation import GpuSimulated, Simulated
-from wafersim.simulation.replay import Replay
+from wafersim.simulation import Simulated
 
 CONTINUOUS = ("bandwidth", "size", "frequency", "time", "rate", "fraction", "count")
 ELSEWHERE = (
@@ -19,6 +18,7 @@ ELSEWHERE = (
     "workspace",
     "gradient_storage",
 )
+LEAST = 5e-4  # percent for 1 %: smaller ones are rounding
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,21 @@ class Sensitivity:
         return vars(self)
 
 
-def sensitivities(simulated: Simulated | GpuSimulated) -> list[Sensitivity]:
+def sensitivities(simulated: Simulated) -> list[Sensitivity]:
     """Of every number that has one, the largest first.
 
     Each is one more simulation of the plan, a few milliseconds, so nothing is linearised: a nudge that moves the critical
     path is seen. Sizes of memories off the wafer decide what fits, not how long it takes; numbers that come whole are left
     alone.
     """
-    replay: Replay[Any] = simulated.resimulated if isinstance(simulated, GpuSimulated) else simulated.replay
-    found = []
-    for path, number, _ in numbers(replay.machine):
-        part, _, name = path.partition(".")
-        dimension = dimension_of(OVERRIDABLE[part].model_fields[name])
-        if dimension.name in CONTINUOUS and not dimension.least and name not in ELSEWHERE and number.value:
-            found.append(Sensitivity(path, number.written, number.kind, replay.elasticity(path)))
+    stated = {path: number for path, number, _ in numbers(simulated.job.machine) if _continuous(path) and number.value}
+    percents = simulated.replay().elasticities(list(stated))
+    found = [Sensitivity(path, one.written, one.kind, percents[path]) for path, one in stated.items()]
     ranked = sorted(found, key=lambda one: -abs(one.percent))
     return [one for one in ranked if abs(one.percent) >= LEAST]
 
 
-LEAST = 5e-4  # percent for 1 %: smaller ones are rounding
+def _continuous(path: str) -> bool:
+    part, _, name = path.partition(".")
+    dimension = dimension_of(OVERRIDABLE[part].model_fields[name])
+    return dimension.name in CONTINUOUS and not dimension.least and name not in ELSEWHERE

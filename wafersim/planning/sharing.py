@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.experiment import Experiment
-from wafersim.inputs.machine import load_machine
-from wafersim.simulation import simulate_wafers
-from wafersim.strategies.weight_streaming.shared import share
+from wafersim.simulation import job_of
+from wafersim.strategies.registry import strategy_of
 from wafersim.timeline.clock import to_seconds
 
 
 @dataclass(frozen=True)
-class Job:
+class Shared:
     """One of the jobs: its step alone and beside the others, in seconds."""
 
     name: str
@@ -26,40 +25,34 @@ class Job:
     steps: int
 
 
-def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> list[Job]:
+def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> list[Shared]:
     """Each job's slowdown. Raises WafersimError for sweeps, for machines that differ, and for too many systems."""
     if len(experiments) < 2:
         raise WafersimError("share needs two experiments or more")
     for experiment in experiments:
-        if experiment.system.on_gpus:
-            raise WafersimError(
-                f"{experiment.name}: jobs share MemoryX; {experiment.system.profile} is a cluster of GPUs"
-            )
         if experiment.sweep:
             raise WafersimError(f"{experiment.name}: a job on a shared cluster is one point, without a sweep")
-    systems = [experiment.system for experiment in experiments]
-    for other in systems[1:]:
-        if (other.profile, other.overrides) != (systems[0].profile, systems[0].overrides):
+    jobs = [job_of(experiment) for experiment in experiments]
+    first = jobs[0]
+    for job in jobs[1:]:
+        if (job.machine, job.kind) != (first.machine, first.kind):
             raise WafersimError(
-                f"jobs share one cluster: {systems[0].profile} and {other.profile} (or their overrides) differ"
+                f"jobs share one cluster: {first.machine.name} and {job.machine.name} (or their overrides) differ"
             )
-    machine = load_machine(systems[0].profile, systems[0].overrides)
-    total, limit = sum(each.count for each in systems), int(machine.swarmx.values.max_systems.value)
-    if machine.cluster is not None:
-        limit = min(limit, int(machine.cluster.values.systems.value))
-    if total > limit:
-        raise Infeasible(f"the jobs ask for {total} systems; {machine.name} has {limit}")
-    found = [simulate_wafers(experiment) for experiment in experiments]
-    shared = share([each.planned.plan for each in found], check)
+    total, most = sum(job.count for job in jobs), first.machine.most
+    if most is not None and total > most:
+        raise Infeasible(f"the jobs ask for {total} systems; {first.machine.name} has {most}")
+    strategy = strategy_of(first.kind)
+    found = strategy.share([strategy.plan(job, strategy.choose(job)) for job in jobs], check)
     return [
-        Job(
+        Shared(
             experiment.name,
-            experiment.model,
-            experiment.system.count,
+            job.workload.model.name,
+            job.count,
             to_seconds(each.alone_ticks),
             to_seconds(each.together_ticks),
             each.slowdown,
             each.steps,
         )
-        for experiment, each in zip(experiments, shared, strict=True)
+        for experiment, job, each in zip(experiments, jobs, found, strict=True)
     ]

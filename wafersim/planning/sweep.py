@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from wafersim.errors import Infeasible
-from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.experiment import DisturbanceSpec, Experiment
 from wafersim.inputs.sweep import EVERYTHING, Point
-from wafersim.metrics.prediction import Prediction
-from wafersim.simulation import GpuSimulated, Simulated, scaling_efficiency, simulate_step
+from wafersim.simulation import Simulated, alone, job_of, simulate_step, step_seconds
+from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.steps import Engine
-from wafersim.workload.model import Model, load_model
+from wafersim.workload.model import Model
 
 
 @dataclass(frozen=True)
 class PointResult:
-    """One point of the grid: what was varied, and the prediction or why there is none."""
+    """One point of the grid: what was varied, and the prediction or why there is none.
+
+    `scaling_efficiency` is the rate per system over that of one healthy system; None where one cannot do the job.
+    """
 
     point: Point
-    simulated: Simulated | GpuSimulated | None
+    simulated: Simulated | None
     infeasible: str | None
+    scaling_efficiency: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The point's entry in the JSON output."""
         varied = {"varied": _flat(self.point.overrides)} if self.point.overrides else {}
+        experiment = self.point.experiment
         if self.simulated is None:
-            experiment = self.point.experiment
             return {
-                "kind": "gpu" if experiment.system.on_gpus else "wafer",
+                "kind": strategy_of(experiment.strategy.kind).words.kind,
                 "model": experiment.model,
                 "n_systems": experiment.system.count,
                 "infeasible": self.infeasible,
                 **varied,
             }
-        published = beside_published(self.simulated.prediction, self.point.experiment)
-        return {**self.simulated.prediction.to_json(), **varied, **({"published": published} if published else {})}
+        published = beside_published(self.simulated, experiment)
+        return {
+            **self.simulated.prediction.to_json(),
+            "scaling_efficiency": self.scaling_efficiency,
+            **varied,
+            **({"published": published} if published else {}),
+        }
 
 
 def _flat(overrides: dict[str, Any]) -> dict[str, Any]:
@@ -48,14 +57,13 @@ def _flat(overrides: dict[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in several.items() if not k.startswith(("published", "strategy"))}, **rest}
 
 
-def beside_published(prediction: Prediction, experiment: Experiment) -> dict[str, Any] | None:
+def beside_published(simulated: Simulated, experiment: Experiment) -> dict[str, Any] | None:
     """What is published of a job with what is predicted of it; None where the experiment states nothing."""
-    asked = experiment.published
+    asked, prediction = experiment.published, simulated.prediction
     if asked is None:
         return None
     if asked.metric == "hardware_tflops_per_gpu":
-        model = load_model(experiment.model)
-        flops = megatron_flops(model, prediction.sequence_length, prediction.batch)
+        flops = megatron_flops(simulated.job.workload.model, prediction.sequence_length, prediction.batch)
         predicted = flops / prediction.step_time_s / prediction.n_systems / 1e12
     else:
         predicted = float(getattr(prediction, asked.metric))
@@ -72,23 +80,46 @@ def run_points(
     points: Sequence[Point], progress: Callable[[Point], None] = lambda _: None, engine: Engine = "auto"
 ) -> list[PointResult]:
     """Every point in order; `progress` is called after each."""
-    results = []
+    results, singles = [], Singles()
     for point in points:
-        results.append(_run(point, engine))
+        results.append(_run(point, engine, singles))
         progress(point)
     return results
 
 
-def _run(point: Point, engine: Engine) -> PointResult:
+def _run(point: Point, engine: Engine, singles: Singles) -> PointResult:
     try:
-        simulated = simulate_step(point.experiment, engine)
+        simulated = simulate_step(job_of(point.experiment), engine)
     except Infeasible as reason:
         return PointResult(point, None, str(reason))
-    if isinstance(simulated, GpuSimulated):
-        return PointResult(point, simulated, None)
-    efficiency = scaling_efficiency(simulated.prediction, point.experiment)
-    prediction = replace(simulated.prediction, scaling_efficiency=efficiency)
-    return PointResult(point, replace(simulated, prediction=prediction), None)
+    return PointResult(point, simulated, None, singles.efficiency(simulated, point.experiment))
+
+
+class Singles:
+    """Sequences a second of single systems, as the points of one run need them: many points share theirs."""
+
+    def __init__(self) -> None:
+        self._rates: dict[str, float | None] = {}
+
+    def efficiency(self, simulated: Simulated, experiment: Experiment) -> float | None:
+        """Throughput per system over one healthy system's under the same batch rules, jitter included."""
+        if not strategy_of(simulated.job.kind).scales_from_one:
+            return None
+        asked, prediction = experiment.disturbances, simulated.prediction
+        if prediction.n_systems == 1 and asked == DisturbanceSpec(jitter=asked.jitter, seed=asked.seed):
+            return 1.0
+        single = self._rate(alone(experiment))
+        return None if single is None else prediction.samples_per_s / prediction.n_systems / single
+
+    def _rate(self, experiment: Experiment) -> float | None:
+        key = experiment.model_dump_json()
+        if key not in self._rates:
+            job = job_of(experiment)
+            try:
+                self._rates[key] = job.training.batch / step_seconds(job)
+            except Infeasible:
+                self._rates[key] = None
+        return self._rates[key]
 
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:

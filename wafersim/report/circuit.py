@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from wafersim.planning.sweep import PointResult
 from wafersim.report.words import line_name, seconds
-from wafersim.simulation import GpuSimulated
-from wafersim.strategies.weight_streaming.slack import Slack, slacks
+from wafersim.strategies.registry import strategy_of
+from wafersim.strategies.strategy import Slack
 
-NAMES = {
-    "update": "optimizer",
-    "ingress": "system link in",
-    "egress": "system link out",
-    "fetch": "activations in",
-    "offload": "activations out",
-    "broadcast": "SwarmX down",
-    "reduce": "SwarmX up",
-    "stream": "MemoryX sends",
-    "accumulate": "MemoryX adds",
-    "read": "MemoryX reads",
-    "send": "sends",
-    "gather": "gathers of weights",
-    "scatter": "gradient reduction",
-    "tie": "tied embeddings",
-    "norm": "gradient norm",
-}
 SMALLEST = 0.005  # shares below are added up as the rest
 
 
@@ -34,21 +17,21 @@ def circuit_lines(result: PointResult) -> list[str]:
     prediction, critical = simulated.prediction, simulated.prediction.critical
     if critical is None:
         return []
-    named = [(NAMES.get(name, name), share) for name, share in critical["shares"].items() if share >= SMALLEST]
+    strategy = strategy_of(simulated.job.kind)
+    names = strategy.words.task
+    named = [(names.get(name, name), share) for name, share in critical.shares if share >= SMALLEST]
     rest = 1.0 - sum(share for _, share in named)
     parts = [f"{name} {share:.1%}" for name, share in named] + ([f"rest {rest:.1%}"] if rest >= 5e-4 else [])
     point = f"{line_name(result.to_json())} on {prediction.n_systems}"
-    if isinstance(simulated, GpuSimulated):
-        span = f"{critical['steps']} step{'s' * (critical['steps'] > 1)}"
-        return [f"Critical circuit of {point}, {critical['tasks']:,} tasks in {span}: {', '.join(parts)}"]
     if not simulated.periodic.exact:
-        return [
-            f"Critical path of {point}, {critical['tasks']:,} tasks back from the last step's end: {', '.join(parts)}"
-        ]
-    span = f"{critical['steps']} step{'s' * (critical['steps'] > 1)}"
-    found = slacks(simulated.periodic)
+        return [f"Critical path of {point}, {critical.tasks:,} tasks back from the last step's end: {', '.join(parts)}"]
+    span = f"{critical.steps} step{'s' * (critical.steps > 1)}"
+    circuit = f"Critical circuit of {point}, {critical.tasks:,} tasks in {span}: {', '.join(parts)}"
+    found = strategy.slacks(simulated.periodic)
+    if not found:
+        return [circuit]
     return [
-        f"Critical circuit of {point}, {critical['tasks']:,} tasks in {span}: {', '.join(parts)}",
+        circuit,
         "Faster pays for " + "; ".join(_faster(slack) for slack in found if slack.binds),
         f"Slower costs 1 % of the step ({seconds(prediction.step_time_s / 100)}) at "
         + ", ".join(f"{slack.resource} {slack.factor:.3g}x" for slack in found if not slack.binds),

@@ -10,7 +10,6 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from wafersim.inputs.comparison import Comparison
-from wafersim.metrics.gpu import split_name
 from wafersim.planning.comparison import Side
 from wafersim.report import json_output
 from wafersim.report.explain import outside
@@ -50,19 +49,14 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
             f"{memory_headroom(side):.0%}",
             str(len(side["dimensions"])),
         )
-        table.add_row(side["name"], side["model"], str(side["n_systems"]), split_of(side), *numbers)
+        table.add_row(side["name"], side["model"], str(side["n_systems"]), side["split"]["name"], *numbers)
     return table
-
-
-def split_of(side: Row) -> str:
-    """How the job is split, in a few letters."""
-    return f"DP {side['n_systems']}" if side["layout"] is None else split_name(side["layout"])
 
 
 def memory_headroom(side: Row) -> float:
     """Share of a wafer's or of the fullest GPU's memory that is free."""
     memory = side["memory"]
-    return float(1 - memory["total_bytes"] / memory.get("sram_bytes", memory.get("memory_bytes")))
+    return float(1 - memory["total_bytes"] / memory["capacity_bytes"])
 
 
 def same_job(side: Row, first: Row) -> bool:
@@ -137,7 +131,7 @@ def save_comparison(root: Path, spec: Comparison, sides: Sequence[Side], figures
     def write(draft: Path) -> None:
         with (draft / "comparison.yaml").open("w", encoding="utf-8") as file:
             YAML().dump(resolved, file)
-        (draft / "comparison.json").write_text(json_output.dumps({"sides": rows}) + "\n", encoding="utf-8")
+        (draft / "comparison.json").write_text(json_output.document(sides=rows) + "\n", encoding="utf-8")
         if figures:
             from wafersim.report.figures.comparison import comparison_figure
 

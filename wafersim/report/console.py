@@ -16,7 +16,6 @@ from rich.table import Table
 from wafersim.report.explain import engines, explain, search_line, why_these_policies
 from wafersim.report.tables import (
     breakdown_table,
-    gpu_memory_table,
     memory_table,
     published_table,
     search_table,
@@ -45,10 +44,8 @@ def print_run(
     """Throughput, then where a step goes, then what binds and what to change, with the critical `circuit` of one point."""
     console = console or new_console()
     varied = _varied(rows)
-    for kind, own_title in (("wafer", title), ("gpu", title)):
-        of_kind = [row for row in rows if row["kind"] == kind]
-        if of_kind:
-            _print_tables(console, kind, own_title, of_kind, varied)
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        _print_tables(console, title, [row for row in rows if row["kind"] == kind], varied)
     good = [row for row in rows if "infeasible" not in row]
     refused = [row for row in rows if "infeasible" in row]
     for row in refused[:MOST_REFUSALS]:
@@ -63,12 +60,11 @@ def print_run(
         say(console, f"Written to {directory}")
 
 
-def _print_tables(console: Console, kind: str, title: str, rows: Sequence[Row], varied: Sequence[str]) -> None:
+def _print_tables(console: Console, title: str, rows: Sequence[Row], varied: Sequence[str]) -> None:
     good = [row for row in rows if "infeasible" not in row]
-    tables = [throughput_table(title, rows, varied, kind)]
+    tables = [throughput_table(title, rows, varied)]
     if good:
-        tables += [breakdown_table(good, varied, kind)]
-        tables += [memory_table(good, varied)] if kind == "wafer" else [gpu_memory_table(good, varied)]
+        tables += [breakdown_table(good, varied), memory_table(good, varied)]
     beside = [row for row in good if row.get("published")]
     tables += [published_table(beside, varied)] if beside else []
     searches = [row for row in good if row.get("search") and row["search"]["considered"] > 1]

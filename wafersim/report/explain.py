@@ -5,25 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from wafersim.report.tables import GPU_PARTS, PARTS
-from wafersim.report.words import Row, line_name
+from wafersim.report.words import Row, figure, line_name
+from wafersim.strategies.registry import words_of
 
-ADVICE = {
-    "GPU compute": "the GPUs themselves: less recompute, fp8, or more of them",
-    "kernel launches": "the host cannot launch fast enough: a larger micro-batch, fused kernels or fewer tensor-parallel GPUs",
-    "collectives inside layers": "tensor parallelism talks too much: a smaller tensor-parallel group",
-    "pipeline bubble": "stages wait: more micro-batches, virtual stages or fewer stages",
-    "transfers between stages": "stages wait for transfers: fewer stages, or sends that do not block",
-    "data-parallel collectives": "gradients or weights travel too slowly: a larger batch, overlap or faster links between nodes",
-    "wafer compute": "the wafer itself: only more systems, sparsity or a better matmul kernel make the step shorter",
-    "kernel latency": "kernels too short for their launch: a larger micro-batch gives each of them more work",
-    "weight stream": "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps",
-    "gradient drain": "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path",
-    "activation traffic": "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller",
-    "optimizer": "the optimizer at MemoryX: a larger batch spreads it, no clipping overlaps it with the backward pass",
-    "fixed latency": "hops and MemoryX's latency: a larger batch per system gives them less weight",
-    "input workers": "input workers starve the wafer: add workers",
-}
 MOST_NAMES = 12  # assumed numbers that are named
 NOTICED = 0.05  # of the step: a part that grows beyond it starts to bind
 
@@ -54,11 +38,11 @@ def explain(rows: Sequence[Row]) -> list[str]:
         by_resource.setdefault((row["n_systems"], row["binding_resource"]), []).append(row)
     lines = []
     for (systems, resource), bound in by_resource.items():
-        advice = next((text for key, text in ADVICE.items() if resource.startswith(key)), "")
+        advice = words_of(bound[0]["kind"]).part[bound[0]["binding_part"]].advice
         shares = sorted(max(row["breakdown"].values()) / row["step_time_s"] for row in bound)
         line = f"{', '.join(map(line_name, bound))} on {systems}: bound by {resource}"
         span = " to ".join(dict.fromkeys((f"{shares[0]:.0%}", f"{shares[-1]:.0%}")))
-        lines.append(f"{line}, {span} of the step" + (f" - {advice}" if advice else ""))
+        lines.append(f"{line}, {span} of the step - {advice}")
     lines += turning_points(rows)
     lines += outside(rows)
     assumed = sorted({name for row in rows for name in row["assumed"]})
@@ -76,9 +60,11 @@ def outside(rows: Sequence[Row]) -> list[str]:
     by_measure: dict[str, dict[str, list[str]]] = {}
     for row in _largest(rows):
         for way in row.get("interval", {}).get("outside", []):
-            value, _, measure = way.partition(" ")
-            if not value[0].isdigit():
-                value, measure = "", way
+            value, measure = "", way["measure"]
+            if way["value"] is not None:
+                low, high = figure(way["low"]), figure(way["high"])
+                value = figure(way["value"])
+                measure += f" (measured: {low if low == high else f'{low} to {high}'})"
             names = by_measure.setdefault(measure, {}).setdefault(value, [])
             names.append(f"{line_name(row)} on {row['n_systems']}")
     return [
@@ -101,10 +87,10 @@ def turning_points(rows: Sequence[Row]) -> list[str]:
             for earlier, later in pairwise(ranked)
             if earlier["binding_resource"] != later["binding_resource"]
         ]
-        for part, said in (PARTS if ranked[0]["kind"] == "wafer" else GPU_PARTS)[1:]:
-            at = next((row for row in ranked if row["breakdown"][part] > NOTICED * row["step_time_s"]), None)
+        for part in words_of(ranked[0]["kind"]).parts[1:]:
+            at = next((row for row in ranked if row["breakdown"][part.key] > NOTICED * row["step_time_s"]), None)
             if at is not None and at is not ranked[0]:
-                turns.append(f"{said} above {NOTICED:.0%} of the step from {at['n_systems']} systems")
+                turns.append(f"{part.heads} above {NOTICED:.0%} of the step from {at['n_systems']} systems")
         if turns:
             out.append(f"{name}: {'; '.join(turns)}")
     return out
@@ -117,8 +103,9 @@ def engines(rows: Sequence[Row]) -> list[str]:
         by_reason.setdefault(row["engine_reason"], []).append(row)
     lines = []
     for reason, ran in by_reason.items():
-        folded = sum(row["kind"] == "wafer" and row["systems_simulated"] < row["n_systems"] for row in ran)
-        left_out = f"; alike systems by one of them in {folded}" if folded else ""
+        folded = sum(row["systems_simulated"] < row["n_systems"] for row in ran)
+        many = " and ".join(dict.fromkeys(words_of(row["kind"]).many for row in ran))
+        left_out = f"; alike {many} by one of them in {folded}" if folded else ""
         lines.append(f"Engine of {len(ran)} point{'s' * (len(ran) > 1)}: {reason}{left_out}")
     return lines
 

@@ -8,6 +8,14 @@ from typing import Any
 
 import numpy as np
 
+FORMAT = 1
+"""Of what commands print with --json and write beside it; it grows when a key changes its meaning or goes."""
+
+
+def document(**fields: Any) -> str:
+    """A whole answer: its format, then its fields."""
+    return dumps({"format": FORMAT, **fields})
+
 
 def dumps(value: Any) -> str:
     """Indented JSON; refuses numbers that JSON does not know (infinity, not-a-number)."""

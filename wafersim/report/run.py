@@ -19,7 +19,6 @@ from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
 from wafersim.report.words import line_name
-from wafersim.simulation import GpuSimulated
 
 
 def save_run(
@@ -85,7 +84,7 @@ def _write(
     YAML().dump(resolved, text)
     (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
     rows = [result.to_json() for result in results]
-    (draft / "prediction.json").write_text(json_output.dumps({"points": rows}) + "\n", encoding="utf-8")
+    (draft / "prediction.json").write_text(json_output.document(points=rows) + "\n", encoding="utf-8")
     shown = largest(results)
     if shown is None:
         return
@@ -103,17 +102,11 @@ def _write(
 
         sensitivity_figure(line_name(shown.to_json()), sensitive, draft / "sensitivity.png")
     from wafersim.report.figures.breakdown import breakdown_figure
+    from wafersim.report.figures.step import step_figure
     from wafersim.report.figures.throughput import throughput_figure
 
     good = [row for row in rows if "infeasible" not in row]
     breakdown_figure(good, draft / "breakdown.png")
     if len(good) > len({line_name(row) for row in good}):  # some line has more than a point
         throughput_figure(good, draft / "throughput.png")
-    if isinstance(simulated, GpuSimulated):
-        from wafersim.report.figures.pipeline import pipeline_figure
-
-        pipeline_figure(simulated, line_name(shown.to_json()), draft / f"{name}.png")
-        return
-    from wafersim.report.figures.timeline import timeline_figure
-
-    timeline_figure(simulated, line_name(shown.to_json()), draft / f"{name}.png")
+    step_figure(simulated, line_name(shown.to_json()), draft / f"{name}.png")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from wafersim.planning.sharing import Job
+from wafersim.planning.sharing import Shared
 from wafersim.report.words import seconds
 
 
-def sharing_table(jobs: Sequence[Job]) -> Table:
+def sharing_table(jobs: Sequence[Shared]) -> Table:
     """Step time alone and beside the others."""
     table = Table(title=f"{len(jobs)} jobs on one MemoryX, first come first served", title_justify="left")
     for name in ("job", "model"):

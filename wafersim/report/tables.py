@@ -1,4 +1,4 @@
-"""Tables of predictions, for wafers and for GPUs."""
+"""Tables of predictions."""
 
 from __future__ import annotations
 
@@ -7,79 +7,58 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from wafersim.metrics.gpu import split_name
-from wafersim.report.words import COUNTED, Row, figure, label, plus_minus, seconds, with_interval
-
-PARTS = (
-    ("compute", "compute"),
-    ("kernel_latency", "kernel latency"),
-    ("exposed_stream", "stream"),
-    ("exposed_drain", "drain"),
-    ("exposed_activations", "activations"),
-    ("exposed_input", "input"),
-    ("optimizer", "optimizer"),
-    ("fixed_latency", "fixed"),
-)
-GPU_PARTS = (
-    ("compute", "compute"),
-    ("recompute", "recompute"),
-    ("launch", "launches"),
-    ("tensor", "in-layer collectives"),
-    ("bubble", "bubble"),
-    ("sends", "sends"),
-    ("data", "data-parallel"),
-    ("optimizer", "optimizer"),
-)
+from wafersim.report.words import Row, counted, figure, label, plus_minus, seconds, with_interval
+from wafersim.strategies.registry import words_of
 
 
-def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = (), kind: str = "wafer") -> Table:
-    """One row per point, infeasible ones with a dash."""
-    names = ["step time", "80 %", "tokens/s", "MFU", "binding resource", "days to train"]
-    own = ["batch/system", "micro-batch"] if kind == "wafer" else ["batch", "micro-batch", "split"]
-    if kind == "wafer":
-        names.insert(4, "scaling")
-    table = _table(title, varied, *own, *names, counted=COUNTED[kind])
+def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
+    """One row per point, infeasible ones with a dash; scaling and split where some point has them."""
+    scales = any(row.get("scaling_efficiency") is not None for row in rows)
+    splits = any(row.get("layout") is not None for row in rows)
+    names = ["batch", "micro-batch", *(["split"] if splits else []), "step time", "80 %", "tokens/s", "MFU"]
+    names += [*(["scaling"] if scales else []), "binding resource", "days to train"]
+    table = _table(title, varied, *names, counted=_many(rows))
     for row in rows:
         if "infeasible" in row:
-            dashes = ["-"] * (len(own) + 4 + (kind == "wafer"))
-            table.add_row(*_head(row, varied), *dashes, "cannot run", "-")
+            table.add_row(*_head(row, varied), *["-"] * (len(names) - 2), "cannot run", "-")
             continue
-        micro_batches = f"{row['micro_batches']} x {row['micro_batch']}"
-        first = [str(row["batch_per_system"]), micro_batches]
-        if kind == "gpu":
-            first = [str(row["batch"]), micro_batches, split_name(row["layout"])]
-        rates = [
-            seconds(row["step_time_s"]),
-            plus_minus(row),
-            figure(row["tokens_per_s"]),
-            f"{row['mfu']:.1%}",
-        ]
-        if kind == "wafer":
+        cells = [str(row["batch"]), f"{row['micro_batches']} x {row['micro_batch']}"]
+        cells += [row["split"]["name"]] if splits else []
+        cells += [seconds(row["step_time_s"]), plus_minus(row), figure(row["tokens_per_s"]), f"{row['mfu']:.1%}"]
+        if scales:
             efficiency = row["scaling_efficiency"]
-            rates.append("-" if efficiency is None else f"{efficiency:.1%}")
-        table.add_row(*_head(row, varied), *first, *rates, row["binding_resource"], with_interval(row, "days_to_train"))
+            cells.append("-" if efficiency is None else f"{efficiency:.1%}")
+        table.add_row(*_head(row, varied), *cells, row["binding_resource"], with_interval(row, "days_to_train"))
     return table
 
 
-def breakdown_table(rows: Sequence[Row], varied: Sequence[str] = (), kind: str = "wafer") -> Table:
-    """Shares of the step in percent."""
-    parts = PARTS if kind == "wafer" else GPU_PARTS
-    title = "Where a step goes (% of the step)" + ("" if kind == "wafer" else ", on the busiest stage")
-    table = _table(title, varied, *(label for _, label in parts), counted=COUNTED[kind])
+def breakdown_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
+    """Shares of the step in percent, of points on one kind of machine."""
+    words = words_of(rows[0]["kind"])
+    heads = (part.heads for part in words.parts)
+    table = _table(f"Where a step goes (% of the step){words.where}", varied, *heads, counted=words.many)
     for row in rows:
-        shares = [row["breakdown"][name] / row["step_time_s"] for name, _ in parts]
+        shares = [row["breakdown"][part.key] / row["step_time_s"] for part in words.parts]
         table.add_row(*_head(row, varied), *(f"{100 * share:.1f}" for share in shares))
     return table
 
 
-def gpu_memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
-    """Memory of the fullest GPU."""
-    names = ("weights", "gradients", "optimizer", "activations", "buffers")
-    table = _table("Memory of the fullest GPU (GB)", varied, "of", "used", *names, counted=COUNTED["gpu"])
+def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
+    """What takes memory, one row for each model, policy and size, of points on one kind of machine."""
+    words = words_of(rows[0]["kind"])
+    policies = any("activation_policy" in row["memory"] for row in rows)
+    columns = ["of", "used", *(heads for _, heads in words.memory), *(["policy"] if policies else [])]
+    table = _table(words.memory_title, varied, *columns, counted=words.many)
+    seen = set()
     for row in rows:
         memory = row["memory"]
-        sizes = (memory["memory_bytes"], memory["total_bytes"], *(memory[f"{name}_bytes"] for name in names))
-        table.add_row(*_head(row, varied), *(f"{size / 1e9:.1f}" for size in sizes))
+        policy = memory.get("activation_policy", "")
+        key = (row["model"], policy, memory["total_bytes"], *_head(row, varied)[2:])
+        if key in seen:
+            continue
+        seen.add(key)
+        sizes = (memory["capacity_bytes"], memory["total_bytes"], *(memory[name] for name, _ in words.memory))
+        table.add_row(*_head(row, varied), *(f"{size / 1e9:.1f}" for size in sizes), *([policy] if policies else []))
     return table
 
 
@@ -116,7 +95,7 @@ def published_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
 
 def search_table(row: Row) -> Table:
     """The fastest splits of a search, and those that need less memory."""
-    table = Table(title=f"The fastest splits of {row['model']} on {row['n_systems']} GPUs", title_justify="left")
+    table = Table(title=f"The fastest splits of {row['model']} on {counted(row)}", title_justify="left")
     table.add_column("split")
     for name in ("micro-batch", "step time", "against the fastest", "tokens/s", "memory (GB)"):
         table.add_column(name, justify="right")
@@ -124,7 +103,7 @@ def search_table(row: Row) -> Table:
     best = found["best"][0]["step_time_s"]
     shown: list[str] = []
     for one in [*found["best"], *found["front"]]:
-        key = f"{split_name(one)} {one['micro_batch']}"
+        key = f"{one['split']} {one['micro_batch']}"
         if key in shown:
             continue
         if len(shown) == len(found["best"]):
@@ -137,38 +116,7 @@ def search_table(row: Row) -> Table:
             figure(one["tokens_per_s"]),
             f"{one['memory_bytes'] / 1e9:.1f}",
         )
-        table.add_row(split_name(one), str(one["micro_batch"]), *cells)
-    return table
-
-
-def memory_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
-    """Wafer memory, one row for each model and policy."""
-    table = _table(
-        "Wafer memory (GB) and activations",
-        varied,
-        "of",
-        "used",
-        "buffers",
-        "activations",
-        "working set",
-        "policy",
-    )
-    seen = set()
-    for row in rows:
-        memory = row["memory"]
-        key = (row["model"], memory["activation_policy"], memory["total_bytes"], *_head(row, varied)[2:])
-        if key in seen:
-            continue
-        seen.add(key)
-        buffers = memory["weight_buffer_bytes"] + memory["drain_buffer_bytes"]
-        sizes = (
-            memory["sram_bytes"],
-            memory["total_bytes"],
-            buffers,
-            memory["activation_bytes"],
-            memory["working_set_bytes"],
-        )
-        table.add_row(*_head(row, varied), *(f"{size / 1e9:.1f}" for size in sizes), memory["activation_policy"])
+        table.add_row(one["split"], str(one["micro_batch"]), *cells)
     return table
 
 
@@ -183,6 +131,11 @@ def _table(title: str, varied: Sequence[str], *columns: str, counted: str = "sys
         left = column in ("binding resource", "policy", "split", "source", "metric")
         table.add_column(column, justify="left" if left else "right", no_wrap=not left)
     return table
+
+
+def _many(rows: Sequence[Row]) -> str:
+    """What the chips of some points are called."""
+    return " or ".join(dict.fromkeys(words_of(row["kind"]).many for row in rows))
 
 
 def _head(row: Row, varied: Sequence[str]) -> list[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from wafersim.strategies.registry import words_of
+
 Row = dict[str, Any]
 COUNTS = ("system.systems", "system.gpus")  # swept paths that have a column of their own
-COUNTED = {"wafer": "systems", "gpu": "GPUs"}
 
 
-def counted(number: int, kind: str = "wafer") -> str:
-    """`1 system`, `16 systems`, `992 GPUs`."""
-    return f"{number:,} {COUNTED[kind] if number != 1 else COUNTED[kind].removesuffix('s')}"
+def counted(row: Row) -> str:
+    """`1 system`, `16 systems`, `992 GPUs`: the chips of a point."""
+    return words_of(row["kind"]).counted(row["n_systems"])
 
 
 def seconds(value: float) -> str:

@@ -1,65 +1,76 @@
-"""simulate(experiment): Experiment -> Workload -> Plan -> Timeline -> Prediction."""
+"""simulate(experiment): Experiment -> Job -> Choice -> Plan -> Timeline -> Prediction."""
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
+from typing import Any
 
-from wafersim.errors import Infeasible
+from wafersim.errors import WafersimError
 from wafersim.inputs.experiment import DisturbanceSpec, Experiment
-from wafersim.metrics.prediction import Prediction
-from wafersim.simulation.experiments import workload_of
-from wafersim.simulation.gpus import GpuJob, GpuSimulated, simulate_gpus, simulate_job, with_gpu_interval
-from wafersim.simulation.wafers import Simulated, simulate_wafers, with_interval
+from wafersim.metrics.prediction import Prediction, predict
+from wafersim.simulation.intervals import uncertainty_of
+from wafersim.simulation.job import job_of
+from wafersim.simulation.provenance import assumed_numbers
+from wafersim.simulation.replay import Replay
+from wafersim.strategies.job import Job
+from wafersim.strategies.registry import strategy_of
+from wafersim.strategies.run import PeriodicStep, run_to_period
 from wafersim.strategies.steps import Engine
+from wafersim.timeline.clock import to_seconds
 
-__all__ = [
-    "GpuJob",
-    "GpuSimulated",
-    "Simulated",
-    "scaling_efficiency",
-    "simulate",
-    "simulate_gpus",
-    "simulate_job",
-    "simulate_step",
-    "simulate_wafers",
-    "workload_of",
-]
+__all__ = ["Job", "Replay", "Simulated", "alone", "job_of", "simulate", "simulate_step", "step_seconds"]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A prediction with the job, what was chosen for it, the plan and the periodic step behind it."""
+
+    prediction: Prediction
+    job: Job
+    choice: Any
+    plan: Any
+    periodic: PeriodicStep[Any]
+
+    def replay(self, exact: bool = True) -> Replay:
+        """The same job under the same choice on other machines."""
+        return Replay(self.job, self.choice, exact)
 
 
 def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
-    """The prediction of an experiment without a sweep.
+    """The prediction of an experiment, which is one point; `run` takes those with a sweep.
 
-    Raises Infeasible with the reason when nothing fits, the batch does not go round, or the cluster is too small.
+    Raises WafersimError for a sweep, Infeasible with the reason when nothing fits, the batch does not go round, or the cluster
+    is too small.
     """
-    return simulate_step(experiment, engine).prediction
+    if experiment.sweep:
+        raise WafersimError(
+            f"{experiment.name} sweeps {', '.join(experiment.sweep)}: wafersim.run(...) gives every point"
+        )
+    return simulate_step(job_of(experiment), engine).prediction
 
 
-def simulate_step(experiment: Experiment, engine: Engine = "auto") -> Simulated | GpuSimulated:
-    """The same with plan and timeline, for figures and for tests."""
-    if experiment.system.on_gpus:
-        return with_gpu_interval(simulate_gpus(experiment, engine))
-    return with_interval(simulate_wafers(experiment, engine), experiment)
+def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
+    """A job's step and all that is said of it. Raises Infeasible with the reason."""
+    strategy = strategy_of(job.kind)
+    choice = strategy.choose(job)
+    plan = strategy.plan(job, choice)
+    periodic = run_to_period(strategy, plan, engine)
+    account = strategy.account(job, choice, periodic)
+    sure = uncertainty_of(job, choice)
+    prediction = predict(job, strategy.words, periodic, account, sure, assumed_numbers(job))
+    return Simulated(prediction, job, choice, plan, periodic)
 
 
-def scaling_efficiency(prediction: Prediction, experiment: Experiment) -> float | None:
-    """Throughput per system against one healthy system under the same batch rules, jitter included; None if one cannot run."""
+def step_seconds(job: Job) -> float:
+    """Seconds of a job's step and nothing else. Raises Infeasible with the reason."""
+    strategy = strategy_of(job.kind)
+    plan = strategy.plan(job, strategy.choose(job))
+    return to_seconds(float(run_to_period(strategy, plan).step_ticks))
+
+
+def alone(experiment: Experiment) -> Experiment:
+    """The same on one healthy system under the same batch rules, jitter included: what scaling is measured against."""
     asked = experiment.disturbances
-    if prediction.n_systems == 1 and asked == DisturbanceSpec(jitter=asked.jitter, seed=asked.seed):
-        return 1.0
-    alone = experiment.model_copy(
-        update={
-            "system": experiment.system.model_copy(update={"systems": 1}),
-            "disturbances": DisturbanceSpec(jitter=asked.jitter, seed=asked.seed),
-        }
-    )
-    try:
-        single = _simulated_once(alone.model_dump_json())
-    except Infeasible:
-        return None
-    return prediction.samples_per_s / prediction.n_systems / single.samples_per_s
-
-
-@cache
-def _simulated_once(experiment_json: str) -> Prediction:
-    experiment = Experiment.model_validate_json(experiment_json)
-    return (simulate_gpus if experiment.system.on_gpus else simulate_wafers)(experiment).prediction
+    healthy = DisturbanceSpec(jitter=asked.jitter, seed=asked.seed)
+    system = experiment.system.model_copy(update={"systems": 1})
+    return experiment.model_copy(update={"system": system, "disturbances": healthy})

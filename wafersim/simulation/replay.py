@@ -1,42 +1,57 @@
-"""The same plan on a machine whose numbers are a little different: how a step time depends on each of them."""
+"""The same job under the same choice on a machine whose numbers are a little different: what a step time hangs on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite, log
-from typing import Generic, TypeVar
+from typing import Any
 
-from wafersim.inputs.machine import GpuMachine, Machine, numbers, scaled
+from wafersim.inputs.machine import AnyMachine, numbers, scaled
+from wafersim.strategies.job import HEALTHY, Job
+from wafersim.strategies.registry import strategy_of
+from wafersim.strategies.run import run_to_period
+from wafersim.timeline.clock import to_seconds
 
 NUDGE = 0.01
 
-M = TypeVar("M", Machine, GpuMachine)
-
 
 @dataclass(frozen=True)
-class Replay(Generic[M]):
-    """A machine's profile, and the seconds of a step on a profile like it with every choice kept (nan: it cannot run)."""
+class Replay:
+    """A job with what was chosen for it. `exact` simulates every nudged machine; otherwise the strategy's quick way is taken."""
 
-    machine: M
-    seconds: Callable[[M], float]
+    job: Job
+    choice: Any
+    exact: bool = False
+
+    def seconds(self, machines: Sequence[AnyMachine]) -> list[float]:
+        """A step of healthy chips on each machine; nan where it cannot run."""
+        job = replace(self.job, disturbances=HEALTHY)
+        strategy = strategy_of(job.kind)
+        if not self.exact:
+            return strategy.seconds(job, self.choice, machines)
+        plans = (strategy.plan(replace(job, machine=machine), self.choice) for machine in machines)
+        return [to_seconds(float(run_to_period(strategy, plan).step_ticks)) for plan in plans]
 
     @cached_property
     def base(self) -> float:
         """Seconds on the machine as it is."""
-        return self.seconds(self.machine)
+        return self.seconds([self.job.machine])[0]
 
-    def elasticity(self, path: str) -> float:
-        """d ln(step time) / d ln(number), by a nudge of 1 %; 0 where the nudged machine cannot run."""
-        nudged = self.seconds(scaled(self.machine, {path: 1.0 + NUDGE}))
-        return log(nudged / self.base) / log(1.0 + NUDGE) if isfinite(nudged) else 0.0
+    def elasticities(self, paths: Sequence[str]) -> dict[str, float]:
+        """d ln(step time) / d ln(number) by path, by a nudge of 1 %; 0 where the nudged machine cannot run."""
+        nudged = self.seconds([scaled(self.job.machine, {path: 1.0 + NUDGE}) for path in paths])
+        per_log = log(1.0 + NUDGE)
+        return {
+            path: log(each / self.base) / per_log if isfinite(each) else 0.0
+            for path, each in zip(paths, nudged, strict=True)
+        }
 
-    def by_origin(self, wanted: Iterable[str]) -> dict[str, float]:
+    def by_origin(self, wanted: Collection[str]) -> dict[str, float]:
         """Elasticities by "profile: values.name" of those numbers of the machine that are wanted."""
-        known = set(wanted)
+        origins = {path: origin for path, _, origin in numbers(self.job.machine) if origin in wanted}
         out: dict[str, float] = {}
-        for path, _, origin in numbers(self.machine):
-            if origin in known:
-                out[origin] = out.get(origin, 0.0) + self.elasticity(path)
+        for path, elasticity in self.elasticities(list(origins)).items():
+            out[origins[path]] = out.get(origins[path], 0.0) + elasticity
         return out

@@ -9,7 +9,7 @@ import numpy as np
 
 from wafersim.engine.critical import critical_chain
 from wafersim.engine.graph import Ints
-from wafersim.strategies.periodic import PeriodicStep
+from wafersim.strategies.run import PeriodicStep
 from wafersim.strategies.steps import LoweredSteps
 from wafersim.timeline.timeline import KINDS, PASSES, Timeline
 
@@ -32,6 +32,27 @@ class CriticalOps:
         total = sum(self.ticks.values())
         ranked = sorted(self.ticks.items(), key=lambda item: -item[1])
         return {name: ticks / total for name, ticks in ranked if ticks}
+
+
+@dataclass(frozen=True)
+class Critical:
+    """The chain of tasks that sets the step time: how many, over how many steps, and shares of its time by name."""
+
+    tasks: int
+    steps: int
+    shares: tuple[tuple[str, float], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"tasks": self.tasks, "steps": self.steps, "shares": dict(self.shares)}
+
+
+def critical(periodic: PeriodicStep[Any]) -> Critical | None:
+    """The critical chain of a step; None from a SimPy reference."""
+    if not isinstance(periodic.steps, LoweredSteps):
+        return None
+    chain = critical_ops(periodic)
+    return Critical(chain.length, chain.steps, tuple(chain.shares.items()))
 
 
 def critical_ops(periodic: PeriodicStep[Any]) -> CriticalOps:
@@ -63,7 +84,7 @@ def critical_tasks(periodic: PeriodicStep[Any]) -> Timeline | None:
     if not isinstance(periodic.steps, LoweredSteps):
         return None
     lowered, step = periodic.steps.lowered, periodic.steps_simulated - 1
-    return lowered.timeline(periodic.ends[-1], step, lowered.durations(step), critical_ops(periodic).tasks)
+    return lowered.timeline(periodic.ends[-1], step, critical_ops(periodic).tasks)
 
 
 def _name(kind: int, level: int, pass_: int) -> str:

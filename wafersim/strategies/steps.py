@@ -6,43 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from wafersim.engine.event_queue import EventQueue
-from wafersim.engine.graph import BundleGraph, Ints
+from wafersim.engine.graph import Ints
 from wafersim.engine.longest_path import LongestPath
-from wafersim.errors import Infeasible
+from wafersim.strategies.lowering import Lowered
 from wafersim.timeline.timeline import Timeline
 
 Engine = Literal["auto", "fast", "queue", "reference", "both"]
 NAMES = {"fast": "longest path", "queue": "event queue", "reference": "SimPy reference"}
-
-
-class Keys(Protocol):
-    """The columns of a lowered plan's bundles that name its tasks."""
-
-    @property
-    def kind(self) -> Ints: ...
-    @property
-    def level(self) -> Ints: ...
-    @property
-    def pass_(self) -> Ints: ...
-
-
-class Lowered(Protocol):
-    """A plan as a task graph, with its delays, its durations and the names of its tasks."""
-
-    @property
-    def graph(self) -> BundleGraph: ...
-    @property
-    def lags(self) -> Ints: ...
-    @property
-    def keys(self) -> Keys: ...
-
-    def durations(self, step: int = 0) -> Ints:
-        """The durations that the graph reads, in one step."""
-        ...
-
-    def timeline(self, ends: Ints, step: int, durations: Ints, only: Ints | None = None) -> Timeline:
-        """One step's tasks, or `only` some of them, as columns sorted by canonical key."""
-        ...
 
 
 class Steps(Protocol):
@@ -84,7 +54,7 @@ class LoweredSteps:
 
     def timeline(self, step: int, ends: Ints) -> Timeline:
         """A step that was simulated, as columns."""
-        return self.lowered.timeline(ends, step, self.lowered.durations(step))
+        return self.lowered.timeline(ends, step)
 
 
 class ReferenceSteps:
@@ -105,16 +75,10 @@ class ReferenceSteps:
         return self._timelines[step]
 
 
-def choose(arrival_order: Sequence[str], engine: Engine) -> tuple[str, str]:
-    """(engine, why). Raises Infeasible when the one asked for cannot run a plan that leaves these orders open."""
-    open_order = ", ".join(arrival_order)
-    if engine == "fast" and arrival_order:
-        raise Infeasible(
-            f"--engine fast needs a plan that fixes the order of every service; this one leaves it open at {open_order}: "
-            "use queue or auto"
-        )
-    if engine not in ("auto", "both"):
+def choose_engine(arrival_order: Sequence[str], engine: Engine) -> tuple[str, str]:
+    """(engine, why) for a plan that leaves these orders of service open: `fast` is the compiled engine that applies."""
+    if engine in ("queue", "reference"):
         return engine, "asked for"
     if arrival_order:
-        return "queue", f"the plan leaves the order of service open at {open_order}"
-    return "fast", "the plan fixes the order of every service"
+        return "queue", f"the plan leaves the order of service open at {', '.join(arrival_order)}"
+    return "fast", "the plan fixes the order of every service" if engine != "fast" else "asked for"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Model:
     experts_per_token: int = 1
     published_rounded: bool = False  # the source rounds its parameter count to two figures
     note: str = ""
-    published: Mapping[str, Any] | None = None
+    published: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kv_heads", self.kv_heads or self.heads)
@@ -76,7 +76,7 @@ def read_model(path: Path) -> Model:
 
 
 def _faults(file: YamlFile) -> list[Fault]:
-    known = {field.name: field for field in fields(Model)}
+    known = {one.name: one for one in fields(Model)}
     found = [
         Fault(file.place((name,)), f"unknown field{did_you_mean(name, known) or '; allowed: ' + ', '.join(known)}")
         for name in file.values

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wafersim.report.figures.style import GPU_PARTS, INK, PALE, PARTS, figure, label_width, quiet, title
+from wafersim.report.figures.style import INK, figure, label_width, quiet, title
 from wafersim.report.words import counted, line_name, seconds
+from wafersim.strategies.registry import words_of
 
 
 def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -19,11 +20,11 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes = drawn.add_axes((names / width, 0.75 / height, 1 - (names + 1.2) / width, 1 - 1.65 / height))
         for y, (_, row) in enumerate(bars):
             left = 0.0
-            for name, (_, colour) in _parts(row).items():
-                share = 100 * row["breakdown"][name] / row["step_time_s"]
-                axes.barh(y, share, left=left, color=colour, height=0.68, edgecolor="white", linewidth=0.5)
+            for part in words_of(row["kind"]).parts:
+                share = 100 * row["breakdown"][part.key] / row["step_time_s"]
+                axes.barh(y, share, left=left, color=part.colour, height=0.68, edgecolor="white", linewidth=0.5)
                 if share >= 6:
-                    ink = INK if name in PALE else "white"
+                    ink = INK if part.pale else "white"
                     axes.text(left + share / 2, y, f"{share:.0f} %", ha="center", va="center", color=ink, fontsize=8)
                 left += share
             axes.text(101, y, seconds(row["step_time_s"]), va="center", fontsize=9)
@@ -32,25 +33,21 @@ def breakdown_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xlabel("share of the step, %")
         axes.invert_yaxis()
         quiet(axes)
-        sizes = sorted({(row["n_systems"], row["kind"]) for _, row in bars})
-        systems = [counted(number, kind) for number, kind in sizes]
+        ranked = sorted((row for _, row in bars), key=lambda row: (row["n_systems"], row["kind"]))
+        systems = dict.fromkeys(map(counted, ranked))
         title(
             drawn,
             _finding(bars),
             f"one periodic step on {' / '.join(systems)}; step time at the right",
         )
         used = {
-            label: colour
+            part.label: part.colour
             for _, row in bars
-            for name, (label, colour) in _parts(row).items()
-            if row["breakdown"][name] / row["step_time_s"] > 5e-4
+            for part in words_of(row["kind"]).parts
+            if row["breakdown"][part.key] / row["step_time_s"] > 5e-4
         }
         handles = [axes.barh(0, 0, color=colour, label=label) for label, colour in used.items()]
         drawn.legend(handles=handles, loc="lower center", ncol=len(used), frameon=False, fontsize=8, columnspacing=1.2)
-
-
-def _parts(row: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    return PARTS if row["kind"] == "wafer" else GPU_PARTS
 
 
 def _bars(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
@@ -63,14 +60,11 @@ def _bars(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _finding(bars: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    working = ("compute", "kernel_latency", "recompute")
-    shares = [sum(row["breakdown"].get(part, 0.0) for part in working) / row["step_time_s"] for _, row in bars]
+    shares = []
+    for _, row in bars:
+        working = (part.key for part in words_of(row["kind"]).parts if part.working)
+        shares.append(sum(row["breakdown"][key] for key in working) / row["step_time_s"])
     low, high = min(shares), max(shares)
     span = f"{low:.0%}" if high - low < 0.01 else f"{low:.0%} to {high:.0%}"
-    kinds = {row["kind"] for _, row in bars}
-    who = (
-        {"wafer": "The wafer works", "gpu": "The busiest GPU computes"}[kinds.pop()]
-        if len(kinds) == 1
-        else "Chips work"
-    )
-    return f"{who} during {span} of a step"
+    who = {words_of(row["kind"]).works for _, row in bars}
+    return f"{who.pop() if len(who) == 1 else 'Chips work'} during {span} of a step"

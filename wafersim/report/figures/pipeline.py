@@ -9,10 +9,9 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
-from wafersim.metrics.gpu import split_name
 from wafersim.report.figures.style import GREY, figure, quiet, title
 from wafersim.report.words import seconds
-from wafersim.simulation import GpuSimulated
+from wafersim.simulation import Simulated
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.timeline.timeline import PASSES, Timeline
 
@@ -21,11 +20,10 @@ CHANNEL = {"gather": "#8e6bbf", "scatter": "#c97fb0"}
 MOST_LANES = 16
 
 
-def pipeline_figure(simulated: GpuSimulated, name: str, path: Path) -> None:
+def pipeline_figure(simulated: Simulated, name: str, path: Path) -> None:
     """Forward, backward and update of every stage (of some, where they are many) over one step."""
     plan, timeline = simulated.periodic.plan, simulated.periodic.timeline
     prediction = simulated.prediction
-    assert prediction.layout is not None
     stages = sorted(set(np.linspace(0, plan.stages - 1, min(plan.stages, MOST_LANES)).round().astype(int).tolist()))
     begin = int(timeline.start.min())
     step = float(simulated.periodic.step_ticks) / TICKS_PER_SECOND
@@ -46,11 +44,10 @@ def pipeline_figure(simulated: GpuSimulated, name: str, path: Path) -> None:
         axes.set_yticks([y + 0.3 for y in range(len(stages))], [f"stage {stage}" for stage in stages])
         axes.set_xlabel("seconds")
         quiet(axes)
-        split = split_name(prediction.layout)
         title(
             drawn,
             f"One step of {name} on {prediction.n_systems:,} GPUs: {seconds(step)}, bound by {prediction.binding_resource}",
-            f"{split}; {plan.micro_batches} micro-batches of {prediction.micro_batch}, {plan.schedule}; "
+            f"{prediction.split.name}; {plan.micro_batches} micro-batches of {prediction.micro_batch}, {plan.schedule}; "
             "at the right: share of the step that a stage works",
         )
         used = [p for p in COLOURS if np.any(timeline.pass_ == PASSES.index(p))]

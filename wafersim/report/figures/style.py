@@ -14,30 +14,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-PALE = {  # dark labels on these parts
-    "kernel_latency", "exposed_stream", "exposed_input", "fixed_latency", "recompute", "launch", "bubble", "sends",
-}  # fmt: skip
 INK, GREY, LIGHT = "#22272b", "#7a858e", "#e3e7ea"
-PARTS = {
-    "compute": ("compute", "#3b6fb6"),
-    "kernel_latency": ("kernel latency", "#9dbbe0"),
-    "exposed_stream": ("exposed weight stream", "#e8a33d"),
-    "exposed_drain": ("exposed gradient drain", "#c8553d"),
-    "exposed_activations": ("exposed activation traffic", "#8e6bbf"),
-    "exposed_input": ("input workers", "#b9a48c"),
-    "optimizer": ("optimizer", "#4f9d69"),
-    "fixed_latency": ("fixed latency", "#9aa5ad"),
-}
-GPU_PARTS = {
-    "compute": ("compute", "#3b6fb6"),
-    "recompute": ("recompute", "#9dbbe0"),
-    "launch": ("kernel launches", "#b9a48c"),
-    "tensor": ("collectives inside layers", "#38a3a5"),
-    "bubble": ("pipeline bubble", "#d5dade"),
-    "sends": ("transfers between stages", "#e8a33d"),
-    "data": ("data-parallel collectives", "#8e6bbf"),
-    "optimizer": ("optimizer", "#4f9d69"),
-}
 PASS_COLOURS = {
     "forward": "#3b6fb6",
     "recompute": "#9dbbe0",

@@ -10,13 +10,14 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from wafersim.metrics.breakdown import slowest_system
 from wafersim.report.figures.style import GREY, INK, PASS_COLOURS, figure, quiet, title
-from wafersim.report.words import counted, seconds
+from wafersim.report.words import seconds
 from wafersim.simulation import Simulated
 from wafersim.strategies.critical import critical_tasks
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.symmetry import OF_SYSTEMS
+from wafersim.strategies.weight_streaming.waits import slowest_system
+from wafersim.strategies.weight_streaming.words import WORDS
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.timeline.timeline import KIND, PASSES, Timeline
 
@@ -55,12 +56,12 @@ def timeline_figure(simulated: Simulated, name: str, path: Path) -> None:
         whole.set_xlabel("seconds from the first weight of the step", labelpad=2)
         close.set_xlabel(f"seconds; close-up of {names}", labelpad=2)
         _name_layers(close, timeline, plan, origin, (low, high), len(lanes))
-        prediction = simulated.prediction
+        prediction, counted = simulated.prediction, WORDS.counted
         title(
             drawn,
             f"One step of {name} on {counted(prediction.n_systems)}: {seconds(step)}, "
             f"bound by {prediction.binding_resource}",
-            f"the slowest of {counted(prediction.n_systems)}, its path to MemoryX; activations: {simulated.planned.policy}; "
+            f"the slowest of {counted(prediction.n_systems)}, its path to MemoryX; activations: {simulated.choice.policy}; "
             "at the right: share of the step that a lane is busy",
         )
         shown = [name for name in PASSES if np.any(timeline.pass_ == PASSES.index(name))]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,24 +15,13 @@ from wafersim.engine.graph import BundleGraph, Edges, Ints, build_graph
 from wafersim.engine.topology import topological_order
 from wafersim.strategies.gpu_parallel.plan import MAKES_GRADIENTS, GpuPlan, Unit
 from wafersim.strategies.gpu_parallel.schedules import FORWARD, WGRAD
-from wafersim.timeline.timeline import KIND, PASS, Timeline
+from wafersim.strategies.lowering import Keys, Lowered
+from wafersim.timeline.timeline import KIND, PASS
 
 UPDATE = PASS["update"]
 FIELDS = 6  # numbers of a unit; these are some of them
 GATHER, GATHER_AGAIN, SCATTER = 3, 4, 5
 PREVIOUS = 1  # step
-
-
-class Keys(NamedTuple):
-    """The canonical key of every task without the step; the level is 0."""
-
-    kind: Ints
-    level: Ints
-    entity: Ints
-    pass_: Ints
-    micro_batch: Ints
-    layer: Ints
-    chunk: Ints
 
 
 @dataclass(frozen=True)
@@ -43,50 +31,13 @@ class Structure:
     graph: BundleGraph
     keys: Keys
     table: Ints
-    order: Ints  # rows of a timeline, by canonical key
 
 
-@dataclass(frozen=True)
-class LoweredGpu:
-    """A plan's graph and its durations."""
-
-    plan: GpuPlan
-    structure: Structure
-    ticks: Ints  # [task]
-
-    @property
-    def graph(self) -> BundleGraph:
-        """Tasks and what waits for what."""
-        return self.structure.graph
-
-    @property
-    def keys(self) -> Keys:
-        """The canonical key of every task."""
-        return self.structure.keys
-
-    @property
-    def lags(self) -> Ints:
-        """Nothing is delayed but by tasks."""
-        return np.zeros(1, np.int64)
-
-    def durations(self, step: int = 0) -> Ints:
-        """The same in every step."""
-        return self.ticks
-
-    def timeline(self, ends: Ints, step: int, durations: Ints, only: Ints | None = None) -> Timeline:
-        """One step's tasks, or `only` some of them, as columns sorted by canonical key."""
-        rows = self.structure.order
-        if only is not None:
-            rows = rows[np.isin(rows, only)]
-        kind, level, entity, pass_, micro_batch, layer, chunk = (column[rows] for column in self.keys)
-        steps, starts = np.full(len(rows), step), (ends - durations)[rows]
-        return Timeline(steps, kind, level, entity, pass_, micro_batch, layer, chunk, starts, ends[rows])
-
-
-def lower(plan: GpuPlan) -> LoweredGpu:
-    """The graph of a plan."""
+def lower(plan: GpuPlan) -> Lowered:
+    """The graph of a plan. Nothing is delayed but by tasks, and every step is like the one before."""
     structure = _structure(_shape(plan))
-    return LoweredGpu(plan, structure, _ticks(plan)[structure.table])
+    ticks = _ticks(plan)[structure.table]
+    return Lowered(structure.graph, structure.keys, np.zeros(1, np.int64), lambda _: ticks)
 
 
 def _shape(plan: GpuPlan) -> GpuPlan:
@@ -150,7 +101,7 @@ def _structure(shape: GpuPlan) -> Structure:
     graph = build_graph(one, np.arange(tasks), 0 * one, [Edges(place[to], place[source], distance=distance)], [])
     keys = Keys(*(np.concatenate(column)[order] for column in zip(*build.keys, strict=True)))
     table = np.concatenate(build.table)[order]
-    return Structure(graph, keys, table, np.lexsort(keys[::-1]))
+    return Structure(graph, keys, table)
 
 
 class _Builder:

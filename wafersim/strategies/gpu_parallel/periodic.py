@@ -1,35 +1,34 @@
-"""The periodic state of a GPU plan, on any engine, checked against SimPy on request."""
+"""How GPU plans run."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
-from wafersim.strategies import periodic
+from wafersim.strategies import run
 from wafersim.strategies.gpu_parallel.graph import lower
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
 from wafersim.strategies.gpu_parallel.processes import Reference
-from wafersim.strategies.periodic import compare_step, settle
-from wafersim.strategies.steps import NAMES, Engine, LoweredSteps, ReferenceSteps, Steps, choose
+from wafersim.strategies.lowering import Lowered
+from wafersim.strategies.run import Folded
 
-PeriodicStep = periodic.PeriodicStep[GpuPlan]
-
-
-def start(plan: GpuPlan, engine: str) -> Steps:
-    """A simulation of a plan on the engine that `choose` named."""
-    if engine == "reference":
-        return ReferenceSteps(Reference(plan).run_step, 1)
-    return LoweredSteps(lower(plan), engine)
+PeriodicStep = run.PeriodicStep[GpuPlan]
 
 
-def run_to_period(plan: GpuPlan, engine: Engine = "auto") -> PeriodicStep:
-    """Simulate until the full state repeats. Raises WafersimError when `both` engines disagree."""
-    name, why = choose((), engine)
-    found = settle(plan, start(plan, name), name, f"{NAMES[name]}: {why}")
-    if engine != "both":
-        return found
-    reference, again = start(plan, "reference"), start(plan, name)
-    for step in range(found.steps_simulated):
-        expected = reference.timeline(step, reference.next_step())
-        compare_step(name, expected, again.timeline(step, again.next_step()))
-    checked = f"{found.reason}; equal to the SimPy reference on every tick of {found.steps_simulated} steps"
-    return replace(found, reason=checked)
+class Runs:
+    """GPU plans on every engine."""
+
+    def lower(self, plan: GpuPlan) -> Lowered:
+        """The task graph."""
+        return lower(plan)
+
+    def reference(self, plan: GpuPlan) -> Reference:
+        """The SimPy processes."""
+        return Reference(plan)
+
+    def fold(self, plan: GpuPlan) -> Folded[GpuPlan]:
+        """The plan itself: its one pipeline stands for all replicas already."""
+        return Folded(plan, lambda timeline: timeline)
+
+
+run_to_period = partial(run.run_to_period, Runs())
+start = partial(run.start, Runs())

@@ -60,6 +60,16 @@ class GpuPlan:
     regather: tuple[int, ...]
     overlap_regather: bool = False
 
+    @property
+    def arrival_order(self) -> tuple[str, ...]:
+        """Nothing: every stage and every link has its order."""
+        return ()
+
+    @property
+    def repeats(self) -> bool:
+        """Every step has the same durations."""
+        return True
+
     def __post_init__(self) -> None:
         assert not self.gathers or (self.fine == "all" and self.overlap), "gathered weights come unit by unit"
         assert len(self.sends) == self.virtual_stages - 1

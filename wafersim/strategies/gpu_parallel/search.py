@@ -18,6 +18,7 @@ from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layo
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use, refusal
 from wafersim.inputs.strategy import GpuParallelSpec
+from wafersim.strategies.best_first import best_first
 from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
 from wafersim.strategies.gpu_parallel.layouts import (
     blocks_divide,
@@ -196,12 +197,8 @@ def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
     at = np.flatnonzero(fits)
     kept = Layout(**{f.name: np.asarray(getattr(columns, f.name))[at] for f in fields(Layout)})
     bounds = np.asarray(lower_bound(space.geometry, kept, space.cluster, spec.schedule == "zero-bubble"))
-    times: dict[int, float] = {}
-    for index in np.argsort(bounds, kind="stable").tolist():
-        ranked = sorted(times.values())
-        if prune and len(ranked) >= spec.show and bounds[index] > ranked[spec.show - 1]:
-            break
-        times[index] = _simulated(space, spec, row(kept, index))
+    keep = spec.show if prune else len(at)
+    times = best_first(bounds.tolist(), lambda index: _simulated(space, spec, row(kept, index)), keep)
     best = sorted(times, key=lambda index: (times[index], index))[: spec.show]
     found = {index: Candidate(row(kept, index), times[index], float(memory[at[index]])) for index in best}
     front = []

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from math import ceil
+from functools import lru_cache
+from math import ceil, inf
 
 from wafersim.errors import Infeasible
-from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.strategy import WeightStreamingSpec
+from wafersim.strategies.best_first import best_first
+from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import Disturbances, Machine, Planned, Settings, build_plan
+from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of, wafers_of
 from wafersim.wafer.op_cost import op_cost
 from wafersim.workload.transformer import Workload
 
@@ -21,77 +24,99 @@ MANY = 8  # micro-batches beyond which one more costs what the one before did
 SIMULATED_SIZES = 6  # of micro-batches, beyond those found by doubling
 
 
-def with_micro_batches(experiment: Experiment, workload: Workload, machine: Machine, settings: Settings) -> Settings:
-    """The settings with the number of micro-batches: asked for, published, or the fastest."""
-    largest, strategy = max(settings.shards), experiment.strategy
+@dataclass(frozen=True)
+class Choice:
+    """Settings of healthy systems with the micro-batches settled, the activation policy and why that one."""
+
+    settings: Settings
+    policy: Policy
+    reason: str
+    notes: tuple[str, ...] = ()
+
+
+def choose(job: Job) -> Choice:
+    """Micro-batch and policy of the fastest step.
+
+    Policies differ only inside a system, so they are compared on one system with the largest shard: simulated in the
+    order of a lower bound (the busiest of wafer, link in, link out) until no bound is below the best.
+    """
+    machine = machine_of(wafers_of(job.machine))
+    shards, notes = shards_of(job)
+    settings = settings_of(job, shards)
+    settings = replace(settings, micro_batches=_micro_batches(job, machine, settings))
+    fastest = _fastest_policy(_policies(job), job.workload, machine, _alone(settings))
+    return Choice(settings, fastest.policy, fastest.reason, notes)
+
+
+def _micro_batches(job: Job, machine: Machine, settings: Settings) -> int:
+    """The number of micro-batches: asked for, published, or the fastest."""
+    largest, strategy, published = max(settings.shards), job.strategy, job.workload.model.published
     assert isinstance(strategy, WeightStreamingSpec)
     size = strategy.micro_batch
-    if size == "published" and workload.model.published is not None:
-        size = int(workload.model.published["micro_batch"])
+    if size == "published" and published is not None:
+        size = int(published["micro_batch"])
     if isinstance(size, int):
         count = ceil(largest / size)
         if count > MOST_MICRO_BATCHES:
             raise Infeasible(f"{count} micro-batches a step; up to {MOST_MICRO_BATCHES} are simulated")
-        return replace(settings, micro_batches=count)
-    return replace(settings, micro_batches=_fastest_micro_batches(experiment, workload, machine, settings))
+        return count
+    return _fastest_micro_batches(_policies(job), job.workload, machine, _alone(settings))
 
 
-def _fastest_micro_batches(experiment: Experiment, workload: Workload, machine: Machine, settings: Settings) -> int:
-    """Micro-batches of the fastest step, by size of the largest one.
+def _fastest_micro_batches(policies: tuple[Policy, ...], workload: Workload, machine: Machine, alone: Settings) -> int:
+    """Micro-batches of the fastest step.
 
     A smaller micro-batch streams the weights more often; a larger one works through a layer in more sub-batches or sends
     more activations away; tokens and PEs meet in ceilings, so the step is no smooth function of the size. Counts are
     doubled from the fewest that fit; around the best of them, from a quarter to twice its size, every size is bounded from
     below under the policy found there, and those with the lowest bounds are simulated.
     """
-    policies, largest = _policies(experiment, workload), max(settings.shards)
-    fewest = _fewest(policies, workload, machine, settings, largest)
+
+    def fastest(count: int) -> Fastest:
+        return _fastest_policy(policies, workload, machine, replace(alone, micro_batches=count))
+
+    largest = alone.shards[0]
+    fewest = _fewest(policies, workload, machine, alone, largest)
     if fewest is None:
-        raise Infeasible("no micro-batch fits: " + _first_refusal(experiment, workload, machine, settings))
-    best, shortest, count = fewest, float("inf"), fewest
-    alone = _alone(settings)
+        raise Infeasible("no micro-batch fits: " + _first_refusal(policies, workload, machine, alone))
+    best, shortest, count = fewest, inf, fewest
     while count <= min(largest, MOST_MICRO_BATCHES) and (count <= 4 * best or count == fewest):
-        chosen = _choose(policies, workload, machine, replace(alone, micro_batches=count))
+        chosen = fastest(count)
         if chosen.ticks < shortest:
             best, shortest, policy = count, chosen.ticks, chosen.policy
         count *= 2
     around = sorted({ceil(largest / size) for size in range(ceil(largest / best / 4), ceil(2 * largest / best) + 1)})
-    bounds = []
+    counts, bounds = [], []
     for n in around:
         if fewest <= n <= MOST_MICRO_BATCHES and n != best:
             planned = build_plan(workload, machine, replace(alone, micro_batches=n), policy, op_cost)
             if isinstance(planned, Planned):
-                bounds.append((_lower_bound(planned.plan), n))
-    for bound, n in sorted(bounds)[:SIMULATED_SIZES]:
-        if bound >= shortest:
-            break
-        ticks = _choose(policies, workload, machine, replace(alone, micro_batches=n)).ticks
-        if ticks < shortest:
-            best, shortest = n, ticks
-    return best
+                counts.append(n)
+                bounds.append(float(_lower_bound(planned.plan)))
+    found = best_first(bounds, lambda at: fastest(counts[at]).ticks, known=shortest, most=SIMULATED_SIZES)
+    shorter = {counts[at]: ticks for at, ticks in found.items() if ticks < shortest}
+    return min(shorter, key=lambda n: shorter[n]) if shorter else best
 
 
 def _fewest(
-    policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings, largest: int
+    policies: tuple[Policy, ...], workload: Workload, machine: Machine, alone: Settings, largest: int
 ) -> int | None:
     """The fewest micro-batches that fit; what fits at a size fits at every smaller one."""
+
+    def some_fit(count: int) -> bool:
+        attempt = replace(alone, micro_batches=count)
+        return any(isinstance(build_plan(workload, machine, attempt, policy, op_cost), Planned) for policy in policies)
+
     high = 1
-    while not _some_fit(policies, workload, machine, settings, high):
+    while not some_fit(high):
         if high >= min(largest, MOST_MICRO_BATCHES):
             return None
         high = min(2 * high, largest, MOST_MICRO_BATCHES)
     low = high // 2  # does not fit, or is 0
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _some_fit(policies, workload, machine, settings, middle) else (middle, high)
+        low, high = (low, middle) if some_fit(middle) else (middle, high)
     return high
-
-
-def _some_fit(
-    policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings, micro_batches: int
-) -> bool:
-    attempt = replace(_alone(settings), micro_batches=micro_batches)
-    return any(isinstance(build_plan(workload, machine, attempt, policy, op_cost), Planned) for policy in policies)
 
 
 def _alone(settings: Settings) -> Settings:
@@ -99,49 +124,28 @@ def _alone(settings: Settings) -> Settings:
     return replace(settings, shards=(max(settings.shards),), disturbances=Disturbances())
 
 
-def _policies(experiment: Experiment, workload: Workload) -> tuple[Policy, ...]:
-    assert isinstance(experiment.strategy, WeightStreamingSpec)
-    choice = experiment.strategy.activations
-    return candidates(choice.keep, choice.place, choice.recompute_weights, workload.model.layers)
+def _policies(job: Job) -> tuple[Policy, ...]:
+    assert isinstance(job.strategy, WeightStreamingSpec)
+    asked = job.strategy.activations
+    return candidates(asked.keep, asked.place, asked.recompute_weights, job.workload.model.layers)
 
 
-def _first_refusal(experiment: Experiment, workload: Workload, machine: Machine, settings: Settings) -> str:
-    refusals = [build_plan(workload, machine, settings, p, op_cost) for p in _policies(experiment, workload)]
+def _first_refusal(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> str:
+    refusals = [build_plan(workload, machine, settings, policy, op_cost) for policy in policies]
     return next(refusal for refusal in refusals if isinstance(refusal, str))
 
 
-def plan_step(experiment: Experiment, workload: Workload, machine: Machine, settings: Settings) -> tuple[Planned, str]:
-    """The plan under the fastest activation policy that fits, and why that one.
-
-    Policies differ only inside a system, so they are compared on one system with the largest shard: simulated in the
-    order of a lower bound (the busiest of wafer, link in, link out) until no bound is below the best.
-    """
-    policies = _policies(experiment, workload)
-    chosen = _choose(policies, workload, machine, _alone(settings))
-    planned = build_plan(workload, machine, settings, chosen.policy, op_cost)
-    if isinstance(planned, str):
-        raise Infeasible(planned)
-    return planned, chosen.reason
-
-
 @dataclass(frozen=True)
-class _Chosen:
+class Fastest:
+    """The fastest policy of a system, why it is that one, and ticks of its step."""
+
     policy: Policy
     reason: str
-    ticks: float  # of a step of one system
+    ticks: float
 
 
-_chosen: dict[tuple[object, ...], _Chosen] = {}
-
-
-def _choose(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> _Chosen:
-    key = (policies, workload.model.name, workload.sequence_length, machine, settings)
-    if key not in _chosen:
-        _chosen[key] = _fastest_policy(policies, workload, machine, settings)
-    return _chosen[key]
-
-
-def _fastest_policy(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> _Chosen:
+@lru_cache(maxsize=4096)
+def _fastest_policy(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> Fastest:
     plans: list[Planned] = []
     refusals: dict[Policy, str] = {}
     for policy in policies:
@@ -152,21 +156,16 @@ def _fastest_policy(policies: tuple[Policy, ...], workload: Workload, machine: M
             plans.append(planned)
     if not plans:
         raise Infeasible(f"{policies[0]}: {refusals[policies[0]]}")
-    best: tuple[float, Planned] | None = None
-    for planned in sorted(plans, key=lambda candidate: _lower_bound(candidate.plan)):
-        if best is not None and _lower_bound(planned.plan) >= best[0]:
-            break
-        ticks = _step_ticks(planned.plan)
-        if best is None or ticks < best[0]:
-            best = (ticks, planned)
-    assert best is not None
+    bounds = [float(_lower_bound(planned.plan)) for planned in plans]
+    found = best_first(bounds, lambda at: _step_ticks(plans[at].plan))
+    best = min(found, key=lambda at: found[at])
     if len(policies) == 1:
-        return _Chosen(best[1].policy, "asked for", best[0])
+        return Fastest(plans[best].policy, "asked for", found[best])
     reason = f"fastest of {len(plans)} policies that fit"
     roomiest = Policy(0, "wafer")
     if roomiest in refusals:
         reason += f"; {roomiest} {refusals[roomiest]}"
-    return _Chosen(best[1].policy, reason, best[0])
+    return Fastest(plans[best].policy, reason, found[best])
 
 
 def _step_ticks(plan: WeightStreamingPlan) -> float:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from wafersim.engine.graph import Ints
+from wafersim.strategies.lowering import Keys
 from wafersim.strategies.weight_streaming.blocks import Blocks, Pieces
 from wafersim.strategies.weight_streaming.durations import Table, slowdowns
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.timeline.timeline import KIND, PASS
 
 MEMORY, PORT_DOWN, PORT_UP, SYSTEM_LINKS = range(4)  # numbers of the first-come servers
-
-
-class Keys(NamedTuple):
-    """The canonical key of every bundle, without entity and step."""
-
-    kind: Ints
-    level: Ints
-    pass_: Ints
-    micro_batch: Ints
-    layer: Ints
-    chunk: Ints
 
 
 class Columns:

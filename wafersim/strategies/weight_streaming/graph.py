@@ -21,8 +21,9 @@ from wafersim.engine.graph import (
     Ints,
     build_graph,
 )
+from wafersim.strategies.lowering import Keys, Lowered
 from wafersim.strategies.weight_streaming.blocks import Blocks
-from wafersim.strategies.weight_streaming.columns import Columns, Keys
+from wafersim.strategies.weight_streaming.columns import Columns
 from wafersim.strategies.weight_streaming.durations import Table, compute_table, table_of
 from wafersim.strategies.weight_streaming.plan import (
     INPUT_SLOTS,
@@ -32,7 +33,6 @@ from wafersim.strategies.weight_streaming.plan import (
     UpdateUnit,
     WeightStreamingPlan,
 )
-from wafersim.timeline.timeline import Timeline
 
 NONE, HOP, MEMORYX, CREDIT = range(4)
 
@@ -48,31 +48,18 @@ class Structure:
     per_system: bool  # compute differs between systems
 
 
-@dataclass(frozen=True)
-class Lowered:
-    """A plan's graph, its lags and its durations."""
+class _Durations:
+    """The durations that a lowered plan reads, step by step; those without jitter are worked out once."""
 
-    plan: WeightStreamingPlan
-    structure: Structure
-    lags: Ints
+    def __init__(self, plan: WeightStreamingPlan, structure: Structure) -> None:
+        self._plan, self._structure = plan, structure
 
-    @property
-    def graph(self) -> BundleGraph:
-        """Tasks and what waits for what."""
-        return self.structure.graph
-
-    @property
-    def keys(self) -> Keys:
-        """The canonical key of every bundle."""
-        return self.structure.keys
-
-    def durations(self, step: int = 0) -> Ints:
-        """The durations that the graph reads, in one step."""
-        jitter, plan = self.plan.jitter, self.plan
+    def __call__(self, step: int) -> Ints:
+        jitter, plan = self._plan.jitter, self._plan
         if jitter is None:
             return self._undisturbed
         factors = jitter.factors(step, plan.systems, plan.micro_batches, len(plan.kernels))
-        compute = self._compute * factors.transpose(1, 2, 0)[:, self.structure.slice_kernel]
+        compute = self._compute * factors.transpose(1, 2, 0)[:, self._structure.slice_kernel]
         return np.concatenate((self._links, np.rint(compute).astype(np.int64).ravel()))
 
     @cached_property
@@ -81,42 +68,19 @@ class Lowered:
 
     @cached_property
     def _links(self) -> Ints:
-        return np.concatenate([table_of(self.plan, table) for table in self.structure.tables])
+        return np.concatenate([table_of(self._plan, table) for table in self._structure.tables])
 
     @cached_property
     def _compute(self) -> Ints:
-        return compute_table(self.plan, self.structure.per_system)
-
-    def task_ticks(self, durations: Ints) -> Ints:
-        """The duration of every task."""
-        return durations[self.graph.duration_of]
-
-    def timeline(self, ends: Ints, step: int, durations: Ints, only: Ints | None = None) -> Timeline:
-        """One step's tasks, or `only` some of them, as columns sorted by canonical key."""
-        graph, keys = self.graph, self.structure.keys
-        bundle, entity, ticks = graph.bundle_of, graph.entity_of, self.task_ticks(durations)
-        if only is not None:
-            bundle, entity, ticks, ends = bundle[only], entity[only], ticks[only], ends[only]
-        starts = ends - ticks
-        kind, level, pass_, micro_batch, layer, chunk = (key[bundle] for key in keys)
-        order = _order([kind, level, entity, pass_, micro_batch, layer, chunk])
-        columns = (kind, level, entity, pass_, micro_batch, layer, chunk, starts, ends)
-        return Timeline(np.full(len(order), step), *(column[order] for column in columns))
-
-
-def _order(columns: list[Ints]) -> Ints:
-    """The canonical order, by one packed number a task."""
-    packed = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        packed = packed * (int(column.max()) + 1) + column
-    return np.argsort(packed, kind="stable")
+        return compute_table(self._plan, self._structure.per_system)
 
 
 def lower(plan: WeightStreamingPlan, number: int = 0, links_before: int = 0) -> Lowered:
     """The graph of a plan; `number` and `links_before` (system links of the jobs before it) tell jobs apart."""
     latencies = plan.latencies
     lags = np.array([0, latencies.hop, latencies.memoryx, latencies.credit_return], np.int64)
-    return Lowered(plan, _structure(_shape(plan), number, links_before), lags)
+    structure = _structure(_shape(plan), number, links_before)
+    return Lowered(structure.graph, structure.keys, lags, _Durations(plan, structure))
 
 
 def _shape(plan: WeightStreamingPlan) -> WeightStreamingPlan:

@@ -149,6 +149,11 @@ class WeightStreamingPlan:
         """How many wafers work on the step."""
         return self.tree.systems
 
+    @property
+    def repeats(self) -> bool:
+        """Whether every step has the same durations: without jitter."""
+        return self.jitter is None
+
     def slices(self, system: int, micro_batch: int, kernel: int, step: int = 0) -> tuple[int, ...]:
         """Ticks of a kernel's slices on one system, in one step."""
         ticks = self.compute_ticks[self.size_of[system][micro_batch]][kernel]

@@ -108,16 +108,7 @@ def build_plan(
     distinct = sorted({each for row in of_system for each in row})  # (-size, pace), the largest first
     sizes = tuple(-size for size, _ in distinct)
     sequence = workload.sequence_length
-    memory = wafer_memory(
-        workload,
-        policy,
-        sizes[0] * sequence,
-        machine.sram,
-        machine.sram_reserved,
-        settings.weight_credits * max(ceil(layer.weight_bytes / layer.chunks) for layer in layers),
-        settings.drain_credits * max(ceil(layer.gradient_bytes / layer.chunks) for layer in layers),
-        ACTIVATION_SLOTS,
-    )
+    memory = _memory(workload, machine, settings, policy, layers)
     if isinstance(memory, str):
         return memory
     pieces = settings.chunks_per_layer if policy.place == "servers" else 0
@@ -161,6 +152,31 @@ def build_plan(
     )
     checked_step(plan.longest())
     return Planned(plan, policy, memory)
+
+
+def memory_of(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> WaferMemory:
+    """What the wafer with the largest micro-batch holds, of settings that fit."""
+    chunk_bytes = _chunk_bytes(workload, settings)
+    layers = tuple(_plan_layer(layer, machine, settings, chunk_bytes) for layer in workload.layers)
+    memory = _memory(workload, machine, settings, policy, layers)
+    assert isinstance(memory, WaferMemory), memory
+    return memory
+
+
+def _memory(
+    workload: Workload, machine: Machine, settings: Settings, policy: Policy, layers: tuple[PlanLayer, ...]
+) -> WaferMemory | str:
+    largest = ceil(max(settings.shards) / settings.micro_batches)
+    return wafer_memory(
+        workload,
+        policy,
+        largest * workload.sequence_length,
+        machine.sram,
+        machine.sram_reserved,
+        settings.weight_credits * max(ceil(layer.weight_bytes / layer.chunks) for layer in layers),
+        settings.drain_credits * max(ceil(layer.gradient_bytes / layer.chunks) for layer in layers),
+        ACTIVATION_SLOTS,
+    )
 
 
 def _disturbed(tree: Tree, disturbances: Disturbances) -> Tree:

@@ -1,26 +1,31 @@
-"""From what the user wrote, and a machine's profile, to what a weight-streaming plan is made of."""
+"""From a job to what a weight-streaming plan is made of: the machine's numbers, shards, the user's choices, disturbances."""
 
 from __future__ import annotations
 
 from wafersim.errors import Infeasible
-from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.machine import REFERENCE_RELEASE, AnyMachine
 from wafersim.inputs.machine import Machine as MachineProfile
 from wafersim.inputs.strategy import WeightStreamingSpec
+from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.plan import Jitter
 from wafersim.strategies.weight_streaming.planner import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.tree import build_tree
 from wafersim.wafer.device import device_of
-from wafersim.workload.transformer import Workload
 
 
-def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
+def wafers_of(machine: AnyMachine) -> MachineProfile:
+    """The machine as what weight streaming needs."""
+    assert isinstance(machine, MachineProfile), f"{machine.name} has no wafers"
+    return machine
+
+
+def machine_of(profile: MachineProfile) -> Machine:
     """A profile's numbers as a plan reads them; a software release scales the speed of every kernel."""
     system, memoryx, swarmx = profile.system.values, profile.memoryx.values, profile.swarmx.values
-    release = profile.system.releases.get(software)
-    if release is None and software != "R2":
-        raise Infeasible(
-            f"{profile.system.name} has no software release {software}; known: {', '.join(profile.system.releases)}"
-        )
+    release = profile.system.releases.get(profile.release)
+    if release is None and profile.release != REFERENCE_RELEASE:
+        known = ", ".join(profile.system.releases)
+        raise Infeasible(f"{profile.system.name} has no software release {profile.release}; known: {known}")
     device = device_of(profile.system, release.value if release is not None else 1.0)
     return Machine(
         device=device,
@@ -39,39 +44,22 @@ def machine_of(profile: MachineProfile, software: str = "R2") -> Machine:
     )
 
 
-def shards_of(
-    experiment: Experiment, workload: Workload, profile: MachineProfile
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def shards_of(job: Job) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Sequences of each system in a step, and notes worth printing."""
-    systems, training, published = experiment.system.count, experiment.training, workload.model.published
-    limit = int(profile.swarmx.values.max_systems.value)
+    systems, batch, swarmx = job.count, job.training.batch, wafers_of(job.machine).swarmx
+    limit = int(swarmx.values.max_systems.value)
     if systems > limit:
-        raise Infeasible(f"{profile.swarmx.name} reaches {limit} systems, not {systems}")
-    notes: list[str] = []
-    if training.batch_per_system is not None:
-        each = training.batch_per_system
-        if each == "published":
-            if published is None:
-                raise Infeasible(f"no batch is published for {workload.model.name}; give batch_per_system a number")
-            each = int(published["batch_per_system"])
-        return (int(each),) * systems, ()
-    batch = training.batch
-    if batch == "published":
-        if published is None:
-            raise Infeasible(f"no batch is published for {workload.model.name}; give batch a number")
-        batch = int(published["batch"])
-    assert isinstance(batch, int)
+        raise Infeasible(f"{swarmx.name} reaches {limit} systems, not {systems}")
     if batch < systems:
         raise Infeasible(f"batch {batch} leaves {systems - batch} of {systems} systems without a sequence")
     small, large = divmod(batch, systems)
-    if large:
-        notes.append(f"uneven shards: {large} systems of {small + 1} sequences, {systems - large} of {small}")
-    return (small + 1,) * large + (small,) * (systems - large), tuple(notes)
+    notes = (f"uneven shards: {large} systems of {small + 1} sequences, {systems - large} of {small}",) if large else ()
+    return (small + 1,) * large + (small,) * (systems - large), notes
 
 
-def settings_of(experiment: Experiment, machine: Machine, shards: tuple[int, ...]) -> Settings:
-    """The user's choices as a plan reads them, one micro-batch a step."""
-    strategy, training = experiment.strategy, experiment.training
+def settings_of(job: Job, shards: tuple[int, ...]) -> Settings:
+    """The user's choices as a plan reads them, one micro-batch a step, of healthy systems."""
+    strategy, training = job.strategy, job.training
     assert isinstance(strategy, WeightStreamingSpec)
     return Settings(
         shards=shards,
@@ -86,14 +74,13 @@ def settings_of(experiment: Experiment, machine: Machine, shards: tuple[int, ...
         gradient_precision=training.gradient_precision,
         density=training.density,
         shared_memory=strategy.memoryx_memory == "shared",
-        disturbances=disturbances_of(experiment, machine, len(shards)),
         input_rate=training.input_rate,
     )
 
 
-def disturbances_of(experiment: Experiment, machine: Machine, systems: int) -> Disturbances:
-    """What the experiment says makes systems differ; raises Infeasible for a system that the job does not have."""
-    asked = experiment.disturbances
+def disturbances_of(job: Job, machine: Machine) -> Disturbances:
+    """What the job says makes systems differ; raises Infeasible for a system that it does not have."""
+    asked, systems = job.disturbances, job.count
     for system in (*asked.slow_systems, *asked.slow_system_links):
         if system >= systems:
             raise Infeasible(f"disturbances name system {system}; the job has systems 0 to {systems - 1}")

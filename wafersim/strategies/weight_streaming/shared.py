@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from wafersim.engine.event_queue import EventQueue
 from wafersim.engine.graph import Ints, join
 from wafersim.errors import WafersimError
+from wafersim.strategies.strategy import SharedJob
 from wafersim.strategies.weight_streaming.graph import lower
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
@@ -20,20 +21,6 @@ from wafersim.strategies.weight_streaming.symmetry import fold
 SLOWEST_STEPS = 12  # of the job with the longest step; the others take as many as fit beside them
 MOST_STEPS = 4000
 WARM_UP = 4  # a quarter of the steps is not counted
-
-
-@dataclass(frozen=True)
-class SharedJob:
-    """Mean ticks of a job's step, alone on the cluster and beside the others, over `steps` steps."""
-
-    alone_ticks: float
-    together_ticks: float
-    steps: int
-
-    @property
-    def slowdown(self) -> float:
-        """How many times as long a step takes beside the others."""
-        return self.together_ticks / self.alone_ticks
 
 
 def share(plans: Sequence[WeightStreamingPlan], check: bool = False) -> list[SharedJob]:
@@ -58,7 +45,7 @@ def share(plans: Sequence[WeightStreamingPlan], check: bool = False) -> list[Sha
             ends[step] = tasks.max()
             if reference is not None:
                 expected = reference.run_step(number)
-                _same(lowered[number].timeline(tasks, step, lowered[number].durations(step)).end, expected.end, number)
+                _same(lowered[number].timeline(tasks, step).end, expected.end, number)
         first = count // WARM_UP
         together = float(ends[-1] - ends[first]) / (count - 1 - first)
         out.append(SharedJob(own, together, count - 1 - first))

@@ -8,11 +8,12 @@ step is not quite convex in s, and the point found is a nearby one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import sqrt
 from typing import Any
 
 from wafersim.strategies.critical import critical_ops
+from wafersim.strategies.strategy import Slack
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 
@@ -30,24 +31,6 @@ MOST_TRIES = 40
 HALF = 0.5
 SMALLEST, PRECISION = 1 / 64, 1.02  # of a resource's time: the fastest that is tried, and how closely the bend is found
 TOLERANCE = 1e-6  # of the step: rounding every scaled duration to a tick stays far below
-
-
-@dataclass(frozen=True)
-class Slack:
-    """A resource that binds may get `factor` times faster until `then` binds, None if nothing ever does.
-
-    One that does not bind may get `factor` times slower until the step is 1 % longer.
-    """
-
-    resource: str
-    share: float
-    factor: float | None
-    then: str | None = None
-
-    @property
-    def binds(self) -> bool:
-        """A share of the critical circuit that is worth a faster part."""
-        return self.share > BINDS
 
 
 def slacks(periodic: PeriodicStep) -> list[Slack]:
@@ -82,11 +65,11 @@ def _until_another_binds(periodic: PeriodicStep, here: _Point) -> Slack:
     """The speed at which a further one pays half as much as today; what binds instead."""
     slow, fast = here, _Point(periodic, here.resource, SMALLEST)
     if fast.slope >= HALF * here.slope:
-        return Slack(here.resource, here.share, None)
+        return Slack(here.resource, here.share, None, True)
     while slow.scale / fast.scale > PRECISION:
         middle = _Point(periodic, here.resource, sqrt(slow.scale * fast.scale))
         slow, fast = (middle, fast) if middle.slope >= HALF * here.slope else (slow, middle)
-    return Slack(here.resource, here.share, 1 / slow.scale, _gaining(here, fast))
+    return Slack(here.resource, here.share, 1 / slow.scale, True, _gaining(here, fast))
 
 
 def _until_it_costs(periodic: PeriodicStep, here: _Point) -> Slack:
@@ -96,7 +79,7 @@ def _until_it_costs(periodic: PeriodicStep, here: _Point) -> Slack:
         if there.slope <= 0 or there.ticks <= target * (1 + TOLERANCE):
             break
         there = _Point(periodic, here.resource, max(1.0, there.scale - (there.ticks - target) / there.slope))
-    return Slack(here.resource, here.share, there.scale)
+    return Slack(here.resource, here.share, there.scale, False)
 
 
 def _gaining(here: _Point, beyond: _Point) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wafersim.strategies.run import Folded
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.tree import Tree
 from wafersim.timeline.timeline import KIND, Timeline
@@ -20,19 +21,15 @@ OF_SYSTEMS = ("ingress", "compute", "egress", "fetch", "offload", "input")
 
 
 @dataclass(frozen=True)
-class Folded:
-    """A plan of representatives; `stands_for[level][entity]` is the representative of an entity of the whole plan.
+class Standing:
+    """`stands_for[level][entity]` is the representative of an entity of the whole plan; level `depth` holds the systems."""
 
-    Level `depth` holds the systems.
-    """
-
-    plan: WeightStreamingPlan
     stands_for: tuple[tuple[int, ...], ...]
 
     def unfold(self, timeline: Timeline) -> Timeline:
         """The timeline of the whole plan, every entity beside its representative."""
         parts = []
-        depth = self.plan.tree.depth
+        depth = len(self.stands_for) - 1
         systems = np.isin(timeline.kind, [KIND[name] for name in OF_SYSTEMS])
         for level, standing in enumerate(self.stands_for):
             on_level = systems if level == depth else ~systems & (timeline.level == level)
@@ -42,16 +39,10 @@ class Folded:
         return Timeline.concatenate(parts)
 
 
-def unfolded(plan: WeightStreamingPlan) -> Folded:
-    """The whole plan, every entity standing for itself."""
-    counts = (*plan.tree.nodes, plan.systems)
-    return Folded(plan, tuple(tuple(range(count)) for count in counts))
-
-
-def fold(plan: WeightStreamingPlan) -> Folded:
+def fold(plan: WeightStreamingPlan) -> Folded[WeightStreamingPlan]:
     """One representative for each class of alike systems; jitter makes every system its own class."""
     if plan.jitter is not None:
-        return unfolded(plan)
+        return Folded(plan, lambda timeline: timeline)
     tree, classes = plan.tree, _classes(plan)
     stands_for: list[list[int]] = [[0]]
     parents, slowdown = [], []
@@ -73,7 +64,7 @@ def fold(plan: WeightStreamingPlan) -> Folded:
         tree=Tree(tree.fan_out, tuple(parents), tuple(slowdown)),
         size_of=tuple(plan.size_of[system] for system in kept),
     )
-    return Folded(smaller, tuple(tuple(level) for level in stands_for))
+    return Folded(smaller, Standing(tuple(tuple(level) for level in stands_for)).unfold)
 
 
 def _classes(plan: WeightStreamingPlan) -> list[list[object]]:

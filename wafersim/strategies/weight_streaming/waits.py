@@ -13,11 +13,11 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.timeline.timeline import KIND, PASS, PASSES, Timeline
+from wafersim.timeline.timeline import PASS, PASSES, Timeline
 
 
 @dataclass(frozen=True)
-class Breakdown:
+class TicksByPart:
     """Ticks of one step on the system that the others wait for."""
 
     compute: int
@@ -39,9 +39,9 @@ class Breakdown:
         return {field.name: int(getattr(self, field.name)) for field in fields(self)}
 
 
-def breakdown(
+def parts_of_step(
     timeline: Timeline, plan: WeightStreamingPlan, step_ticks: int, before: Timeline | None = None
-) -> Breakdown:
+) -> TicksByPart:
     """The parts of one periodic step of `step_ticks`.
 
     Where nothing repeats, the step `before` says where this one began, and its parts are scaled to the mean step.
@@ -51,7 +51,7 @@ def breakdown(
     compute = compute.select(compute.entity == system)
     compute = compute.select(np.lexsort((compute.chunk, compute.end, compute.start)))
     floor = sum(sum(plan.floor_ticks[size]) for size in plan.size_of[system])
-    parts = {field.name: 0 for field in fields(Breakdown)}
+    parts = {field.name: 0 for field in fields(TicksByPart)}
     parts["kernel_latency"] = floor
     parts["compute"] = compute.busy() - floor
     own_ticks = step_ticks
@@ -65,7 +65,7 @@ def breakdown(
             parts[part] += ticks
     if before is not None:
         parts = _scaled(parts, own_ticks, step_ticks)
-    return Breakdown(**parts)
+    return TicksByPart(**parts)
 
 
 def _scaled(parts: dict[str, int], total: int, wanted: int) -> dict[str, int]:
@@ -138,19 +138,6 @@ def _by_key(tasks: Timeline, entity: int) -> dict[tuple[int, int, int, int], tup
 
 def _rows(updates: Timeline) -> list[tuple[int, int, int]]:
     return list(zip(updates.layer.tolist(), updates.start.tolist(), updates.end.tolist(), strict=True))
-
-
-def utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
-    """Busy share of the busiest entity of every kind of resource; SwarmX told apart by level."""
-    shares: dict[str, float] = {}
-    for kind, code in KIND.items():
-        tasks = timeline.select(timeline.kind == code)
-        for level in sorted(set(tasks.level.tolist())):
-            of_level = tasks.select(tasks.level == level)
-            busy = np.bincount(of_level.entity, weights=(of_level.end - of_level.start).astype(float))
-            name = f"{kind} level {level}" if kind in ("broadcast", "reduce") else kind
-            shares[name] = float(busy.max() / step_ticks)
-    return shares
 
 
 def compute_by_pass(timeline: Timeline, system: int) -> dict[str, int]:

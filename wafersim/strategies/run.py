@@ -1,17 +1,22 @@
-"""The periodic state of a simulation: run steps until x(k + c) = x(k) + p for every task; the step time is p / c."""
+"""Plans of any strategy run to their periodic state: steps until x(k + c) = x(k) + p for every task; the step time is p / c.
+
+Alike entities are left out, the engine is the one that applies, and `both` checks it against SimPy on every tick.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from wafersim.engine.graph import Ints
 from wafersim.errors import WafersimError
-from wafersim.strategies.steps import Steps
+from wafersim.strategies.lowering import Lowered
+from wafersim.strategies.steps import NAMES, Engine, LoweredSteps, ReferenceSteps, Steps, choose_engine
 from wafersim.timeline.clock import LONGEST_TICKS
 from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
@@ -19,7 +24,46 @@ LONGEST_CYCLE = 12
 MOST_STEPS = 200
 WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
 
-P = TypeVar("P")
+
+class Plan(Protocol):
+    """What running a plan asks of it."""
+
+    @property
+    def arrival_order(self) -> tuple[str, ...]:
+        """Resources whose order of service the plan leaves open."""
+        ...
+
+    @property
+    def repeats(self) -> bool:
+        """Whether every step has the same durations."""
+        ...
+
+
+P = TypeVar("P", bound=Plan)
+
+
+class Reference(Protocol):
+    """A SimPy simulation of a plan."""
+
+    def run_step(self) -> Timeline:
+        """The next step."""
+        ...
+
+
+@dataclass(frozen=True)
+class Folded(Generic[P]):
+    """A plan of representatives, and how a timeline of it becomes one of the whole plan."""
+
+    plan: P
+    unfold: Callable[[Timeline], Timeline]
+
+
+class Lowers(Protocol[P]):
+    """How plans of a strategy run: as a task graph, as SimPy processes, with alike entities left out."""
+
+    def lower(self, plan: P) -> Lowered: ...
+    def reference(self, plan: P) -> Reference: ...
+    def fold(self, plan: P) -> Folded[P]: ...
 
 
 @dataclass(frozen=True)
@@ -57,14 +101,41 @@ class PeriodicStep(Generic[P]):
         return float(times.std() / times.mean())
 
 
-def settle(plan: P, steps: Steps, engine: str, reason: str, jittered: bool = False) -> PeriodicStep[P]:
+def start(strategy: Lowers[P], plan: P, engine: str) -> Steps:
+    """A simulation of a plan on the engine that `choose_engine` named."""
+    lowered = strategy.lower(plan)
+    if engine == "reference":
+        return ReferenceSteps(strategy.reference(plan).run_step, lowered.graph.reach)
+    return LoweredSteps(lowered, engine)
+
+
+def run_to_period(strategy: Lowers[P], plan: P, engine: Engine = "auto", reductions: bool = True) -> PeriodicStep[P]:
+    """Simulate until the full state repeats; where durations never do (jitter), a fixed number of steps.
+
+    Raises WafersimError when `both` engines disagree.
+    """
+    name, why = choose_engine(plan.arrival_order, engine)
+    folded = strategy.fold(plan) if reductions else Folded(plan, lambda timeline: timeline)
+    reason = f"{NAMES[name]}: {why}"
+    found = settle(folded.plan, start(strategy, folded.plan, name), name, reason)
+    if engine != "both":
+        return found
+    reference, again = start(strategy, plan, "reference"), start(strategy, folded.plan, name)
+    for step in range(found.steps_simulated):
+        expected = reference.timeline(step, reference.next_step())
+        compare_step(name, expected, folded.unfold(again.timeline(step, again.next_step())))
+    checked = f"{reason}; equal to the SimPy reference on every tick of {found.steps_simulated} steps"
+    return replace(found, reason=checked)
+
+
+def settle(plan: P, steps: Steps, engine: str, reason: str) -> PeriodicStep[P]:
     """Simulate until the full state repeats; a fixed number of steps where it never does because of jitter.
 
     A step's tasks depend on at most `reach` earlier steps (a credit may come from that far back), so the shift has to
     hold over that many consecutive steps before it is the period.
     """
     ends: list[Ints] = []
-    if jittered:
+    if not plan.repeats:
         ends = [steps.next_step() for _ in range(WARM_UP + JITTERED_STEPS)]
         mean = Fraction(int(ends[-1].max()) - int(ends[WARM_UP - 1].max()), JITTERED_STEPS)
         last = tuple(ends[-JITTERED_STEPS:])

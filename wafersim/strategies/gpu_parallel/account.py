@@ -1,0 +1,253 @@
+"""What a step on GPUs that was simulated comes down to: where the busiest stage's step goes, what binds, memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wafersim.gpu.layout import RECOMPUTE, Layout
+from wafersim.gpu.memory import MemoryUse, memory_use
+from wafersim.gpu.stages import StageTimes, stage_times
+from wafersim.strategies.gpu_parallel.choice import Choice, cluster_of_job, clusters_of
+from wafersim.strategies.gpu_parallel.periodic import PeriodicStep
+from wafersim.strategies.gpu_parallel.plan import GpuPlan
+from wafersim.strategies.gpu_parallel.search import Candidate, Found
+from wafersim.strategies.gpu_parallel.words import WORDS
+from wafersim.strategies.job import Job
+from wafersim.strategies.strategy import Account, Binding, Breakdown
+from wafersim.timeline.clock import to_seconds
+from wafersim.timeline.timeline import KIND, Timeline
+
+
+@dataclass(frozen=True)
+class GpuMemoryUse:
+    """Bytes of the fullest GPU, by what takes them."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    activations: float
+    buffers: float
+    capacity_bytes: float
+    reason: str = ""
+
+    @classmethod
+    def of(cls, use: MemoryUse, capacity: float) -> GpuMemoryUse:
+        """Of one layout."""
+        parts = (use.weights, use.gradients, use.optimizer, use.activations, use.buffers)
+        weights, gradients, optimizer, activations, buffers = map(_one, parts)
+        return cls(weights, gradients, optimizer, activations, buffers, capacity)
+
+    @property
+    def total_bytes(self) -> float:
+        """Everything."""
+        return self.weights + self.gradients + self.optimizer + self.activations + self.buffers
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        names = ("weights", "gradients", "optimizer", "activations", "buffers")
+        return {
+            **{f"{name}_bytes": getattr(self, name) for name in names},
+            "total_bytes": self.total_bytes,
+            "memory_bytes": self.capacity_bytes,
+            "capacity_bytes": self.capacity_bytes,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class GpuSplit:
+    """A layout in the words of an experiment."""
+
+    data: int
+    tensor: int
+    pipeline: int
+    context: int
+    expert: int
+    virtual_stages: int
+    micro_batch: int
+    zero_stage: int
+    shard_group: int
+    schedule: str
+    recompute: str
+    sequence_parallel: bool
+    flash_attention: bool
+    precision: str
+
+    @classmethod
+    def of(cls, layout: Layout, schedule: str) -> GpuSplit:
+        """Of one layout."""
+        names = ("data", "tensor", "pipeline", "context", "expert", "virtual_stages", "micro_batch", "zero_stage")
+        recompute = next(name for name, code in RECOMPUTE.items() if code == int(layout.recompute))
+        return cls(
+            **{name: int(getattr(layout, name)) for name in names},
+            shard_group=int(layout.shard),
+            schedule=schedule,
+            recompute=recompute,
+            sequence_parallel=bool(layout.sequence_parallel),
+            flash_attention=bool(layout.flash),
+            precision="fp8" if int(layout.fp8) else "bf16",
+        )
+
+    @property
+    def name(self) -> str:
+        """`TP 8 x PP 12 x DP 4`, with what is not plain."""
+        said = [f"TP {self.tensor}", f"PP {self.pipeline}", f"DP {self.data}"]
+        said += [f"{short} {size}" for size, short in ((self.context, "CP"), (self.expert, "EP")) if size > 1]
+        rest = [f"v{self.virtual_stages}"] if self.virtual_stages > 1 else []
+        rest += [f"ZeRO-{self.zero_stage}"] if self.zero_stage else []
+        rest += [f"{self.recompute} recompute"] if self.recompute != "none" else []
+        return " x ".join(said) + (", " + ", ".join(rest) if rest else "")
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Those with more than one part."""
+        kinds = ("data", "tensor", "pipeline", "context", "expert")
+        return tuple(kind for kind in kinds if getattr(self, kind) > 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**vars(self)}
+
+
+@dataclass(frozen=True)
+class SplitSearch:
+    """What a search found: the fastest splits, the front of time against memory, and how many it left behind and why."""
+
+    found: Found
+    schedule: str
+    tokens: int  # of a step
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        found = self.found
+        return {
+            "considered": found.considered,
+            "too_large": found.too_large,
+            "bounded": found.bounded,
+            "simulated": found.simulated,
+            "best": [self._plain(one) for one in found.best],
+            "front": [self._plain(one) for one in found.front],
+        }
+
+    def _plain(self, one: Candidate) -> dict[str, Any]:
+        split = GpuSplit.of(one.layout, "interleaved" if int(one.layout.virtual_stages) > 1 else self.schedule)
+        return {
+            **split.to_json(),
+            "split": split.name,
+            "step_time_s": one.seconds,
+            "tokens_per_s": self.tokens / one.seconds,
+            "memory_bytes": one.memory,
+        }
+
+
+def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
+    """Timeline -> Account, of the stage that works longest."""
+    layout, batch = choice.layout, job.training.batch
+    cluster = cluster_of_job(job, clusters_of(job.machine))
+    times = stage_times(choice.geometry, layout, cluster)
+    ticks = round(periodic.step_ticks)
+    breakdown = Breakdown(tuple(parts_of_step(periodic.timeline, periodic.plan, times, ticks).items()))
+    use = memory_use(choice.geometry, layout, cluster, job.training.optimizer, choice.schedule)
+    tokens = batch * job.workload.sequence_length
+    return Account(
+        batch_per_chip=batch / job.count,
+        micro_batch=int(layout.micro_batch),
+        micro_batches=int(layout.micro_batches),
+        breakdown=breakdown,
+        binding=Binding(breakdown.largest, WORDS.part[breakdown.largest].resource),
+        utilisation=tuple(_utilisation(periodic.timeline, ticks).items()),
+        memory=GpuMemoryUse.of(use, cluster.device.memory),
+        split=GpuSplit.of(layout, choice.schedule),
+        simulated=periodic.plan.stages,
+        notes=choice.notes,
+        search=None if choice.found is None else SplitSearch(choice.found, choice.schedule, tokens),
+    )
+
+
+def parts_of_step(timeline: Timeline, plan: GpuPlan, times: StageTimes, step_ticks: int) -> dict[str, float]:
+    """Seconds of one step on the stage that works longest; the parts add up to the step."""
+    work = timeline.of("compute")
+    busy = np.bincount(work.entity, weights=(work.end - work.start).astype(float), minlength=plan.stages)
+    stage = int(busy.argmax())
+    mine = work.select(work.entity == stage)
+    mine = mine.select(np.lexsort((mine.chunk, mine.end, mine.start)))
+    step = to_seconds(step_ticks)
+    parts = {part.key: 0.0 for part in WORDS.parts}
+    shares = _work_shares(stage, plan, times)
+    for name, share in shares.items():
+        parts[name] += share * to_seconds(int(busy[stage]))
+    sends = timeline.of("send")
+    sends = sends.select(sends.entity == stage)
+    held = dict(zip(sends.start.tolist(), sends.end.tolist(), strict=True)) if plan.blocking_sends else {}
+    gathers = timeline.of("gather")
+    gathered = set(gathers.select(gathers.entity == stage).end.tolist())
+    for begin, end in zip(mine.end[:-1].tolist(), mine.start[1:].tolist(), strict=True):
+        if end > begin:
+            sending = min(end, held.get(begin, begin)) - begin
+            parts["sends"] += to_seconds(sending)
+            waits = "data" if plan.stages == 1 or (plan.gathers and end in gathered) else "bubble"
+            parts[waits] += to_seconds(end - begin - sending)
+    tail = _tail(timeline, plan, stage)
+    parts["data"] += tail["data"]
+    parts["optimizer"] += tail["optimizer"]
+    parts["data" if plan.stages == 1 else "bubble"] += max(
+        0.0, step - sum(parts.values())
+    )  # without a pipeline none waits
+    return parts
+
+
+def _work_shares(stage: int, plan: GpuPlan, times: StageTimes) -> dict[str, float]:
+    """What a stage's busy time is made of, as shares."""
+    at = 0 if stage == 0 else 2 if stage + 1 == plan.stages else 1
+    passes = [
+        (times.block.forward, _one(times.blocks[at]), False),
+        (times.block.backward, _one(times.blocks[at]), False),
+        (times.block.recompute, _one(times.blocks[at]), True),
+    ]
+    if at == 0 or plan.stages == 1:
+        passes += [(each, 1.0, False) for each in times.embedding]
+    if stage + 1 == plan.stages:
+        passes += [(each, 1.0, False) for each in times.head]
+    parts = dict.fromkeys(("compute", "recompute", "launch", "tensor"), 0.0)
+    for each, count, again in passes:
+        gpu = _one(each.matmul + each.attention + each.traffic)
+        collectives, seconds = _one(each.collectives), _one(each.seconds)
+        parts["recompute" if again else "compute"] += count * gpu
+        parts["tensor"] += count * collectives
+        parts["launch"] += count * max(0.0, seconds - gpu - collectives)
+    parts["launch"] += _one(times.launch)
+    total = sum(parts.values())
+    return {name: value / total for name, value in parts.items()}
+
+
+def _one(value: Any) -> float:
+    return float(np.asarray(value).reshape(-1)[0])
+
+
+def _tail(timeline: Timeline, plan: GpuPlan, stage: int) -> dict[str, float]:
+    """What a stage waits for between its last slot and its next step."""
+    work = timeline.of("compute")
+    over = int(work.end[work.entity == stage].max())
+    update = timeline.of("update")
+    mine = update.entity == stage
+    begin, end = int(update.start[mine][0]), int(update.end[mine][0])
+    scatters = timeline.of("scatter")
+    ends = scatters.end[scatters.entity == stage]
+    reduced = max(over, int(ends.max())) if len(ends) else over
+    regather = 0 if plan.overlap_regather else plan.regather[stage]
+    data = max(0, reduced - over) + regather + min(plan.tie, max(0, begin - reduced))
+    return {"data": to_seconds(data), "optimizer": to_seconds(end - begin)}
+
+
+def _utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
+    """Busy share of the busiest stage's compute, links and channel."""
+    shares = {}
+    for kind in ("compute", "send", "gather", "scatter"):
+        tasks = timeline.select(timeline.kind == KIND[kind])
+        if len(tasks):
+            busy = np.bincount(tasks.entity, weights=(tasks.end - tasks.start).astype(float))
+            shares[kind] = float(busy.max() / step_ticks)
+    return shares

@@ -1,0 +1,79 @@
+"""What `auto` settles on GPUs: the layout that was asked for, or the fastest of a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wafersim.errors import Infeasible
+from wafersim.gpu.cluster import cluster_of
+from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.machine import Cluster
+from wafersim.gpu.memory import refusal
+from wafersim.inputs.machine import AnyMachine, GpuMachine
+from wafersim.inputs.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
+from wafersim.strategies.gpu_parallel.search import Found, Space, estimated, search, settled
+from wafersim.strategies.job import Job
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The split of a step over GPUs; `found` is what a search went through, where there was one."""
+
+    geometry: Geometry
+    layout: Layout
+    schedule: str
+    notes: tuple[str, ...]
+    found: Found | None
+
+
+def choose(job: Job) -> Choice:
+    """Search if anything is left open, check. Raises Infeasible with the reason."""
+    spec, machine, model = _spec(job), clusters_of(job.machine), job.workload.model
+    cluster = cluster_of_job(job, machine)
+    if machine.most is not None and job.count > machine.most:
+        raise Infeasible(f"{machine.name} has {machine.most} GPUs, not {job.count}")
+    geometry, found = Geometry.of(job.workload), None
+    if spec.searched:
+        found = search(space_of(job), spec)
+        spec = settled(spec, found.best[0].layout)
+    layout = resolve(spec, model, job.count, job.training.batch, cluster)
+    schedule = schedule_of(spec, int(layout.virtual_stages))
+    refused = refusal(geometry, layout, cluster, job.training.optimizer, schedule)
+    if refused is not None and job.must_fit:
+        raise Infeasible(refused)
+    return Choice(geometry, layout, schedule, notes_of(geometry, layout, cluster), found)
+
+
+def estimate(job: Job) -> float:
+    """Seconds of the fastest split by the closed form alone. Raises Infeasible where none fits."""
+    return estimated(space_of(job), _spec(job))
+
+
+def space_of(job: Job) -> Space:
+    """Everything that a search holds fixed."""
+    cluster, training = cluster_of_job(job, clusters_of(job.machine)), job.training
+    geometry, clipping = Geometry.of(job.workload), clips(job)
+    return Space(geometry, job.workload.model, cluster, job.count, training.batch, clipping, training.optimizer)
+
+
+def clips(job: Job) -> bool:
+    """Whether the step waits for the norm of all gradients."""
+    return job.training.gradient_clipping != "none"
+
+
+def clusters_of(machine: AnyMachine) -> GpuMachine:
+    """The machine as what GPU parallelism needs."""
+    assert isinstance(machine, GpuMachine), f"{machine.name} has no GPUs"
+    return machine
+
+
+def cluster_of_job(job: Job, machine: GpuMachine) -> Cluster:
+    """The machine's numbers as costs read them, with what the job says of overlap."""
+    overlap = _spec(job).overlap_gradients
+    return cluster_of(machine, None if overlap == "auto" else overlap)
+
+
+def _spec(job: Job) -> GpuParallelSpec:
+    assert isinstance(job.strategy, GpuParallelSpec)
+    return job.strategy

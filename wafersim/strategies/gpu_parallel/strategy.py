@@ -1,0 +1,63 @@
+"""Parallelism over GPUs, as a strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wafersim.errors import WafersimError
+from wafersim.inputs.machine import AnyMachine
+from wafersim.strategies.gpu_parallel.account import account
+from wafersim.strategies.gpu_parallel.choice import Choice, choose, clips, cluster_of_job, clusters_of, estimate
+from wafersim.strategies.gpu_parallel.closed_form import estimate as closed_form
+from wafersim.strategies.gpu_parallel.features import features
+from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, Runs
+from wafersim.strategies.gpu_parallel.plan import GpuPlan
+from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
+from wafersim.strategies.gpu_parallel.words import WORDS
+from wafersim.strategies.job import Job
+from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
+
+
+class GpuParallel(Runs):
+    """Data, tensor, pipeline, context and expert parallelism with sharded states: the split asked for, or the fastest."""
+
+    kind = "gpu-parallel"
+    words = WORDS
+    scales_from_one = False
+
+    def choose(self, job: Job) -> Choice:
+        """The layout."""
+        return choose(job)
+
+    def plan(self, job: Job, choice: Choice) -> GpuPlan:
+        """The step of one pipeline, which stands for all."""
+        cluster = cluster_of_job(job, clusters_of(job.machine))
+        tied = job.workload.model.tied_embeddings
+        return build_gpu_plan(choice.geometry, choice.layout, cluster, choice.schedule, clips(job), tied)
+
+    def account(self, job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
+        """Parts, what binds, memory of the fullest GPU."""
+        return account(job, choice, periodic)
+
+    def features(self, job: Job, choice: Choice) -> Features:
+        """Its place among measured jobs on GPUs."""
+        return features(job)
+
+    def seconds(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[float]:
+        """By the closed form, on each machine."""
+        clusters = [cluster_of_job(job, clusters_of(machine)) for machine in machines]
+        return [float(np.max(closed_form(choice.geometry, choice.layout, cluster))) for cluster in clusters]
+
+    def estimate(self, job: Job) -> float:
+        """The fastest split by the closed form."""
+        return estimate(job)
+
+    def slacks(self, periodic: PeriodicStep) -> list[Slack]:
+        """Not worked out for a pipeline."""
+        return []
+
+    def share(self, plans: Sequence[GpuPlan], check: bool) -> list[SharedJob]:
+        """GPUs are a job's own, and so are their links."""
+        raise WafersimError("jobs share MemoryX, which a cluster of GPUs has none of")

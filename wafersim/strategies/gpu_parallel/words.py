@@ -1,0 +1,63 @@
+"""What the parts, resources, memory and tasks of a step on GPUs are called."""
+
+from __future__ import annotations
+
+from wafersim.strategies.words import Part, Words
+
+WORDS = Words(
+    kind="gpu",
+    one="GPU",
+    many="GPUs",
+    where=", on the busiest stage",
+    works="The busiest GPU computes",
+    parts=(
+        Part(
+            "compute", "compute", "compute", "#3b6fb6", "GPU compute",
+            "the GPUs themselves: less recompute, fp8, or more of them", working=True,
+        ),
+        Part(
+            "recompute", "recompute", "recompute", "#9dbbe0", "GPU compute",
+            "the GPUs themselves: less recompute, fp8, or more of them", pale=True, working=True,
+        ),
+        Part(
+            "launch", "launches", "kernel launches", "#b9a48c", "kernel launches (host)",
+            "the host cannot launch fast enough: a larger micro-batch, fused kernels or fewer tensor-parallel GPUs", pale=True,
+        ),
+        Part(
+            "tensor", "in-layer collectives", "collectives inside layers", "#38a3a5", "collectives inside layers",
+            "tensor parallelism talks too much: a smaller tensor-parallel group",
+        ),
+        Part(
+            "bubble", "bubble", "pipeline bubble", "#d5dade", "pipeline bubble",
+            "stages wait: more micro-batches, virtual stages or fewer stages", pale=True,
+        ),
+        Part(
+            "sends", "sends", "transfers between stages", "#e8a33d", "transfers between stages",
+            "stages wait for transfers: fewer stages, or sends that do not block", pale=True,
+        ),
+        Part(
+            "data", "data-parallel", "data-parallel collectives", "#8e6bbf", "data-parallel collectives",
+            "gradients or weights travel too slowly: a larger batch, overlap or faster links between nodes",
+        ),
+        Part(
+            "optimizer", "optimizer", "optimizer", "#4f9d69", "optimizer",
+            "the optimizer: a larger batch spreads it, sharded states divide it",
+        ),
+    ),
+    memory_title="Memory of the fullest GPU (GB)",
+    memory=(
+        ("weights_bytes", "weights"),
+        ("gradients_bytes", "gradients"),
+        ("optimizer_bytes", "optimizer"),
+        ("activations_bytes", "activations"),
+        ("buffers_bytes", "buffers"),
+    ),
+    tasks=(
+        ("update", "optimizer"),
+        ("send", "sends"),
+        ("gather", "gathers of weights"),
+        ("scatter", "gradient reduction"),
+        ("tie", "tied embeddings"),
+        ("norm", "gradient norm"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,48 @@
+"""A job: what has to be done on which machine. What an experiment and a published row both become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wafersim.inputs.experiment import DisturbanceSpec
+from wafersim.inputs.machine import AnyMachine
+from wafersim.inputs.strategy import GpuParallelSpec, WeightStreamingSpec
+from wafersim.workload.transformer import Workload
+
+HEALTHY = DisturbanceSpec()
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the job trains, settled: what an experiment's `training` says, without `published` and `per parameter`."""
+
+    batch: int  # sequences of the whole cluster in a step
+    tokens: float = 0.0  # of the whole run
+    optimizer: str = "adamw"
+    gradient_clipping: str = "global-norm"
+    loss_scaling: str = "none"
+    weight_precision: str = "fp16"
+    gradient_precision: str = "fp32"
+    density: float = 1.0
+    input_rate: float | None = None  # sequences/s that the input workers of one system deliver
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model at a sequence length, the machine with its profile, how many of its wafers or GPUs, and how they go about it.
+
+    A job that is known to have run (`must_fit` false) need not fit in memory as it is modelled.
+    """
+
+    workload: Workload
+    machine: AnyMachine
+    count: int
+    strategy: WeightStreamingSpec | GpuParallelSpec
+    training: Training
+    disturbances: DisturbanceSpec = HEALTHY
+    must_fit: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The strategy that runs it."""
+        return self.strategy.kind

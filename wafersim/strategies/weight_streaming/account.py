@@ -1,0 +1,129 @@
+"""What a weight-streaming step that was simulated comes down to: parts, what binds, busy links, wafer memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wafersim.strategies.job import Job
+from wafersim.strategies.strategy import Account, Binding, Breakdown
+from wafersim.strategies.weight_streaming.activations import WaferMemory
+from wafersim.strategies.weight_streaming.choice import Choice
+from wafersim.strategies.weight_streaming.periodic import PeriodicStep
+from wafersim.strategies.weight_streaming.planner import memory_of
+from wafersim.strategies.weight_streaming.settings import machine_of, wafers_of
+from wafersim.strategies.weight_streaming.waits import parts_of_step
+from wafersim.strategies.weight_streaming.words import STREAM_LINKS, WORDS
+from wafersim.timeline.clock import to_seconds
+from wafersim.timeline.timeline import KIND, Timeline
+
+
+@dataclass(frozen=True)
+class WaferMemoryUse:
+    """SRAM of the wafer with the largest micro-batch, the activation policy behind it and why it is that one."""
+
+    memory: WaferMemory
+    policy: str
+    reason: str
+
+    @property
+    def capacity_bytes(self) -> float:
+        """The wafer's SRAM."""
+        return float(self.memory.sram_bytes)
+
+    @property
+    def total_bytes(self) -> float:
+        """What is taken of it."""
+        return float(self.memory.total_bytes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        memory = self.memory
+        return {
+            "sram_bytes": memory.sram_bytes,
+            "reserved_bytes": memory.reserved_bytes,
+            "weight_buffer_bytes": memory.weight_buffer_bytes,
+            "drain_buffer_bytes": memory.drain_buffer_bytes,
+            "activation_bytes": memory.activation_bytes,
+            "working_set_bytes": memory.working_set_bytes,
+            "total_bytes": memory.total_bytes,
+            "capacity_bytes": memory.sram_bytes,
+            "server_bytes": memory.server_bytes,
+            "sub_batches": {"block": memory.block_sub_batches, "head": memory.head_sub_batches},
+            "activation_policy": self.policy,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class DataParallel:
+    """Every system does the same to its own sequences: nothing has to be split by hand but the batch."""
+
+    systems: int
+
+    @property
+    def name(self) -> str:
+        """`DP 16`."""
+        return f"DP {self.systems}"
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Data alone."""
+        return ("data",)
+
+    def to_json(self) -> None:
+        """There is no layout to state."""
+        return
+
+
+def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
+    """Timeline -> Account, of the system that the others wait for."""
+    plan = periodic.plan
+    ticks = round(periodic.step_ticks)
+    parts = parts_of_step(periodic.timeline, plan, ticks, None if plan.repeats else periodic.before)
+    breakdown = Breakdown(tuple((name, to_seconds(value)) for name, value in parts.as_dict().items()))
+    busy = utilisation(periodic.timeline, ticks)
+    notes = choice.notes
+    if plan.jitter is not None:
+        notes = (*notes, f"jitter: mean of {periodic.cycle} steps with seed {plan.jitter.seed}")
+    elif not periodic.exact:
+        notes = (*notes, "no exact period found; step time is the mean of the last steps")
+    memory = memory_of(job.workload, machine_of(wafers_of(job.machine)), choice.settings, choice.policy)
+    return Account(
+        batch_per_chip=max(choice.settings.shards),
+        micro_batch=plan.micro_batch_sizes[0],
+        micro_batches=plan.micro_batches,
+        breakdown=breakdown,
+        binding=binding(breakdown, busy),
+        utilisation=tuple(busy.items()),
+        memory=WaferMemoryUse(memory, str(choice.policy), choice.reason),
+        split=DataParallel(job.count),
+        simulated=plan.systems,
+        notes=notes,
+    )
+
+
+def binding(breakdown: Breakdown, busy: dict[str, float]) -> Binding:
+    """The part of the step that is largest; an exposed stream is named by its busiest link."""
+    largest = breakdown.largest
+    resource = WORDS.part[largest].resource
+    if largest != "exposed_stream":
+        return Binding(largest, resource)
+    links = {name: share for name, share in busy.items() if name in STREAM_LINKS or name.startswith("broadcast")}
+    link = max(links, key=lambda name: links[name])
+    return Binding(largest, f"{resource} ({STREAM_LINKS.get(link, link.replace('broadcast', 'SwarmX'))})")
+
+
+def utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
+    """Busy share of the busiest entity of every kind of resource; SwarmX told apart by level."""
+    shares: dict[str, float] = {}
+    for kind, code in KIND.items():
+        tasks = timeline.select(timeline.kind == code)
+        for level in sorted(set(tasks.level.tolist())):
+            of_level = tasks.select(tasks.level == level)
+            busy = np.bincount(of_level.entity, weights=(of_level.end - of_level.start).astype(float))
+            name = f"{kind} level {level}" if kind in ("broadcast", "reduce") else kind
+            shares[name] = float(busy.max() / step_ticks)
+    return shares

@@ -1,0 +1,75 @@
+"""Weight streaming on wafers, as a strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import nan
+
+from wafersim.errors import Infeasible
+from wafersim.inputs.machine import AnyMachine
+from wafersim.strategies.job import HEALTHY, Job
+from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
+from wafersim.strategies.weight_streaming.account import account
+from wafersim.strategies.weight_streaming.choice import Choice, choose
+from wafersim.strategies.weight_streaming.features import features
+from wafersim.strategies.weight_streaming.periodic import PeriodicStep, Runs, run_to_period
+from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+from wafersim.strategies.weight_streaming.planner import build_plan
+from wafersim.strategies.weight_streaming.settings import disturbances_of, machine_of, wafers_of
+from wafersim.strategies.weight_streaming.shared import share
+from wafersim.strategies.weight_streaming.slack import slacks
+from wafersim.strategies.weight_streaming.words import WORDS
+from wafersim.timeline.clock import to_seconds
+from wafersim.wafer.op_cost import op_cost
+
+
+class WeightStreaming(Runs):
+    """Weights stream from MemoryX through SwarmX to every wafer: data parallelism at any model size."""
+
+    kind = "weight-streaming"
+    words = WORDS
+    scales_from_one = True
+
+    def choose(self, job: Job) -> Choice:
+        """Micro-batch and activation policy of the fastest step."""
+        return choose(job)
+
+    def plan(self, job: Job, choice: Choice) -> WeightStreamingPlan:
+        """The step of all systems, disturbances included."""
+        machine = machine_of(wafers_of(job.machine))
+        settings = replace(choice.settings, disturbances=disturbances_of(job, machine))
+        planned = build_plan(job.workload, machine, settings, choice.policy, op_cost)
+        if isinstance(planned, str):
+            raise Infeasible(planned)
+        return planned.plan
+
+    def account(self, job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
+        """Parts, what binds, wafer memory."""
+        return account(job, choice, periodic)
+
+    def features(self, job: Job, choice: Choice) -> Features:
+        """Its place among measured jobs on wafers."""
+        return features(job, choice)
+
+    def seconds(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[float]:
+        """The step of healthy systems, simulated on each machine."""
+        return [self._seconds(replace(job, machine=machine, disturbances=HEALTHY), choice) for machine in machines]
+
+    def _seconds(self, job: Job, choice: Choice) -> float:
+        try:
+            return to_seconds(float(run_to_period(self.plan(job, choice)).step_ticks))
+        except Infeasible:
+            return nan
+
+    def estimate(self, job: Job) -> float:
+        """A simulation: it takes milliseconds."""
+        return to_seconds(float(run_to_period(self.plan(job, self.choose(job))).step_ticks))
+
+    def slacks(self, periodic: PeriodicStep) -> list[Slack]:
+        """Of every resource that has work in the step; nothing where no step repeats."""
+        return slacks(periodic) if periodic.exact else []
+
+    def share(self, plans: Sequence[WeightStreamingPlan], check: bool) -> list[SharedJob]:
+        """Systems of their own, MemoryX in common."""
+        return share(plans, check)

@@ -1,0 +1,69 @@
+"""What the parts, resources, memory and tasks of a weight-streaming step are called."""
+
+from __future__ import annotations
+
+from wafersim.strategies.words import Part, Words
+
+STREAM_LINKS = {"stream": "MemoryX link", "ingress": "system I/O"}
+"""Links of the weight stream besides SwarmX's levels, by kind of task."""
+
+WORDS = Words(
+    kind="wafer",
+    one="system",
+    many="systems",
+    where="",
+    works="The wafer works",
+    parts=(
+        Part(
+            "compute", "compute", "compute", "#3b6fb6", "wafer compute",
+            "the wafer itself: only more systems, sparsity or a better matmul kernel make the step shorter", working=True,
+        ),
+        Part(
+            "kernel_latency", "kernel latency", "kernel latency", "#9dbbe0", "kernel latency",
+            "kernels too short for their launch: a larger micro-batch gives each of them more work", pale=True, working=True,
+        ),
+        Part(
+            "exposed_stream", "stream", "exposed weight stream", "#e8a33d", "weight stream",
+            "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps", pale=True,
+        ),
+        Part(
+            "exposed_drain", "drain", "exposed gradient drain", "#c8553d", "gradient drain",
+            "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path",
+        ),
+        Part(
+            "exposed_activations", "activations", "exposed activation traffic", "#8e6bbf", "activation traffic (system I/O)",
+            "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller",
+        ),
+        Part(
+            "exposed_input", "input", "input workers", "#b9a48c", "input workers",
+            "input workers starve the wafer: add workers", pale=True,
+        ),
+        Part(
+            "optimizer", "optimizer", "optimizer", "#4f9d69", "optimizer (MemoryX)",
+            "the optimizer at MemoryX: a larger batch spreads it, no clipping overlaps it with the backward pass",
+        ),
+        Part(
+            "fixed_latency", "fixed", "fixed latency", "#9aa5ad", "fixed latency (SwarmX hops, MemoryX)",
+            "hops and MemoryX's latency: a larger batch per system gives them less weight", pale=True,
+        ),
+    ),
+    memory_title="Wafer memory (GB) and activations",
+    memory=(
+        ("weight_buffer_bytes", "weights"),
+        ("drain_buffer_bytes", "gradients"),
+        ("activation_bytes", "activations"),
+        ("working_set_bytes", "working set"),
+    ),
+    tasks=(
+        ("update", "optimizer"),
+        ("ingress", "system link in"),
+        ("egress", "system link out"),
+        ("fetch", "activations in"),
+        ("offload", "activations out"),
+        ("broadcast", "SwarmX down"),
+        ("reduce", "SwarmX up"),
+        ("stream", "MemoryX sends"),
+        ("accumulate", "MemoryX adds"),
+        ("read", "MemoryX reads"),
+    ),
+)  # fmt: skip
