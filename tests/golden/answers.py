@@ -1,6 +1,6 @@
 """What commands answered when the answers were kept: one compressed file each, with its own provenance.
 
-    python -m tests.golden.answers            keeps today's answers anew (a change of predictions has to say so in the changelog)
+python -m tests.golden.answers            keeps today's answers anew (a change of predictions has to say so in the changelog)
 """
 
 from __future__ import annotations
@@ -24,12 +24,21 @@ COMMANDS = {
     "share": ("share", "shared_111m", "shared_13b", "--json"),
     "validate": ("validate", "--json"),
 }
-QUICK = ("run_andromeda16", "run_hello_111m", "run_opt175b_992a100", "run_what_if_swarmx", "compare_cs2_vs_a100", "share")
+QUICK = (
+    "run_andromeda16",
+    "run_hello_111m",
+    "run_opt175b_992a100",
+    "run_what_if_swarmx",
+    "compare_cs2_vs_a100",
+    "share",
+)
 
 
 def answer(name: str) -> dict[str, Any]:
     """What a command says today."""
-    out = subprocess.run([sys.executable, "-m", "wafersim", *COMMANDS[name]], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-m", "wafersim", *COMMANDS[name]], capture_output=True, text=True, check=True
+    )
     found: dict[str, Any] = json.loads(out.stdout)
     return found
 
@@ -50,7 +59,7 @@ def keep(name: str, found: dict[str, Any], revision: str, date: str) -> None:
 
 
 def differences(before: Any, after: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
-    """{path without list positions: (before, after)} of the first difference at each path; what is new counts as missing before."""
+    """{path without list positions: (before, after)} of the first difference at each; what is new was missing before."""
     if isinstance(before, dict) and isinstance(after, dict):
         found: dict[str, tuple[Any, Any]] = {}
         for key in {**before, **after}:
