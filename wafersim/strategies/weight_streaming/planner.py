@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from wafersim.errors import Infeasible
@@ -96,8 +96,7 @@ def build_plan(
     workload: Workload, machine: Machine, settings: Settings, policy: Policy, costs: OpCosts
 ) -> Planned | str:
     """The plan of a step under a policy, or the reason why the policy cannot run."""
-    chunk_bytes = _chunk_bytes(workload, settings)
-    layers = tuple(_plan_layer(layer, machine, settings, chunk_bytes) for layer in workload.layers)
+    layers = _plan_layers(workload, machine, settings)
     retain = settings.retain_output_weights and layers[-1].chunks < settings.weight_credits
     held = max((layers[1].chunks * policy.every if policy.hold else 0), layers[-1].chunks if retain else 0)
     if held > settings.weight_credits:
@@ -156,9 +155,7 @@ def build_plan(
 
 def memory_of(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> WaferMemory:
     """What the wafer with the largest micro-batch holds, of settings that fit."""
-    chunk_bytes = _chunk_bytes(workload, settings)
-    layers = tuple(_plan_layer(layer, machine, settings, chunk_bytes) for layer in workload.layers)
-    memory = _memory(workload, machine, settings, policy, layers)
+    memory = _memory(workload, machine, settings, policy, _plan_layers(workload, machine, settings))
     assert isinstance(memory, WaferMemory), memory
     return memory
 
@@ -218,6 +215,16 @@ def weight_bytes(parameters: int, settings: Settings) -> int:
 def _chunk_bytes(workload: Workload, settings: Settings) -> int:
     """The fixed size of a chunk: a block's weights over `chunks_per_layer`."""
     return max(1, ceil(weight_bytes(workload.layers[1].parameters, settings) / settings.chunks_per_layer))
+
+
+def _plan_layers(workload: Workload, machine: Machine, settings: Settings) -> tuple[PlanLayer, ...]:
+    """Every layer; those of as many parameters are worked out once."""
+    chunk_bytes = _chunk_bytes(workload, settings)
+    known: dict[int, PlanLayer] = {}
+    for layer in workload.layers:
+        if layer.parameters not in known:
+            known[layer.parameters] = _plan_layer(layer, machine, settings, chunk_bytes)
+    return tuple(replace(known[layer.parameters], name=layer.name) for layer in workload.layers)
 
 
 def _plan_layer(layer: Layer, machine: Machine, settings: Settings, chunk_bytes: int) -> PlanLayer:
@@ -286,7 +293,7 @@ def _kernel_costs(
     costs: OpCosts,
 ) -> Costs:
     """(slices, floor ticks, FLOPs) of every kernel at one micro-batch size; equal layers are costed once."""
-    known: dict[tuple[str, str], tuple[int, int, float]] = {}
+    known: dict[tuple[str, str], tuple[tuple[int, ...], int, float]] = {}
     slices, floors, flops = [], [], []
     for kernel in kernels:
         layer = workload.layers[kernel.layer]
@@ -295,9 +302,9 @@ def _kernel_costs(
             subs = {"block": memory.block_sub_batches, "head": memory.head_sub_batches}.get(layer.kind, 1.0)
             total, floor = _in_sub_batches(layer, kernel.pass_, tokens, subs, machine.device, settings, costs)
             work = sum(op.k * op.n * op.share for op in layer.ops if op.kind == "matmul")
-            known[key] = (total, floor, 2.0 * work * tokens * settings.density)
-        total, floor, amount = known[key]
-        slices.append(split(total, layers[kernel.layer].chunks))
+            known[key] = (split(total, layers[kernel.layer].chunks), floor, 2.0 * work * tokens * settings.density)
+        each, floor, amount = known[key]
+        slices.append(each)
         floors.append(floor)
         flops.append(amount)
     return tuple(slices), tuple(floors), tuple(flops)
