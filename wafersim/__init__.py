@@ -1,25 +1,62 @@
 """wafersim: what a wafer-scale weight-streaming cluster would do with your model.
 
 import wafersim
+
 prediction = wafersim.simulate(wafersim.load_experiment("hello_111m"))
+print(prediction.step_time_s, prediction.binding_resource)
+
+results = wafersim.run(wafersim.load_experiment("andromeda16"))     # every point of a sweep
+results.to_csv("andromeda16.csv")
 """
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wafersim.errors import Fault, Infeasible, InputFaults, WafersimError
+    from wafersim.inputs.experiment import Experiment
+    from wafersim.inputs.loader import load_experiment
+    from wafersim.inputs.machine import load_any as load_machine
+    from wafersim.metrics.prediction import Prediction
+    from wafersim.planning.comparison import Sides, compare
+    from wafersim.planning.results import Results, run
+    from wafersim.simulation import simulate
+    from wafersim.workload.model import load_model
 
 __version__ = "0.1.0"
-__all__ = ["load_experiment", "simulate"]
+__all__ = [
+    "Experiment", "Fault", "Infeasible", "InputFaults", "Prediction", "Results", "Sides", "WafersimError", "compare",
+    "load_experiment", "load_machine", "load_model", "run", "simulate",
+]  # fmt: skip
+
+# Where each name lives: it loads when it is asked for, so that `import wafersim` and `--help` load nothing heavy.
+_HOMES = {
+    "Experiment": "inputs.experiment",
+    "Fault": "errors",
+    "Infeasible": "errors",
+    "InputFaults": "errors",
+    "Prediction": "metrics.prediction",
+    "Results": "planning.results",
+    "Sides": "planning.comparison",
+    "WafersimError": "errors",
+    "compare": "planning.comparison",
+    "load_experiment": "inputs.loader",
+    "load_machine": "inputs.machine:load_any",
+    "load_model": "workload.model",
+    "run": "planning.results",
+    "simulate": "simulation",
+}
 
 
-def __getattr__(name: str) -> Any:
-    # Lazy, so that `import wafersim` and `--help` load nothing heavy.
-    if name == "simulate":
-        from wafersim.simulation import simulate
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wafersim' has no attribute {name!r}")
+    module, _, original = home.partition(":")
+    return getattr(import_module(f"wafersim.{module}"), original or name)
 
-        return simulate
-    if name == "load_experiment":
-        from wafersim.inputs.loader import load_experiment
 
-        return load_experiment
-    raise AttributeError(f"module 'wafersim' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
+from pathlib import Path
 from typing import Any
 
 from wafersim.errors import Infeasible
-from wafersim.inputs.comparison import Comparison
+from wafersim.inputs.comparison import Comparison, load_comparison
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.fit import SETS, load_fit
 from wafersim.inputs.machine import AnyMachine, load_any
@@ -58,6 +59,42 @@ def against(one: Prediction, other: Prediction) -> dict[str, float]:
         "less_energy": less(one.bill.energy_j, other.bill.energy_j),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, repr=False)
+class Sides(Sequence[Side]):
+    """The sides of a comparison in order; those that cannot run stay, with their reason."""
+
+    name: str
+    sides: tuple[Side, ...]
+
+    def __len__(self) -> int:
+        return len(self.sides)
+
+    def __iter__(self) -> Iterator[Side]:
+        return iter(self.sides)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.sides[index]
+
+    def __repr__(self) -> str:
+        said = [
+            f"{side.name} cannot run"
+            if side.prediction is None
+            else f"{side.name} {side.prediction.days_to_train:.3g} days"
+            for side in self.sides
+        ]
+        return f"<Sides of {self.name}: {', '.join(said)}>"
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain values; every side with how likely it is faster and cheaper than the first."""
+        return [side.to_json(self.sides[0]) for side in self.sides]
+
+
+def compare(name: str | Path) -> Sides:
+    """The sides of a comparison, a YAML file or the name of a shipped one, simulated beside each other."""
+    comparison, experiments = load_comparison(name)
+    return Sides(comparison.name, tuple(compare_sides(comparison, experiments)))
 
 
 def compare_sides(

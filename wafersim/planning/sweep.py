@@ -27,9 +27,14 @@ class PointResult:
     infeasible: str | None
     scaling_efficiency: float | None = None
 
+    @property
+    def varied(self) -> dict[str, Any]:
+        """What the sweep varied, by path."""
+        return _flat(self.point.overrides)
+
     def to_json(self) -> dict[str, Any]:
         """The point's entry in the JSON output."""
-        varied = {"varied": _flat(self.point.overrides)} if self.point.overrides else {}
+        varied = {"varied": self.varied} if self.point.overrides else {}
         experiment = self.point.experiment
         if self.simulated is None:
             return {
