@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from functools import cached_property, lru_cache
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def run_to_period(strategy: Lowers[P], plan: P, engine: Engine = "auto", reducti
     name, why = choose_engine(plan.arrival_order, engine)
     folded = strategy.fold(plan) if reductions else Folded(plan, lambda timeline: timeline)
     reason = f"{NAMES[name]}: {why}"
-    found = settle(folded.plan, start(strategy, folded.plan, name), name, reason)
+    found = replace(_settled(strategy, folded.plan, name), reason=reason)
     if engine != "both":
         return found
     reference, again = start(strategy, plan, "reference"), start(strategy, folded.plan, name)
@@ -126,6 +126,25 @@ def run_to_period(strategy: Lowers[P], plan: P, engine: Engine = "auto", reducti
         compare_step(name, expected, folded.unfold(again.timeline(step, again.next_step())))
     checked = f"{reason}; equal to the SimPy reference on every tick of {found.steps_simulated} steps"
     return replace(found, reason=checked)
+
+
+def _settled(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
+    """The periodic state of a plan without reductions; those of the last few plans are remembered, by the whole plan.
+
+    Clusters of several sizes fold to one plan, and a run asks for the nudged ones of each. What never repeats is large and
+    is not kept.
+    """
+    run: Callable[[Any, Any, str], PeriodicStep[P]] = _remembered if plan.repeats else _simulated
+    return run(strategy, plan, engine)
+
+
+def _simulated(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
+    return settle(plan, start(strategy, plan, engine), engine, "")
+
+
+@lru_cache(maxsize=32)
+def _remembered(strategy: Lowers[Any], plan: Any, engine: str) -> PeriodicStep[Any]:
+    return _simulated(strategy, plan, engine)
 
 
 def settle(plan: P, steps: Steps, engine: str, reason: str) -> PeriodicStep[P]:

@@ -7,7 +7,8 @@ queries and gated MLPs count right.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from wafersim.workload.model import (
     Model,
@@ -61,7 +62,7 @@ class Workload:
 
     model: Model
     sequence_length: int
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...] = field(hash=False)  # they follow from the other two
 
     @property
     def parameters(self) -> int:
@@ -95,8 +96,12 @@ def build_workload(model_name: str, sequence_length: int | None = None) -> Workl
 
 
 def workload_of(model: Model, sequence_length: int | None = None) -> Workload:
-    """The workload of a model."""
-    sequence = sequence_length or model.max_sequence
+    """The workload of a model; the sequence length defaults to the model's own."""
+    return _built(model, sequence_length or model.max_sequence)
+
+
+@lru_cache(maxsize=256)
+def _built(model: Model, sequence: int) -> Workload:
     block = _block(model, sequence)
     blocks = tuple(replace(block, name=f"block {i + 1}") for i in range(model.layers))
     return Workload(model, sequence, (_embedding(model), *blocks, _head(model)))
