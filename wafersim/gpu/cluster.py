@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wafersim.gpu.machine import Cluster, Device, Network, Software
 from wafersim.inputs.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
 from wafersim.inputs.machine import GpuMachine
+from wafersim.inputs.optimizer import REFERENCE, OptimizerName
+from wafersim.workload.optimizer import traffic_ratio
 
 
-def cluster_of(machine: GpuMachine, overlap_gradients: bool | None = None) -> Cluster:
-    """GPU, network and software in SI units; `overlap_gradients` overrides the software's habit."""
+def cluster_of(
+    machine: GpuMachine, overlap_gradients: bool | None = None, optimizer: OptimizerName = REFERENCE
+) -> Cluster:
+    """GPU, network and software in SI units; `overlap_gradients` overrides the software's habit.
+
+    An update's traffic is the software's for the reference optimizer; another one's is as much more or less as its states are.
+    """
     software = software_of(machine.software)
+    software = replace(software, optimizer_traffic=software.optimizer_traffic * traffic_ratio(optimizer))
     if overlap_gradients is not None:
-        software = Software(**{**vars(software), "overlap_gradients": overlap_gradients})
+        software = replace(software, overlap_gradients=overlap_gradients)
     return Cluster(device_of(machine.gpu), network_of(machine.network.values), software)
 
 

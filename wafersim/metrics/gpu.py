@@ -12,6 +12,7 @@ from wafersim.gpu.layout import RECOMPUTE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use
 from wafersim.gpu.stages import stage_times
+from wafersim.inputs.optimizer import OptimizerName
 from wafersim.metrics.prediction import Prediction, critical
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
@@ -41,7 +42,7 @@ class GpuCase:
     layout: Layout
     cluster: Cluster
     schedule: str
-    optimizer: str
+    optimizer: OptimizerName
 
 
 def predict_gpu(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.machine import load_machine
-from wafersim.simulation import simulate_wafers
+from wafersim.simulation import simulate_wafers, workload_of
+from wafersim.strategies.weight_streaming.memoryx import check_memoryx
 from wafersim.strategies.weight_streaming.shared import share
 from wafersim.timeline.clock import to_seconds
 
@@ -49,6 +50,8 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
         limit = min(limit, int(machine.cluster.values.systems.value))
     if total > limit:
         raise Infeasible(f"the jobs ask for {total} systems; {machine.name} has {limit}")
+    kept = [(workload_of(each), each.training.optimizer, each.training.density) for each in experiments]
+    check_memoryx(machine, *kept)
     found = [simulate_wafers(experiment) for experiment in experiments]
     shared = share([each.planned.plan for each in found], check)
     return [

@@ -13,6 +13,7 @@ from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import refusal
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.machine import GpuMachine, load_gpu_machine
+from wafersim.inputs.optimizer import OptimizerName
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.metrics.bill import gpu_bill, with_bill
 from wafersim.metrics.gpu import GpuCase, predict_gpu, search_json
@@ -51,7 +52,7 @@ class GpuJob:
     spec: GpuParallelSpec
     gpus: int
     batch: int
-    optimizer: str = "adamw"
+    optimizer: OptimizerName = "adamw"
     clipping: bool = True
     tokens: float = 0.0
 
@@ -82,7 +83,7 @@ def job_of(experiment: Experiment) -> GpuJob:
 def estimated_step(experiment: Experiment) -> float:
     """Seconds of the fastest split by the closed form, for choosing among many clusters. Raises Infeasible."""
     job = job_of(experiment)
-    return estimated(_space(job, _cluster(job.spec, job.machine)), job.spec)
+    return estimated(_space(job, _cluster(job, job.machine)), job.spec)
 
 
 def _space(job: GpuJob, cluster: Cluster) -> Space:
@@ -96,7 +97,7 @@ def simulate_job(job: GpuJob, engine: Engine = "auto", must_fit: bool = True) ->
     A job that is known to have run need not fit in memory as it is modelled.
     """
     spec, machine, model = job.spec, job.machine, job.workload.model
-    cluster = _cluster(spec, machine)
+    cluster = _cluster(job, machine)
     installed = machine.network.values.gpus
     if installed is not None and job.gpus > installed.value:
         raise Infeasible(f"{machine.name} has {installed.value:g} GPUs, not {job.gpus}")
@@ -125,7 +126,7 @@ def _replay(job: GpuJob, geometry: Geometry, layout: Layout) -> Replay[GpuMachin
     """The closed-form step of the layout that was chosen: what an interval needs for dozens of constants."""
 
     def seconds(changed: GpuMachine) -> float:
-        return float(np.max(estimate(geometry, layout, _cluster(job.spec, changed))))
+        return float(np.max(estimate(geometry, layout, _cluster(job, changed))))
 
     return Replay(job.machine, seconds)
 
@@ -135,7 +136,7 @@ def _resimulated(job: GpuJob, geometry: Geometry, layout: Layout, schedule: str)
     tied = job.workload.model.tied_embeddings
 
     def seconds(changed: GpuMachine) -> float:
-        plan = build_gpu_plan(geometry, layout, _cluster(job.spec, changed), schedule, job.clipping, tied)
+        plan = build_gpu_plan(geometry, layout, _cluster(job, changed), schedule, job.clipping, tied)
         return to_seconds(float(run_to_period(plan).step_ticks))
 
     return Replay(job.machine, seconds)
@@ -148,8 +149,9 @@ def with_gpu_interval(simulated: GpuSimulated) -> GpuSimulated:
     return replace(simulated, prediction=replace(prediction, uncertainty=found))
 
 
-def _cluster(spec: GpuParallelSpec, machine: GpuMachine) -> Cluster:
-    return cluster_of(machine, None if spec.overlap_gradients == "auto" else spec.overlap_gradients)
+def _cluster(job: GpuJob, machine: GpuMachine) -> Cluster:
+    overlap = job.spec.overlap_gradients
+    return cluster_of(machine, None if overlap == "auto" else overlap, job.optimizer)
 
 
 def assumed_gpu_numbers(machine: GpuMachine) -> tuple[str, ...]:

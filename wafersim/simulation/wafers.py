@@ -16,6 +16,7 @@ from wafersim.simulation.replay import Replay
 from wafersim.strategies.steps import Engine
 from wafersim.strategies.weight_streaming.activations import Policy
 from wafersim.strategies.weight_streaming.choice import plan_step, with_micro_batches
+from wafersim.strategies.weight_streaming.memoryx import check_memoryx
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, run_to_period
 from wafersim.strategies.weight_streaming.planner import Disturbances, Planned, Settings, build_plan
 from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of
@@ -39,6 +40,7 @@ def simulate_wafers(experiment: Experiment, engine: Engine = "auto", workload: W
     profile = load_machine(experiment.system.profile, experiment.system.overrides)
     workload = workload or workload_of(experiment)
     machine = machine_of(profile, experiment.system.software or "R2")
+    check_memoryx(profile, (workload, experiment.training.optimizer, experiment.training.density))
     shards, notes = shards_of(experiment, workload, profile)
     settings = with_micro_batches(experiment, workload, machine, settings_of(experiment, machine, shards))
     planned, reason = plan_step(experiment, workload, machine, settings)
