@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wafersim.errors import WafersimError
 from wafersim.gpu.machine import Cluster, Device, Network, Software
 from wafersim.inputs.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
 from wafersim.inputs.machine import GpuMachine
@@ -28,6 +29,9 @@ def cluster_of(
 def device_of(profile: GpuProfile) -> Device:
     """One GPU; its memory is what a job can use."""
     v = profile.values
+    if (v.peak_fp8 is None) != (v.fp8_efficiency is None):
+        given, missing = ("fp8_efficiency", "peak_fp8") if v.peak_fp8 is None else ("peak_fp8", "fp8_efficiency")
+        raise WafersimError(f"{profile.name} has {given} and no {missing}; fp8 needs both")
     return Device(
         peak_fp16=v.peak_fp16.value,
         peak_fp8=v.peak_fp8.value if v.peak_fp8 is not None else 0.0,
@@ -35,7 +39,7 @@ def device_of(profile: GpuProfile) -> Device:
         memory_bandwidth=v.memory_bandwidth.value,
         gemm_efficiency=v.gemm_efficiency.value,
         gemm_backward=v.gemm_backward.value,
-        fp8_efficiency=v.fp8_efficiency.value,
+        fp8_efficiency=v.fp8_efficiency.value if v.fp8_efficiency is not None else 0.0,
         memory_efficiency=v.memory_efficiency.value,
         flash_share=v.flash_share.value,
         attention_efficiency=v.attention_efficiency.value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
-from wafersim.inputs.machine import GpuMachine, Machine
+from wafersim.inputs.machine import THIS_EXPERIMENT, GpuMachine, Machine
 from wafersim.inputs.sourced import Sourced
 from wafersim.metrics.prediction import SECONDS_PER_DAY, Prediction
 
@@ -20,13 +20,11 @@ class Bill:
 
 
 def wafer_bill(machine: Machine, systems: int) -> Bill:
-    """A cluster's power a system where it is published, all in all; otherwise the system's own."""
+    """A cluster's power a system where it is published, all in all; otherwise, or where the experiment says it, the system's."""
     cluster, values = machine.cluster, machine.system.values
-    if cluster is not None and cluster.values.power is not None:
+    power, each = values.power, values.power.value
+    if cluster is not None and cluster.values.power is not None and power.source != THIS_EXPERIMENT:
         power, each = cluster.values.power, cluster.values.power.value / cluster.values.systems.value
-    else:
-        assert values.power is not None, f"{machine.system.name} states no power"
-        power, each = values.power, values.power.value
     return _bill(systems * each, systems, power, values.rent)
 
 
