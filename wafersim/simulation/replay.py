@@ -27,10 +27,17 @@ class Replay(Generic[M]):
         """Seconds on the machine as it is."""
         return self.seconds(self.machine)
 
+    @cached_property
+    def _elasticities(self) -> dict[str, float]:
+        return {}
+
     def elasticity(self, path: str) -> float:
-        """d ln(step time) / d ln(number), by a nudge of 1 %; 0 where the nudged machine cannot run."""
-        nudged = self.seconds(scaled(self.machine, {path: 1.0 + NUDGE}))
-        return log(nudged / self.base) / log(1.0 + NUDGE) if isfinite(nudged) else 0.0
+        """d ln(step time) / d ln(number), by a nudge of 1 %; 0 where the nudged machine cannot run. Worked out once."""
+        if path not in self._elasticities:
+            nudged = self.seconds(scaled(self.machine, {path: 1.0 + NUDGE}))
+            found = log(nudged / self.base) / log(1.0 + NUDGE) if isfinite(nudged) else 0.0
+            self._elasticities[path] = found
+        return self._elasticities[path]
 
     def by_origin(self, wanted: Iterable[str]) -> dict[str, float]:
         """Elasticities by "profile: values.name" of those numbers of the machine that are wanted."""
