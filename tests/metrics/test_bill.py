@@ -1,0 +1,26 @@
+"""Power and money of a machine, by hand."""
+
+import pytest
+
+from wafersim.inputs.machine import load_gpu_machine, load_machine
+from wafersim.metrics.bill import gpu_bill, wafer_bill
+
+
+@pytest.mark.parametrize(("gpus", "hosts"), [(8, 1), (12, 2), (16, 2), (17, 3)])
+def test_a_node_that_is_not_full_draws_a_whole_hosts_power(gpus: int, hosts: int) -> None:
+    # DGX A100: 400 W a GPU, 3.3 kW for the host of eight.
+    bill = gpu_bill(load_gpu_machine("dgx-a100-80gb"), gpus)
+    assert bill.watts == pytest.approx(400 * gpus + 3300 * hosts)
+    assert bill.usd_per_hour == pytest.approx(5.12 * gpus)
+
+
+def test_a_cluster_draws_its_own_power_all_in_all() -> None:
+    # Andromeda: 500 kW for 16 CS-2; four of them are a quarter.
+    assert wafer_bill(load_machine("andromeda"), 4).watts == pytest.approx(125e3)
+    assert wafer_bill(load_machine("cs2"), 4).watts == pytest.approx(4 * 23e3)
+
+
+def test_a_power_that_an_experiment_states_counts_on_a_cluster_too() -> None:
+    bill = wafer_bill(load_machine("andromeda", {"system.power": "46 kW"}), 4)
+    assert bill.watts == pytest.approx(4 * 46e3)
+    assert bill.sources[0].startswith("power 46 kW: this experiment")
