@@ -8,6 +8,7 @@ whether the job fits, the bill. Elasticities that an interval has worked out are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from wafersim.simulation.replay import NUDGE, M, Replay
 
 ROUNDING = 1e-6  # elasticity of a step time below which ticks that round another way may be all there is
 CLEAR = 1e-3  # elasticity of an estimate that leaves no doubt
+WHOLE = 1e-9  # more than one, so that a product cut to a whole number is the next one
+NOTHING: Mapping[str, bool] = MappingProxyType({})
 
 Facts = tuple[float | None, ...]
 
@@ -30,7 +33,7 @@ Facts = tuple[float | None, ...]
 def moving_assumed(
     replay: Replay[M],
     beside: Callable[[M], Facts],
-    known: Mapping[str, bool] | None = None,
+    known: Mapping[str, bool] = NOTHING,
     rough: Replay[M] | None = None,
 ) -> tuple[str, ...]:
     """Paths of the assumed numbers that move a prediction, in the order of the machine's parts.
@@ -40,34 +43,33 @@ def moving_assumed(
     """
     usual, stated = beside(replay.machine), list(numbers(replay.machine))
     same = [(number.dimension, number.value) for _, number, _ in stated]
-    known, found = known or {}, []
+    found = []
     for path, number, _ in stated:
         if number.kind != "assumed" or not number.value:
             continue
         least = _least(path)
-        up, down = (1 + NUDGE, 1 - NUDGE) if not least else (1 + 1 / number.value, 1 - 1 / number.value)
+        one = (1 + WHOLE) / number.value
+        up, down = (1 + one, 1 - one + 2 * WHOLE) if least else (1 + NUDGE, 1 - NUDGE)
+        turns = (up, down) if number.value * down >= least else (up,)
         # Of two equal bandwidths both may bind, so that more of one alone changes nothing; a count may sit below a step.
-        both = bool(least) or same.count((number.dimension, number.value)) > 1
-        turns = [up, down] if both and number.value * down >= least else [up]
-        if path in known:
-            moves = known[path]
-        elif rough is not None and abs(rough.elasticity(path)) > CLEAR:
-            moves = True
-        else:
-            moves = any(_moves(replay, beside, usual, path, factor) for factor in turns)
+        tied = bool(least) or same.count((number.dimension, number.value)) > 1
+        moves = known.get(path)
+        if moves is None:
+            moves = (
+                (rough is not None and abs(rough.elasticity(path)) > CLEAR)
+                or any(beside(scaled(replay.machine, {path: turn})) != usual for turn in turns)
+                or any(_moves_the_step(replay, path, turn) for turn in (turns if tied else (up,)))
+            )
         if moves:
             found.append(path)
     return tuple(found)
 
 
-def _moves(replay: Replay[M], beside: Callable[[M], Facts], usual: Facts, path: str, factor: float) -> bool:
-    turned = scaled(replay.machine, {path: factor})
-    if beside(turned) != usual:
-        return True
-    if factor == 1 + NUDGE:
+def _moves_the_step(replay: Replay[M], path: str, turn: float) -> bool:
+    if turn == 1 + NUDGE:
         return abs(replay.elasticity(path)) > ROUNDING
     try:
-        seconds = replay.seconds(turned)
+        seconds = replay.seconds(scaled(replay.machine, {path: turn}))
     except Infeasible:
         return True
     return not abs(seconds / replay.base - 1) <= ROUNDING * NUDGE  # nan: it cannot run
