@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wafersim.calibration.gpu_fit import lost_memory
+from wafersim.errors import WafersimError
 from wafersim.evidence.gpu_rows import gpu_rows
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout
@@ -105,3 +106,10 @@ def test_sharded_weights_are_gathered_two_blocks_at_a_time() -> None:
     sharded = replace(ONE, data=64, shard=64, recompute=FULL, flash=1)
     whole, gathered = (memory_use(GPT3, replace(sharded, zero_stage=stage), CLUSTER) for stage in (2, 3))
     assert float(np.max(gathered.buffers - whole.buffers)) == pytest.approx(2 * 2 * 12 * H**2, rel=1e-3)
+
+
+def test_half_of_what_fp8_needs_is_a_line() -> None:
+    for path, written in (("gpu.fp8_efficiency", "0.9"), ("gpu.peak_fp8", "624 TFLOP/s")):
+        machine = load_gpu_machine("dgx-a100-80gb", None, {path: written})
+        with pytest.raises(WafersimError, match=r"a100-80gb has .* and no .*; fp8 needs both"):
+            cluster_of(machine)

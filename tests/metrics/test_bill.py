@@ -24,3 +24,9 @@ def test_a_power_that_an_experiment_states_counts_on_a_cluster_too() -> None:
     bill = wafer_bill(load_machine("andromeda", {"system.power": "46 kW"}), 4)
     assert bill.watts == pytest.approx(4 * 46e3)
     assert bill.sources[0].startswith("power 46 kW: this experiment")
+
+
+@pytest.mark.parametrize("path", ["system.price", "memoryx.power", "gpu.nvlink_bandwidth", "system.sram_bandwidth"])
+def test_a_number_that_nothing_would_read_cannot_be_stated(path: str) -> None:
+    with pytest.raises(ValueError, match=f"no such number '{path}'"):
+        load_machine("andromeda", {path: "1 GB/s"})
