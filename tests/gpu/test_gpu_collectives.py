@@ -103,3 +103,12 @@ def test_transfers_between_nodes_share_the_links() -> None:
     assert alone - latency == pytest.approx(1e9 / 25e9)
     assert eight - latency == pytest.approx(1e9 / 20e9)
     assert float(point_to_point(1e9, 0.0, 1, CLUSTER)) < alone  # NVLink
+
+
+def test_a_switch_that_reduces_is_stated_by_its_bus_bandwidth() -> None:
+    # nccl-tests on 8 H200 with NVLS, 16 GiB (github.com/stas00/ml-engineering): 480 GB/s of bus bandwidth, which is
+    # 2 (n - 1) / n times the bytes over the time, so 16 GiB take 1.75 x 17.18 GB / 480 GB/s = 62.6 ms.
+    device = replace(cluster_of(load_gpu_machine("dgx-h200")).device, collective_latency=0.0, ramp=0.0, hop_latency=0.0)
+    assert float(node_all_reduce(2**34, 8, device)) == pytest.approx(62.6e-3, rel=1e-3)
+    # Among four GPUs 1.5 times.
+    assert float(node_all_reduce(2**34, 4, device)) == pytest.approx(53.7e-3, rel=1e-3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wafersim.calibration.gpu_fit import lost_memory
+from wafersim.errors import WafersimError
 from wafersim.evidence.gpu_rows import gpu_rows
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout
@@ -98,3 +99,17 @@ def test_a_refusal_names_the_largest_term_and_what_would_help() -> None:
     assert said is not None
     assert said.startswith("does not fit: ") and "GB: activations " in said and "recompute would need" in said
     assert refusal(GPT3, replace(layout, micro_batch=1, recompute=FULL), CLUSTER, "adamw") is None
+
+
+def test_sharded_weights_are_gathered_two_blocks_at_a_time() -> None:
+    # A block of GPT-3 has 12 x 12288^2 = 1.812 B parameters; one in use and one on its way, 2 bytes each: 7.25 GB.
+    sharded = replace(ONE, data=64, shard=64, recompute=FULL, flash=1)
+    whole, gathered = (memory_use(GPT3, replace(sharded, zero_stage=stage), CLUSTER) for stage in (2, 3))
+    assert float(np.max(gathered.buffers - whole.buffers)) == pytest.approx(2 * 2 * 12 * H**2, rel=1e-3)
+
+
+def test_half_of_what_fp8_needs_is_a_line() -> None:
+    for path, written in (("gpu.fp8_efficiency", "0.9"), ("gpu.peak_fp8", "624 TFLOP/s")):
+        machine = load_gpu_machine("dgx-a100-80gb", None, {path: written})
+        with pytest.raises(WafersimError, match=r"a100-80gb has .* and no .*; fp8 needs both"):
+            cluster_of(machine)

@@ -102,6 +102,7 @@ class Pipelined:
 
     kind = "pipelined"
     scales_from_one = False
+    simulates_seconds = False
     words = Words(
         kind="pipelined wafer", one="wafer", many="wafers", where="", works="A wafer works",
         parts=(Part("compute", "compute", "compute", "#111111", "wafers", "faster wafers", working=True),
@@ -161,7 +162,10 @@ class Pipelined:
     def slacks(self, periodic: PeriodicStep[Plan]) -> list[Slack]:
         return []
 
-    def share(self, plans: Sequence[Plan], check: bool) -> list[SharedJob]:
+    def fit(self, job: Job, choice: None, machine: AnyMachine) -> tuple[float, ...]:
+        return (machine.system.values.sram.value,)
+
+    def share(self, jobs: Sequence[Job], check: bool) -> list[SharedJob]:
         raise WafersimError("nothing is shared")
 
 

@@ -8,7 +8,7 @@ from math import exp, log
 from wafersim.errors import Infeasible
 from wafersim.evidence.gpu_rows import RECALLED, GpuRow, gpu_rows
 from wafersim.evidence.report import ValidatedRow, ValidationReport, chosen, judged
-from wafersim.simulation import simulate_step
+from wafersim.simulation import step_and_interval
 from wafersim.strategies.job import Job
 
 
@@ -52,9 +52,9 @@ def _predictions(row: GpuRow, jobs: list[Job], must_fit: bool) -> tuple[list[flo
     values, bounds, reason = [], list[float](), None
     for job in jobs:
         try:
-            found = simulate_step(replace(job, must_fit=must_fit)).prediction
-            values.append(row.value(found.step_time_s))
-            bounds += [row.value(time) for time in found.uncertainty.bounds(found.step_time_s)]
+            seconds, uncertainty = step_and_interval(replace(job, must_fit=must_fit))
+            values.append(row.value(seconds))
+            bounds += [row.value(time) for time in uncertainty.bounds(seconds)]
         except Infeasible as refused:
             reason = refused
     return values, bounds, reason

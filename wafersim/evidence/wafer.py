@@ -21,7 +21,7 @@ from wafersim.inputs.machine import load_machine
 from wafersim.inputs.profile import SystemProfile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.inputs.strategy import WeightStreamingSpec
-from wafersim.simulation import alone, job_of, simulate_step, step_seconds
+from wafersim.simulation import alone, job_of, step_and_interval, step_seconds
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import Model, load_model
 from wafersim.workload.transformer import Workload, build_workload
@@ -219,8 +219,10 @@ def judge(row: PublishedRow) -> ValidatedRow:
     if role == "scaling":
         what = f"{row.how['model']} from 1 to {row.measured['n_systems']} systems"
         return ValidatedRow(row.id, "shown", what, _loss(row), row.published, unit, assumed, why, group="weak scaling")
-    prediction = simulate_step(row.job()).prediction
-    low, high = prediction.uncertainty.bounds(prediction.samples_per_s)
+    job = row.job()
+    seconds, uncertainty = step_and_interval(job)
+    rate = job.training.batch / seconds
+    low, high = uncertainty.bounds(rate)
     without = load_fit("wafer").left_out.get(row.id)
     left_out = None
     if without is not None:
@@ -228,7 +230,7 @@ def judge(row: PublishedRow) -> ValidatedRow:
         left_out = (middle, middle * exp(-without.half_width), middle * exp(without.half_width))
     what = f"{row.measured['model']} on {row.measured['n_systems']} {row.measured['system']}"
     return ValidatedRow(
-        row.id, role, what, prediction.samples_per_s, row.published, unit, assumed, why, group=row.system, low=low, high=high,
+        row.id, role, what, rate, row.published, unit, assumed, why, group=row.system, low=low, high=high,
         left_out=left_out,
     )  # fmt: skip
 

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from wafersim.errors import WafersimError
 from wafersim.gpu.machine import Cluster, Device, Network, Software
 from wafersim.inputs.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
 from wafersim.inputs.machine import GpuMachine
+from wafersim.inputs.optimizer import REFERENCE, OptimizerName
+from wafersim.workload.optimizer import traffic_ratio
 
 
-def cluster_of(machine: GpuMachine, overlap_gradients: bool | None = None) -> Cluster:
-    """GPU, network and software in SI units; `overlap_gradients` overrides the software's habit."""
+def cluster_of(
+    machine: GpuMachine, overlap_gradients: bool | None = None, optimizer: OptimizerName = REFERENCE
+) -> Cluster:
+    """GPU, network and software in SI units; `overlap_gradients` overrides the software's habit.
+
+    An update's traffic is the software's for the reference optimizer; another one's is as much more or less as its states are.
+    """
     software = software_of(machine.software)
+    software = replace(software, optimizer_traffic=software.optimizer_traffic * traffic_ratio(optimizer))
     if overlap_gradients is not None:
-        software = Software(**{**vars(software), "overlap_gradients": overlap_gradients})
+        software = replace(software, overlap_gradients=overlap_gradients)
     return Cluster(device_of(machine.gpu), network_of(machine.network.values), software)
 
 
 def device_of(profile: GpuProfile) -> Device:
     """One GPU; its memory is what a job can use."""
     v = profile.values
+    if (v.peak_fp8 is None) != (v.fp8_efficiency is None):
+        given, missing = ("fp8_efficiency", "peak_fp8") if v.peak_fp8 is None else ("peak_fp8", "fp8_efficiency")
+        raise WafersimError(f"{profile.name} has {given} and no {missing}; fp8 needs both")
     return Device(
         peak_fp16=v.peak_fp16.value,
         peak_fp8=v.peak_fp8.value if v.peak_fp8 is not None else 0.0,
@@ -25,7 +39,7 @@ def device_of(profile: GpuProfile) -> Device:
         memory_bandwidth=v.memory_bandwidth.value,
         gemm_efficiency=v.gemm_efficiency.value,
         gemm_backward=v.gemm_backward.value,
-        fp8_efficiency=v.fp8_efficiency.value,
+        fp8_efficiency=v.fp8_efficiency.value if v.fp8_efficiency is not None else 0.0,
         memory_efficiency=v.memory_efficiency.value,
         flash_share=v.flash_share.value,
         attention_efficiency=v.attention_efficiency.value,

@@ -17,9 +17,7 @@ from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.stages import blocks_of_stages
-
-STATE_BYTES = {"adamw": 12.0, "adam": 12.0, "lion": 8.0, "adafactor": 4.5, "sgd": 8.0}
-"""fp32 master weight and moments of a parameter."""
+from wafersim.inputs.optimizer import OPTIMIZERS, OptimizerName
 
 SCORE_BYTES = 5.0  # of a score: the softmax's output, its dropout's output, the mask
 WHOLE_BYTES = 8.0  # of a token and hidden element: inputs of norms and of the first linear layers
@@ -75,7 +73,7 @@ def in_flight(layout: Layout, schedule: str = "1f1b", last: bool = False) -> Col
 
 
 def memory_use(
-    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str = "adamw", schedule: str = "1f1b"
+    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: OptimizerName = "adamw", schedule: str = "1f1b"
 ) -> MemoryUse:
     """The fullest GPU: of the first stage, or of the last where the logits outweigh the micro-batches in flight."""
     first, last = (_of_stage(geometry, layout, cluster, optimizer, schedule, stage) for stage in (0, 2))
@@ -84,7 +82,9 @@ def memory_use(
     return MemoryUse(*columns)
 
 
-def _of_stage(g: Geometry, layout: Layout, cluster: Cluster, optimizer: str, schedule: str, stage: int) -> MemoryUse:
+def _of_stage(
+    g: Geometry, layout: Layout, cluster: Cluster, optimizer: OptimizerName, schedule: str, stage: int
+) -> MemoryUse:
     software = cluster.software
     blocks = blocks_of_stages(g.layers, layout.pipeline)[stage]
     own, table = block_parameters(g, layout), table_parameters(g, layout)
@@ -104,13 +104,15 @@ def _of_stage(g: Geometry, layout: Layout, cluster: Cluster, optimizer: str, sch
     return MemoryUse(
         FP16_BYTES * np.where(zero >= 3, shared, whole),
         software.gradient_storage * np.where(zero >= 2, shared, whole),
-        STATE_BYTES[optimizer] * np.where(zero >= 1, shared, whole),
+        OPTIMIZERS[optimizer].stored * np.where(zero >= 1, shared, whole),
         held * blocks * kept + working,
         logits + gathered + software.workspace,
     )
 
 
-def refusal(geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: str, schedule: str = "1f1b") -> str | None:
+def refusal(
+    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: OptimizerName, schedule: str = "1f1b"
+) -> str | None:
     """Why one layout does not fit, which term is too large and what would help; None where it fits."""
     use, memory = memory_use(geometry, layout, cluster, optimizer, schedule), cluster.device.memory
     needed = float(np.max(use.total))

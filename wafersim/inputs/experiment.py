@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, fie
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, override, software_name
+from wafersim.inputs.optimizer import OptimizerName
 from wafersim.inputs.resources import find
 from wafersim.inputs.sourced import Frozen
 from wafersim.inputs.strategy import GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
@@ -175,7 +176,7 @@ class TrainingSpec(Frozen):
     batch_per_system: Whole | Literal["published"] | None = Field(
         default=None, description="Sequences of one system in a step."
     )
-    optimizer: Literal["adamw", "adam", "lion", "adafactor", "sgd"] = "adamw"
+    optimizer: OptimizerName = "adamw"
     gradient_clipping: Literal["global-norm", "none"] = "global-norm"
     loss_scaling: Literal["dynamic", "none"] = "none"
     weight_precision: Literal["fp16", "bf16", "fp32"] = "fp16"

@@ -17,10 +17,9 @@ class GpuValues(Frozen):
     memory: Size
     usable_memory: Fraction  # left by context, libraries and fragmentation
     memory_bandwidth: Bandwidth
-    nvlink_bandwidth: Bandwidth  # nominal, per direction
     gemm_efficiency: Fraction
     gemm_backward: Count  # time of the two products backward over the one forward
-    fp8_efficiency: Fraction  # of a product in fp8 over one in fp16, both relative to their peaks
+    fp8_efficiency: Fraction | None = None  # of a product in fp8 over one in fp16, both relative to their peaks
     memory_efficiency: Fraction
     flash_share: (
         Count  # of the software's flash_efficiency, which is stated for the GPU that its kernel was written for

@@ -88,13 +88,11 @@ class Machine:
         return reached if self.cluster is None else min(reached, int(self.cluster.values.systems.value))
 
     def supply(self, count: int) -> Supply:
-        """A cluster's power a system where it is published, all in all; otherwise the system's own."""
+        """A cluster's power a system where it is published, all in all; else, or where the experiment says it, the system's."""
         cluster, values = self.cluster, self.system.values
-        if cluster is not None and cluster.values.power is not None:
+        power, each = values.power, values.power.value
+        if cluster is not None and cluster.values.power is not None and power.source != THIS_EXPERIMENT:
             power, each = cluster.values.power, cluster.values.power.value / cluster.values.systems.value
-        else:
-            assert values.power is not None, f"{self.system.name} states no power"
-            power, each = values.power, values.power.value
         return _supply(count * each, count, power, values.rent)
 
 
@@ -197,8 +195,8 @@ def load_gpu_machine(
 
 def software_name(name: str) -> str:
     """A software profile by name; raises WafersimError with those that exist."""
-    known = [other for other in names("hardware") if kind_of(other) == "gpu-software"]
-    if name not in known:
+    if name not in names("hardware") or kind_of(name) != "gpu-software":
+        known = [other for other in names("hardware") if kind_of(other) == "gpu-software"]
         raise WafersimError(f"unknown software {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
     return name
 

@@ -24,10 +24,8 @@ from wafersim.inputs.sourced import (
     Fraction,
     Frequency,
     Frozen,
-    Money,
     Power,
     Price,
-    Rate,
     Several,
     Size,
     Sourced,
@@ -44,9 +42,7 @@ class SystemValues(Frozen):
     simd_width: Whole  # fp16 multiply-accumulates per cycle and core
     clock: Frequency
     sram: Size
-    sram_bandwidth: Bandwidth
-    fabric_bandwidth: Bandwidth
-    core_sram: Size
+    core_sram: Size  # a kernel's tiles must fit in it
     grid_rows: Whole  # usable by a program
     grid_columns: Whole
     io_bandwidth: Bandwidth  # per direction
@@ -58,21 +54,18 @@ class SystemValues(Frozen):
     kernel_latency: Time  # floor of a kernel
     compute_jitter: Fraction  # log-normal sigma of every kernel's time, where an experiment asks for jitter
     system_spread: Fraction  # log-normal sigma of the pace that a system keeps, where an experiment asks for it
-    power: Power | None = None
-    price: Money | None = None
+    power: Power  # unless a cluster states its own, all in all
     rent: Price | None = None  # of a system with its share of the cluster
 
 
 class MemoryXValues(Frozen):
     """Parameters and optimizer, off the wafer."""
 
-    capacity: Size
+    capacity: Size  # of weights, optimizer states and summed gradients
     io_bandwidth: Bandwidth  # per direction
     accumulate_bandwidth: Bandwidth  # gradient bytes added per second
     optimizer_bandwidth: Bandwidth  # optimizer state read and written per second
     latency: Time
-    power: Power | None = None
-    price: Money | None = None
 
 
 class SwarmXValues(Frozen):
@@ -82,24 +75,13 @@ class SwarmXValues(Frozen):
     link_bandwidth: Bandwidth  # of the link to one child, per direction
     hop_latency: Time
     max_systems: Whole
-    power: Power | None = None
-    price: Money | None = None
 
 
 class ClusterValues(Frozen):
     """What a cluster as a whole is known for."""
 
-    systems: Whole
-    power: Power | None = None
-    price: Money | None = None
-    activation_servers: Count | None = None
-    memoryx_nodes: Count | None = None
-    swarmx_nodes: Count | None = None
-    workers: Count | None = None
-    cores: Whole | None = None
-    host_cores: Count | None = None
-    peak: Rate | None = None
-    fabric_bandwidth: Bandwidth | None = None
+    systems: Whole  # that jobs share, and that its power is for
+    power: Power | None = None  # all in all
 
 
 class _Profile(Frozen):

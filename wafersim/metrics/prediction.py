@@ -159,7 +159,7 @@ def predict(
     """What a step of the periodic state, with its strategy's account of it, says of a job."""
     step = to_seconds(float(periodic.step_ticks))
     workload, training = job.workload, job.training
-    flops = workload.model_flops_per_token * training.batch * workload.sequence_length
+    flops = workload.flops_done_per_token(training.density) * training.batch * workload.sequence_length
     days = training.tokens / (training.batch * workload.sequence_length / step) / SECONDS_PER_DAY
     return Prediction(
         kind=words.kind,

@@ -43,7 +43,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
     if most is not None and total > most:
         raise Infeasible(f"the jobs ask for {total} systems; {first.machine.name} has {most}")
     strategy = strategy_of(first.kind)
-    found = strategy.share([strategy.plan(job, strategy.choose(job)) for job in jobs], check)
+    found = strategy.share(jobs, check)
     return [
         Shared(
             experiment.name,

@@ -7,10 +7,11 @@ from typing import Any
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.experiment import DisturbanceSpec, Experiment
+from wafersim.metrics.interval import Uncertainty
 from wafersim.metrics.prediction import Prediction, predict
 from wafersim.simulation.intervals import uncertainty_of
 from wafersim.simulation.job import job_of
-from wafersim.simulation.provenance import assumed_numbers
+from wafersim.simulation.provenance import moving_assumed
 from wafersim.simulation.replay import Replay
 from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
@@ -18,7 +19,17 @@ from wafersim.strategies.run import PeriodicStep, run_to_period
 from wafersim.strategies.steps import Engine
 from wafersim.timeline.clock import to_seconds
 
-__all__ = ["Job", "Replay", "Simulated", "alone", "job_of", "simulate", "simulate_step", "step_seconds"]
+__all__ = [
+    "Job",
+    "Replay",
+    "Simulated",
+    "alone",
+    "job_of",
+    "simulate",
+    "simulate_step",
+    "step_and_interval",
+    "step_seconds",
+]
 
 
 @dataclass(frozen=True)
@@ -56,9 +67,19 @@ def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
     plan = strategy.plan(job, choice)
     periodic = run_to_period(strategy, plan, engine)
     account = strategy.account(job, choice, periodic)
-    sure = uncertainty_of(job, choice)
-    prediction = predict(job, strategy.words, periodic, account, sure, assumed_numbers(job))
+    rough = Replay(job, choice)
+    exact = rough if strategy.simulates_seconds else Replay(job, choice, exact=True)
+    sure, assumed = uncertainty_of(rough), moving_assumed(rough, exact)
+    prediction = predict(job, strategy.words, periodic, account, sure, assumed)
     return Simulated(prediction, job, choice, plan, periodic)
+
+
+def step_and_interval(job: Job) -> tuple[float, Uncertainty]:
+    """Seconds of a job's step and how far off they may be. Raises Infeasible with the reason."""
+    strategy = strategy_of(job.kind)
+    choice = strategy.choose(job)
+    seconds = to_seconds(float(run_to_period(strategy, strategy.plan(job, choice)).step_ticks))
+    return seconds, uncertainty_of(Replay(job, choice))
 
 
 def step_seconds(job: Job) -> float:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from wafersim.inputs.fit import load_fit
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.simulation.replay import Replay
-from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 
 
-def uncertainty_of(job: Job, choice: Any) -> Uncertainty:
-    """Of a job's step. What is known from one row adds the spread of rows once more."""
-    features = strategy_of(job.kind).features(job, choice)
+def uncertainty_of(replay: Replay) -> Uncertainty:
+    """Of a job's step under a choice. What is known from one row adds the spread of rows once more."""
+    job = replay.job
+    features = strategy_of(job.kind).features(job, replay.choice)
     fits = tuple(load_fit(which) for which in features.fits)
     wanted = {number for fit in fits for constant in fit.constants for number in constant.sets}
     extra = fits[0].spread.get(features.group, 0.0) if features.one_row else 0.0
-    return uncertainty(fits, Replay(job, choice).by_origin(wanted), features.group, features.values, extra)
+    return uncertainty(fits, replay.by_origin(wanted), features.group, features.values, extra)

@@ -1,18 +1,93 @@
-"""The assumed numbers that a prediction leans on."""
+"""Which of a machine's assumed numbers a prediction hangs on: those that move it when they are turned a little.
+
+A number is turned by 1 % (one that counts things, by one) with every choice kept. It moves the prediction if the step time
+changes by more than the rounding of its ticks, or if anything changes that is worked out beside the step: peak, memory,
+whether the job fits, the bill. Elasticities that an interval has worked out are not worked out again.
+"""
 
 from __future__ import annotations
 
-from wafersim.inputs.machine import numbers
-from wafersim.strategies.job import Job
+from collections.abc import Sequence
+
+from wafersim.inputs.experiment import DisturbanceSpec
+from wafersim.inputs.machine import OVERRIDABLE, AnyMachine, numbers, scaled
+from wafersim.inputs.sourced import Sourced, dimension_of
+from wafersim.simulation.replay import NUDGE, Replay
+from wafersim.strategies.registry import strategy_of
+
+ROUNDING = 1e-6  # elasticity of a step time below which ticks that round another way may be all there is
+CLEAR = 1e-3  # elasticity of an estimate that leaves no doubt
+WHOLE = 1e-9  # more than one, so that a product cut to a whole number is the next one
 
 
-def assumed_numbers(job: Job) -> tuple[str, ...]:
-    """The numbers of the job's machine that nobody has published or measured, by path."""
-    asked = job.disturbances
-    choices = {"compute_jitter": asked.jitter, "system_spread": asked.spread}
-    unused = {name for name, choice in choices.items() if choice != "profile"} | {"rent", "price", "host_power"}
-    return tuple(
-        path
-        for path, number, _ in numbers(job.machine)
-        if number.kind == "assumed" and path.split(".")[1] not in unused
-    )
+def moving_assumed(rough: Replay, exact: Replay) -> tuple[str, ...]:
+    """Paths of the assumed numbers that move a prediction, in the order of the machine's parts.
+
+    `rough` is the strategy's quick replay, believed where it is clear; `exact` simulates.
+    """
+    job = exact.job
+    drawn = drawn_numbers(job.disturbances)
+    stated = [(path, number) for path, number, _ in numbers(job.machine)]
+    assumed = [(path, number) for path, number in stated if number.kind == "assumed" and number.value]
+    found = {path for path, moves in drawn.items() if moves}
+    open_ = [(path, number) for path, number in assumed if path not in drawn]
+    clear = rough.elasticities([path for path, _ in open_])
+    found |= {path for path, elasticity in clear.items() if abs(elasticity) > CLEAR}
+    usual = beside(exact, job.machine)
+    for path, number in open_:
+        if path not in found and any(
+            beside(exact, scaled(job.machine, {path: turn})) != usual for turn in _turns(path, number)
+        ):
+            found.add(path)
+    open_ = [(path, number) for path, number in open_ if path not in found]
+    found |= _moving_the_step(exact, open_, stated)
+    return tuple(path for path, _ in assumed if path in found)
+
+
+def _moving_the_step(
+    exact: Replay, asked: Sequence[tuple[str, Sourced]], stated: Sequence[tuple[str, Sourced]]
+) -> set[str]:
+    """Of some numbers those that the step time depends on.
+
+    Of two equal bandwidths both may bind, so that more of one alone changes nothing, and a count may sit below a step: those
+    are turned both ways.
+    """
+    same = [(number.dimension, number.value) for _, number in stated]
+    plain: list[tuple[str, Sourced]] = []
+    tied: list[tuple[str, Sourced]] = []
+    for path, number in asked:
+        both = _least(path) or same.count((number.dimension, number.value)) > 1
+        (tied if both else plain).append((path, number))
+    found = {path for path, moved in exact.elasticities([path for path, _ in plain]).items() if abs(moved) > ROUNDING}
+    turns = [(path, turn) for path, number in tied for turn in _turns(path, number)]
+    seconds = exact.seconds([scaled(exact.job.machine, {path: turn}) for path, turn in turns])
+    for (path, _), each in zip(turns, seconds, strict=True):
+        if not abs(each / exact.base - 1) <= ROUNDING * NUDGE:  # nan: it cannot run
+            found.add(path)
+    return found
+
+
+def _turns(path: str, number: Sourced) -> tuple[float, ...]:
+    """Factors by which a number is turned: up, and down where it may be less."""
+    least = _least(path)
+    one = (1 + WHOLE) / number.value
+    up, down = (1 + one, 1 - one + 2 * WHOLE) if least else (1 + NUDGE, 1 - NUDGE)
+    return (up, down) if number.value * down >= least else (up,)
+
+
+def _least(path: str) -> float:
+    part, _, name = path.partition(".")
+    return dimension_of(OVERRIDABLE[part].model_fields[name]).least
+
+
+def drawn_numbers(asked: DisturbanceSpec) -> dict[str, bool]:
+    """Whether a job draws from the profile's jitter and spread, which a replay of healthy systems does not tell."""
+    choices = {"system.compute_jitter": asked.jitter, "system.system_spread": asked.spread}
+    return {path: choice == "profile" for path, choice in choices.items()}
+
+
+def beside(replay: Replay, machine: AnyMachine) -> tuple[float | None, ...]:
+    """What a prediction says of a machine besides its step time: peak, memory, verdicts, bill."""
+    job, supply = replay.job, machine.supply(replay.job.count)
+    fits = strategy_of(job.kind).fit(job, replay.choice, machine)
+    return machine.peak_flops, *fits, supply.watts, supply.usd_per_hour

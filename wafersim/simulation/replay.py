@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite, log
+from math import isfinite, log, nan
 from typing import Any
 
+from wafersim.errors import Infeasible
 from wafersim.inputs.machine import AnyMachine, numbers, scaled
 from wafersim.strategies.job import HEALTHY, Job
 from wafersim.strategies.registry import strategy_of
@@ -31,8 +32,19 @@ class Replay:
         strategy = strategy_of(job.kind)
         if not self.exact:
             return strategy.seconds(job, self.choice, machines)
-        plans = (strategy.plan(replace(job, machine=machine), self.choice) for machine in machines)
-        return [to_seconds(float(run_to_period(strategy, plan).step_ticks)) for plan in plans]
+        return [self._simulated(replace(job, machine=machine)) for machine in machines]
+
+    def _simulated(self, job: Job) -> float:
+        strategy = strategy_of(job.kind)
+        try:
+            return to_seconds(float(run_to_period(strategy, strategy.plan(job, self.choice)).step_ticks))
+        except Infeasible:
+            return nan
+
+    @cached_property
+    def _known(self) -> dict[str, float]:
+        """Elasticities that were worked out, by path."""
+        return {}
 
     @cached_property
     def base(self) -> float:
@@ -40,13 +52,12 @@ class Replay:
         return self.seconds([self.job.machine])[0]
 
     def elasticities(self, paths: Sequence[str]) -> dict[str, float]:
-        """d ln(step time) / d ln(number) by path, by a nudge of 1 %; 0 where the nudged machine cannot run."""
-        nudged = self.seconds([scaled(self.job.machine, {path: 1.0 + NUDGE}) for path in paths])
-        per_log = log(1.0 + NUDGE)
-        return {
-            path: log(each / self.base) / per_log if isfinite(each) else 0.0
-            for path, each in zip(paths, nudged, strict=True)
-        }
+        """d ln(step time) / d ln(number) by path, by a nudge of 1 %; 0 where the nudged machine cannot run. Worked out once."""
+        new = [path for path in dict.fromkeys(paths) if path not in self._known]
+        nudged = self.seconds([scaled(self.job.machine, {path: 1.0 + NUDGE}) for path in new])
+        for path, each in zip(new, nudged, strict=True):
+            self._known[path] = log(each / self.base) / log(1.0 + NUDGE) if isfinite(each) else 0.0
+        return {path: self._known[path] for path in paths}
 
     def by_origin(self, wanted: Collection[str]) -> dict[str, float]:
         """Elasticities by "profile: values.name" of those numbers of the machine that are wanted."""

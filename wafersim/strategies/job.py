@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wafersim.inputs.experiment import DisturbanceSpec
 from wafersim.inputs.machine import AnyMachine
+from wafersim.inputs.optimizer import REFERENCE, OptimizerName
 from wafersim.inputs.strategy import GpuParallelSpec, WeightStreamingSpec
 from wafersim.workload.transformer import Workload
 
@@ -18,7 +19,7 @@ class Training:
 
     batch: int  # sequences of the whole cluster in a step
     tokens: float = 0.0  # of the whole run
-    optimizer: str = "adamw"
+    optimizer: OptimizerName = REFERENCE
     gradient_clipping: str = "global-norm"
     loss_scaling: str = "none"
     weight_precision: str = "fp16"

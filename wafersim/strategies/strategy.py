@@ -158,6 +158,11 @@ class Strategy(Protocol[P, C]):
         """Whether one chip alone can do the job, so that many are measured against it."""
         ...
 
+    @property
+    def simulates_seconds(self) -> bool:
+        """Whether `seconds` simulates, as opposed to a closed form."""
+        ...
+
     def choose(self, job: Job) -> C:
         """Every `auto` settled. Raises Infeasible with the reason when nothing fits or numbers do not go together."""
         ...
@@ -188,6 +193,10 @@ class Strategy(Protocol[P, C]):
         """What each resource has to spare; nothing where a strategy does not know."""
         ...
 
-    def share(self, plans: Sequence[P], check: bool) -> list[SharedJob]:
+    def fit(self, job: Job, choice: C, machine: AnyMachine) -> tuple[float, ...]:
+        """Memory that a job takes of another machine, what there is, and what else decides whether it can run there."""
+        ...
+
+    def share(self, jobs: Sequence[Job], check: bool) -> list[SharedJob]:
         """Jobs side by side on one cluster; `check` compares with SimPy. Raises WafersimError where jobs share nothing."""
         ...

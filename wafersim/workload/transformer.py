@@ -72,8 +72,12 @@ class Workload:
     @property
     def model_flops_per_token(self) -> float:
         """FLOPs for MFU: 6 per matmul weight a token meets (logits in, look-up out) plus full attention."""
+        return self.flops_done_per_token(1.0)
+
+    def flops_done_per_token(self, density: float) -> float:
+        """The same where only `density` of the weights are not zero: zeros do no work."""
         matmul = sum(op.k * op.n * op.share for layer in self.layers for op in layer.ops if op.kind == "matmul")
-        return 6.0 * matmul + self._attention_flops_per_token
+        return 6.0 * matmul * density + self._attention_flops_per_token
 
     @property
     def published_flops_per_token(self) -> float:

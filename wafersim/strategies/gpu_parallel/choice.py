@@ -71,7 +71,7 @@ def clusters_of(machine: AnyMachine) -> GpuMachine:
 def cluster_of_job(job: Job, machine: GpuMachine) -> Cluster:
     """The machine's numbers as costs read them, with what the job says of overlap."""
     overlap = _spec(job).overlap_gradients
-    return cluster_of(machine, None if overlap == "auto" else overlap)
+    return cluster_of(machine, None if overlap == "auto" else overlap, job.training.optimizer)
 
 
 def _spec(job: Job) -> GpuParallelSpec:

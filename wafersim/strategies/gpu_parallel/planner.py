@@ -145,7 +145,8 @@ class _Units:
         """The units of one chunk in forward order."""
         each = self._blocks_of_unit(kinds["block"])
         sizes = [min(each, blocks - at) for at in range(0, blocks, each)]
-        out = [self._unit(kinds["block"], size, gather=True, scatter=True) for size in sizes]
+        of_size = {size: self._unit(kinds["block"], size, gather=True, scatter=True) for size in set(sizes)}
+        out = [of_size[size] for size in sizes]
         if first:
             out.insert(0, self._unit(kinds["embedding"], 1, gather=True, scatter=True))
         if last:

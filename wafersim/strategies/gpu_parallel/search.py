@@ -17,6 +17,7 @@ from wafersim.errors import Infeasible
 from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use, refusal
+from wafersim.inputs.optimizer import OptimizerName
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.best_first import best_first
 from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
@@ -69,7 +70,7 @@ class Space:
     gpus: int
     batch: int
     clipping: bool
-    optimizer: str
+    optimizer: OptimizerName
 
 
 def layouts(space: Space, spec: GpuParallelSpec) -> Layout:

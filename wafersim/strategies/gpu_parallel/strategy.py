@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wafersim.errors import WafersimError
+from wafersim.gpu.memory import memory_use
 from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.gpu_parallel.account import account
 from wafersim.strategies.gpu_parallel.choice import Choice, choose, clips, cluster_of_job, clusters_of, estimate
@@ -25,6 +26,7 @@ class GpuParallel(Runs):
 
     kind = "gpu-parallel"
     words = WORDS
+    simulates_seconds = False
     scales_from_one = False
 
     def choose(self, job: Job) -> Choice:
@@ -58,6 +60,13 @@ class GpuParallel(Runs):
         """Not worked out for a pipeline."""
         return []
 
-    def share(self, plans: Sequence[GpuPlan], check: bool) -> list[SharedJob]:
+    def fit(self, job: Job, choice: Choice, machine: AnyMachine) -> tuple[float, ...]:
+        """Parts of the fullest GPU's memory, what there is of it, GPUs that are installed."""
+        cluster = cluster_of_job(job, clusters_of(machine))
+        use = memory_use(choice.geometry, choice.layout, cluster, job.training.optimizer, choice.schedule)
+        there = machine.most is None or job.count <= machine.most
+        return (*(float(np.max(part)) for part in vars(use).values()), cluster.device.memory, there)
+
+    def share(self, jobs: Sequence[Job], check: bool) -> list[SharedJob]:
         """GPUs are a job's own, and so are their links."""
         raise WafersimError("jobs share MemoryX, which a cluster of GPUs has none of")

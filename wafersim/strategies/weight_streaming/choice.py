@@ -12,6 +12,7 @@ from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.best_first import best_first
 from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
+from wafersim.strategies.weight_streaming.memoryx import check_memoryx
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import Disturbances, Machine, Planned, Settings, build_plan
@@ -41,6 +42,7 @@ def choose(job: Job) -> Choice:
     order of a lower bound (the busiest of wafer, link in, link out) until no bound is below the best.
     """
     machine = machine_of(wafers_of(job.machine))
+    check_memoryx(job)
     shards, notes = shards_of(job)
     settings = settings_of(job, shards)
     settings = replace(settings, micro_batches=_micro_batches(job, machine, settings))

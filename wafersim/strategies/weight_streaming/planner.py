@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.optimizer import OptimizerName
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, transfer_bytes, wafer_memory
 from wafersim.strategies.weight_streaming.plan import (
     Jitter,
@@ -18,19 +19,10 @@ from wafersim.strategies.weight_streaming.plan import (
 from wafersim.strategies.weight_streaming.tree import Tree, build_tree
 from wafersim.timeline.clock import checked_step, split, stretched, to_ticks
 from wafersim.wafer.op_cost import OpCosts, WaferDevice
+from wafersim.workload.optimizer import INDEX_BYTES, update_bytes
 from wafersim.workload.transformer import Layer, Workload
 
 PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
-INDEX_BYTES = 2  # of a non-zero weight's position, when weights are sparse
-OPTIMIZER_BYTES = {
-    # Read and written per parameter at MemoryX: fp32 master weight and moments both ways, fp32 gradient read, fp16 weight
-    # written for the next stream.
-    "adamw": 30,
-    "adam": 30,
-    "lion": 22,
-    "adafactor": 16,
-    "sgd": 22,
-}
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
 
@@ -73,7 +65,7 @@ class Settings:
     weight_credits: int
     drain_credits: int
     retain_output_weights: bool
-    optimizer: str
+    optimizer: OptimizerName
     clipping_barrier: bool
     weight_precision: str
     gradient_precision: str
@@ -329,7 +321,7 @@ def _in_sub_batches(
 
 def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[UpdateUnit, ...]:
     """Units in the order in which their gradients complete: backward, a tied table last, with both its ends."""
-    per_parameter = OPTIMIZER_BYTES[settings.optimizer] * settings.density / machine.optimizer_bandwidth
+    per_parameter = update_bytes(settings.optimizer) * settings.density / machine.optimizer_bandwidth
     head = len(workload.layers) - 1
 
     def unit(members: tuple[int, ...], parameters: int) -> UpdateUnit:

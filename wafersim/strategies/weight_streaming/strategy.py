@@ -13,6 +13,7 @@ from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
 from wafersim.strategies.weight_streaming.account import account
 from wafersim.strategies.weight_streaming.choice import Choice, choose
 from wafersim.strategies.weight_streaming.features import features
+from wafersim.strategies.weight_streaming.memoryx import check_memoryx, kept_bytes
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, Runs, run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import build_plan
@@ -29,6 +30,7 @@ class WeightStreaming(Runs):
 
     kind = "weight-streaming"
     words = WORDS
+    simulates_seconds = True
     scales_from_one = True
 
     def choose(self, job: Job) -> Choice:
@@ -70,6 +72,15 @@ class WeightStreaming(Runs):
         """Of every resource that has work in the step; nothing where no step repeats."""
         return slacks(periodic) if periodic.exact else []
 
-    def share(self, plans: Sequence[WeightStreamingPlan], check: bool) -> list[SharedJob]:
+    def fit(self, job: Job, choice: Choice, machine: AnyMachine) -> tuple[float, ...]:
+        """SRAM and what is reserved of it, MemoryX's verdict, SwarmX's reach."""
+        profile = wafers_of(machine)
+        sram = profile.system.values.sram.value
+        reserved = int(sram * profile.system.values.sram_reserved.value)
+        held = kept_bytes(job) <= profile.memoryx.values.capacity.value
+        return sram, reserved, held, job.count <= profile.swarmx.values.max_systems.value
+
+    def share(self, jobs: Sequence[Job], check: bool) -> list[SharedJob]:
         """Systems of their own, MemoryX in common."""
-        return share(plans, check)
+        check_memoryx(*jobs)
+        return share([self.plan(job, self.choose(job)) for job in jobs], check)

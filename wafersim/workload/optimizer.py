@@ -1,0 +1,30 @@
+"""Bytes of a model's optimizer states: kept at MemoryX, and read and written by an update."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from wafersim.inputs.optimizer import OPTIMIZERS, REFERENCE, OptimizerName
+from wafersim.workload.transformer import Workload
+
+INDEX_BYTES = 2  # of a non-zero weight's position, when weights are sparse
+
+
+def memoryx_bytes(workload: Workload, optimizer: OptimizerName, density: float = 1.0) -> int:
+    """Bytes that MemoryX holds of a job: of every weight that is not zero its states and summed gradient, and its index.
+
+    The 16-bit weights of a stream are made of the master weights a layer at a time; they are not kept besides.
+    """
+    states = OPTIMIZERS[optimizer]
+    each = states.stored + states.gradient + (INDEX_BYTES if density < 1.0 else 0)
+    return ceil(workload.parameters * density * each)
+
+
+def update_bytes(optimizer: OptimizerName) -> float:
+    """Bytes of a parameter that one update reads and writes."""
+    return OPTIMIZERS[optimizer].moved
+
+
+def traffic_ratio(optimizer: OptimizerName) -> float:
+    """An update's bytes over those of the optimizer that software profiles state theirs for."""
+    return OPTIMIZERS[optimizer].moved / OPTIMIZERS[REFERENCE].moved
