@@ -14,7 +14,7 @@ from wafersim.metrics.gpu import split_name
 from wafersim.planning.comparison import Side
 from wafersim.report import json_output
 from wafersim.report.explain import outside
-from wafersim.report.run import save_directory
+from wafersim.report.run_directory import save_directory
 from wafersim.report.words import Row, figure, seconds, with_interval
 
 MATCHED = {
