@@ -25,7 +25,7 @@ FLOORS = [
     {"timeline"},
     {"workload"},
     {"inputs"},
-    {"quantity", "errors"},
+    {"quantity", "errors", "compiled"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 HEAVY = {"numba", "matplotlib", "pydantic", "simpy", "rich", "numpy", "scipy", "ruamel"}

@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 
-import numba
 import numpy as np
 
+from wafersim.compiled import njit
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 RING_TOO_SMALL, STUCK = -1, -2
@@ -125,7 +125,7 @@ class EventQueue:
     def _advance(self) -> int:
         g = self._graph
         return int(
-            _run(  # type: ignore[call-arg]
+            _run(
                 self._fixed, self._state, self._durations, self._free_at, self._waiting, self._heap, self._place,
                 self._stack, self._sizes, self._aside, g.offset, g.group, self._ahead, *self._successors, g.maps, *self._below,
                 self._remaining, self._oldest,
@@ -197,7 +197,7 @@ def _needs(graph: BundleGraph) -> Ints:
     return needs
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _decide_at(heap: Ints, place: Ints, sizes: Ints, server: int, time: int) -> None:
     """The server's next decision is due at `time`, or earlier if it already was. A server stands in the heap once."""
     at = place[server]
@@ -217,7 +217,7 @@ def _decide_at(heap: Ints, place: Ints, sizes: Ints, server: int, time: int) -> 
     place[server] = at
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _sink(heap: Ints, place: Ints, size: int, server: int, time: int) -> None:
     """Put a server in the root's place and let it sink to its own."""
     at, child = 0, 1
@@ -237,7 +237,7 @@ def _sink(heap: Ints, place: Ints, size: int, server: int, time: int) -> None:
     place[server] = at
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _settle(
     fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
     stack: Ints, sizes: Ints, step: int, task: int,
@@ -253,7 +253,7 @@ def _settle(
         _decide_at(heap, place, sizes, server, max(free_at[server], state[row, task, READY]))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _run(
     fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
     stack: Ints, sizes: Ints, aside: Ints, offset: Ints, group: Ints, furthest: Ints, first: Ints, target: Ints,
@@ -329,7 +329,7 @@ def _run(
                 _sink(heap, place, last, heap[last, WHO], heap[last, DUE])
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _next_in_line(server: int, waiting: Ints, state: Ints) -> int:
     """The rank of the earliest request at a server, the lowest among equals; -1 for none."""
     mask = len(state) - 1
