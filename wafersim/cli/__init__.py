@@ -8,6 +8,8 @@ from importlib import import_module
 
 import click
 
+from wafersim import __version__
+
 COMMANDS = {
     "run": "Simulate an experiment, print its predictions, write a run directory.",
     "compare": "Weight streaming beside the best GPU strategy: time, energy, cost, what has to be tuned.",
@@ -50,7 +52,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="wafersim")
+@click.version_option(__version__, prog_name="wafersim")
 def commands() -> None:
     """Predict training steps on wafer-scale weight-streaming clusters.
 
