@@ -12,7 +12,11 @@ page:
 calibrate set="wafer":
     {{python}} -m wafersim calibrate --set {{set}} --write
 test:
-    {{python}} -m pytest -n 2
+    {{python}} -m pytest
+plans examples="4000":
+    WAFERSIM_EXAMPLES={{examples}} {{python}} -m pytest tests/properties --dist load
+plans examples="4000":
+    WAFERSIM_EXAMPLES={{examples}} {{python}} -m pytest tests/properties --dist load
 slow:
     {{python}} -m pytest -m slow
 bench:

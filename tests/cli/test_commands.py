@@ -126,23 +126,6 @@ def test_fit_rows_are_met_within_20_percent_in_sample() -> None:
     assert all(abs(error) < 0.20 for error in fitted.values()), fitted
 
 
-def test_an_interrupted_replacement_keeps_the_earlier_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    CliRunner().invoke(commands, ["run", "hello_111m", "--no-figures", "--out", str(tmp_path)])
-    (directory,) = tmp_path.iterdir()
-    before = (directory / "prediction.json").read_text()
-    rename = Path.rename
-
-    def interrupted(path: Path, target: Path) -> Path:
-        if target == directory and path.parent == tmp_path:  # the draft on its way to its place
-            raise KeyboardInterrupt
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", interrupted)
-    CliRunner().invoke(commands, ["run", "hello_111m", "--no-figures", "--out", str(tmp_path)])
-    assert [path.name for path in tmp_path.iterdir()] == [directory.name]
-    assert (directory / "prediction.json").read_text() == before
-
-
 def test_a_kernel_as_one_object() -> None:
     size = ("--m", "65536", "--k", "4096", "--n", "4096", "--profile", "wse2")
     done = wafersim("kernel", "--dataflow", "weight-streaming", *size, "--json")

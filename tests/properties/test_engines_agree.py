@@ -17,7 +17,7 @@ from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.timeline.timeline import KEY, Timeline
 
 STEPS = 3
-EXAMPLES = int(os.environ.get("WAFERSIM_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("WAFERSIM_EXAMPLES", "500"))
 SLOW = {"max_examples": 50_000, "deadline": None, "suppress_health_check": list(HealthCheck)}
 FAST = SLOW | {"max_examples": EXAMPLES}
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 
 import click
+
+from wafersim import __version__
 
 COMMANDS = {
     "run": "Simulate an experiment, print its predictions, write a run directory.",
@@ -17,6 +21,7 @@ COMMANDS = {
     "list": "List models, hardware profiles or experiments.",
     "schema": "Print the JSON Schema of experiments or hardware profiles.",
 }
+COMPLETION = "_WAFERSIM_COMPLETE"  # how a shell asks click for the words that may follow
 
 
 class LazyGroup(click.Group):
@@ -47,9 +52,33 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="wafersim")
+@click.version_option(__version__, prog_name="wafersim")
 def commands() -> None:
     """Predict training steps on wafer-scale weight-streaming clusters.
 
     Start with:  python -m wafersim run andromeda16
     """
+
+
+def run_command_line() -> int:
+    """The exit code of the command that `sys.argv` names. What is wrong with the arguments is printed.
+
+    Not click's own `main`, which ends a closed pipe with 1 before anybody else hears of it.
+    """
+    asked = os.environ.get(COMPLETION)
+    if asked is not None:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(commands, {}, "wafersim", COMPLETION, asked)
+    try:
+        with commands.make_context("wafersim", sys.argv[1:]) as context:
+            commands.invoke(context)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Aborted!", err=True)
+        return 1
+    return 0

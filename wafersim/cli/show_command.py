@@ -9,6 +9,6 @@ import click
 @click.argument("name")
 def command(name: str) -> None:
     """Print a hardware profile (`cs2`, `wse2`, `andromeda`) with its provenance, or a model's geometry."""
-    from wafersim.report.listing import show
+    from wafersim.report.provenance import show
 
     click.echo(show(name))

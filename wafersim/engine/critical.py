@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from wafersim.compiled import njit
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 
@@ -42,7 +42,7 @@ def critical_chain(
     seen = np.full((rows, tasks), -1, np.int64)
     length, closed_at = _walk(
         graph.bundle_of,
-        *graph.arrays(),  # type: ignore[arg-type]
+        *graph.arrays(),
         lags,
         ends,
         starts,
@@ -53,7 +53,7 @@ def critical_chain(
         int(ends[-1].argmax()),
         seen,
         *out,
-    )  # type: ignore[call-arg]
+    )
     task, step, lag = (column[:length] for column in out)
     if closed_at < 0:
         return CriticalChain(task, step, lag, 0)
@@ -62,7 +62,7 @@ def critical_chain(
     return CriticalChain(task[closed_at:-1], step[closed_at:-1] - step[closed_at], lag[closed_at:-1], steps)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _served_before(users: Ints, starts: Ints, ends: Ints, period: int, task: int, step: int) -> tuple[int, int]:
     """(task, step) of whom the server served right before a task of a step; (-1, 0) for nobody in the window.
 
@@ -85,7 +85,7 @@ def _served_before(users: Ints, starts: Ints, ends: Ints, period: int, task: int
     return found, then
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _walk(
     bundle_of: Ints, width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints,
     relation: Ints, lag_of: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, lags: Ints, ends: Ints,

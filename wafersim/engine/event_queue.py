@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 
-import numba
 import numpy as np
 
+from wafersim.compiled import njit
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 RING_TOO_SMALL, STUCK = -1, -2
@@ -51,7 +51,7 @@ class EventQueue:
         sizes = np.bincount(graph.group[bundle_of], minlength=groups)
         self._group_at = np.concatenate(([0], np.cumsum(sizes)))
         self._successors, self._below, self._ahead = _successors(graph, lags), _children(graph), _furthest(graph)
-        self._needs = _needs(bundle_of, *graph.arrays(), graph.reach)  # type: ignore[arg-type, call-arg]
+        self._needs = _needs(graph)
         self._fresh = np.zeros((tasks, STATES), np.int64)
         self._fresh[:, WAITS] = self._needs.sum(axis=0)
         assert np.all(self._fresh[:, WAITS] > 0), "a task that waits for nothing would start before every step"
@@ -99,7 +99,20 @@ class EventQueue:
         for step in range(min(self._rows, self._graph.reach)):
             # Before the first step everything is there at tick 0: edges from there are already satisfied.
             self._state[step, :, WAITS] -= self._needs[step + 1 :].sum(axis=0)
-        _release_roots(*self._settling())
+        self._release_roots()
+
+    def _release_roots(self) -> None:
+        """What waits for nothing ends or asks its server, all of it at tick 0."""
+        step, task = np.nonzero(self._state[:, :, WAITS] == 0)
+        code, (_, duration, server, rank) = step << SHIFT | task, self._fixed[task].T
+        free = server < 0
+        self._state[step[free], task[free], END] = self._durations[step[free], duration[free]]
+        ended, asked = code[free], np.unique(server[~free])
+        self._stack[: len(ended)] = ended
+        self._waiting[server[~free], rank[~free]] = code[~free]
+        self._heap[: len(asked), WHO] = asked  # all due at once: in the order of their numbers they are a heap
+        self._place[asked] = np.arange(len(asked))
+        self._sizes[HEAP], self._sizes[STACK] = len(asked), len(ended)
 
     def _prepare(self, group: int, step: int) -> None:
         """Make room in the ring for a step of a group."""
@@ -109,18 +122,12 @@ class EventQueue:
         durations = self._durations_of(group, step)
         self._durations[row, self._duration_at[group] : self._duration_at[group + 1]] = durations
 
-    def _settling(self) -> tuple[Ints, ...]:
-        """What the end of a task is worked out from."""
-        return (
-            self._fixed, self._state, self._durations, self._free_at, self._waiting, self._heap, self._place,
-            self._stack, self._sizes,
-        )  # fmt: skip
-
     def _advance(self) -> int:
         g = self._graph
         return int(
-            _run(  # type: ignore[call-arg]
-                *self._settling(), self._aside, g.offset, g.group, self._ahead, *self._successors, g.maps, *self._below,
+            _run(
+                self._fixed, self._state, self._durations, self._free_at, self._waiting, self._heap, self._place,
+                self._stack, self._sizes, self._aside, g.offset, g.group, self._ahead, *self._successors, g.maps, *self._below,
                 self._remaining, self._oldest,
             )
         )  # fmt: skip
@@ -172,29 +179,25 @@ def _children(graph: BundleGraph) -> tuple[Ints, Ints, Ints]:
     return np.concatenate([np.zeros(0, np.int64), *below]), np.concatenate(firsts), np.array(parent_at)
 
 
-@numba.njit(cache=True)
-def _needs(
-    bundle_of: Ints, width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints,
-    relation: Ints, lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, reach: int,
-) -> Ints:  # fmt: skip
+def _needs(graph: BundleGraph) -> Ints:
     """[distance, task]: how many predecessors a task has so many steps back."""
-    needs = np.zeros((reach + 1, len(bundle_of)), np.int64)
-    for bundle in range(len(width)):
-        for edge in range(first[bundle], first[bundle + 1]):
-            row, at = needs[distance[edge]], offset[bundle]
-            if relation[edge] == FROM_CHILDREN:
-                parent = map_at[map_[edge]]
-                for i in range(width[source[edge]]):
-                    row[at + maps[parent + i]] += 1
-            elif relation[edge] == FROM_ALL:
-                row[at] += width[source[edge]]
-            else:
-                for i in range(width[bundle]):
-                    row[at + i] += 1
+    to = np.repeat(np.arange(len(graph.width)), np.diff(graph.first))
+    gathers = np.isin(graph.relation, (FROM_CHILDREN, FROM_ALL))
+    single = np.zeros((graph.reach + 1, len(graph.width)), np.int64)  # edges that bring each task of a bundle one
+    np.add.at(single, (graph.distance[~gathers], to[~gathers]), 1)
+    needs: Ints = single[:, graph.bundle_of]
+    of_all = graph.relation == FROM_ALL
+    np.add.at(needs, (graph.distance[of_all], graph.offset[to[of_all]]), graph.width[graph.source[of_all]])
+    of_children = np.flatnonzero(graph.relation == FROM_CHILDREN)
+    widths = graph.width[graph.source[of_children]]
+    edge = np.repeat(of_children, widths)
+    child = np.arange(len(edge)) - np.repeat(np.cumsum(widths) - widths, widths)
+    parent = graph.maps[graph.map_at[graph.map[edge]] + child]
+    np.add.at(needs, (graph.distance[edge], graph.offset[to[edge]] + parent), 1)
     return needs
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _decide_at(heap: Ints, place: Ints, sizes: Ints, server: int, time: int) -> None:
     """The server's next decision is due at `time`, or earlier if it already was. A server stands in the heap once."""
     at = place[server]
@@ -214,7 +217,7 @@ def _decide_at(heap: Ints, place: Ints, sizes: Ints, server: int, time: int) -> 
     place[server] = at
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _sink(heap: Ints, place: Ints, size: int, server: int, time: int) -> None:
     """Put a server in the root's place and let it sink to its own."""
     at, child = 0, 1
@@ -234,7 +237,7 @@ def _sink(heap: Ints, place: Ints, size: int, server: int, time: int) -> None:
     place[server] = at
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _settle(
     fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
     stack: Ints, sizes: Ints, step: int, task: int,
@@ -250,19 +253,7 @@ def _settle(
         _decide_at(heap, place, sizes, server, max(free_at[server], state[row, task, READY]))
 
 
-@numba.njit(cache=True)
-def _release_roots(
-    fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
-    stack: Ints, sizes: Ints,
-) -> None:  # fmt: skip
-    rows, tasks, _ = state.shape
-    for step in range(rows):
-        for task in range(tasks):
-            if state[step, task, WAITS] == 0:
-                _settle(fixed, state, durations, free_at, waiting, heap, place, stack, sizes, step, task)
-
-
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _run(
     fixed: Ints, state: Ints, durations: Ints, free_at: Ints, waiting: Ints, heap: Ints, place: Ints,
     stack: Ints, sizes: Ints, aside: Ints, offset: Ints, group: Ints, furthest: Ints, first: Ints, target: Ints,
@@ -338,7 +329,7 @@ def _run(
                 _sink(heap, place, last, heap[last, WHO], heap[last, DUE])
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def _next_in_line(server: int, waiting: Ints, state: Ints) -> int:
     """The rank of the earliest request at a server, the lowest among equals; -1 for none."""
     mask = len(state) - 1

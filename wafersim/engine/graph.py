@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -151,20 +150,11 @@ def build_graph(
     )
 
 
-@numba.njit(cache=True)
 def sorted_into(key: Ints, n: int) -> tuple[Ints, Ints]:
-    """A stable counting sort of edges by bundle: (CSR offsets, order of the edges)."""
+    """Edges sorted by bundle, equal ones as they came: (CSR offsets, order of the edges)."""
     first = np.zeros(n + 1, np.int64)
-    for bundle in key:
-        first[bundle + 1] += 1
-    for i in range(n):
-        first[i + 1] += first[i]
-    at = first[:-1].copy()
-    order = np.empty(len(key), np.int64)
-    for edge in range(len(key)):
-        order[at[key[edge]]] = edge
-        at[key[edge]] += 1
-    return first, order
+    np.cumsum(np.bincount(key, minlength=n), out=first[1:])
+    return first, np.argsort(key, kind="stable")
 
 
 def join(parts: Sequence[tuple[BundleGraph, Ints]]) -> tuple[BundleGraph, Ints]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from wafersim.compiled import njit
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
 
 
@@ -19,13 +19,13 @@ class LongestPath:
 
     def next_step(self, durations: Ints) -> Ints:
         """End ticks of the next step's tasks."""
-        _solve_step(*self._graph.arrays(), self._lags, durations, self._ends, self._step)  # type: ignore[arg-type, call-arg]
+        _solve_step(*self._graph.arrays(), self._lags, durations, self._ends, self._step)
         self._step += 1
         row: Ints = self._ends[(self._step - 1) % len(self._ends)]
         return row
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _solve_step(
     width: Ints,
     offset: Ints,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import numba
 import numpy as np
 
+from wafersim.compiled import njit
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
 
 
@@ -32,13 +32,13 @@ def task_edges(graph: BundleGraph, lags: Ints, durations: Ints) -> tuple[Ints, I
     """(to, from, ticks from end to end, distance) of every edge between tasks, sorted by `to`."""
     sizes = _count_edges(*graph.arrays())
     columns = [np.empty(sizes, np.int64) for _ in range(4)]
-    _expand(*graph.arrays(), lags, durations[graph.duration_of], *columns)  # type: ignore[call-arg]
+    _expand(*graph.arrays(), lags, durations[graph.duration_of], *columns)
     order = np.argsort(columns[0], kind="stable")
     to, source, weight, distance = (column[order] for column in columns)
     return to, source, weight, distance
 
 
-@numba.njit(cache=True)
+@njit()
 def _fan(kind: int, to_width: int, source_width: int) -> int:
     """Edges between the tasks of two bundles."""
     if kind in (FROM_CHILDREN, FROM_ALL):
@@ -46,7 +46,7 @@ def _fan(kind: int, to_width: int, source_width: int) -> int:
     return to_width
 
 
-@numba.njit(cache=True)
+@njit()
 def _count_edges(
     width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints, relation: Ints,
     lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints,
@@ -58,7 +58,7 @@ def _count_edges(
     return count
 
 
-@numba.njit(cache=True)
+@njit()
 def _expand(
     width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints, relation: Ints,
     lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, lags: Ints, ticks: Ints, to_task: Ints,
@@ -83,7 +83,7 @@ def _expand(
                 n += 1
 
 
-@numba.njit(cache=True)
+@njit()
 def _longer_circuit(tasks: int, to: Ints, source: Ints, excess: Ints) -> Ints:
     """Edges of a circuit whose excess is positive; none if there is no such circuit.
 

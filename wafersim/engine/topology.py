@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from wafersim.compiled import njit
 from wafersim.engine.graph import Ints
 
 
-@numba.njit(cache=True)
+@njit()
 def topological_order(tasks: int, to: Ints, source: Ints) -> Ints:
     """Tasks such that each comes after all that it waits for; shorter than `tasks` where a circuit forbids it."""
     waits = np.zeros(tasks, np.int64)

@@ -13,8 +13,8 @@ from wafersim.inputs.comparison import Comparison
 from wafersim.planning.comparison import Side
 from wafersim.report import json_output
 from wafersim.report.explain import outside
-from wafersim.report.run import save_directory
-from wafersim.report.words import Row, figure, seconds, with_interval
+from wafersim.report.run_directory import save_directory
+from wafersim.report.words import Row, figure, same_job, seconds, with_interval
 
 MATCHED = {
     "peak": "same peak FLOP/s",
@@ -57,11 +57,6 @@ def memory_headroom(side: Row) -> float:
     """Share of a wafer's or of the fullest GPU's memory that is free."""
     memory = side["memory"]
     return float(1 - memory["total_bytes"] / memory["capacity_bytes"])
-
-
-def same_job(side: Row, first: Row) -> bool:
-    """Whether a side trains the same model on the same tokens."""
-    return bool(side["model"] == first["model"] and side["tokens"] == first["tokens"])
 
 
 def comparison_lines(sides: Sequence[Row]) -> list[str]:

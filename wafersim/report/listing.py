@@ -1,20 +1,20 @@
-"""What is shipped, in lines: models, hardware, experiments, and one profile with its provenance."""
+"""What is shipped, in lines: models, hardware, experiments.
+
+Of profiles and experiments only the lines at the top are read: loading all of them takes seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
-from wafersim.errors import WafersimError, did_you_mean
-from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
-from wafersim.inputs.profile import ClusterProfile, SystemProfile, load_profile
 from wafersim.inputs.resources import find, names
-from wafersim.inputs.sourced import Sourced
-from wafersim.inputs.yaml_file import read_yaml
-from wafersim.workload.model import active_parameters, load_model, parameters
+from wafersim.inputs.yaml_file import read_scalar
 
 
 def list_models() -> str:
     """Name, parameters, geometry."""
+    from wafersim.workload.model import load_model, parameters
+
     lines = []
     for name in names("models"):
         model = load_model(name)
@@ -25,8 +25,9 @@ def list_models() -> str:
 
 def list_hardware() -> str:
     """Name, kind and title."""
-    profiles = [load_profile(name) for name in names("hardware")]
-    return "\n".join(f"{p.name:30} {p.kind:12} {p.title}" for p in sorted(profiles, key=lambda p: p.kind))
+    profiles = [(name, _top(find("hardware", name))) for name in names("hardware")]
+    profiles.sort(key=lambda profile: profile[1]["kind"])
+    return "\n".join(f"{name:30} {top['kind']:12} {top['title']}" for name, top in profiles)
 
 
 def list_experiments() -> str:
@@ -36,62 +37,15 @@ def list_experiments() -> str:
         for name in names(kind):
             path = find(kind, name)
             first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-            lines.append(f"{name:24} {read_yaml(path).values.get('title', first)}{how}")
+            lines.append(f"{name:24} {_top(path).get('title', first)}{how}")
     return "\n".join(lines)
 
 
-def show(name: str) -> str:
-    """A profile (by name or alias) number by number, or a model; raises WafersimError with the nearest name."""
-    if name in names("models"):
-        return _show_model(name)
-    try:
-        profile = load_profile(name)
-    except WafersimError:
-        known = [*names("models"), *names("hardware")]
-        listed = "; `wafersim list hardware` and `wafersim list models` show all"
-        raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}") from None
-    lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
-    if isinstance(profile, ClusterProfile):
-        lines += [f"system   {profile.system}", f"memoryx  {profile.memoryx}", f"swarmx   {profile.swarmx}", ""]
-    if isinstance(profile, GpuClusterProfile):
-        lines += [f"GPU {profile.gpu}, software {profile.software} unless an experiment names another", ""]
-    if isinstance(profile, GpuSoftwareProfile):
-        lines += [f"{name:28} {'yes' if value else 'no'}" for name, value in profile if isinstance(value, bool)] + [""]
-    if isinstance(profile, SystemProfile):
-        lines += [f"default MemoryX {profile.default_memoryx}, default SwarmX {profile.default_swarmx}", ""]
-    numbers = [(field, number) for field, number in profile.values if isinstance(number, Sourced)]
-    lines += list(_numbers(numbers))
-    if isinstance(profile, GpuProfile) and profile.rings:
-        lines += ["", "rings of a few GPUs: share of collective_bandwidth"]
-        lines += list(_numbers([(f"{gpus} GPUs", share) for gpus, share in profile.rings.items()]))
-    if isinstance(profile, SystemProfile):
-        for family, constants in profile.kernel_code.items():
-            lines += ["", f"kernel code, {family}: cycles"]
-            lines += list(_numbers(list(constants.items())))
-        lines += ["", "software releases: speed relative to R2"]
-        lines += list(_numbers([(release, number) for release, number in profile.releases.items()]))
-    return "\n".join(lines)
-
-
-def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
-    for name, number in numbers:
-        error = "" if number.standard_error is None else f"+-{100 * number.standard_error:.0f} %"
-        yield f"{name:22} {number.written:>14} {error:>7} {number.kind:10} {number.date:10}  {number.source}"
-        if number.note:
-            yield f"{'':60}{number.note}"
-
-
-def _show_model(name: str) -> str:
-    model = load_model(name)
-    lines = [f"{name}: {parameters(model):,} parameters (published {float(model.published_parameters):,.0f})"]
-    if model.experts > 1:
-        lines.append(
-            f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)"
-        )
-    lines += [
-        f"{field:20} {value}"
-        for field, value in vars(model).items()
-        if field not in ("name", "published") and value != ""
-    ]
-    lines += [f"published {key:22} {value}" for key, value in (model.published or {}).items()]
-    return "\n".join(lines)
+def _top(path: Path) -> dict[str, str]:
+    """Kind and title of a file, where they stand at the start of a line."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key, colon, value = line.partition(":")
+        if colon and key in ("kind", "title"):
+            found[key] = str(read_scalar(value))
+    return found

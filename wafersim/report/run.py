@@ -1,23 +1,19 @@
-"""A run's directory: resolved experiment, predictions, one timeline, figures; it appears complete or not at all."""
+"""What a run's directory holds: resolved experiment, predictions, one timeline, figures."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from wafersim.errors import WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
+from wafersim.report.run_directory import save_directory
 from wafersim.report.words import line_name
 
 
@@ -31,46 +27,6 @@ def save_run(
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced."""
     resolved = experiment.model_dump(mode="json", exclude_none=True)
     return save_directory(root, resolved, lambda draft: _write(draft, resolved, results, figures, sensitive))
-
-
-def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path], None]) -> Path:
-    """A directory named after what was asked, filled by `write`.
-
-    Everything is written into a hidden sibling first and renamed at the end. Raises WafersimError when `root` cannot hold it.
-    """
-    short = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:8]
-    directory = root / f"{resolved['name']}-{short}"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=root))
-    except OSError as error:
-        raise WafersimError(f"--out {root}: cannot be written ({error.strerror})") from None
-    try:
-        write(draft)
-        draft.chmod(0o755)
-        if directory.exists():
-            _replace(draft, directory, root)
-        else:
-            draft.rename(directory)
-    except OSError as error:
-        raise WafersimError(f"--out {root}: cannot be written ({error.strerror})") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return directory
-
-
-def _replace(draft: Path, directory: Path, root: Path) -> None:
-    """Put the draft in the place of an earlier run, which goes back there if anything, an interrupt too, comes between."""
-    old = Path(tempfile.mkdtemp(prefix=f".{directory.name}-old-", dir=root))
-    try:
-        directory.rename(old / "run")
-        draft.rename(directory)
-    except BaseException:
-        if (old / "run").exists() and not directory.exists():
-            (old / "run").rename(directory)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(

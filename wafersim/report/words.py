@@ -68,3 +68,8 @@ def line_name(row: Row) -> str:
     """What a line of a sweep over systems is called: the model and the other swept values."""
     others = [label(v) for name, v in row.get("varied", {}).items() if name not in ("model", *COUNTS)]
     return " ".join([row["model"], *others])
+
+
+def same_job(side: Row, first: Row) -> bool:
+    """Whether a side trains the same model on the same tokens."""
+    return bool(side["model"] == first["model"] and side["tokens"] == first["tokens"])

@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, isqrt, log2
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from wafersim.compiled import njit
 
 SHAPES = ("chain", "tree", "two-phase", "star")
 
@@ -85,7 +86,7 @@ def all_reduce_cycles(shape: str, p: int, words: int, line: Line) -> float:
     return reduce_closed_form(shape, p, words, line) + broadcast_cycles(p, words, line)
 
 
-@numba.njit(cache=True)
+@njit()
 def _reduce(vectors, up, ramp, hop):  # type: ignore[no-untyped-def]
     """Word-by-word times: every PE, from the right end on, adds its children's words as they come, nearest child first."""
     p, words = vectors.shape

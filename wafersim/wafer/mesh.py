@@ -17,10 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.compiled import njit
 from wafersim.errors import Infeasible
 
 DATAFLOWS = ("summa", "cannon", "interleaved")
@@ -194,7 +194,7 @@ class Clock:
         return float(self._free.max())
 
 
-@numba.njit(cache=True)
+@njit()
 def _summa_arrivals(free, root, words_a, words_b, hop):  # type: ignore[no-untyped-def]
     """When each PE has both tiles: the roots of a step send as soon as they are free, the others receive when they are."""
     p = free.shape[0]

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from math import ceil
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.compiled import njit
 from wafersim.wafer.weight_streaming import PE, Run, check_fits, reduce_wave
 
 
@@ -60,7 +60,7 @@ def _dot(tokens: int, pe: PE) -> int:
     return max(pe.issue + pe.group * ceil(tokens / pe.simd_width), 1)
 
 
-@numba.njit(cache=True)
+@njit()
 def _clock(outputs, rows, columns, dots, words, features, hop):  # type: ignore[no-untyped-def]
     """(makespan, end of the last dot product of every PE)."""
     ends = np.zeros((rows, columns), np.int64)

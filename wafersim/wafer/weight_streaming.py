@@ -19,10 +19,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.compiled import njit
 from wafersim.errors import Infeasible
 
 
@@ -113,7 +113,7 @@ def _constants(pe: PE) -> tuple[int, int, int, int, int, int]:
     return pe.simd_width, pe.issue, pe.group, pe.hop, pe.words_per_partial, pe.queue
 
 
-@numba.njit(cache=True)
+@njit()
 def _multiply(x, w, columns, k, half, out):  # type: ignore[no-untyped-def]
     """The product in the order in which the grid adds: features of a column, then the columns from the first on."""
     tokens, outputs = x.shape[0], w.shape[1]
@@ -133,7 +133,7 @@ def _multiply(x, w, columns, k, half, out):  # type: ignore[no-untyped-def]
             out[i, j] = total
 
 
-@numba.njit(cache=True)
+@njit()
 def _to_half(value):  # type: ignore[no-untyped-def]
     """A float32 rounded to the nearest fp16, ties to even (normal and subnormal range)."""
     if value == 0.0 or not np.isfinite(value):
@@ -146,7 +146,7 @@ def _to_half(value):  # type: ignore[no-untyped-def]
     return rounded if np.abs(rounded) <= 65504.0 else np.float32(np.sign(value) * np.inf)
 
 
-@numba.njit(cache=True)
+@njit()
 def reduce_wave(ends, other, free, ticks, hop):  # type: ignore[no-untyped-def]
     """Partial sums travel along the first axis, each PE adding its own when its work and its last reduce have ended.
 
@@ -163,7 +163,7 @@ def reduce_wave(ends, other, free, ticks, hop):  # type: ignore[no-untyped-def]
     return last
 
 
-@numba.njit(cache=True)
+@njit()
 def _clock(counts, rows, t, simd, issue, group, hop, words, queue):  # type: ignore[no-untyped-def]
     """Cycle recurrence; `counts[j, c]` weights of output j go down column c. Returns (makespan, busy, wait) per PE.
 

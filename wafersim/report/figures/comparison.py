@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wafersim.report.comparison import same_job
 from wafersim.report.figures.style import GREY, INK, figure, label_width, quiet, title
 from wafersim.report.words import figure as number
+from wafersim.report.words import same_job
 
 FIRST, MATCHED, OTHER = "#e8a33d", "#3b6fb6", "#c3ccd3"
 PANELS = (("days to train", "days_to_train", 1.0), ("energy, MWh", "energy_j", 3.6e9), ("cost, kUSD", "cost_usd", 1e3))

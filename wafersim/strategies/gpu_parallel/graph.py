@@ -60,7 +60,9 @@ def _ticks(plan: GpuPlan) -> Ints:
     sizes = [len(chunk) for stage in plan.units for chunk in stage]
     begin = np.cumsum([0, *sizes[:-1]])
     whole = np.add.reduceat(each, begin, axis=0)
-    return np.concatenate((each.ravel(), whole.ravel(), plan.sends, (plan.tie, plan.norm), plan.update, plan.regather))
+    # One stage sends nothing, and an empty tuple alone would be an array of floats, and make floats of all.
+    others = np.array([*plan.sends, plan.tie, plan.norm, *plan.update, *plan.regather], np.int64)
+    return np.concatenate((each.ravel(), whole.ravel(), others))
 
 
 class _Table:

@@ -1,0 +1,50 @@
+"""The chain behind the latest task."""
+
+import numpy as np
+
+from wafersim.engine.critical import critical_chain
+from wafersim.engine.graph import Edges, build_graph
+from wafersim.engine.longest_path import LongestPath
+
+NOBODY = np.full(3, -1)
+# Tasks 0 and 1 start a step, 2 waits for both, 1 tick after 0; a step begins when the one before has ended.
+GRAPH = build_graph(
+    np.ones(3, np.int64), np.arange(3), np.zeros(3, np.int64),
+    [
+        Edges(np.array([2]), np.array([0]), lag=1),
+        Edges(np.array([2]), np.array([1])),
+        Edges(np.array([0, 1]), np.array([2, 2]), distance=1),
+    ],
+    [],
+)  # fmt: skip
+LAGS, DURATIONS = np.array([0, 1]), np.array([6, 4, 3])
+
+
+def test_the_chain_closes_over_a_period() -> None:
+    # A step takes 6 + 1 + 3 = 10; task 1 has 3 ticks to spare.
+    ends = LongestPath(GRAPH, LAGS).next_step(DURATIONS)
+    assert ends.tolist() == [6, 4, 10]
+    chain = critical_chain(GRAPH, LAGS, ends[None], (ends - DURATIONS)[None], NOBODY, 10)
+    assert chain.task.tolist() == [2, 0]
+    assert chain.lag.tolist() == [1, 0]
+    assert chain.steps == 1
+
+
+def test_without_a_period_the_chain_ends_where_the_window_begins() -> None:
+    path = LongestPath(GRAPH, LAGS)
+    ends = np.array([path.next_step(DURATIONS).copy(), path.next_step(DURATIONS).copy()])
+    chain = critical_chain(GRAPH, LAGS, ends, ends - DURATIONS, NOBODY, None)
+    assert (chain.task.tolist(), chain.step.tolist()) == ([2, 0, 2, 0], [1, 1, 0, 0])
+    assert chain.steps == 0
+
+
+def test_a_server_holds_up_whom_it_serves_next() -> None:
+    # Two tasks of one server, 5 and 3 ticks, both ready at 0: the second starts when the first has ended.
+    loop = Edges(np.array([0, 1]), np.array([0, 1]), distance=1)
+    graph = build_graph(
+        np.ones(2, np.int64), np.arange(2), np.zeros(2, np.int64), [loop], [],
+        (np.zeros(2, np.int64), np.zeros(2, np.int64), np.arange(2)),
+    )  # fmt: skip
+    ends, starts = np.array([[5, 8]]), np.array([[0, 5]])
+    chain = critical_chain(graph, np.array([0]), ends, starts, graph.server_of_task, None)
+    assert chain.task.tolist() == [1, 0]

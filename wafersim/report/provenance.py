@@ -1,0 +1,69 @@
+"""One profile number by number with its provenance, or a model's geometry, in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wafersim.errors import WafersimError, did_you_mean
+from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
+from wafersim.inputs.profile import ClusterProfile, SystemProfile, load_profile
+from wafersim.inputs.resources import names
+from wafersim.inputs.sourced import Sourced
+from wafersim.workload.model import active_parameters, load_model, parameters
+
+
+def show(name: str) -> str:
+    """A profile (by name or alias) number by number, or a model; raises WafersimError with the nearest name."""
+    if name in names("models"):
+        return _show_model(name)
+    try:
+        profile = load_profile(name)
+    except WafersimError:
+        known = [*names("models"), *names("hardware")]
+        listed = "; `wafersim list hardware` and `wafersim list models` show all"
+        raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}") from None
+    lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
+    if isinstance(profile, ClusterProfile):
+        lines += [f"system   {profile.system}", f"memoryx  {profile.memoryx}", f"swarmx   {profile.swarmx}", ""]
+    if isinstance(profile, GpuClusterProfile):
+        lines += [f"GPU {profile.gpu}, software {profile.software} unless an experiment names another", ""]
+    if isinstance(profile, GpuSoftwareProfile):
+        lines += [f"{name:28} {'yes' if value else 'no'}" for name, value in profile if isinstance(value, bool)] + [""]
+    if isinstance(profile, SystemProfile):
+        lines += [f"default MemoryX {profile.default_memoryx}, default SwarmX {profile.default_swarmx}", ""]
+    numbers = [(field, number) for field, number in profile.values if isinstance(number, Sourced)]
+    lines += list(_numbers(numbers))
+    if isinstance(profile, GpuProfile) and profile.rings:
+        lines += ["", "rings of a few GPUs: share of collective_bandwidth"]
+        lines += list(_numbers([(f"{gpus} GPUs", share) for gpus, share in profile.rings.items()]))
+    if isinstance(profile, SystemProfile):
+        for family, constants in profile.kernel_code.items():
+            lines += ["", f"kernel code, {family}: cycles"]
+            lines += list(_numbers(list(constants.items())))
+        lines += ["", "software releases: speed relative to R2"]
+        lines += list(_numbers([(release, number) for release, number in profile.releases.items()]))
+    return "\n".join(lines)
+
+
+def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
+    for name, number in numbers:
+        error = "" if number.standard_error is None else f"+-{100 * number.standard_error:.0f} %"
+        yield f"{name:22} {number.written:>14} {error:>7} {number.kind:10} {number.date:10}  {number.source}"
+        if number.note:
+            yield f"{'':60}{number.note}"
+
+
+def _show_model(name: str) -> str:
+    model = load_model(name)
+    lines = [f"{name}: {parameters(model):,} parameters (published {float(model.published_parameters):,.0f})"]
+    if model.experts > 1:
+        lines.append(
+            f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)"
+        )
+    lines += [
+        f"{field:20} {value}"
+        for field, value in vars(model).items()
+        if field not in ("name", "published") and value != ""
+    ]
+    lines += [f"published {key:22} {value}" for key, value in (model.published or {}).items()]
+    return "\n".join(lines)

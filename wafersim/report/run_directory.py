@@ -1,0 +1,162 @@
+"""A directory of results that appears under its name complete or not at all, whoever else writes there and whatever is killed.
+
+Everything is written into a hidden draft beside the place where it will stand, `root/.wafersim-xxxxxxxx/<name>`, and then
+changes places with an earlier run of that name in one system call. At every moment the name holds the old run or the new
+one, complete. Chosen over a symbolic link to numbered versions, which has the same property, because a run stays a plain
+directory that people copy, delete and rename, and `root` shows nothing but runs.
+
+A draft is locked (flock) by its process for as long as that lives: the kernel lets go of the lock of a process that was
+killed, so that the next save can tell a leftover from work in progress without trusting process numbers, which are used
+again and mean nothing on another host. Nothing is forced to the disk (fsync): a run that a power cut takes is run again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from wafersim.errors import WafersimError
+
+DRAFT = ".wafersim-"
+OLD = "old"  # in a draft: the earlier run, where it had to be moved away
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fs.h
+# What a kernel or file system without the exchange answers.
+NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}
+
+
+def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path], None]) -> Path:
+    """`root/<name>-<short hash of what was asked>`, filled by `write`; an earlier one of that name is replaced.
+
+    What processes that died have left in `root` is swept first. Raises WafersimError, one line, when `root` cannot hold
+    the directory; then an earlier one stands as it was.
+    """
+    short = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:8]
+    place = root / f"{resolved['name']}-{short}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise WafersimError(f"--out {root}: {place.name} is there and is no directory")
+        sweep(root)
+        with _draft(root) as draft:
+            fresh = draft / place.name
+            fresh.mkdir()
+            write(fresh)
+            _publish(fresh, place)
+    except OSError as error:
+        raise WafersimError(f"--out {root}: cannot be written ({error.strerror or error})") from None
+    return place
+
+
+def sweep(root: Path) -> None:
+    """Remove the drafts of processes that died; a run that one of them had moved away returns to its place first."""
+    for draft in root.glob(f"{DRAFT}*"):
+        with suppress(OSError):  # somebody else's, or just gone, or on a file system without locks
+            lock = _lock(draft)
+            if lock is None:
+                continue
+            try:
+                _clear(draft)
+            finally:
+                os.close(lock)
+
+
+@contextmanager
+def _draft(root: Path) -> Iterator[Path]:
+    """A hidden directory in `root`, locked while the block runs and gone afterwards."""
+    while True:
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=root))
+        try:
+            lock = _lock(draft)
+        except FileNotFoundError:
+            continue
+        except OSError:  # no locks here, so that nobody sweeps either
+            lock = None
+            break
+        if lock is not None:
+            break  # else a sweep took the new directory for a leftover, before it was locked
+    try:
+        yield draft
+    finally:
+        _clear(draft)
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(draft: Path) -> int | None:
+    """The open descriptor that holds a draft's lock, or None where another process has it or has removed the draft.
+
+    Raises OSError where directories cannot be locked.
+    """
+    descriptor = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), draft.stat()):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except OSError:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _clear(draft: Path) -> None:
+    """Remove a draft; a run that was moved away into it stands under its name again, unless another one does."""
+    for moved in (draft / OLD).glob("*"):
+        _put(moved, draft.parent / moved.name)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def _publish(fresh: Path, place: Path) -> None:
+    """Put `fresh` where an earlier run may stand; that one ends in the draft. Others may publish there at the same time."""
+    while not _put(fresh, place):
+        try:
+            if _exchange(fresh, place):
+                return
+            _move_away(place, fresh.parent / OLD)
+        except FileNotFoundError:
+            continue  # somebody took the earlier run away meanwhile
+
+
+def _put(fresh: Path, place: Path) -> bool:
+    """Rename to a place that is free (or an empty directory); False where something stands."""
+    try:
+        fresh.rename(place)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two directories change places in one step; False where the system cannot (renameat2 is Linux's)."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    sys.audit("wafersim.exchange", str(one), str(other))  # the tests kill the process here
+    if rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _move_away(place: Path, old: Path) -> None:
+    """The way without an exchange: a kill between this and the next rename leaves the name empty, and `sweep` brings it back."""
+    shutil.rmtree(old, ignore_errors=True)
+    old.mkdir()
+    place.rename(old / place.name)
