@@ -5,7 +5,7 @@ import numpy as np
 from wafersim.engine.graph import Edges, Ints, build_graph
 from wafersim.engine.longest_path import LongestPath
 from wafersim.engine.steady_state import maximum_cycle_ratio
-from wafersim.strategies.periodic import settle
+from wafersim.strategies.run import settle
 from wafersim.timeline.timeline import Timeline
 
 ONE = np.array([0])
@@ -14,6 +14,13 @@ GRAPH = build_graph(
     np.array([1]), ONE, ONE, [Edges(ONE, ONE, distance=1), Edges(ONE, ONE, distance=3, lag=1)], []
 )  # fmt: skip
 LAGS, DURATIONS = np.array([0, 23]), np.array([7])
+
+
+class Plan:
+    """What settling asks of a plan."""
+
+    arrival_order = ()
+    repeats = True
 
 
 class Steps:
@@ -36,7 +43,7 @@ def test_a_shift_is_a_period_once_it_held_over_all_steps_that_a_task_may_wait_fo
     # do, but that is no period: 30 ticks for 3 steps are.
     steps = Steps()
     assert [int(steps.next_step()[0]) for _ in range(9)] == [7, 14, 21, 37, 44, 51, 67, 74, 81]
-    found = settle(None, Steps(), "fast", "")
+    found = settle(Plan(), Steps(), "fast", "")
     assert (found.exact, found.cycle, found.step_ticks) == (True, 3, 10)
     assert found.steps_simulated == 6  # the first at which three steps have a counterpart three steps before
     assert maximum_cycle_ratio(GRAPH, LAGS, DURATIONS) == 10  # max(7 / 1, 30 / 3)
