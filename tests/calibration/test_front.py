@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from wafersim.calibration.calibration import Calibration, calibrate, calibrate_own
+from wafersim.calibration.front import Calibration, calibrate, calibrate_own
 from wafersim.cli import commands
 from wafersim.errors import InputFaults, WafersimError
 from wafersim.inputs.fit import SETS, Set, load_fit
@@ -21,6 +21,7 @@ GPUS = (
 WAFERS = "id,system,n_systems,model,micro_batch_per_system,seq_len,software,metric,value,unit\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", SETS)
 def test_calibrating_again_finds_what_was_committed(which: Set) -> None:
     found, kept = calibrate(which).fit, load_fit(which)

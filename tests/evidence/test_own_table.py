@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from wafersim.cli import commands
 from wafersim.errors import InputFaults, WafersimError
-from wafersim.evidence.everything import validate, validate_own
+from wafersim.evidence.judge import validate, validate_own
 from wafersim.evidence.own_table import read_own
-from wafersim.evidence.report import ValidatedRow, ValidationReport
+from wafersim.evidence.rows import ValidatedRow, ValidationReport
 
 DATA = Path(__file__).resolve().parents[2] / "wafersim" / "evidence" / "data"
 TABLES = {
