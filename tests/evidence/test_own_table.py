@@ -173,7 +173,7 @@ def test_a_kernel_that_is_not_modelled_is_listed_with_the_reason(tmp_path: Path,
 def test_the_shipped_tables_are_read_as_ones_own(name, tmp_path: Path) -> None:
     """Rows that measure something else, in numbers or not, are listed with the reason."""
     own = read_own(DATA / TABLES[name])
-    assert own.set == name and len(own.rows) > 30 and not own.skipped
+    assert own.kind.name == name and len(own.rows) > 30 and not own.skipped
 
 
 @pytest.mark.parametrize("name", ["wafers", "gpus"])

@@ -259,7 +259,7 @@ def fit_gpus(own: Sequence[GpuRow] = ()) -> Found:
         transfer=round(sqrt(max(0.0, strange**2 - usual**2)), 3),
         widening=dict.fromkeys(groups, declared().widening),
         features=GPU_FEATURES,
-        behind={group: tuple(sorted({_features(row) for row in members})) for group, members in groups.items()},
+        behind={group: tuple(sorted({features_of(row) for row in members})) for group, members in groups.items()},
         families=families,
     )
     changes = [
@@ -296,7 +296,8 @@ def _error(row: GpuRow, log_ratio: float) -> float:
     return expm1(log_ratio if row.metric == "iteration_time" else -log_ratio)
 
 
-def _features(row: GpuRow) -> tuple[float, ...]:
+def features_of(row: GpuRow) -> tuple[float, ...]:
+    """Logarithms of `GPU_FEATURES`."""
     return gpu_features(row.jobs()[0].workload, row.batch, row.gpus)
 
 

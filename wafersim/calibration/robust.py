@@ -77,13 +77,14 @@ class Problem:
     weights: Floats | float = 1.0
     prior: Prior | None = None
 
-    def _handed(self, x: Floats) -> Floats:
+    def handed(self, x: Floats) -> Floats:
+        """What the solver squares, rows first, then the distances from what is known beforehand."""
         rows = self.weights * self.loss.handed(self.residuals(x))
         return rows if self.prior is None else np.concatenate([rows, (x - self.prior.centre) / self.prior.width])
 
     def cost(self, x: Floats) -> float:
         """What is minimised."""
-        f = self._handed(x)
+        f = self.handed(x)
         return 0.5 * float(np.sum(self.loss.rho(f * f) if self.loss.solver == "soft_l1" else f * f))
 
     def solve(self, step: float | None = None, x_tolerance: float = 1e-8, tolerance: float = 1e-8) -> Solution:
@@ -91,7 +92,7 @@ class Problem:
         from scipy.optimize import least_squares
 
         found = least_squares(
-            self._handed, self.start, loss=self.loss.solver, diff_step=step, xtol=x_tolerance, ftol=tolerance, gtol=tolerance,
+            self.handed, self.start, loss=self.loss.solver, diff_step=step, xtol=x_tolerance, ftol=tolerance, gtol=tolerance,
             max_nfev=200,
         )  # fmt: skip
         rows = len(found.jac) if self.prior is None else len(found.jac) - len(self.start)

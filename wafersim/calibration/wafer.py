@@ -102,7 +102,7 @@ def fit_wafer(own: Sequence[WaferRow] = ()) -> Found:
     errors = np.array([_log_ratio(row, constants) for row in rows])
     spread = spread_of(errors, weights_of(rows), len(said.fitted))
     elasticities = elasticities_of(rows, constants, said.constants)
-    known = _covariance(elasticities, rows, spread, said.constants)
+    known = covariance_of(elasticities, rows, spread, said.constants)
     features: Floats = np.array([_features(row) for row in rows], np.float64)
     left_out, inflation = _jobs_left_out(rows, said, elasticities)
     families, further = _families_left_out(rows, said, elasticities, features)
@@ -210,7 +210,7 @@ def _value_of(constant: Constant, row: WaferRow) -> float:
     return next(number.value for path, number, _ in numbers(machine) if path.partition(".")[2] == constant.name)
 
 
-def _covariance(elasticities: Floats, rows: Sequence[WaferRow], spread: float, of: Sequence[Constant]) -> Floats:
+def covariance_of(elasticities: Floats, rows: Sequence[WaferRow], spread: float, of: Sequence[Constant]) -> Floats:
     """Of the logarithms of all constants, given the rows and what was known before."""
     weighed = elasticities * weights_of(rows)[:, None] / spread
     return covariance(weighed, np.array([constant.sigma for constant in of]))
@@ -237,7 +237,7 @@ def _jobs_left_out(rows: Sequence[WaferRow], said: Declared, elasticities: Float
     parts = {str(job): np.array([each == job for each in jobs]) for job in dict.fromkeys(jobs)}
     errors, halves = np.zeros(len(rows)), np.zeros(len(rows))
     for out in leave_out(rows, parts, lambda kept: _fitted(kept, said.fitted)):
-        known = _covariance(elasticities[~out.inside], out.kept, out.found.spread, said.constants)
+        known = covariance_of(elasticities[~out.inside], out.kept, out.found.spread, said.constants)
         for at in np.flatnonzero(out.inside).tolist():
             e = elasticities[at]
             halves[at] = Z80 * sqrt(float(e @ known @ e) + out.found.spread**2)
@@ -273,7 +273,7 @@ def _families_left_out(
         found[out.name] = {rows[at].id: round(_log_ratio(rows[at], out.found.constants), 4) for at in inside}
         if out.name in said.generations:
             continue
-        known = _covariance(elasticities[~out.inside], out.kept, out.found.spread, said.constants)
+        known = covariance_of(elasticities[~out.inside], out.kept, out.found.spread, said.constants)
         for at in inside:
             errors.append(found[out.name][rows[at].id])
             variances.append(float(elasticities[at] @ known @ elasticities[at]) + out.found.spread**2)
