@@ -56,10 +56,11 @@ def rewritten(text: str, changes: Iterable[Change], own: int = 0) -> str:
     """
     tree = round_trip().load(text)
     for change in changes:
-        number = tree
-        for key in change.path:
-            number = number[key]
-        _set(number, change, own)
+        above = tree
+        for key in change.path[:-1]:
+            above = above[key]
+        _set(above[change.path[-1]], change, own)
+        _follow(above, change.path[-1])
     return dumped(tree)
 
 
@@ -73,6 +74,13 @@ def _set(number: CommentedMap, change: Change, own: int) -> None:
         number["standard_error"] = _plain(f"{change.standard_error:.3g}")
     if dict(number) != before:
         number["date"] = DoubleQuotedScalarString(today())
+
+
+def _follow(above: CommentedMap, key: str) -> None:
+    """Two spaces before a comment at the end of the line, wherever the line ends now."""
+    for comment in above.ca.items.get(key) or ():
+        if comment is not None and not isinstance(comment, list) and comment.value.startswith("#"):
+            comment.value, comment.start_mark.column = f" {comment.value}", 0
 
 
 def _spelled(value: float, old: Any) -> Any:

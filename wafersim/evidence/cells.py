@@ -59,7 +59,7 @@ def zero_stage(text: str) -> int:
     plain = text.lower()
     if plain in OFF:
         return 0
-    found = re.fullmatch(r"(?:deepspeed)?[\s_-]*(?:zero)?[\s_-]*(?:stage)?[\s_-]*([0-3])(?:\.0*)?", plain)
+    found = re.fullmatch(r"(?:deepspeed[\s_-]*)?(?:zero[\s_-]*)?(?:stage[\s_-]*)?([0-3])(?:\.0*)?", plain)
     if found is None:
         raise Infeasible(f"zero_stage must be none, 0, 1, 2 or 3 (got {text!r})")
     return int(found[1])
