@@ -11,7 +11,10 @@ from wafersim.evidence.rows import Cells
 
 NOT_STATED = ("", "-", "n/a", "na", "nan", "?")
 ON, OFF = ("true", "yes", "on", "y", "t"), ("false", "no", "off", "none", "n", "f")
-MOST = 1e15  # no count of anything in a table is larger
+MOST = 10**15  # no count of anything in a table is larger
+MOST_OF = {"layers": 10_000} | dict.fromkeys(
+    ("n_systems", "n_gpus", "tp", "pp", "dp", "vp_stages"), 1_000_000
+)  # each costs time
 
 
 def stated(cells: Cells, name: str) -> str:
@@ -36,8 +39,8 @@ def whole(name: str, text: str) -> int:
     found = number(name, text)
     if found % 1:
         raise Infeasible(f"{name} must be whole (got {text!r})")
-    if found > MOST:
-        raise Infeasible(f"{name} must be at most {MOST:g} (got {text!r})")
+    if found > (most := MOST_OF.get(name, MOST)):
+        raise Infeasible(f"{name} must be at most {most:,} (got {text!r})")
     return int(found)
 
 
