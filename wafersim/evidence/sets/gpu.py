@@ -11,7 +11,7 @@ from wafersim.evidence.cells import checked, flag, stated, whole, zero_stage
 from wafersim.evidence.kinds import Kind
 from wafersim.evidence.rows import Cells, Rows, read_rows
 from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
-from wafersim.evidence.sets.gpu_sources import OWN, Source, source_of, sources
+from wafersim.evidence.sets.gpu_sources import Source, source_of
 from wafersim.evidence.tables import shipped
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
 from wafersim.workload.model import Model
@@ -26,13 +26,12 @@ FRACTIONAL = ("value", "params_b")
 @cache
 def published_rows() -> Rows[GpuRow]:
     """The shipped rows."""
-    return read_rows(shipped("gpu"), lambda cells: _row(cells, source_of(cells["id"])))
+    return read_rows(shipped("gpu"), read_row)
 
 
 def read_row(cells: Cells) -> GpuRow:
-    """A row of a user's table, which may be a copy of a published one; raises Infeasible where it does not state enough."""
-    known = any(cells["id"] == published["id"] for published in shipped("gpu"))
-    return _row(cells, source_of(cells["id"]) if known else sources()[OWN])
+    """A row of a table, of a published study if its id begins like one; raises Infeasible where it does not state enough."""
+    return _row(cells, source_of(cells["id"]))
 
 
 class _Reader:

@@ -93,5 +93,5 @@ def sources() -> dict[str, Source]:
 
 
 def source_of(name: str) -> Source:
-    """The source of a published row, by how its id begins."""
+    """The source of a row, by how its id begins; a user's own otherwise."""
     return next((source for prefix, source in sources().items() if name.startswith(prefix)), sources()[OWN])
