@@ -1,17 +1,5 @@
-"""What the tests of validation share."""
+"""What these tests share."""
 
-import shutil
-from pathlib import Path
+from tests.checkout import copied
 
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout to change numbers in."""
-    root = tmp_path_factory.mktemp("checkout")
-    for name in ("wafersim", "hardware_profiles", "experiments"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return root
+__all__ = ["copied"]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wafersim.calibration.gpu_fit import lost_memory
+from wafersim.calibration.gpu import lost_memory
 from wafersim.errors import WafersimError
-from wafersim.evidence.gpu_rows import gpu_rows
+from wafersim.evidence.sets.gpu import published_rows
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.memory import activation_bytes, in_flight, memory_use, refusal
@@ -82,7 +82,7 @@ def test_an_untied_head_on_the_same_gpu_has_its_table_there() -> None:
 
 def test_what_the_bloom_study_saw_in_use() -> None:
     # The workspace of each release is set on the fit rows; the test rows judge. Median, mean and maximum as measured: 6, 6, 12 %.
-    rows = [row for row in gpu_rows()[0].values() if row.memory is not None and row.use == "test"]
+    rows = [row for row in published_rows().measured.values() if row.memory is not None and row.use == "test"]
     errors = []
     for row in rows:
         predicted = simulate_step(replace(row.jobs()[0], must_fit=False)).prediction.memory.total_bytes + lost_memory(

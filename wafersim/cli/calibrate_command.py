@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from wafersim.evidence.kinds import KINDS
+
 
 @click.command("calibrate")
 @click.option(
     "--set",
     "which",
-    type=click.Choice(["wafer", "gpu", "kernel", "collective"]),
+    type=click.Choice(KINDS),
     default=None,
     help="Which constants (wafer if left out).",
 )
@@ -29,7 +31,7 @@ def command(which: str | None, data: Path | None, write: bool) -> None:
 
     Without --data the fit rests on the published rows alone, and brings the profiles back to it.
     """
-    from wafersim.calibration.calibration import calibrate, calibrate_own
+    from wafersim.calibration.front import calibrate, calibrate_own
     from wafersim.errors import WafersimError
     from wafersim.inputs.fit import SETS
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from wafersim.evidence.kinds import KINDS
+
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -14,7 +16,7 @@ FORMATS = (".png", ".svg", ".pdf")
 @click.option(
     "--set",
     "which",
-    type=click.Choice(["wafer", "gpu", "kernel", "collective"]),
+    type=click.Choice(KINDS),
     multiple=True,
     help="Which measurements; all of them if left out.",
 )
@@ -46,10 +48,7 @@ def command(
     Exit code 1 when an error is worse than the committed floor.
     """
     from wafersim.errors import WafersimError
-    from wafersim.evidence.everything import broken_floors, validate, validate_own
-    from wafersim.inputs.fit import SETS
-    from wafersim.report import json_output
-    from wafersim.report.validation_table import print_validation
+    from wafersim.evidence.judge import validate, validate_own
 
     if data is not None and (which or row or page):
         raise WafersimError("--data tells its set by its columns; leave out --set, --row and --page")
@@ -57,8 +56,13 @@ def command(
         raise WafersimError(f"--figure {figure}: must end in {', '.join(FORMATS)}")
     if page is not None and (which or row):
         raise WafersimError("--page covers all sets; leave out --set and --row")
-    chosen = [name for name in SETS if not which or name in which]
+    chosen = [name for name in KINDS if not which or name in which]
     report = validate(chosen, row) if data is None else validate_own(data)
+
+    from wafersim.evidence.floors import broken_floors  # what is slow to load, once the row is known
+    from wafersim.report import json_output
+    from wafersim.report.validation_table import print_validation
+
     broken = broken_floors(report) if data is None else []
     if figure is not None:
         from wafersim.report.figures.validation import validation_figure

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
-from wafersim.inputs.fit import Fit, Set
+from ruamel.yaml import YAML
 
-Table = list[dict[str, str]]
-TABLES: dict[Set, str] = {
-    "wafer": "wafer_measurements.csv",
-    "gpu": "gpu_measurements.csv",
-    "kernel": "kernel_cycles.csv",
-    "collective": "collective_measurements.csv",
-}
+from wafersim.evidence.kinds import KINDS
+from wafersim.evidence.rows import Cells
+
+if TYPE_CHECKING:
+    from wafersim.inputs.fit import Fit
 
 
 @cache
-def shipped(which: Set) -> Table:
-    """The rows of a set's table, every cell as text."""
-    with (files("wafersim.evidence") / "data" / TABLES[which]).open(encoding="utf-8") as stream:
+def shipped(which: str) -> Sequence[Cells]:
+    """The rows of a kind's shipped table, every cell as text."""
+    with (files("wafersim.evidence") / "data" / KINDS[which]).open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
-def columns(which: Set) -> list[str]:
+def read_data(file: str) -> dict[str, Any]:
+    """A YAML file that lies beside the tables, read anew."""
+    text = (files("wafersim.evidence") / "data" / file).read_text(encoding="utf-8")
+    found: dict[str, Any] = YAML(typ="safe").load(text)
+    return found
+
+
+def columns(which: str) -> list[str]:
     """Of the shipped table; a user's may leave out those that it does not need."""
     return list(shipped(which)[0])
 
 
-def published_ids(which: Set) -> set[str]:
+def published_ids(which: str) -> set[str]:
     """Of the shipped table."""
     return {row["id"] for row in shipped(which)}
 

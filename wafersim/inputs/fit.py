@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from wafersim.errors import Fault, InputFaults
 from wafersim.inputs.resources import folder
 from wafersim.inputs.sourced import Frozen
 
@@ -63,23 +64,40 @@ def fit_path(which: Set) -> Path:
     return folder("hardware") / "fits" / f"{which}.json"
 
 
-@cache
 def load_fit(which: Set) -> Fit:
-    """The calibration of a set of measurements as it was committed."""
-    return Fit.model_validate_json(fit_path(which).read_text(encoding="utf-8"))
+    """The calibration of a set of measurements as it was committed, read anew where the file has changed.
+
+    Raises InputFaults where it cannot be read or is not whole.
+    """
+    path = fit_path(which)
+    try:
+        state = path.stat()
+        return _load(path, state.st_mtime_ns, state.st_size)
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        problem = f"is not a whole calibration ({f'{where}: ' if where else ''}{fault['msg']})"
+    raise InputFaults([Fault(str(path), f"{problem}; `wafersim calibrate --set {which} --write` makes it anew")])
 
 
-def save_fit(fit: Fit) -> Path:
-    """Write a calibration; with the date of the last one if nothing else changed."""
-    path = fit_path(fit.set)
+@lru_cache(maxsize=8)
+def _load(path: Path, _changed: int, _size: int) -> Fit:
+    return Fit.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def fit_text(fit: Fit) -> str:
+    """A calibration as it is kept in its file; with the date of the last one if nothing else changed."""
     fields = fit.model_dump(mode="json")
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) | {"date": fit.date} == fields:
-        return path
-    path.parent.mkdir(exist_ok=True)
+    try:
+        before = load_fit(fit.set)
+    except InputFaults:  # it is about to be replaced
+        before = None
+    if before is not None and before.model_copy(update={"date": fit.date}) == fit:
+        fields["date"] = before.date
     lines = [f" {json.dumps(name)}: {_lines(value)}" for name, value in fields.items()]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    load_fit.cache_clear()
-    return path
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _lines(value: object) -> str:

@@ -195,10 +195,10 @@ def load_gpu_machine(
 
 def software_name(name: str) -> str:
     """A software profile by name; raises WafersimError with those that exist."""
-    if name not in names("hardware") or kind_of(name) != "gpu-software":
-        known = [other for other in names("hardware") if kind_of(other) == "gpu-software"]
-        raise WafersimError(f"unknown software {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
-    return name
+    if name in names("hardware") and kind_of(name) == "gpu-software":
+        return name
+    known = [other for other in names("hardware") if kind_of(other) == "gpu-software"]
+    raise WafersimError(f"unknown software {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
 
 
 def _replaced(machine: M, overrides: Mapping[str, str | float | int]) -> M:

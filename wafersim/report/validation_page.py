@@ -8,10 +8,11 @@ from math import expm1
 from pathlib import Path
 
 from wafersim.errors import WafersimError
-from wafersim.evidence.everything import coverage, summary
-from wafersim.evidence.report import ValidatedRow, ValidationReport
-from wafersim.evidence.wafer import batch_sweep
-from wafersim.inputs.fit import load_fit
+from wafersim.evidence.floors import coverage, summary
+from wafersim.evidence.kinds import kinds
+from wafersim.evidence.rows import ValidatedRow, ValidationReport
+from wafersim.evidence.sets.wafer import batch_sweep
+from wafersim.inputs.fit import Fit, load_fit
 from wafersim.report.words import figure
 
 PEERS = (
@@ -68,9 +69,9 @@ def page(report: ValidationReport) -> str:
         "Without any row of a stack or its cluster, with the constants that only it has guessed from other stacks, "
         "within a factor of two. What is known beforehand of the others was written down when the rows had been seen: "
         "it is the error of an unmeasured stack at its best, and what intervals add for one:",
-        _families("gpu"),
+        _families(load_fit("gpu")),
         "## Kernels and collectives",
-        _groups([row for row in rows if row.set in ("kernel", "collective") and row.use == "test"], {}),
+        _groups([row for row in rows if row.set not in ("wafer", "gpu") and row.use == "test"], {}),
         "## Intervals",
         "Constants (their covariance), the spread of the rows around them, the distance of a case from its "
         "nearest rows, and what a machine "
@@ -110,7 +111,7 @@ def _wafers(report: ValidationReport) -> list[str]:
             ("row", "what", "use", "predicted", "published", "error", "left out", "80 % interval", "remarks"), judged
         ),
         "A whole family left out, or CS-2 rows alone:",
-        _families("wafer"),
+        _families(fit),
     ]
     measured, predicted = batch_sweep()
     lines.append(
@@ -123,15 +124,14 @@ def _wafers(report: ValidationReport) -> list[str]:
     )
     spread = summary([row for row in mine if row.use == "fit"])
     lines.append(
-        f"Median error of the nine {spread['median']:.1%}; median of the errors left out "
+        f"Median error of the nine {spread.median:.1%}; median of the errors left out "
         f"{_median(abs(expm1(one.error)) for one in fit.left_out.values()):.1%}, of the half-widths beside them "
         f"{_median(one.half_width for one in fit.left_out.values()):.0%}."
     )
     return lines
 
 
-def _families(which: str) -> str:
-    fit = load_fit("wafer" if which == "wafer" else "gpu")
+def _families(fit: Fit) -> str:
     lines = []
     for name, rows in fit.families.items():
         errors = [expm1(error) for error in rows.values()]
@@ -147,9 +147,11 @@ def _groups(rows: Sequence[ValidatedRow], targets: dict[str, str]) -> str:
     lines = []
     for group in dict.fromkeys(row.group for row in rows):
         found = summary([row for row in rows if row.group == group])
-        numbers = [f"{found['bias']:+.1%}", *(f"{found[name]:.1%}" for name in ("median", "mean", "90th", "max"))]
-        held = [f"{found['covered']:.0%}", f"{found['half_width']:.1%}"]
-        lines.append((group, found["n"], *numbers, *held, *([targets.get(group, "")] if targets else [])))
+        sizes = [f"{size:.1%}" for size in (found.median, found.mean, found.ninetieth, found.most)]
+        covered = "-" if found.covered is None else f"{found.covered:.0%}"
+        half = "-" if found.half_width is None else f"{found.half_width:.1%}"
+        target = [targets.get(group, "")] if targets else []
+        lines.append((group, found.n, f"{found.bias:+.1%}", *sizes, covered, half, *target))
     names = (
         "rows",
         "n",
@@ -167,16 +169,17 @@ def _groups(rows: Sequence[ValidatedRow], targets: dict[str, str]) -> str:
 
 def _coverage(report: ValidationReport) -> str:
     lines = []
-    for which in ("wafer", "gpu", "kernel", "collective"):
-        share = coverage(report, which)
-        if which == "wafer":
-            left_out = load_fit("wafer").left_out.values()
+    for each in kinds():
+        judges = [row for row in report.rows if row.set == each.name and row.use == "test"]
+        left_out = load_fit(each.fit).left_out.values() if each.fit else ()
+        if left_out:
             half, error = _median(one.half_width for one in left_out), _median(abs(one.error) for one in left_out)
             count = len(left_out)
+        elif judges and (found := summary(judges)).half_width is not None:
+            half, error, count = found.half_width, found.median, found.n
         else:
-            found = summary([row for row in report.rows if row.set == which and row.use == "test"])
-            half, error, count = found["half_width"], found["median"], found["n"]
-        lines.append((which, count, f"{share:.0%}", f"{half:.1%}", f"{error:.1%}"))
+            continue
+        lines.append((each.name, count, f"{coverage(report, each.name):.0%}", f"{half:.1%}", f"{error:.1%}"))
     return _table(("set", "n", "covered", "median half-width", "median error"), lines)
 
 

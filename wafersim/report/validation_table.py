@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from wafersim.evidence.everything import coverage, summary
-from wafersim.evidence.report import ValidatedRow, ValidationReport
+from wafersim.evidence.floors import coverage, summary
+from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.report.console import new_console, print_table, say
 from wafersim.report.words import figure
 
@@ -72,7 +72,7 @@ def group_table(rows: Sequence[ValidatedRow]) -> Table:
         table.add_column(name, justify="left" if name in ("group", "use") else "right")
     for group, use in dict.fromkeys((row.group, row.use) for row in rows):
         found = summary([row for row in rows if (row.group, row.use) == (group, use)])
-        errors = (f"{found['bias']:+.2%}", *(f"{found[name]:.2%}" for name in ("median", "mean", "90th", "max")))
-        held = ["-" if found[name] is None else f"{found[name]:.0%}" for name in ("covered", "half_width")]
-        table.add_row(group, use, str(found["n"]), *errors, *held)
+        sizes = (f"{size:.2%}" for size in (found.median, found.mean, found.ninetieth, found.most))
+        held = ("-" if share is None else f"{share:.0%}" for share in (found.covered, found.half_width))
+        table.add_row(group, use, str(found.n), f"{found.bias:+.2%}", *sizes, *held)
     return table

@@ -8,33 +8,27 @@ from typing import Any
 
 import numpy as np
 
+from wafersim.evidence.kinds import kinds
 from wafersim.report.figures.style import GREY, LIGHT, MODEL_COLOURS, figure, quiet, title
 
 BANDS = ((0.20, "#eef1f3"), (0.10, "#dfe5e9"), (0.05, "#ccd5db"))
-TITLES = {
-    "wafer": "wafers: samples/s",
-    "gpu": "GPUs: time, tokens/s or TFLOP/s",
-    "kernel": "kernels: cycles",
-    "collective": "collectives: seconds",
-}
 MOST_SHOWN = 40  # percent; larger errors stand at the edge
-JUDGES = {"wafer": ("fit",), "gpu": ("test",), "kernel": ("test",), "collective": ("test",)}
 
 
 def validation_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Test rows of every set; of wafers those that set its three constants, each predicted without its job."""
-    sets = [name for name in TITLES if any(row["set"] == name for row in rows)]
+    sets = [each for each in kinds() if any(row["set"] == each.name for row in rows)]
     with figure(path, 4.6 * len(sets) + 0.4, 6.9) as drawn:
         width, height = drawn.get_size_inches()
         counts = []
-        for index, name in enumerate(sets):
-            judges = [row for row in rows if row["set"] == name and row["use"] in JUDGES[name]]
-            judges = judges or [row for row in rows if row["set"] == name]
+        for index, each in enumerate(sets):
+            mine = [row for row in rows if row["set"] == each.name]
+            judges = [row for row in mine if row["use"] == each.shown] or mine
             left, wide = (0.75 + 4.6 * index) / width, 3.7 / width
             axes = drawn.add_axes((left, 2.25 / height, wide, 3.6 / height))
             below = drawn.add_axes((left, 0.55 / height, wide, 1.45 / height), sharex=axes)
-            within = _panel(axes, below, judges, TITLES[name])
-            counts.append(f"{name} {within:.0%}")
+            within = _panel(axes, below, judges, each.title)
+            counts.append(f"{each.name} {within:.0%}")
         title(
             drawn,
             "Within 10 % of what was measured: " + ", ".join(counts),

@@ -1,14 +1,57 @@
-"""What validation says of each published row."""
+"""What validation says of each published row, and the face that a row of every kind has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from wafersim.errors import Infeasible, WafersimError, did_you_mean
+from wafersim.errors import Infeasible
 
-R = TypeVar("R")
+Cells = Mapping[str, str]  # a row of a table as text, by column
+Row = TypeVar("Row", bound="Measured", covariant=True)
+
+
+class Measured(Protocol):
+    """A measurement that can be predicted, in its own unit."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the table."""
+
+    @property
+    def use(self) -> str:
+        """What it is for: fit | release | test | shown | flops."""
+
+    @property
+    def group(self) -> str:
+        """The rows that its error is reported with."""
+
+    @property
+    def published(self) -> float:
+        """The published value."""
+
+    @property
+    def unit(self) -> str:
+        """Of the published value and of the prediction."""
+
+    def judge(self) -> ValidatedRow:
+        """The prediction beside the published value; raises Infeasible where no setting of it runs."""
+
+
+@dataclass(frozen=True)
+class Rows(Generic[Row]):
+    """The rows of a table that can be predicted and the reasons of the others, by id."""
+
+    measured: Mapping[str, Row]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def only(self, name: str) -> Rows[Row]:
+        """The one row of that id, whether it can be predicted or not."""
+        return Rows(
+            {id_: row for id_, row in self.measured.items() if id_ == name},
+            {id_: reason for id_, reason in self.refused.items() if id_ == name},
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +103,7 @@ class ValidationReport:
     """Every row: judged, or skipped with its reason."""
 
     rows: tuple[ValidatedRow, ...]
-    skipped: dict[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """`{"rows": [...], "skipped": [{"id", "reason"}]}`."""
@@ -72,40 +115,24 @@ class ValidationReport:
         return ValidationReport((*self.rows, *other.rows), {**self.skipped, **other.skipped})
 
 
-def read_rows(
-    table: Sequence[dict[str, str]], read: Callable[[dict[str, str]], R]
-) -> tuple[dict[str, R], dict[str, str]]:
-    """(what `read` makes of each row, reasons of those that it refuses), by id."""
-    rows: dict[str, R] = {}
-    skipped: dict[str, str] = {}
-    for raw in table:
+def read_rows(table: Sequence[Cells], read: Callable[[Cells], Row]) -> Rows[Row]:
+    """What `read` makes of each row, and why it refuses others."""
+    rows: dict[str, Row] = {}
+    refused: dict[str, str] = {}
+    for cells in table:
         try:
-            rows[raw["id"]] = read(raw)
+            rows[cells["id"]] = read(cells)
         except Infeasible as reason:
-            skipped[raw["id"]] = str(reason)
-    return rows, skipped
+            refused[cells["id"]] = str(reason)
+    return Rows(rows, refused)
 
 
-def chosen(
-    rows: Mapping[str, R], skipped: Mapping[str, str], only: str | None
-) -> tuple[Mapping[str, R], Mapping[str, str]]:
-    """All rows, or the one that is asked for; raises WafersimError where there is none of that id."""
-    if only is None:
-        return rows, skipped
-    if only not in rows and only not in skipped:
-        raise WafersimError(f"--row {only}: no such row{did_you_mean(only, [*rows, *skipped])}")
-    return (
-        {name: row for name, row in rows.items() if name == only},
-        {name: reason for name, reason in skipped.items() if name == only},
-    )
-
-
-def judged(rows: Mapping[str, R], skipped: Mapping[str, str], judge: Callable[[R], ValidatedRow]) -> ValidationReport:
+def judged(rows: Rows[Measured]) -> ValidationReport:
     """Every row predicted; one that nothing can run is skipped with the reason."""
-    done, refused = [], dict(skipped)
-    for name, row in rows.items():
+    done, refused = [], dict(rows.refused)
+    for name, row in rows.measured.items():
         try:
-            done.append(judge(row))
+            done.append(row.judge())
         except Infeasible as reason:
             refused[name] = f"no setting of it runs: {reason}"
     return ValidationReport(tuple(done), refused)

@@ -1,25 +1,50 @@
-"""What every calibration says of itself: covariances, spreads and dates in the form that intervals read."""
+"""What every calibration finds: numbers to be written, covariances and spreads in the form that intervals read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from wafersim.inputs.fit import FitConstant
+from wafersim.calibration.robust import Floats, standard_errors
+from wafersim.inputs.fit import Fit, FitConstant
 from wafersim.metrics.interval import LEVEL, Z80
 
 Kind = Literal["calibrated", "assumed"]
 CALIBRATED: list[Kind] = ["calibrated"]
-Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A number of a profile as it was found: its path of keys, its value in SI units, the standard error of its logarithm."""
+
+    profile: str
+    path: tuple[str, ...]
+    value: float
+    standard_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a fit gives, in the terms that all kinds share; `errors` are predicted / published - 1 by row."""
+
+    fit: Fit
+    changes: tuple[Change, ...]
+    errors: Mapping[str, float]
+    details: str = ""  # what only this kind has to say
 
 
 def today() -> str:
     """The date of a calibration."""
     return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def rounded(value: float, digits: int) -> float:
+    """`value` with so many significant digits."""
+    return float(f"{value:.{digits}g}")
 
 
 def normal_sigma(errors: Sequence[float]) -> float:
@@ -29,7 +54,7 @@ def normal_sigma(errors: Sequence[float]) -> float:
 
 def correlations(covariance: Floats) -> tuple[tuple[float, ...], ...]:
     """Of a covariance, to four digits: fewer would make some variances negative."""
-    errors = np.sqrt(np.diag(covariance))
+    errors = standard_errors(covariance)
     return tuple(tuple(np.round(row, 4).tolist()) for row in covariance / np.outer(errors, errors))
 
 
@@ -39,10 +64,10 @@ def fit_constants(
     kinds: Sequence[Kind] | None = None,
 ) -> tuple[FitConstant, ...]:
     """From (name, value, numbers that it sets) and the covariance of the logarithms."""
-    errors = np.sqrt(np.diag(covariance)).tolist()
+    errors = standard_errors(covariance).tolist()
     of_kind: Sequence[Kind] = kinds or CALIBRATED * len(named)
     return tuple(
-        FitConstant(name=name, kind=kind, value=value, standard_error=float(f"{error:.3g}"), sets=sets)
+        FitConstant(name=name, kind=kind, value=value, standard_error=rounded(error, 3), sets=sets)
         for (name, value, sets), error, kind in zip(named, errors, of_kind, strict=True)
     )
 

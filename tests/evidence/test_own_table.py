@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from wafersim.cli import commands
 from wafersim.errors import InputFaults, WafersimError
-from wafersim.evidence.everything import validate, validate_own
+from wafersim.evidence.judge import validate, validate_own
 from wafersim.evidence.own_table import read_own
-from wafersim.evidence.report import ValidatedRow, ValidationReport
+from wafersim.evidence.rows import ValidatedRow, ValidationReport
 
 DATA = Path(__file__).resolve().parents[2] / "wafersim" / "evidence" / "data"
 TABLES = {
@@ -173,7 +173,7 @@ def test_a_kernel_that_is_not_modelled_is_listed_with_the_reason(tmp_path: Path,
 def test_the_shipped_tables_are_read_as_ones_own(name, tmp_path: Path) -> None:
     """Rows that measure something else, in numbers or not, are listed with the reason."""
     own = read_own(DATA / TABLES[name])
-    assert own.set == name and len(own.rows) > 30 and not own.skipped
+    assert own.kind.name == name and len(own.rows) > 30 and not own.skipped
 
 
 @pytest.mark.parametrize("name", ["wafers", "gpus"])

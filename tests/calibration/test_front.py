@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from wafersim.calibration.calibration import Calibration, calibrate, calibrate_own
+from wafersim.calibration.front import Calibration, calibrate, calibrate_own
 from wafersim.cli import commands
 from wafersim.errors import InputFaults, WafersimError
-from wafersim.inputs.fit import SETS, Set, load_fit
+from wafersim.inputs.fit import Set, load_fit
 
 COLLECTIVES = "id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n"
 GPUS = (
@@ -21,7 +21,15 @@ GPUS = (
 WAFERS = "id,system,n_systems,model,micro_batch_per_system,seq_len,software,metric,value,unit\n"
 
 
-@pytest.mark.parametrize("which", SETS)
+@pytest.mark.parametrize(
+    "which",
+    [
+        "kernel",
+        "collective",
+        pytest.param("wafer", marks=pytest.mark.slow),
+        pytest.param("gpu", marks=pytest.mark.slow),
+    ],
+)
 def test_calibrating_again_finds_what_was_committed(which: Set) -> None:
     found, kept = calibrate(which).fit, load_fit(which)
     assert (found.rows, found.behind) == (kept.rows, kept.behind)

@@ -1,0 +1,5 @@
+"""What these tests share."""
+
+from tests.checkout import copied
+
+__all__ = ["copied"]

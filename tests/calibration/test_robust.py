@@ -1,0 +1,70 @@
+"""The one robust fit, on sums that a pencil can do."""
+
+from math import e, sqrt
+
+import numpy as np
+import pytest
+
+from wafersim.calibration.robust import Loss, Prior, Problem, covariance, leave_out, standard_errors, widening
+
+VALUES = np.array([0.0, 0.0, 0.0, 0.0, 10.0])  # the last one is wrong
+
+
+def mean_of(loss: Loss, prior: Prior | None = None, weights: float = 1.0) -> Problem:
+    return Problem(lambda x: VALUES - x, np.array([2.0]), loss, weights, prior)
+
+
+def test_losses() -> None:
+    # 2 (sqrt(1 + 3) - 1) = 2 with slope 1 / sqrt(4); ln(1 + e - 1) = 1 with slope 1 / e.
+    assert Loss("soft_l1", 1.0).rho(np.array([3.0])) == pytest.approx([2.0])
+    assert Loss("soft_l1", 2.0).slope(np.array([sqrt(12.0)])) == pytest.approx([0.5])
+    assert Loss("cauchy", 1.0).rho(np.array([e - 1.0])) == pytest.approx([1.0])
+    assert Loss("cauchy", 1.0).slope(np.array([sqrt(e - 1.0)])) == pytest.approx([1.0 / e])
+
+
+@pytest.mark.parametrize("shape", ["soft_l1", "cauchy"])
+def test_the_cost_is_the_sum_of_the_losses(shape) -> None:
+    loss = Loss(shape, 2.0)
+    # At x = 2 four residuals are one scale, one is four: z = 1 and 16.
+    assert mean_of(loss).cost(np.array([2.0])) == pytest.approx(0.5 * loss.rho(np.array([1.0, 1, 1, 1, 16])).sum())
+
+
+@pytest.mark.parametrize(("shape", "most"), [("soft_l1", 0.03), ("cauchy", 0.001)])
+def test_an_outlier_does_not_set_the_mean(shape, most: float) -> None:
+    # Least squares would say 2. Soft-L1: 4 x / s = 1 where x << s = 0.1; Cauchy: 4 x / s^2 = 1 / 10.
+    assert 0.0 < mean_of(Loss(shape, 0.1)).solve().x[0] < most
+
+
+def test_of_wide_loss_it_is_least_squares_with_a_prior() -> None:
+    # Residuals in units of the scale weigh 1 / 1e4^2 each: five of them against a width of 1e4 / sqrt(5) weigh the same.
+    loss = Loss("cauchy", 1e4)
+    prior = Prior(np.array([4.0]), np.array([1e4 / sqrt(5.0)]))
+    assert mean_of(loss, prior).solve().x == pytest.approx([3.0], rel=1e-3)  # between the mean 2 and 4
+
+
+def test_weights_count_rows_several_times() -> None:
+    loss = Loss("cauchy", 1.0)
+    assert mean_of(loss, weights=2.0).cost(np.array([1.0])) == pytest.approx(4.0 * mean_of(loss).cost(np.array([1.0])))
+
+
+def test_covariance() -> None:
+    # Four rows of one standard deviation and a prior of width 1 are five looks at the number.
+    assert covariance(np.ones((4, 1)), np.ones(1)) == pytest.approx(np.array([[0.2]]))
+    # Rows that tell only the sum leave the difference as it was known: variance 2.
+    known = covariance(np.full((100, 2), 1e3), np.ones(2))
+    assert known[0, 0] + known[1, 1] - 2 * known[0, 1] == pytest.approx(2.0)
+    assert standard_errors(known) == pytest.approx([sqrt(0.5)] * 2, rel=1e-3)
+
+
+def test_parts_are_left_out_one_after_the_other() -> None:
+    rows = [1.0, 2.0, 30.0, 40.0]
+    parts = {"low": np.array([True, True, False, False]), "first": np.array([True, False, False, False])}
+    found = {out.name: (out.kept, out.found) for out in leave_out(rows, parts, lambda kept: sum(kept) / len(kept))}
+    assert found == {"low": ([30.0, 40.0], 35.0), "first": ([2.0, 30.0, 40.0], 24.0)}
+
+
+def test_widening() -> None:
+    # (3^2 + 4^2 - 5) / (1^2 + 3^2) = 2
+    assert widening([3.0, -4.0], [2.0, 3.0], [1.0, 3.0]) == pytest.approx(sqrt(2.0))
+    assert widening([1.0], [2.0], [1.0]) == 0.0  # no more than is known of it
+    assert widening([], [], []) == 0.0

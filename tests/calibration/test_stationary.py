@@ -1,0 +1,151 @@
+"""Committed constants are a minimum of the committed loss: no refit is needed to see that one does not belong to the other.
+
+A nudge is a fifth of a constant's standard error, or twice what its four digits leave open.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from wafersim.calibration import collective, gpu, kernel, wafer
+from wafersim.calibration.record import normal_sigma
+from wafersim.calibration.robust import Floats, Problem, covariance, standard_errors
+from wafersim.inputs.fit import FitConstant, load_fit
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A problem with the logarithms of the committed constants and their standard errors."""
+
+    problem: Problem
+    logs: Floats
+    errors: Floats
+    x: Callable[[Floats], Floats] = lambda logs: logs  # the problem's own parameters
+
+    def cost(self, logs: Floats) -> float:
+        return self.problem.cost(self.x(logs))
+
+    def lowered(self, logs: Floats) -> list[int]:
+        """Constants of which a nudge lowers the loss."""
+        here = self.cost(logs)
+        return [at for at in range(len(logs)) if self.wants_to_move(logs, at, here)]
+
+    def wants_to_move(self, logs: Floats, at: int, here: float) -> bool:
+        nudge = np.zeros(len(logs))
+        nudge[at] = max(0.2 * float(self.errors[at]), 0.001)
+        return min(self.cost(logs + nudge), self.cost(logs - nudge)) < here
+
+
+def committed(
+    problem: Problem, constants: list[FitConstant], x: Callable[[Floats], Floats] = lambda logs: logs
+) -> Committed:
+    logs = np.log([constant.value for constant in constants])
+    return Committed(problem, logs, np.array([constant.standard_error for constant in constants]), x)
+
+
+def of_a_gpu(profile: str) -> Committed:
+    constants = [one for one in load_fit("collective").constants if one.name.startswith(f"{profile}.")]
+    return committed(collective.problem_of(profile, collective.rows_of(profile)), constants)
+
+
+def of_a_loop(loop: kernel.Loop) -> Committed:
+    problem = kernel.problem_of(kernel.loops()[loop])
+    constants = [one for one in load_fit("kernel").constants if one.name.startswith(f"{loop.profile} {loop.family}.")]
+    assert [one.name.rsplit(".", 1)[1] for one in constants] == list(problem.names)
+    return committed(problem.robust, constants, lambda logs: np.exp(logs) * problem.size)
+
+
+def of_the_stacks() -> Committed:
+    problem, constants = gpu.problem_of(gpu.fit_rows()), list(load_fit("gpu").constants)
+    assert [one.name for one in constants] == [one.name for one in problem.constants]
+    return committed(problem.robust, constants)
+
+
+def of_the_wafer() -> Committed:
+    constants = [one for one in load_fit("wafer").constants if one.kind == "calibrated"]
+    fitted = wafer.declared().fitted
+    assert [one.name for one in constants] == [one.name for one in fitted]
+    return committed(wafer.problem_of(wafer.fit_rows(), fitted), constants)
+
+
+def minimum(found: Committed, moved: int) -> None:
+    """Nothing is lowered where the constants are; with one of them a standard error away, it is."""
+    assert found.lowered(found.logs) == []
+    away = found.logs.copy()
+    away[moved] += max(found.errors[moved], 0.004)
+    assert found.wants_to_move(away, moved, found.cost(away))
+
+
+@pytest.mark.parametrize("profile", collective.FITTED)
+def test_collectives(profile: str) -> None:
+    minimum(of_a_gpu(profile), moved=0)
+
+
+@pytest.mark.parametrize("loop", kernel.loops(), ids=lambda loop: loop.group)
+def test_kernels(loop: kernel.Loop) -> None:
+    minimum(of_a_loop(loop), moved=0)
+
+
+def jacobian(found: gpu.StackProblem, logs: Floats) -> Floats:
+    """Of the rows as the solver sees them; a column costs only the groups that its constant concerns."""
+    problem, step = found.robust, 1e-6
+    base = [group.log_ratios(found.constants, np.exp(logs)) for group in found.groups]
+    columns = []
+    for at, constant in enumerate(found.constants):
+        values = np.exp(logs + step * np.eye(len(logs))[at])
+        parts = [
+            group.log_ratios(found.constants, values) if set(constant.places) & set(group.followers) else here
+            for group, here in zip(found.groups, base, strict=True)
+        ]
+        columns.append(problem.weights * problem.loss.handed(np.concatenate(parts)))
+    return (np.array(columns).T - (problem.weights * problem.loss.handed(np.concatenate(base)))[:, None]) / step
+
+
+def test_gpu_stacks() -> None:
+    """No constant wants to move by a tenth of its standard error; standard errors, spread and rows are those of the rows."""
+    rows, fit, constants = gpu.fit_rows(), load_fit("gpu"), gpu.declared().constants
+    stacks, found = gpu.problem_of(rows), of_the_stacks()
+    widths = np.array([constant.sigma for constant in constants])
+    slopes = jacobian(stacks, found.logs)
+    known = covariance(slopes, widths)
+    assert standard_errors(known) == pytest.approx(found.errors, rel=1e-2)  # three digits are kept
+    handed = found.problem.handed(found.logs)
+    gradient = slopes.T @ handed[: len(rows)] + handed[len(rows) :] / widths
+    assert np.abs(known @ gradient / found.errors).max() < 0.1
+    residuals = stacks.ratios(np.exp(found.logs))
+    assert gpu.spreads(gpu.grouped(rows), residuals) == pytest.approx(fit.spread, rel=0.02)
+    assert tuple(row.id for row in rows) == fit.rows
+    behind = {group: tuple(sorted({gpu.features_of(row) for row in mine})) for group, mine in gpu.grouped(rows).items()}
+    assert behind == fit.behind
+    away, at = found.logs.copy(), [one.name for one in fit.constants].index("a100.gemm_efficiency")
+    away[at] += found.errors[at]
+    assert found.wants_to_move(away, at, found.cost(away))
+
+
+def test_wafers() -> None:
+    minimum(of_the_wafer(), moved=0)
+
+
+def test_what_is_said_of_the_wafer_is_what_its_rows_say() -> None:
+    rows, fit, said = wafer.fit_rows(), load_fit("wafer"), wafer.declared()
+    constants = {one.name: one.value for one in fit.constants if one.kind == "calibrated"}
+    found = of_the_wafer()
+    spread = wafer.spread_of(
+        found.problem.residuals(found.logs) / wafer.weights_of(rows), wafer.weights_of(rows), len(constants)
+    )
+    assert dict.fromkeys(fit.spread, spread) == pytest.approx(fit.spread, rel=0.02)
+    elasticities = wafer.elasticities_of(rows, constants, said.constants)
+    known = standard_errors(wafer.covariance_of(elasticities, rows, spread, said.constants))
+    assert known == pytest.approx([one.standard_error for one in fit.constants], rel=1e-2)
+    assert tuple(row.id for row in rows) == fit.rows
+
+
+@pytest.mark.parametrize("loop", kernel.loops(), ids=lambda loop: loop.group)
+def test_spreads_of_kernels(loop: kernel.Loop) -> None:
+    rows = kernel.loops()[loop]
+    constants = {one.name.rsplit(".", 1)[1]: one.value for one in load_fit("kernel").constants
+                 if one.name.startswith(f"{loop.profile} {loop.family}.")}  # fmt: skip
+    ratios = [float(np.log(row.cycles(constants) / row.published)) for row in rows]
+    assert normal_sigma(ratios) == load_fit("kernel").spread[loop.group]

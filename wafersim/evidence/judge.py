@@ -1,0 +1,40 @@
+"""All kinds through one door: every row of some, one row by id, a user's own table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wafersim.errors import WafersimError, did_you_mean
+from wafersim.evidence.kinds import KINDS, Kind, kind
+from wafersim.evidence.own_table import read_own
+from wafersim.evidence.rows import Rows, ValidationReport, judged, read_rows
+from wafersim.evidence.tables import published_ids
+from wafersim.inputs.fit import load_fit
+
+
+def validate(which: Sequence[str] = tuple(KINDS), only: str | None = None) -> ValidationReport:
+    """Rows of the kinds, or the one row; raises WafersimError for an id that no table of theirs has."""
+    chosen = [name for name in which if only is None or only in published_ids(name)]
+    if not chosen:
+        known = [name for each in which for name in sorted(published_ids(each))]
+        raise WafersimError(f"--row {only}: no such row{did_you_mean(only, known)}")
+    report = ValidationReport(())
+    for name in chosen:
+        rows = kind(name).published()
+        report = report.with_rows(judged(rows if only is None else rows.only(only)))
+    return report
+
+
+def validate_own(path: Path) -> ValidationReport:
+    """A user's own table, told by its columns; raises InputFaults where it is none."""
+    own = read_own(path)
+    rows = read_rows(own.rows, own.kind.read)
+    report = judged(Rows(rows.measured, {**own.skipped, **rows.refused}))
+    mine = _set_by_the_user(own.kind)  # after `calibrate --data --write` they judge no more
+    return replace(report, rows=tuple(replace(row, use="fit") if row.id in mine else row for row in report.rows))
+
+
+def _set_by_the_user(which: Kind) -> set[str]:
+    return set() if which.fit is None else set(load_fit(which.fit).rows) - published_ids(which.name)

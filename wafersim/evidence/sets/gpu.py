@@ -1,0 +1,183 @@
+"""The GPU table, shipped or a user's: cells to rows with machine, software and split."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from wafersim.errors import Infeasible
+from wafersim.evidence.cells import checked, flag, stated, whole, zero_stage
+from wafersim.evidence.kinds import Kind
+from wafersim.evidence.rows import Cells, Rows, read_rows
+from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
+from wafersim.evidence.sets.gpu_sources import Source, source_of
+from wafersim.evidence.tables import shipped
+from wafersim.strategies.gpu_parallel.layouts import blocks_divide
+from wafersim.workload.model import Model
+
+NUMBERS = (
+    "n_gpus", "value", "tp", "pp", "dp", "seq_len", "micro_batch", "global_batch", "params_b", "layers", "d_model", "heads",
+    "d_ffn", "vocab", "vp_stages",
+)  # fmt: skip
+FRACTIONAL = ("value", "params_b")
+
+
+@cache
+def published_rows() -> Rows[GpuRow]:
+    """The shipped rows."""
+    return read_rows(shipped("gpu"), read_row)
+
+
+def read_row(cells: Cells) -> GpuRow:
+    """A row of a table, of a published study if its id begins like one; raises Infeasible where it does not state enough."""
+    return _row(cells, source_of(cells["id"]))
+
+
+class _Reader:
+    """The cells of one row, and what had to be assumed of it."""
+
+    def __init__(self, cells: Cells, source: Source) -> None:
+        self.cells, self.source, self.assumed = cells, source, list[str]()
+
+    def whole(self, name: str, default: int | None = None) -> int:
+        """The number in a cell, or that of the source, or `default`; raises Infeasible without any."""
+        text = stated(self.cells, name)
+        if text:
+            return whole(name, text)
+        return self._default(name, default)
+
+    def zero_stage(self) -> int:
+        """From a number or words."""
+        text = stated(self.cells, "zero_stage")
+        return zero_stage(text) if text else self._default("zero_stage", 0)
+
+    def _default(self, name: str, default: int | None) -> int:
+        found = self.source.defaults.get(name, default)
+        if found is None:
+            raise Infeasible(f"{name} is not stated")
+        self.assumed.append(f"{name} {found:g}")
+        return int(found)
+
+
+def _row(cells: Cells, source: Source) -> GpuRow:
+    metric, notes = cells["metric"], stated(cells, "notes")
+    if metric not in UNITS:
+        raise Infeasible(f"metric {metric!r} is none of {', '.join(UNITS)}")
+    cells = checked(cells, NUMBERS, FRACTIONAL)
+    value, unit = float(cells["value"]), cells["unit"] or UNITS[metric]
+    if metric == "mfu" and not 1 < value < 100:
+        raise Infeasible(f"value {cells['value']}: mfu is in percent")
+    if unit != UNITS[metric]:
+        raise Infeasible(f"unit {unit!r}; {metric} is in {UNITS[metric]}")
+    for column, reason in source.required.items():
+        if not stated(cells, column):
+            raise Infeasible(reason)
+    read = _Reader(cells, source)
+    pipeline = read.whole("pp")
+    layers = read.whole("layers", _layers(cells, pipeline))
+    model = Model(
+        name=cells["model"], family="published", layers=layers, d_model=read.whole("d_model"), heads=read.whole("heads", 64),
+        d_ffn=read.whole("d_ffn"), vocab=read.whole("vocab", 50257), max_sequence=read.whole("seq_len"),
+        published_parameters=float(cells["params_b"] or 0) * 1e9, source=cells["source"] or "own",
+        **_dialect(cells["model"]),
+    )  # fmt: skip
+    gpus, data, tensor = read.whole("n_gpus"), read.whole("dp"), read.whole("tp")
+    context, left = divmod(gpus, data * tensor * pipeline)
+    if left or not context or (context > 1 and not source.context_parallel):
+        raise Infeasible(f"tp {tensor} x pp {pipeline} x dp {data} does not multiply out to {gpus} GPUs")
+    zero = read.zero_stage()
+    # A pipeline keeps gathered weights and sums gradients over its micro-batches: a step sees what stage 1 would send.
+    sharded_in_one = pipeline > 1 and (zero == 2 or source.sharded_once)
+    settings: dict[str, Any] = {
+        "tensor": tensor, "pipeline": pipeline, "data": data, "context": context, "zero_stage": 1 if sharded_in_one else zero,
+        "sequence_parallel": flag("seq_parallel", stated(cells, "seq_parallel")),
+        "flash_attention": False,
+        "precision": "fp8" if "fp8" in notes or "float8" in notes else "bf16",
+        **source.settings,
+    }  # fmt: skip
+    if not blocks_divide(layers, pipeline):
+        settings["uneven_stages"] = True
+    batch = read.whole("global_batch", _local_batch(notes) * data)
+    if source.recalled:  # recalled in tokens: the nearest that the split divides
+        multiple = data * int(cells["micro_batch"] or 1)
+        batch = round(batch / multiple) * multiple
+        read.assumed.append(f"batch {batch}")
+    stated_, options = _open_or_stated(cells, source, max(1, batch // data), layers, pipeline)
+    settings |= stated_
+    read.assumed += [f"{name} {' or '.join(map(str, values))}" for name, values in options.items()]
+    stack = source.stack(cells, zero, notes)
+    return GpuRow(
+        id=cells["id"], use="shown" if source.recalled else cells.get("use") or "test", source=source.name, device=stack.device,
+        recalled=source.recalled, profile=stack.profile, software=stack.software, model=model, sequence=model.max_sequence,
+        gpus=gpus, batch=batch, settings=settings, options=options, metric=metric, published=value,
+        assumed=tuple(read.assumed), memory=_memory(notes),
+    )  # fmt: skip
+
+
+def _memory(notes: str) -> float | None:
+    """`mem 47GB` of the BLOOM study: nvidia-smi's MiB, rounded."""
+    found = re.search(r"mem (\d+)GB", notes)
+    return float(found[1]) * 2**30 if found else None
+
+
+def _layers(cells: Cells, pipeline: int) -> int | None:
+    """From the rounded parameter count: the multiple of the stages nearest to it."""
+    if not cells["d_model"] or not cells["params_b"]:
+        return None
+    h, vocab = float(cells["d_model"]), float(cells["vocab"] or 50257)
+    return round((float(cells["params_b"]) * 1e9 - vocab * h) / (12 * h * h) / pipeline) * pipeline
+
+
+def _dialect(model: str) -> dict[str, Any]:
+    if model.startswith("Llama"):
+        grouped = {"kv_heads": 8} if model.split(" ")[-1] in ("8B", "70B", "405B") else {}
+        return {**grouped, "mlp": "swiglu", "tied_embeddings": False, "norm": "rmsnorm", "mlp_bias": False,
+                "attention_bias": False}  # fmt: skip
+    return {}
+
+
+def _local_batch(notes: str) -> int:
+    found = re.search(r"local batch (\d+)", notes)
+    return int(found[1]) if found else 1
+
+
+def _open_or_stated(
+    cells: Cells, source: Source, replica: int, layers: int, pipeline: int
+) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
+    """(settings, options) of micro-batch, recompute and virtual stages, whether the row states them or leaves them open."""
+    settings: dict[str, Any] = dict(source.unpipelined) if pipeline == 1 else {}
+    options: dict[str, tuple[Any, ...]] = {}
+    if cells["micro_batch"]:
+        settings["micro_batch"] = int(cells["micro_batch"])
+    elif "micro_batch" not in settings:
+        options["micro_batch"] = tuple(b for b in source.open["micro_batch"] if replica % b == 0)
+    if stated(cells, "recompute"):
+        settings["recompute"] = cells["recompute"].lower()
+    else:
+        options["recompute"] = tuple(source.open["recompute"])
+    if cells["vp_stages"]:
+        settings["virtual_stages"] = int(cells["vp_stages"])
+    elif pipeline > 1 and "virtual_stages" in source.open:
+        whole_stages = blocks_divide(layers, pipeline)
+        options["virtual_stages"] = tuple(
+            v for v in source.open["virtual_stages"] if v == 1 or (layers % (pipeline * v) == 0 and whole_stages)
+        )
+    else:
+        settings["virtual_stages"] = 1
+    return settings, options
+
+
+KIND = Kind(
+    name="gpu",
+    title="GPUs: time, tokens/s or TFLOP/s",
+    needed=(
+        "id", "hardware", "n_gpus", "layers", "d_model", "heads", "d_ffn", "seq_len", "tp", "pp", "dp", "metric", "value",
+    ),
+    numbers=NUMBERS,
+    fractional=FRACTIONAL,
+    metrics=tuple(UNITS),
+    read=read_row,
+    published=published_rows,
+    fit="gpu",
+)  # fmt: skip

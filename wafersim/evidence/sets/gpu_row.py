@@ -1,0 +1,152 @@
+"""A measurement on GPUs: its jobs, one for every combination of what it leaves open, and the range of their predictions.
+
+What a row leaves open (its micro-batch, its recompute, its virtual stages) is not chosen to please: every value that runs is
+predicted, and the row gets the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import exp, log
+from typing import Any
+
+from pydantic import ValidationError
+
+from wafersim.errors import Infeasible
+from wafersim.evidence.rows import ValidatedRow
+from wafersim.inputs.machine import load_gpu_machine
+from wafersim.inputs.strategy import GpuParallelSpec
+from wafersim.simulation import step_and_interval
+from wafersim.strategies.job import Job, Training
+from wafersim.workload.model import Model
+from wafersim.workload.transformer import workload_of
+
+UNITS = {  # of the metrics that are predicted
+    "iteration_time": "s", "tokens_per_s_per_gpu": "token/s/GPU", "model_tflops_per_gpu": "TFLOP/s/GPU",
+    "tflops_per_gpu_hw": "TFLOP/s/GPU", "mfu": "%",
+}  # fmt: skip
+RECALLED = "recalled, nobody has verified it"
+
+
+@dataclass(frozen=True)
+class GpuRow:
+    """A row with its settings; `options` are the values of what it does not state."""
+
+    id: str
+    use: str
+    source: str  # the study that it comes from, or "own"
+    device: str  # for sources that report by GPU
+    recalled: bool
+    profile: str
+    software: str
+    model: Model
+    sequence: int
+    gpus: int
+    batch: int
+    settings: Mapping[str, Any]
+    options: Mapping[str, tuple[Any, ...]]
+    metric: str
+    published: float
+    assumed: tuple[str, ...]
+    memory: float | None = None  # bytes that a GPU was seen to use
+
+    @property
+    def group(self) -> str:
+        """Source, and GPU where it reports several."""
+        return f"{self.source} {self.device}".strip()
+
+    @property
+    def unit(self) -> str:
+        """Of its metric."""
+        return UNITS[self.metric]
+
+    def jobs(self, **instead: Any) -> list[Job]:
+        """One job for every combination of what is open; `instead` closes some of it. Raises Infeasible for a wrong setting."""
+        machine = load_gpu_machine(self.profile, self.software)
+        workload = workload_of(self.model, self.sequence)
+        options = {name: values for name, values in self.options.items() if name not in instead}
+        out = []
+        for values in product(*options.values()):
+            chosen = {**self.settings, **instead, **dict(zip(options, values, strict=True))}
+            try:
+                spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
+            except ValidationError as wrong:
+                fault = wrong.errors()[0]
+                place = ".".join(map(str, fault["loc"]))
+                raise Infeasible(f"{place}: {fault['msg']} (got {fault['input']!r})") from None
+            out.append(Job(workload, machine, self.gpus, spec, Training(self.batch)))
+        return out
+
+    def value(self, step_seconds: float) -> float:
+        """A step time in the row's unit."""
+        m, tokens = self.model, self.batch * self.sequence
+        h, layers = m.d_model, m.layers
+        if self.metric == "iteration_time":
+            return step_seconds
+        if self.metric == "tokens_per_s_per_gpu":
+            return tokens / step_seconds / self.gpus
+        head = m.vocab / (layers * h)
+        scores = 1 + self.sequence / (6 * h)
+        if self.metric == "tflops_per_gpu_hw":
+            flops = 96.0 * tokens * layers * h * h * (scores + head / 16)
+        else:
+            flops = 72.0 * tokens * layers * h * h * (scores + head / 12)
+        if self.metric == "mfu":
+            peak = load_gpu_machine(self.profile, self.software).gpu.values.peak_fp16.value
+            return 100.0 * flops / step_seconds / self.gpus / peak
+        return flops / step_seconds / self.gpus / 1e12
+
+    @property
+    def seconds(self) -> float:
+        """The step time that the published value says: every other metric is inversely proportional to one."""
+        return self.published if self.metric == "iteration_time" else self.value(1.0) / self.published
+
+    def judge(self) -> ValidatedRow:
+        """The prediction, or the middle of the range where something is not stated (with the range).
+
+        A setting that is stated did run, whether it fits the modelled memory or not; of those left open only what fits counts.
+        Where nothing fits, full recompute is tried, then whatever the memory: the row did run.
+        """
+        assumed = self.assumed
+        found = self._predicted(self.jobs(), must_fit=True)
+        if not found.values and "recompute" in self.options:
+            assumed = (*self.assumed, "recompute full: nothing else fits")
+            found = self._predicted(self.jobs(recompute="full"), must_fit=True)
+        if not found.values:
+            assert found.refused is not None
+            assumed = (*self.assumed, str(found.refused))
+            found = self._predicted(self.jobs(), must_fit=False)
+        if not found.values:
+            assert found.refused is not None
+            raise found.refused
+        low, high = min(found.values), max(found.values)
+        several = len(found.values) > 1
+        return ValidatedRow(
+            self.id, self.use, f"{self.model.name} on {self.gpus} GPUs", exp(0.5 * (log(low) + log(high))), self.published,
+            self.unit, assumed, RECALLED if self.recalled else "", group=self.group, set="gpu",
+            range_low=low if several else None, range_high=high if several else None,
+            low=min(found.bounds), high=max(found.bounds),
+        )  # fmt: skip
+
+    def _predicted(self, jobs: Sequence[Job], must_fit: bool) -> _Range:
+        values, bounds, refused = list[float](), list[float](), None
+        for job in jobs:
+            try:
+                seconds, uncertainty = step_and_interval(replace(job, must_fit=must_fit))
+            except Infeasible as reason:
+                refused = reason
+                continue
+            values.append(self.value(seconds))
+            bounds += [self.value(time) for time in uncertainty.bounds(seconds)]
+        return _Range(tuple(values), tuple(bounds), refused)
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Values of the jobs that run, bounds of their intervals, why the last of the others does not."""
+
+    values: tuple[float, ...]
+    bounds: tuple[float, ...]
+    refused: Infeasible | None
