@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wafersim.evidence.kernels import fit_kernels, measured_kernels, validate_kernels
-from wafersim.inputs.profile import kernel_constants
+from wafersim.inputs.profile_file import kernel_constants
 from wafersim.wafer.measured_kernels import counts, cycles
 
 REPORT = validate_kernels()

@@ -17,7 +17,7 @@ from wafersim.evidence.own_table import read_own
 from wafersim.evidence.tables import published_ids
 from wafersim.inputs.fit import Fit, FitConstant, Set, load_fit
 from wafersim.inputs.machine import load_gpu_machine, numbers
-from wafersim.inputs.profile import number_at
+from wafersim.inputs.profile_file import number_at
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def calibrate_own(path: Path) -> Calibration:
     marked = [{**row, "use": row.get("use") or "fit"} for row in own.rows]
     published = [row["id"] for row in marked if row["id"] in published_ids(which)]
     if published:
-        raise InputFaults([Fault(str(path), f"{name} is the id of a published row") for name in published])
+        raise InputFaults([Fault(str(path), None, "", f"{name} is the id of a published row") for name in published])
     rows, unusable = ROWS[which]([row for row in marked if row["use"] == "fit"])
     skipped, before = {**own.skipped, **unusable}, {}
     for name, row in rows.items():
@@ -100,7 +100,7 @@ def calibrate_own(path: Path) -> Calibration:
             skipped[name] = reason
     if not before:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items()) or "no row is marked fit"
-        raise InputFaults([Fault(str(path), f"sets nothing ({reasons})")])
+        raise InputFaults([Fault(str(path), None, "", f"sets nothing ({reasons})")])
     found = _FITS[which]([rows[name] for name in before])
     moved = tuple(OwnRow(name, error, found.after[name]) for name, error in before.items())
     return Calibration(found.fit, load_fit(which), found.write, found.details, moved, skipped)

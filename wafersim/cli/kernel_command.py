@@ -31,7 +31,8 @@ def command(
     sweep: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Cycles, time, efficiency and bound of one matmul (m x k by k x n) on a wafer."""
-    from wafersim.inputs.profile import SystemProfile, load_profile
+    from wafersim.inputs.profile import SystemProfile
+    from wafersim.inputs.profile_file import load_profile
     from wafersim.kernel import kernel_cost
     from wafersim.report import json_output
     from wafersim.report.kernel_table import print_kernels

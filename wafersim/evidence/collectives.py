@@ -23,7 +23,7 @@ from wafersim.gpu.collectives import node_all_reduce
 from wafersim.gpu.machine import Device
 from wafersim.inputs.fit import Fit, load_fit, save_fit
 from wafersim.inputs.gpu_profile import GpuProfile
-from wafersim.inputs.profile import load_profile
+from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.simulation.intervals import logs

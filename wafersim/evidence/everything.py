@@ -17,7 +17,7 @@ from wafersim.evidence.own_table import read_own
 from wafersim.evidence.report import ValidatedRow, ValidationReport, judged
 from wafersim.evidence.tables import Table, own_count, published_ids
 from wafersim.inputs.fit import SETS, Set, load_fit
-from wafersim.inputs.profile import number_at
+from wafersim.inputs.profile_file import number_at
 
 VALIDATE: dict[Set, Callable[[str | None], ValidationReport]] = {
     "wafer": wafer.validate_wafer,

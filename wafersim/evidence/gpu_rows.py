@@ -18,6 +18,7 @@ from wafersim.errors import Infeasible, WafersimError
 from wafersim.evidence.report import read_rows
 from wafersim.evidence.tables import shipped
 from wafersim.inputs.machine import load_gpu_machine
+from wafersim.inputs.profile import named
 from wafersim.inputs.resources import names
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.simulation import GpuJob
@@ -249,7 +250,7 @@ def _machine(raw: dict[str, str], group: str, device: str) -> tuple[str, str]:
         if profile not in names("hardware"):
             profile = next((p for text, p in HARDWARE if text.lower() in profile.lower()), profile)
         try:
-            software = raw.get("software") or load_gpu_machine(profile).network.software
+            software = raw.get("software") or named(load_gpu_machine(profile).network.software)
             load_gpu_machine(profile, software)
         except WafersimError as unknown:
             raise Infeasible(str(unknown)) from None

@@ -17,7 +17,7 @@ from wafersim.evidence.profile_writer import rewrite_profile
 from wafersim.evidence.report import ValidatedRow, ValidationReport, chosen, judged, read_rows
 from wafersim.evidence.tables import own_count, shipped
 from wafersim.inputs.fit import Fit, load_fit, save_fit
-from wafersim.inputs.profile import kernel_constants
+from wafersim.inputs.profile_file import kernel_constants
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.simulation.intervals import logs
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles

@@ -45,10 +45,12 @@ def read_own(path: Path) -> OwnTable:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputFaults([Fault(str(path), f"cannot be read ({getattr(error, 'strerror', None) or error})")]) from None
+        raise InputFaults(
+            [Fault(str(path), None, "", f"cannot be read ({getattr(error, 'strerror', None) or error})")]
+        ) from None
     lines = text.strip().splitlines()
     if not lines:
-        raise InputFaults([Fault(str(path), "is empty")])
+        raise InputFaults([Fault(str(path), None, "", "is empty")])
     reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count), skipinitialspace=True)
     usual = {name.lower(): name for which in SETS for name in columns(which)}
     given = [usual.get(name.strip().lower(), name.strip()) for name in next(reader)]
@@ -57,14 +59,14 @@ def read_own(path: Path) -> OwnTable:
     which = min(lacking, key=lambda name: len(lacking[name]) / len(COLUMNS[name]))
     if lacking[which]:
         problem = f"has no column {', '.join(lacking[which])}; a {which} table has {', '.join(COLUMNS[which])}"
-        raise InputFaults([Fault(f"{path}:1", problem)])
+        raise InputFaults([Fault(str(path), 1, "", problem)])
     if not table:
-        raise InputFaults([Fault(str(path), "has no rows")])
+        raise InputFaults([Fault(str(path), None, "", "has no rows")])
     found, seen = [], set[str]()
     for number, row in enumerate(table, start=2):
         if not row["id"] or row["id"] in seen:
             problem = "is empty" if not row["id"] else f"{row['id']!r} stands there twice"
-            found.append(Fault(f"{path}:{number}: id", problem))
+            found.append(Fault(str(path), number, "id", problem))
         seen.add(row["id"])
     if found:
         raise InputFaults(found)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from wafersim.errors import Fault, InputFaults
+from wafersim.inputs.file_cache import of_file
 from wafersim.inputs.resources import folder
 from wafersim.inputs.sourced import Frozen
 
@@ -63,10 +64,18 @@ def fit_path(which: Set) -> Path:
     return folder("hardware") / "fits" / f"{which}.json"
 
 
-@cache
 def load_fit(which: Set) -> Fit:
     """The calibration of a set of measurements as it was committed."""
-    return Fit.model_validate_json(fit_path(which).read_text(encoding="utf-8"))
+    return _read_fit(fit_path(which))
+
+
+@of_file
+def _read_fit(path: Path) -> Fit:
+    try:
+        return Fit.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = "is cut off or no calibration; `wafersim calibrate --write` makes it anew"
+        raise InputFaults([Fault(str(path), None, "", problem)]) from error
 
 
 def save_fit(fit: Fit) -> Path:
@@ -78,7 +87,6 @@ def save_fit(fit: Fit) -> Path:
     path.parent.mkdir(exist_ok=True)
     lines = [f" {json.dumps(name)}: {_lines(value)}" for name, value in fields.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    load_fit.cache_clear()
     return path
 
 

@@ -33,7 +33,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
     for experiment in experiments:
         if experiment.system.on_gpus:
             raise WafersimError(
-                f"{experiment.name}: jobs share MemoryX; {experiment.system.profile} is a cluster of GPUs"
+                f"{experiment.name}: jobs share MemoryX; {experiment.system.profile_name} is a cluster of GPUs"
             )
         if experiment.sweep:
             raise WafersimError(f"{experiment.name}: a job on a shared cluster is one point, without a sweep")
@@ -41,7 +41,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
     for other in systems[1:]:
         if (other.profile, other.overrides) != (systems[0].profile, systems[0].overrides):
             raise WafersimError(
-                f"jobs share one cluster: {systems[0].profile} and {other.profile} (or their overrides) differ"
+                f"jobs share one cluster: {systems[0].profile_name} and {other.profile_name} (or their overrides) differ"
             )
     machine = load_machine(systems[0].profile, systems[0].overrides)
     total, limit = sum(each.count for each in systems), int(machine.swarmx.values.max_systems.value)
@@ -54,7 +54,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
     return [
         Job(
             experiment.name,
-            experiment.model,
+            experiment.model_name,
             experiment.system.count,
             to_seconds(each.alone_ticks),
             to_seconds(each.together_ticks),

@@ -30,7 +30,7 @@ class PointResult:
             experiment = self.point.experiment
             return {
                 "kind": "gpu" if experiment.system.on_gpus else "wafer",
-                "model": experiment.model,
+                "model": experiment.model_name,
                 "n_systems": experiment.system.count,
                 "infeasible": self.infeasible,
                 **varied,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from wafersim.errors import WafersimError, did_you_mean
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
-from wafersim.inputs.profile import ClusterProfile, SystemProfile, load_profile
+from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
+from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import find, names
 from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.yaml_file import read_yaml
@@ -52,13 +53,24 @@ def show(name: str) -> str:
         raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}") from None
     lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
     if isinstance(profile, ClusterProfile):
-        lines += [f"system   {profile.system}", f"memoryx  {profile.memoryx}", f"swarmx   {profile.swarmx}", ""]
+        lines += [
+            f"system   {named(profile.system)}",
+            f"memoryx  {named(profile.memoryx)}",
+            f"swarmx   {named(profile.swarmx)}",
+            "",
+        ]
     if isinstance(profile, GpuClusterProfile):
-        lines += [f"GPU {profile.gpu}, software {profile.software} unless an experiment names another", ""]
+        lines += [
+            f"GPU {named(profile.gpu)}, software {named(profile.software)} unless an experiment names another",
+            "",
+        ]
     if isinstance(profile, GpuSoftwareProfile):
         lines += [f"{name:28} {'yes' if value else 'no'}" for name, value in profile if isinstance(value, bool)] + [""]
     if isinstance(profile, SystemProfile):
-        lines += [f"default MemoryX {profile.default_memoryx}, default SwarmX {profile.default_swarmx}", ""]
+        lines += [
+            f"default MemoryX {named(profile.default_memoryx)}, default SwarmX {named(profile.default_swarmx)}",
+            "",
+        ]
     numbers = [(field, number) for field, number in profile.values if isinstance(number, Sourced)]
     lines += list(_numbers(numbers))
     if isinstance(profile, GpuProfile) and profile.rings:

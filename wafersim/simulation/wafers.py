@@ -38,7 +38,7 @@ def simulate_wafers(experiment: Experiment, engine: Engine = "auto", workload: W
     """Weight streaming on wafers; of another workload than the experiment's model where one is given."""
     profile = load_machine(experiment.system.profile, experiment.system.overrides)
     workload = workload or workload_of(experiment)
-    machine = machine_of(profile, experiment.system.software or "R2")
+    machine = machine_of(profile, experiment.system.release)
     shards, notes = shards_of(experiment, workload, profile)
     settings = with_micro_batches(experiment, workload, machine, settings_of(experiment, machine, shards))
     planned, reason = plan_step(experiment, workload, machine, settings)
@@ -64,7 +64,7 @@ def _replay(
 ) -> Replay[MachineProfile]:
     """The step of healthy systems under the policy and the micro-batch that were chosen."""
     healthy = replace(settings, disturbances=Disturbances())
-    software = experiment.system.software or "R2"
+    software = experiment.system.release
 
     def seconds(changed: MachineProfile) -> float:
         planned = build_plan(workload, machine_of(changed, software), healthy, policy, op_cost)
@@ -76,7 +76,7 @@ def _replay(
 def with_interval(simulated: Simulated, experiment: Experiment, workload: Workload | None = None) -> Simulated:
     """The same with how far off it may be."""
     prediction, workload = simulated.prediction, workload or workload_of(experiment)
-    software = experiment.system.software or "R2"
+    software = experiment.system.release
     found = wafer_uncertainty(simulated.replay, workload, prediction.micro_batch, prediction.n_systems, software)
     return replace(simulated, prediction=replace(prediction, uncertainty=found))
 
