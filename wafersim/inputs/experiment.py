@@ -290,7 +290,7 @@ class Experiment(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _strategy_of_the_machine(cls, values: Any) -> Any:
-        """`strategy: auto`, or none, or one that does not say its kind, is what the machine does: weight streaming, or a split."""
+        """`strategy: auto`, none, or one that does not say its kind is what the machine does."""
         if not isinstance(values, dict):
             return values
         strategy, system = values.get("strategy", "auto"), values.get("system")

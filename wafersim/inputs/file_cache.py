@@ -66,7 +66,7 @@ def of_file(load: Callable[[Path], T]) -> Callable[[Path], T]:
 
 def _stamp(path: Path) -> Stamp:
     try:
-        found = os.stat(path)
+        found = path.stat()
     except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

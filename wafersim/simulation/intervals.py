@@ -7,7 +7,7 @@ from math import log
 import numpy as np
 
 from wafersim.inputs.fit import Fit, load_fit
-from wafersim.inputs.machine import GpuMachine, Machine
+from wafersim.inputs.machine import GpuMachine, Machine, evidence_name
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.simulation.replay import Replay
 from wafersim.workload.transformer import Workload
@@ -38,7 +38,7 @@ def wafer_uncertainty(
 ) -> Uncertainty:
     """Of a weight-streaming step. A release other than R2 is known from one row, which adds that row's own spread."""
     fit = load_fit("wafer")
-    group = replay.machine.system.name
+    group = evidence_name(replay.machine.system)
     extra = fit.spread.get(group, 0.0) if software != "R2" else 0.0
     return _of((fit,), replay, group, wafer_features(workload, micro_batch, systems), extra)
 
@@ -53,7 +53,7 @@ def gpu_uncertainty(replay: Replay[GpuMachine], workload: Workload, batch: int, 
 def gpu_group(machine: GpuMachine, gpus: int) -> str:
     """`megatron-deepspeed on vtrain-a100, several nodes`: what shares its errors."""
     one = gpus <= machine.network.values.gpus_per_node.value
-    return f"{machine.software.name} on {machine.network.name}, {'one node' if one else 'several nodes'}"
+    return f"{evidence_name(machine.software)} on {evidence_name(machine.network)}, {'one node' if one else 'several nodes'}"
 
 
 def _of(fits: tuple[Fit, ...], replay: Replay[Machine] | Replay[GpuMachine], group: str, features: tuple[float, ...],
