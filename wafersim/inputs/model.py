@@ -16,6 +16,7 @@ from wafersim.inputs.yaml_file import read_yaml
 
 Number = Annotated[int, Field(ge=0, le=10**9, strict=True)]
 Some = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+Few = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Layers = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(min_length=1, max_length=120)]
@@ -31,14 +32,14 @@ class Model:
     family: Text
     layers: Layers
     d_model: Some
-    heads: Some
+    heads: Annotated[Few, Field(ge=1)]
     d_ffn: Some
     vocab: Some
     max_sequence: Some
     source: Annotated[str, Field(min_length=3)]
     published_parameters: Annotated[float, Field(ge=0)] = 0.0  # 0: nobody has published a count
-    kv_heads: Number = 0  # 0: as many as heads
-    head_dim: Number = 0  # 0: d_model / heads
+    kv_heads: Few = 0  # 0: as many as heads
+    head_dim: Few = 0  # 0: d_model / heads
     embedding_width: Number = 0  # 0: d_model; narrower tables are projected
     positions: Number = 0  # learned position embeddings; 0 for rotary, ALiBi or none
     segments: Number = 0  # learned segment (token type) embeddings
@@ -48,13 +49,13 @@ class Model:
     attention_bias: Switch = True
     mlp_bias: Switch = True
     norm: Literal["layernorm", "rmsnorm"] = "layernorm"  # with scale and shift | with a scale
-    block_norms: Number = 2
+    block_norms: Few = 2
     embedding_norm: Switch = False
     final_norm: Switch = True
     causal: Switch = True  # False: an encoder with a masked-language-model head
     pooler: Switch = False
-    experts: Some = 1
-    experts_per_token: Some = 1
+    experts: Annotated[Few, Field(ge=1)] = 1
+    experts_per_token: Annotated[Few, Field(ge=1)] = 1
     published_rounded: Switch = False  # the source rounds its parameter count to two figures
     note: str = ""
     published: Mapping[str, int | float] | None = field(default=None, hash=False)

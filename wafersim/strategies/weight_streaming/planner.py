@@ -31,6 +31,7 @@ OPTIMIZER_BYTES = {
     "adafactor": 16,
     "sgd": 22,
 }
+MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
 
@@ -126,6 +127,14 @@ def build_plan(
         _paced(_kernel_costs(workload, layers, kernels, -size * sequence, machine, settings, memory, costs), pace)
         for size, pace in distinct
     ]
+    # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
+    simulated = len(shards) if settings.disturbances.jitter else len({tuple(row) for row in of_system})
+    slices = simulated * settings.micro_batches * sum(map(len, tables[0][0]))
+    if slices > MOST_SLICES:
+        raise Infeasible(
+            f"a step has {slices} slices of kernels ({simulated} different systems, {settings.micro_batches} micro-batches); "
+            f"up to {MOST_SLICES} are simulated: take larger micro-batches or fewer chunks_per_layer"
+        )
     tree = _disturbed(build_tree(len(shards), machine.fan_out), settings.disturbances)
     transfers = [
         to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes
