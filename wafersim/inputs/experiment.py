@@ -269,6 +269,21 @@ class PublishedSpec(Frozen):
     verified: bool = Field(default=True, description="False: recalled, nobody has looked it up.")
 
 
+def with_kind(values: Any) -> Any:
+    """The fields of an experiment whose strategy says its kind, where the machine is known well enough to tell."""
+    if not isinstance(values, dict):
+        return values
+    strategy, system = values.get("strategy", "auto"), values.get("system")
+    if strategy != "auto" and not (isinstance(strategy, dict) and "kind" not in strategy):
+        return values
+    profile = system.get("profile") if isinstance(system, dict) else None
+    try:
+        kind = "gpu-parallel" if _on_gpus(profile) else "weight-streaming"
+    except WafersimError:
+        return {name: value for name, value in values.items() if name != "strategy"}  # said of the profile
+    return {**values, "strategy": {"kind": kind, **(strategy if isinstance(strategy, dict) else {})}}
+
+
 class Experiment(Frozen):
     """What the user wrote. A sweep is the only place for lists: dotted path -> values, the run is their grid."""
 
@@ -291,17 +306,7 @@ class Experiment(Frozen):
     @classmethod
     def _strategy_of_the_machine(cls, values: Any) -> Any:
         """`strategy: auto`, none, or one that does not say its kind is what the machine does."""
-        if not isinstance(values, dict):
-            return values
-        strategy, system = values.get("strategy", "auto"), values.get("system")
-        if strategy != "auto" and not (isinstance(strategy, dict) and "kind" not in strategy):
-            return values
-        profile = system.get("profile") if isinstance(system, dict) else None
-        try:
-            kind = "gpu-parallel" if _on_gpus(profile) else "weight-streaming"
-        except WafersimError:
-            return {name: value for name, value in values.items() if name != "strategy"}  # said of the profile
-        return {**values, "strategy": {"kind": kind, **(strategy if isinstance(strategy, dict) else {})}}
+        return with_kind(values)
 
     @model_validator(mode="after")
     def _one_machine(self) -> Experiment:

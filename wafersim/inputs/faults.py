@@ -62,7 +62,7 @@ def problems(error: ValidationError, values: Any, adapter: TypeAdapter[Any]) -> 
     """(path, what is wrong there) of every place."""
     by_path: dict[Path_, list[Any]] = {}
     for one in error.errors(include_url=False):
-        path = _real_path(one["loc"], values)
+        path = _real_path(one["loc"], values, one["type"] == "missing")
         wrong = one.get("ctx", {}).get("error")
         if isinstance(wrong, WrongField):
             path = (*path, wrong.path)
@@ -84,8 +84,8 @@ def _merge(said: list[str]) -> list[str]:
     return [p.split(" (got ")[0] if i + 1 < len(said) else p for i, p in enumerate(dict.fromkeys(said))]
 
 
-def _real_path(loc: Iterable[str | int], values: Any) -> tuple[str | int, ...]:
-    """Pydantic's location without the union branches and tags that are no keys of the file."""
+def _real_path(loc: Iterable[str | int], values: Any, missing: bool) -> Path_:
+    """Pydantic's location without the union branches and tags that are no keys of the file; a missing key is its last part."""
     path: list[str | int] = []
     here: Any = values
     parts = list(loc)
@@ -94,8 +94,8 @@ def _real_path(loc: Iterable[str | int], values: Any) -> tuple[str | int, ...]:
         if inside:
             path.append(part)
             here = here[part]
-        elif isinstance(here, dict) and index + 1 == len(parts) and isinstance(part, str):
-            path.append(part)  # a missing key
+        elif missing and isinstance(here, dict) and index + 1 == len(parts):
+            path.append(part)
     return tuple(path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from wafersim.errors import Fault, InputFaults, WafersimError, did_you_mean, shortened
 from wafersim.inputs import resources
-from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.experiment import Experiment, with_kind
 from wafersim.inputs.faults import problems
-from wafersim.inputs.references import settled
+from wafersim.inputs.references import References
 from wafersim.inputs.sweep import EVERYTHING, checked_size, put, split_path
-from wafersim.inputs.yaml_file import Path_, YamlFile, read_scalar, read_yaml
+from wafersim.inputs.yaml_file import Path_, YamlFile, dotted, read_scalar, read_yaml
 from wafersim.inputs.yaml_reader import Refused
 
 ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
@@ -48,15 +48,15 @@ def load_experiment(name: str | Path, sets: Sequence[str] = (), beside: Path = P
 
 def checked(file: YamlFile, beside: Path) -> tuple[Experiment | None, list[Fault]]:
     """(the experiment that a file's values are, everything that is wrong with them)."""
-    values, found = settled(file, file.values, beside)
-    wrong = {fault.path for fault in found}
+    references = References(file, beside)
+    values, found = with_kind(references.settled(file.values)), references.faults
     experiment: Experiment | None = None
     try:
         checked_size(values.get("sweep"))
         experiment = ADAPTER.validate_python(values)
     except ValidationError as error:
-        said = [file.fault(path, problem) for path, problem in problems(error, values, ADAPTER)]
-        found += [fault for fault in said if not any(path.startswith(fault.path) for path in wrong)]
+        said = [(path, problem) for path, problem in problems(error, values, ADAPTER)]
+        found += [file.fault(path, problem) for path, problem in said if not references.broke(path)]
     except ValueError as error:
         return None, [*found, file.fault(("sweep",), str(error))]
     said_at = {(fault.line, fault.path) for fault in found}
@@ -141,14 +141,14 @@ def _sweep_faults(file: YamlFile, base_is_broken: bool) -> list[Fault]:
                 put(trial, path, item)
             except (TypeError, AttributeError):
                 continue
-            for where, problem in _broken(trial).items():
+            for where, problem in _broken(with_kind(trial)).items():
                 if where not in broken or path == EVERYTHING or _under(where, path):
                     fault = file.fault(("sweep", path, index), problem)
                     found.append(fault if fault.file == "--set" else replace(fault, path=f"sweep.{path}"))
     return found
 
 
-def _broken(values: Mapping[str, Any]) -> dict[Path_, str]:
+def _broken(values: Any) -> dict[Path_, str]:
     """{path: problem} of a set of fields."""
     try:
         ADAPTER.validate_python(values)

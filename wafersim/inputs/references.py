@@ -28,6 +28,7 @@ class References:
     def __init__(self, file: YamlFile, beside: Path) -> None:
         self._file, self._beside = file, beside
         self.faults: list[Fault] = []
+        self.broken: set[str] = set()  # paths of references that led to nothing
 
     def settled(self, values: Any, field: Path_ = (), place: Path_ = ()) -> Any:
         """The values below a field, written at a place of the file, with every model and profile of one's own in it."""
@@ -44,6 +45,10 @@ class References:
                 settled[key] = self.settled(value, (*field, *_parts(key)), here)
         return settled
 
+    def broke(self, path: Path_) -> bool:
+        """Whether a path lies in a reference that is refused already."""
+        return any(dotted(path[:length]) in self.broken for length in range(len(path) + 1))
+
     def _swept(self, path: str, items: Any, place: Path_) -> Any:
         if not isinstance(items, list):
             return items
@@ -55,8 +60,10 @@ class References:
                 return self._model(reference, place)
             return self._profile(reference, place, software=field == SOFTWARE)
         except InputFaults as found:
+            self.broken.add(dotted(field))
             self.faults += found.faults
         except WafersimError as error:
+            self.broken.add(dotted(field))
             fault = self._file.fault(place, str(error))
             swept = place[0] == "sweep" and fault.path == dotted(place)  # the line says which of the list
             self.faults.append(replace(fault, path=dotted(place[:2])) if swept else fault)
@@ -89,12 +96,6 @@ class References:
         if shipped is None:
             return read(path)
         return shipped if is_path(reference) else reference
-
-
-def settled(file: YamlFile, values: dict[str, Any], beside: Path) -> tuple[dict[str, Any], list[Fault]]:
-    """(the values of an experiment with its own models and profiles in place, what is wrong with those)."""
-    references = References(replace(file, values=values), beside)
-    return references.settled(values), references.faults
 
 
 def _parts(path: str) -> Path_:

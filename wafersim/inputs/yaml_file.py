@@ -36,7 +36,7 @@ class YamlFile:
         full = (*self.inside, *path)
         for option in self.options:
             if full[: len(option)] == option:
-                return Fault("--set", None, dotted(option), problem)
+                return Fault("--set", None, dotted(full), problem)
         known = full
         while known and known not in self.lines:
             known = known[:-1]

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import ScalarNode
 
 Path_ = tuple[str | int, ...]
-MOST_VALUES = 20_000  # ten times what the largest sweep of a person holds; read in about a second
+MOST_VALUES = 10_000  # keys count too: three times the largest sweep of a person; read in about a second
 DEEPEST = 40
 LONGEST_NUMBER = 40  # characters: nothing in 64 bits is longer
 TEXT = "tag:yaml.org,2002:str"
