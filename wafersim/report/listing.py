@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from wafersim.errors import WafersimError, did_you_mean
+from wafersim.errors import InputFaults, WafersimError, did_you_mean
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
 from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
-from wafersim.inputs.profile_file import load_profile
-from wafersim.inputs.resources import find, names
+from wafersim.inputs.profile_file import load_profile, read_profile
+from wafersim.inputs.resources import find, is_path, names
 from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.yaml_file import read_yaml
-from wafersim.workload.model import active_parameters, load_model, parameters
+from wafersim.workload.model import Model, active_parameters, load_model, parameters, read_model
 
 
 def list_models() -> str:
@@ -44,9 +45,13 @@ def list_experiments() -> str:
 def show(name: str) -> str:
     """A profile (by name or alias) number by number, or a model; raises WafersimError with the nearest name."""
     if name in names("models"):
-        return _show_model(name)
+        return _show_model(load_model(name))
+    if is_path(name) and "d_model" in read_yaml(Path(name)).values:
+        return _show_model(read_model(Path(name)))
     try:
-        profile = load_profile(name)
+        profile = read_profile(Path(name)) if is_path(name) else load_profile(name)
+    except InputFaults:
+        raise
     except WafersimError:
         known = [*names("models"), *names("hardware")]
         listed = "; `wafersim list hardware` and `wafersim list models` show all"
@@ -93,9 +98,9 @@ def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
             yield f"{'':60}{number.note}"
 
 
-def _show_model(name: str) -> str:
-    model = load_model(name)
-    lines = [f"{name}: {parameters(model):,} parameters (published {float(model.published_parameters):,.0f})"]
+def _show_model(model: Model) -> str:
+    published = f" (published {float(model.published_parameters):,.0f})" if model.published_parameters else ""
+    lines = [f"{model.name}: {parameters(model):,} parameters{published}"]
     if model.experts > 1:
         lines.append(
             f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)"
