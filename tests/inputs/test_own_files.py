@@ -103,7 +103,7 @@ def test_what_is_shipped_stays_a_name_and_what_is_not_is_whole(tmp_path: Path) -
 def test_a_base_is_kept_but_for_what_is_written(tmp_path: Path) -> None:
     kernel = "kernel_code: {mesh-gemm: {sync: {value: 100, kind: assumed, source: guess, date: '2026'}}}\n"
     (tmp_path / "twice.yaml").write_text(
-        TWICE + kernel + "releases: {R9: {value: 1.2, kind: assumed, source: no, date: 9999}}\n".replace("no,", "mine,")
+        TWICE + kernel + "releases: {R9: {value: 1.2, kind: assumed, source: mine, date: 2026}}\n"
     )
     mine, cs3 = read_profile(tmp_path / "twice.yaml"), load_profile("cs3")
     changed = {

@@ -16,7 +16,7 @@ from wafersim.inputs.experiment import Experiment, with_kind
 from wafersim.inputs.faults import problems
 from wafersim.inputs.references import References
 from wafersim.inputs.sweep import EVERYTHING, checked_size, put, split_path
-from wafersim.inputs.yaml_file import Path_, YamlFile, dotted, read_scalar, read_yaml
+from wafersim.inputs.yaml_file import Path_, YamlFile, read_scalar, read_yaml
 from wafersim.inputs.yaml_reader import Refused
 
 ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
