@@ -120,7 +120,7 @@ def _schema(dimension: str) -> dict[str, Any]:
 Bandwidth = Annotated[Sourced, Dimension("bandwidth")]
 Size = Annotated[Sourced, Dimension("size")]
 Frequency = Annotated[Sourced, Dimension("frequency")]
-Time = Annotated[Sourced, Dimension("time", most=86_400.0)]  # a latency, a launch: nothing of a machine takes a day
+Time = Annotated[Sourced, Dimension("time")]
 Power = Annotated[Sourced, Dimension("power")]
 Money = Annotated[Sourced, Dimension("money")]
 Price = Annotated[Sourced, Dimension("price")]
