@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from wafersim.inputs import file_cache
 from wafersim.inputs.fit import Fit, _read_fit, load_fit
 from wafersim.inputs.profile_file import read_profile
 from wafersim.inputs.yaml_file import read_yaml
@@ -44,6 +45,16 @@ def test_a_rewritten_file_is_read_again_at_once_and_later(tmp_path: Path) -> Non
         assert read_model(tmp_path / "m.yaml").layers == 2
         (tmp_path / "m.yaml").write_text(MODEL.replace("layers: 2", "layers: 3"))
         assert read_model(tmp_path / "m.yaml").layers == 3
+
+
+def test_a_file_that_may_change_within_a_tick_of_its_clock_is_not_trusted(tmp_path: Path, monkeypatch) -> None:
+    """A file system's time stamps are milliseconds apart: here two contents of one file have the same stamp."""
+    path, now = tmp_path / "chip.yaml", time.time_ns()
+    monkeypatch.setattr(file_cache, "_stamp", lambda _: (now, now, 100, 1))
+    path.write_text(CHIP)
+    assert read_profile(path).values.sram.value == 88e9
+    path.write_text(CHIP.replace("88 GB", "77 GB"))
+    assert read_profile(path).values.sram.value == 77e9
 
 
 def test_a_base_and_a_like_are_followed(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def test_calibration_still_applies_to_what_a_base_keeps(tmp_path: Path) -> None:
     (tmp_path / "twice.yaml").write_text(text)
     origins = {path: origin for path, _, origin in numbers(load_machine(read_profile(tmp_path / "twice.yaml")))}
     assert origins["system.group_cost"] == "cs3: values.group_cost"
+    assert origins["system.clock"] == "cs3: values.clock"
     assert origins["system.weight_issue"] == "twice: values.weight_issue"
     assert origins["memoryx.latency"] == "memoryx-cs3-36tb: values.latency"
 
