@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wafersim.errors import WafersimError
-from wafersim.inputs.profile import SystemProfile, kernel_constants
+from wafersim.inputs.profile import SystemProfile
+from wafersim.inputs.profile_file import kernel_constants
 from wafersim.wafer.device import device_of
 from wafersim.wafer.kernel_cost import KernelCost, mesh_cost, weight_streaming_cost
 from wafersim.wafer.mapping import best_mapping

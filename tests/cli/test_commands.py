@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from wafersim.cli import commands
-from wafersim.inputs.profile import number_at
+from wafersim.inputs.profile_file import number_at
 from wafersim.report import run as run_report
 
 

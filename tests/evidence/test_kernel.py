@@ -5,7 +5,7 @@ import pytest
 
 from wafersim.evidence.judge import validate
 from wafersim.evidence.sets.kernel import published_rows
-from wafersim.inputs.profile import kernel_constants
+from wafersim.inputs.profile_file import kernel_constants
 from wafersim.wafer.measured_kernels import counts, cycles
 
 REPORT = validate(["kernel"])

@@ -8,7 +8,7 @@ from wafersim.errors import InputFaults
 from wafersim.inputs.comparison import load_comparison
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import load_machine
-from wafersim.inputs.profile import load_profile, read_profile
+from wafersim.inputs.profile_file import load_profile, read_profile
 from wafersim.inputs.resources import find, names
 from wafersim.inputs.schema import experiment_schema, profile_schema
 from wafersim.inputs.sourced import Sourced

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from wafersim.inputs.profile import load_profile
+from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import find, names
 from wafersim.inputs.yaml_file import read_yaml
 from wafersim.report.listing import list_experiments, list_hardware

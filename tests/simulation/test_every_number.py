@@ -12,10 +12,11 @@ import pytest
 from pydantic import BaseModel
 
 import wafersim.inputs.machine
-import wafersim.inputs.profile
+import wafersim.inputs.profile_file
 from wafersim.errors import WafersimError
 from wafersim.inputs.experiment import Experiment
-from wafersim.inputs.profile import Profile, load_profile
+from wafersim.inputs.profile import Profile
+from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.sourced import Sourced
 from wafersim.kernel import kernel_cost
 from wafersim.simulation import job_of, simulate, simulate_step
@@ -83,7 +84,7 @@ def on_gpus(
 
 def kernel(profile: str, m: int, k: int, n: int) -> Job:
     def says() -> object:
-        cost = kernel_cost(wafersim.inputs.profile.load_profile(profile), "weight-streaming", m, k, n)
+        cost = kernel_cost(wafersim.inputs.profile_file.load_profile(profile), "weight-streaming", m, k, n)
         return cost.cycles, cost.refused is None
 
     return Job(says, (profile,))
@@ -93,7 +94,7 @@ def measured_loop(profile: str, family: str) -> Job:
     shape = KernelShape(p=4, m=3, k=5, n=7, groups=2, hops=3, nonzeros=10, iterations=2)
 
     def says() -> object:
-        stated = wafersim.inputs.profile.load_profile(profile).kernel_code[family]
+        stated = wafersim.inputs.profile_file.load_profile(profile).kernel_code[family]
         return cycles(family.removesuffix("-simulator"), shape, {name: number.value for name, number in stated.items()})
 
     return Job(says, (profile,))
@@ -147,8 +148,8 @@ def places(schema: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
         here = (*path, name, *("*",) * depth)
         if inner is Sourced:
             yield here
-        elif isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from places(inner, here)
+        elif isinstance(inner, type) and issubclass(inner, BaseModel) and inner not in get_args(Profile):
+            yield from places(inner, here)  # a profile inside another one is of a kind of its own
 
 
 def numbers(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -184,12 +185,11 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Profile]], N
     """Put other profiles in the place of shipped ones."""
 
     def put(others: dict[str, Profile]) -> None:
-        def load(name: str) -> Profile:
-            return others.get(name) or load_profile(name)
+        def load(name: str | Profile) -> Profile:
+            return (others.get(name) if isinstance(name, str) else None) or load_profile(name)
 
         monkeypatch.setattr(wafersim.inputs.machine, "load_profile", load)
-        monkeypatch.setattr(wafersim.inputs.profile, "load_profile", load)
-        wafersim.inputs.machine._machine.cache_clear()
+        monkeypatch.setattr(wafersim.inputs.profile_file, "load_profile", load)
 
     return put
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from wafersim.inputs.profile import SystemProfile, load_profile
+from wafersim.inputs.profile import SystemProfile
+from wafersim.inputs.profile_file import load_profile
 from wafersim.wafer.device import device_of
 from wafersim.wafer.op_cost import op_cost
 from wafersim.workload.transformer import Op

@@ -16,7 +16,7 @@ from wafersim.evidence.own_table import read_own
 from wafersim.evidence.rows import Measured, read_rows
 from wafersim.evidence.tables import published_ids
 from wafersim.inputs.fit import Fit, FitConstant, Set, load_fit
-from wafersim.inputs.profile import number_at
+from wafersim.inputs.profile_file import number_at
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def calibrate_own(path: Path) -> Calibration:
     """
     own = read_own(path)
     if own.kind.fit is None:
-        raise InputFaults([Fault(str(path), f"nothing is fitted to rows of {own.kind.name}")])
+        raise InputFaults([Fault(str(path), None, "", f"nothing is fitted to rows of {own.kind.name}")])
     calibrator = _calibrator(own.kind.fit)
     marked = [{**row, "use": row.get("use") or "fit"} for row in own.rows]
     published = [row["id"] for row in marked if row["id"] in published_ids(own.kind.name)]
     if published:
-        raise InputFaults([Fault(str(path), f"{name} is the id of a published row") for name in published])
+        raise InputFaults([Fault(str(path), None, "", f"{name} is the id of a published row") for name in published])
     rows = read_rows([row for row in marked if row["use"] == "fit"], own.kind.read)
     skipped, before = {**own.skipped, **rows.refused}, dict[str, float]()
     for name, row in rows.measured.items():
@@ -120,7 +120,7 @@ def calibrate_own(path: Path) -> Calibration:
             before[name] = error
     if not before:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items()) or "no row is marked fit"
-        raise InputFaults([Fault(str(path), f"sets nothing ({reasons})")])
+        raise InputFaults([Fault(str(path), None, "", f"sets nothing ({reasons})")])
     found = calibrator.fit([rows.measured[name] for name in before])
     moved = tuple(OwnRow(name, error, found.errors[name]) for name, error in before.items())
     return Calibration(found, _before(found.fit), moved, skipped)

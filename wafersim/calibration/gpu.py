@@ -34,7 +34,7 @@ from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use
 from wafersim.inputs.fit import Fit
 from wafersim.inputs.machine import OVERRIDABLE, load_gpu_machine, numbers
-from wafersim.inputs.profile import number_at
+from wafersim.inputs.profile_file import number_at
 from wafersim.inputs.sourced import dimension_of
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import estimate

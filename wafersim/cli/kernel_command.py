@@ -10,18 +10,20 @@ import click
 from wafersim.errors import WafersimError
 
 DATAFLOWS = ("weight-streaming", "interleaved", "summa", "cannon")
-WHOLE = click.IntRange(min=1)
+FORMATS = (".png", ".svg", ".pdf")
+LONGEST_NAME = 255
+SIDE = click.IntRange(1, 10_000_000)
 
 
 @click.command("kernel")
 @click.option("--dataflow", type=click.Choice(DATAFLOWS), default="weight-streaming")
-@click.option("--m", "m", type=WHOLE, required=True, help="Rows of the left matrix: tokens.")
-@click.option("--k", "k", type=WHOLE, required=True, help="The inner, stationary dimension: hidden features.")
-@click.option("--n", "n", type=WHOLE, required=True, help="Columns of the right matrix: outputs.")
+@click.option("--m", "m", type=SIDE, required=True, help="Rows of the left matrix: tokens.")
+@click.option("--k", "k", type=SIDE, required=True, help="The inner, stationary dimension: hidden features.")
+@click.option("--n", "n", type=SIDE, required=True, help="Columns of the right matrix: outputs.")
 @click.option(
     "--density", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Non-zero share of the weights."
 )
-@click.option("--profile", default="cs2", help="A system profile or an alias, such as wse2.")
+@click.option("--profile", default="cs2", help="A system profile by name, alias (wse2) or path.")
 @click.option("--compare", is_flag=True, help="All dataflows side by side.")
 @click.option("--heatmap", type=click.Path(path_type=Path), help="Draw busy fraction and wait of every PE to a PNG.")
 @click.option("--sweep", type=click.Path(path_type=Path), help="Draw efficiency against size to a PNG.")
@@ -31,14 +33,21 @@ def command(
     sweep: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Cycles, time, efficiency and bound of one matmul (m x k by k x n) on a wafer."""
-    from wafersim.inputs.profile import SystemProfile, load_profile
+    from wafersim.inputs.profile import SystemProfile
+    from wafersim.inputs.profile_file import find_profile, read_profile
+
+    _drawable("--heatmap", heatmap)
+    _drawable("--sweep", sweep)
+    if heatmap is not None and not compare and dataflow != DATAFLOWS[0]:
+        raise WafersimError(f"--heatmap: drawn for weight-streaming, not for {dataflow}")
+    system = read_profile(find_profile(profile, Path()))
+    if not isinstance(system, SystemProfile):
+        raise WafersimError(f"--profile {profile}: is a {system.kind}; a system is needed, such as cs2")
+
     from wafersim.kernel import kernel_cost
     from wafersim.report import json_output
     from wafersim.report.kernel_table import print_kernels
 
-    system = load_profile(profile)
-    if not isinstance(system, SystemProfile):
-        raise WafersimError(f"--profile {profile}: is a {system.kind}; a system is needed, such as cs2")
     chosen = DATAFLOWS if compare else (dataflow,)
     costs = [kernel_cost(system, name, m, k, n, density) for name in chosen]
     if heatmap is not None or sweep is not None:
@@ -56,3 +65,24 @@ def command(
     for path in (heatmap, sweep):
         if path is not None:
             click.echo(f"Written to {path}")
+
+
+def _drawable(option: str, path: Path | None) -> None:
+    """Raises WafersimError for a figure that could not be written, before any work is done for it."""
+    if path is None:
+        return
+    if path.suffix.lower() not in FORMATS:
+        raise WafersimError(f"{option} {_short(path)}: must end in {', '.join(FORMATS)}")
+    if len(path.name) > LONGEST_NAME:
+        raise WafersimError(f"{option} {_short(path)}: a file name has up to {LONGEST_NAME} characters")
+    try:
+        there = path.parent.is_dir()
+    except OSError:
+        there = False
+    if not there:
+        raise WafersimError(f"{option} {_short(path)}: there is no folder {_short(path.parent)}")
+
+
+def _short(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -54,7 +54,7 @@ def command(
     points = expand(spec)
     with console.progress(len(points), f"{spec.name}: ") as advance:
         results = run_points(
-            points, lambda point: advance(f"{point.experiment.model} on {point.experiment.system.count}"), engine
+            points, lambda point: advance(f"{point.experiment.model_name} on {point.experiment.system.count}"), engine
         )
     rows = [result.to_json() for result in results]
     if all(result.simulated is None for result in results):

@@ -11,7 +11,7 @@ from wafersim.evidence.kinds import kinds
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.evidence.tables import own_count, read_data
 from wafersim.inputs.fit import load_fit
-from wafersim.inputs.profile import number_at
+from wafersim.inputs.profile_file import number_at
 
 FLOORS = {
     "median": "median",

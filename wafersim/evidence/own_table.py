@@ -28,13 +28,13 @@ def read_own(path: Path) -> OwnTable:
     given, table = _parsed(path)
     which = _told(path, given)
     if not table:
-        raise InputFaults([Fault(str(path), "has no rows")])
+        raise InputFaults([Fault(str(path), None, "", "has no rows")])
     found, seen = [], set[str]()
     for line, row in table.items():
         name = row["id"]
         if not name or name in seen:
             problem = "is empty" if not name else f"{name!r} stands there twice"
-            found.append(Fault(f"{path}:{line}: id", problem))
+            found.append(Fault(str(path), line, "id", problem))
         seen.add(name)
     if found:
         raise InputFaults(found)
@@ -53,10 +53,12 @@ def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputFaults([Fault(str(path), f"cannot be read ({getattr(error, 'strerror', None) or error})")]) from None
+        raise InputFaults(
+            [Fault(str(path), None, "", f"cannot be read ({getattr(error, 'strerror', None) or error})")]
+        ) from None
     lines = text.strip().splitlines()
     if not lines:
-        raise InputFaults([Fault(str(path), "is empty")])
+        raise InputFaults([Fault(str(path), None, "", "is empty")])
     reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count), skipinitialspace=True)
     usual = {name.lower(): name for which in kinds() for name in columns(which.name)}
     given: list[str] = []
@@ -68,7 +70,7 @@ def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
                 cells = dict(zip(given, map(str.strip, row), strict=False))
                 table[reader.line_num] = {"id": "", **cells}
     except csv.Error as error:
-        raise InputFaults([Fault(f"{path}:{reader.line_num}", f"cannot be read ({error})")]) from None
+        raise InputFaults([Fault(str(path), reader.line_num, "", f"cannot be read ({error})")]) from None
     return given, table
 
 
@@ -80,7 +82,7 @@ def _told(path: Path, given: list[str]) -> Kind:
         problem = (
             f"has no column {', '.join(lacking[nearest.name])}; a {nearest.name} table has {', '.join(nearest.needed)}"
         )
-        raise InputFaults([Fault(f"{path}:1", problem)])
+        raise InputFaults([Fault(str(path), 1, "", problem)])
     return nearest
 
 

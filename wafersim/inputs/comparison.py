@@ -10,11 +10,12 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from wafersim.errors import Fault, InputFaults
 from wafersim.inputs.experiment import SLUG, Experiment
-from wafersim.inputs.faults import faults, validated
+from wafersim.inputs.faults import problems, validated
 from wafersim.inputs.loader import load_experiment, locate
+from wafersim.inputs.references import References
 from wafersim.inputs.sourced import Frozen
 from wafersim.inputs.sweep import put
-from wafersim.inputs.yaml_file import read_yaml
+from wafersim.inputs.yaml_file import Path_, YamlFile, dotted, read_yaml
 
 Match = Literal["peak", "power", "price", "deadline"]
 
@@ -59,51 +60,58 @@ def load_comparison(name: str | Path) -> tuple[Comparison, list[Experiment]]:
     path = locate(name, "comparisons")
     file = read_yaml(path)
     if "sides" not in file.values:
-        raise InputFaults([Fault(str(name), f"has no sides to compare; `wafersim run {name}` runs an experiment")])
+        raise InputFaults(
+            [Fault(str(name), None, "", f"has no sides to compare; `wafersim run {name}` runs an experiment")]
+        )
     comparison: Comparison = validated(ADAPTER, file)
     if comparison.sides[0].match is not None:
-        raise InputFaults(
-            [Fault(file.place(("sides", 0, "match")), "the first side is what others are matched to; give its size")]
-        )
+        problem = "the first side is what others are matched to; give its size"
+        raise InputFaults([file.fault(("sides", 0, "match"), problem)])
     seen: set[str] = set()
     for index, side in enumerate(comparison.sides):
         if side.name in seen:
-            raise InputFaults(
-                [Fault(file.place(("sides", index, "name")), f"there is another side called {side.name!r}")]
-            )
+            raise InputFaults([file.fault(("sides", index, "name"), f"there is another side called {side.name!r}")])
         seen.add(side.name)
     experiments = []
     for index, side in enumerate(comparison.sides):
-        if side.experiment is not None:
-            nearby = path.parent / side.experiment
-            loaded = load_experiment(nearby if nearby.exists() else side.experiment)
-            if loaded.sweep is not None:
-                place = file.place(("sides", index, "experiment"))
-                raise InputFaults([Fault(place, f"{side.experiment} has a sweep; a side is one point")])
-            experiments.append(loaded)
-            continue
-        values: dict[str, Any] = {"name": comparison.name, **copy.deepcopy(comparison.common)}
-        for key, value in side.fields.items():
-            put(values, key, value)
-        system = values.get("system")
-        if side.match is not None and isinstance(system, dict) and "systems" not in system:
-            if "gpus" in system:
-                raise InputFaults([Fault(file.place(("sides", index)), f"{side.name}: give either match or gpus")])
-            system["gpus"] = 8
-        try:
-            experiments.append(Experiment.model_validate(values))
-        except ValidationError as error:
-            place = file.place(("sides", index)).rsplit(": ", 1)[0]
-            found = faults(error, type(file)(file.name, values, {}), TypeAdapter(Experiment))
-            raise InputFaults([Fault(f"{place} ({side.name})", f"{_path(f)}{f.problem}") for f in found]) from None
-    for index, (side, experiment) in enumerate(zip(comparison.sides, experiments, strict=True)):
+        experiment = _side(file, path.parent, comparison, index)
         if side.match is not None and not experiment.system.on_gpus:
-            raise InputFaults(
-                [Fault(file.place(("sides", index)), f"{side.name}: only clusters of GPUs are sized to match")]
-            )
+            problem = f"{side.name}: only clusters of GPUs are sized to match"
+            raise InputFaults([file.fault(("sides", index), problem)])
+        experiments.append(experiment)
     return comparison, experiments
 
 
-def _path(fault: Fault) -> str:
-    parts = fault.place.split(": ")
-    return f"{parts[-1]}: " if len(parts) > 1 else ""
+def _side(file: YamlFile, beside: Path, comparison: Comparison, index: int) -> Experiment:
+    """The experiment of one side."""
+    side = comparison.sides[index]
+    if side.experiment is not None:
+        loaded = load_experiment(side.experiment, beside=beside)
+        if loaded.sweep is not None:
+            problem = f"{side.experiment} has a sweep; a side is one point"
+            raise InputFaults([file.fault(("sides", index, "experiment"), problem)])
+        return loaded
+    references = References(file, beside)
+    common = references.settled(comparison.common, (), ("common",))
+    own = references.settled(side.fields, (), ("sides", index, "fields"))
+    if references.faults:
+        raise InputFaults(references.faults)
+    values: dict[str, Any] = {"name": comparison.name, **copy.deepcopy(common)}
+    for key, value in own.items():
+        put(values, key, value)
+    system = values.get("system")
+    if side.match is not None and isinstance(system, dict) and "systems" not in system:
+        if "gpus" in system:
+            raise InputFaults([file.fault(("sides", index), f"{side.name}: give either match or gpus")])
+        system["gpus"] = 8
+    try:
+        return Experiment.model_validate(values)
+    except ValidationError as error:
+        found = problems(error, values, TypeAdapter(Experiment))
+        raise InputFaults([_fault(file, index, side.name, path, problem) for path, problem in found]) from None
+
+
+def _fault(file: YamlFile, index: int, name: str, path: Path_, problem: str) -> Fault:
+    """A fault of a side's experiment, which no line states as a whole: at the line where the side begins."""
+    line = file.fault(("sides", index), "").line
+    return Fault(file.name, line, dotted(path), problem, name)

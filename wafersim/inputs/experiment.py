@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from wafersim.errors import WafersimError
-from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, override, software_name
+from wafersim.inputs.gpu_profile import GpuSoftwareProfile
+from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override
+from wafersim.inputs.model import CheckedModel
 from wafersim.inputs.optimizer import OptimizerName
+from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
 from wafersim.inputs.sourced import Frozen
 from wafersim.inputs.strategy import GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
@@ -26,12 +38,27 @@ def _known_model(name: str) -> str:
     return name
 
 
-def _known_machine(name: str) -> str:
+def _known_machine(profile: str | Profile) -> str | Profile:
     try:
-        is_gpu_cluster(name)
+        is_gpu_cluster(profile)
     except WafersimError as error:
         raise ValueError(str(error)) from None
-    return name
+    return profile
+
+
+def _how_given(value: Any) -> str:
+    return "name" if isinstance(value, str) else "value"
+
+
+Named = Annotated[str, Tag("name")]
+ModelGiven = Annotated[
+    Annotated[str, AfterValidator(_known_model), Tag("name")] | Annotated[CheckedModel, Tag("value")],
+    Discriminator(_how_given),
+]
+MachineGiven = Annotated[
+    Named | Annotated[Annotated[Profile, Field(discriminator="kind")], Tag("value")], Discriminator(_how_given)
+]
+SoftwareGiven = Annotated[Named | Annotated[GpuSoftwareProfile, Tag("value")], Discriminator(_how_given)]
 
 
 def _tokens(value: Any) -> Any:
@@ -47,17 +74,26 @@ def _tokens(value: Any) -> Any:
     return float(value)
 
 
+def _on_gpus(profile: Any) -> bool:
+    """The same of what has not been checked yet."""
+    if isinstance(profile, dict):
+        return profile.get("kind") == "gpu-cluster"
+    return is_gpu_cluster(profile if not isinstance(profile, int | float | list | None) else str(profile))
+
+
 class SystemSpec(Frozen):
     """Which machine, and how many of its wafers or GPUs work on the job."""
 
-    profile: Annotated[str, AfterValidator(_known_machine)] = Field(description="A cluster or system profile.")
+    profile: Annotated[MachineGiven, AfterValidator(_known_machine)] = Field(
+        description="A cluster or system profile: a name, a path or a mapping."
+    )
     systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(
         default=None, description="Wafer-scale systems that work on the job."
     )
     gpus: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
         default=None, description="GPUs that work on the job."
     )
-    software: str | None = Field(
+    software: SoftwareGiven | None = Field(
         default=None,
         description="Release of a wafer's software (R2 if left out), or the software profile of a GPU cluster.",
     )
@@ -89,17 +125,31 @@ class SystemSpec(Frozen):
         wanted, other = ("gpus", "systems") if self.on_gpus else ("systems", "gpus")
         if getattr(self, other) is not None or getattr(self, wanted) is None:
             kind = "a cluster of GPUs" if self.on_gpus else "made of wafers"
-            raise ValueError(f"{self.profile} is {kind}: give {wanted}, how many work on the job, and not {other}")
+            raise ValueError(f"{self.profile_name} is {kind}: give {wanted}, how many work on the job, and not {other}")
         parts = GPU_PARTS if self.on_gpus else WAFER_PARTS
         wrong = [path for path in self.overrides if path.partition(".")[0] not in parts]
         if wrong:
-            raise ValueError(f"overrides: {wrong[0]} is no number of {self.profile}; its parts are {', '.join(parts)}")
+            raise ValueError(
+                f"overrides: {wrong[0]} is no number of {self.profile_name}; its parts are {', '.join(parts)}"
+            )
         if self.on_gpus and self.software is not None:
             try:
-                software_name(self.software)
+                load_software(self.software)
             except WafersimError as error:
                 raise ValueError(f"software: {error}") from None
+        if not self.on_gpus and not isinstance(self.software, str | None):
+            raise ValueError(f"software: {self.profile_name} is made of wafers: give a release, such as R2")
         return self
+
+    @property
+    def profile_name(self) -> str:
+        """What the machine is called."""
+        return named(self.profile)
+
+    @property
+    def release(self) -> str:
+        """Release of a wafer's software."""
+        return "R2" if self.software is None else named(self.software)
 
     @property
     def on_gpus(self) -> bool:
@@ -220,12 +270,27 @@ class PublishedSpec(Frozen):
     verified: bool = Field(default=True, description="False: recalled, nobody has looked it up.")
 
 
+def with_kind(values: Any) -> Any:
+    """The fields of an experiment whose strategy says its kind, where the machine is known well enough to tell."""
+    if not isinstance(values, dict):
+        return values
+    strategy, system = values.get("strategy", "auto"), values.get("system")
+    if strategy != "auto" and not (isinstance(strategy, dict) and "kind" not in strategy):
+        return values
+    profile = system.get("profile") if isinstance(system, dict) else None
+    try:
+        kind = "gpu-parallel" if _on_gpus(profile) else "weight-streaming"
+    except WafersimError:
+        return {name: value for name, value in values.items() if name != "strategy"}  # said of the profile
+    return {**values, "strategy": {"kind": kind, **(strategy if isinstance(strategy, dict) else {})}}
+
+
 class Experiment(Frozen):
     """What the user wrote. A sweep is the only place for lists: dotted path -> values, the run is their grid."""
 
     name: Annotated[str, Field(pattern=SLUG, max_length=80)]
     title: str | None = None
-    model: Annotated[str, AfterValidator(_known_model)]
+    model: ModelGiven = Field(description="A model: a name, a path or a mapping.")
     system: SystemSpec
     strategy: StrategySpec = WeightStreamingSpec()
     training: TrainingSpec
@@ -233,26 +298,23 @@ class Experiment(Frozen):
     published: PublishedSpec | None = None
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
 
+    @property
+    def model_name(self) -> str:
+        """What the model is called."""
+        return self.model if isinstance(self.model, str) else self.model.name
+
     @model_validator(mode="before")
     @classmethod
     def _strategy_of_the_machine(cls, values: Any) -> Any:
-        """`strategy: auto`, or none, is what the machine does: weight streaming on wafers, the fastest split on GPUs."""
-        if not isinstance(values, dict) or values.get("strategy", "auto") != "auto":
-            return values
-        system = values.get("system")
-        profile = system.get("profile") if isinstance(system, dict) else None
-        try:
-            kind = "gpu-parallel" if is_gpu_cluster(str(profile)) else "weight-streaming"
-        except WafersimError:
-            return {name: value for name, value in values.items() if name != "strategy"}  # said of the profile
-        return {**values, "strategy": {"kind": kind}}
+        """`strategy: auto`, none, or one that does not say its kind is what the machine does."""
+        return with_kind(values)
 
     @model_validator(mode="after")
     def _one_machine(self) -> Experiment:
         gpus = self.system.on_gpus
         if gpus != isinstance(self.strategy, GpuParallelSpec):
             wanted = "gpu-parallel" if gpus else "weight-streaming"
-            raise ValueError(f"strategy.kind must be {wanted} on {self.system.profile} (got {self.strategy.kind})")
+            raise ValueError(f"strategy.kind must be {wanted} on {self.system.profile_name} (got {self.strategy.kind})")
         if gpus and self.training.batch is None:
             raise ValueError("training.batch is needed on GPUs: the sequences of the whole cluster in a step")
         if gpus and self.disturbances != DisturbanceSpec():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from wafersim.errors import Fault, InputFaults, did_you_mean
-from wafersim.inputs.yaml_file import YamlFile
+from wafersim.errors import Fault, InputFaults, did_you_mean, shortened
+from wafersim.inputs.yaml_file import Path_, YamlFile
+
+MOST_WORDED = 200
 
 TYPES = {
     "int_type": "must be a whole number",
@@ -23,6 +26,8 @@ TYPES = {
     "dict_type": "must be a mapping",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
+    "finite_number": "must be finite",
+    "dataclass_type": "must be a mapping of fields",
 }
 BOUNDS = {
     "greater_than_equal": (">=", "ge"),
@@ -32,31 +37,55 @@ BOUNDS = {
 }
 
 
+class WrongField(ValueError):
+    """A check of several fields that blames one of them."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+
+
 def validated(adapter: TypeAdapter[Any], file: YamlFile) -> Any:
     """A file's values as a model; raises InputFaults with every fault in the order of the lines."""
     try:
         return adapter.validate_python(file.values)
     except ValidationError as error:
-        found = faults(error, file, adapter)
-        raise InputFaults(sorted(found, key=_line)) from None
+        raise InputFaults(sorted(faults(error, file, adapter), key=lambda fault: fault.order)) from None
 
 
 def faults(error: ValidationError, file: YamlFile, adapter: TypeAdapter[Any]) -> list[Fault]:
     """One fault per place; where a field allows several types, what each of them allows is said once."""
-    by_path: dict[tuple[str | int, ...], list[str]] = {}
+    return [file.fault(path, problem) for path, problem in problems(error, file.values, adapter)]
+
+
+def problems(error: ValidationError, values: Any, adapter: TypeAdapter[Any]) -> list[tuple[Path_, str]]:
+    """(path, what is wrong there) of every place."""
+    by_path: dict[Path_, list[Any]] = {}
     for one in error.errors(include_url=False):
-        path = _real_path(one["loc"], file.values)
-        by_path.setdefault(path, []).append(_problem(one, path, adapter, file.values))
-    return [Fault(file.place(path), " or ".join(dict.fromkeys(_merge(problems)))) for path, problems in by_path.items()]
+        path = _real_path(one["loc"], values, one["type"] == "missing")
+        wrong = one.get("ctx", {}).get("error")
+        if isinstance(wrong, WrongField):
+            path = (*path, wrong.path)
+        by_path.setdefault(path, []).append(one)
+    found: list[tuple[Path_, str]] = []
+    for path, errors in by_path.items():
+        if len(found) < MOST_WORDED:
+            said = [_problem(one, path, adapter, values) for one in errors]
+            found.append((path, " or ".join(dict.fromkeys(_merge(said)))))
+        else:
+            found.append(
+                (path, str(errors[0]["msg"]))
+            )  # beyond what is printed; looking for the nearest name takes long
+    return found
 
 
-def _merge(problems: list[str]) -> list[str]:
+def _merge(said: list[str]) -> list[str]:
     """Of several `X (got g)` keep the `(got g)` of the last only."""
-    return [p.split(" (got ")[0] if i + 1 < len(problems) else p for i, p in enumerate(dict.fromkeys(problems))]
+    return [p.split(" (got ")[0] if i + 1 < len(said) else p for i, p in enumerate(dict.fromkeys(said))]
 
 
-def _real_path(loc: Iterable[str | int], values: Any) -> tuple[str | int, ...]:
-    """Pydantic's location without the union branches and tags that are no keys of the file."""
+def _real_path(loc: Iterable[str | int], values: Any, missing: bool) -> Path_:
+    """Pydantic's location without the union branches and tags that are no keys of the file; a missing key is its last part."""
     path: list[str | int] = []
     here: Any = values
     parts = list(loc)
@@ -65,17 +94,17 @@ def _real_path(loc: Iterable[str | int], values: Any) -> tuple[str | int, ...]:
         if inside:
             path.append(part)
             here = here[part]
-        elif isinstance(here, dict) and index + 1 == len(parts) and isinstance(part, str):
-            path.append(part)  # a missing key
+        elif missing and isinstance(here, dict) and index + 1 == len(parts):
+            path.append(part)
     return tuple(path)
 
 
-def _problem(one: Any, path: tuple[str | int, ...], adapter: TypeAdapter[Any], values: Any) -> str:
+def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> str:
     kind, given, context = one["type"], one.get("input"), one.get("ctx", {})
-    got = f" (got {_short(given)})"
+    got = f" (got {shortened(given)})"
     if kind == "missing":
         return "is missing"
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _siblings(adapter, path, values)
         return f"unknown field{did_you_mean(path[-1], known)} allowed: {', '.join(known)}".replace(
             "field allowed", "field; allowed"
@@ -106,30 +135,26 @@ def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...], values: An
         inside = inside[part]
         if isinstance(part, int):
             continue  # what a list holds was found with the list
-        fields = [model.model_fields[part] for model in here if part in model.model_fields]
-        here = [model for field in fields for model in _models(field.annotation, inside)]
-    return sorted({field.alias or name for model in here for name, field in model.model_fields.items()})
+        fields = [_fields(model)[part] for model in here if part in _fields(model)]
+        here = [model for annotation in fields for model in _models(annotation, inside)]
+    return sorted({name for model in here for name in _fields(model)})
 
 
-def _models(annotation: Any, value: Any) -> list[type[BaseModel]]:
-    """The models that a value may be; of a union told apart by `kind` the one it says it is."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _fields(model: Any) -> dict[str, Any]:
+    """Names and annotations of a schema's fields."""
+    if issubclass(model, BaseModel):
+        return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    return {field.name: field.type for field in dataclasses.fields(model)}
+
+
+def _models(annotation: Any, value: Any) -> list[type]:
+    """The schemas that a value may have; of a union told apart by `kind` the one it says it is."""
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)):
         return [annotation]
     models = [model for argument in getattr(annotation, "__args__", ()) for model in _models(argument, value)]
     kind = value.get("kind") if isinstance(value, dict) else None
     return [model for model in models if kind is not None and _kinds(model) == (kind,)] or models
 
 
-def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
-    field = model.model_fields.get("kind")
-    return getattr(field.annotation, "__args__", ()) if field is not None else ()
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _line(fault: Fault) -> int:
-    parts = fault.place.split(":")
-    return next((int(part) for part in parts[1:] if part.strip().isdigit()), 0)
+def _kinds(model: type) -> tuple[Any, ...]:
+    return getattr(_fields(model).get("kind"), "__args__", ())

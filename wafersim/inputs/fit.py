@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from wafersim.errors import Fault, InputFaults
+from wafersim.inputs.file_cache import of_file
 from wafersim.inputs.resources import folder
 from wafersim.inputs.sourced import Frozen
 
@@ -71,19 +71,20 @@ def load_fit(which: Set) -> Fit:
     """
     path = fit_path(which)
     try:
-        state = path.stat()
-        return _load(path, state.st_mtime_ns, state.st_size)
+        return _read_fit(path)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"]))
         problem = f"is not a whole calibration ({f'{where}: ' if where else ''}{fault['msg']})"
-    raise InputFaults([Fault(str(path), f"{problem}; `wafersim calibrate --set {which} --write` makes it anew")])
+    raise InputFaults(
+        [Fault(str(path), None, "", f"{problem}; `wafersim calibrate --set {which} --write` makes it anew")]
+    )
 
 
-@lru_cache(maxsize=8)
-def _load(path: Path, _changed: int, _size: int) -> Fit:
+@of_file
+def _read_fit(path: Path) -> Fit:
     return Fit.model_validate_json(path.read_text(encoding="utf-8"))
 
 

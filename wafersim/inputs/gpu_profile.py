@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from wafersim.inputs.sourced import Bandwidth, Count, Fraction, Frozen, Power, Price, Rate, Size, Time, Whole
+from wafersim.inputs.sourced import Bandwidth, Count, Fraction, Frozen, Power, Price, Rate, Ratio, Size, Time, Whole
 
 
 class GpuValues(Frozen):
@@ -19,7 +19,7 @@ class GpuValues(Frozen):
     memory_bandwidth: Bandwidth
     gemm_efficiency: Fraction
     gemm_backward: Count  # time of the two products backward over the one forward
-    fp8_efficiency: Fraction | None = None  # of a product in fp8 over one in fp16, both relative to their peaks
+    fp8_efficiency: Ratio | None = None  # of a product in fp8 over one in fp16, both relative to their peaks
     memory_efficiency: Fraction
     flash_share: (
         Count  # of the software's flash_efficiency, which is stated for the GPU that its kernel was written for
@@ -102,8 +102,8 @@ class GpuProfile(_Profile):
 
 class GpuClusterProfile(_Profile):
     kind: Literal["gpu-cluster"]
-    gpu: str
-    software: str  # unless the experiment names another
+    gpu: str | GpuProfile
+    software: str | GpuSoftwareProfile  # unless the experiment names another
     values: NodeValues
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from math import ceil
 from typing import Any, TypeVar
 
-from wafersim.errors import WafersimError, did_you_mean
+from wafersim.errors import WafersimError, did_you_mean, shortened
+from wafersim.inputs.fit import SETS, load_fit
 from wafersim.inputs.gpu_profile import (
     GpuClusterProfile,
     GpuProfile,
@@ -21,12 +21,14 @@ from wafersim.inputs.profile import (
     ClusterProfile,
     MemoryXProfile,
     MemoryXValues,
+    Profile,
     SwarmXProfile,
     SwarmXValues,
     SystemProfile,
     SystemValues,
-    load_profile,
+    named,
 )
+from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.inputs.sourced import Frozen, Sourced, dimension_of, sourced
 
@@ -132,73 +134,78 @@ class GpuMachine:
 AnyMachine = Machine | GpuMachine
 
 
-def is_gpu_cluster(name: str) -> bool:
+def is_gpu_cluster(profile: str | Profile) -> bool:
     """Whether a profile is a cluster of GPUs; raises WafersimError for a profile that is no machine."""
-    profile = load_profile(name)
-    if isinstance(profile, GpuClusterProfile):
+    found = load_profile(profile)
+    if isinstance(found, GpuClusterProfile):
         return True
-    if isinstance(profile, SystemProfile | ClusterProfile):
+    if isinstance(found, SystemProfile | ClusterProfile):
         return False
-    raise WafersimError(f"profile {name!r} is a {profile.kind}; {NEEDED}")
-
-
-@cache
-def _machine(name: str) -> Machine:
-    profile = load_profile(name)
-    if isinstance(profile, SystemProfile):
-        parts = (profile.name, profile.default_memoryx, profile.default_swarmx)
-        cluster = None
-    elif isinstance(profile, ClusterProfile):
-        parts = (profile.system, profile.memoryx, profile.swarmx)
-        cluster = profile
-    else:
-        raise WafersimError(f"profile {name!r} is a {profile.kind}; {NEEDED}")
-    system, memoryx, swarmx = (load_profile(part) for part in parts)
-    assert isinstance(system, SystemProfile), f"{parts[0]} is no system"
-    assert isinstance(memoryx, MemoryXProfile), f"{parts[1]} is no MemoryX"
-    assert isinstance(swarmx, SwarmXProfile), f"{parts[2]} is no SwarmX"
-    return Machine(profile.name, system, memoryx, swarmx, cluster)
+    raise WafersimError(f"profile {named(profile)!r} is a {found.kind}; {NEEDED}")
 
 
 def load_any(
-    name: str, software: str | None = None, overrides: Mapping[str, str | float | int] | None = None
+    name: str | Profile,
+    software: str | GpuSoftwareProfile | None = None,
+    overrides: Mapping[str, str | float | int] | None = None,
 ) -> AnyMachine:
     """The machine behind a profile, whatever it is made of; raises WafersimError for a profile that is none."""
     if is_gpu_cluster(name):
         return load_gpu_machine(name, software, overrides)
+    assert software is None or isinstance(software, str), "a wafer's software is a release"
     return load_machine(name, overrides, software)
 
 
 def load_machine(
-    name: str, overrides: Mapping[str, str | float | int] | None = None, release: str | None = None
+    name: str | Profile, overrides: Mapping[str, str | float | int] | None = None, release: str | None = None
 ) -> Machine:
     """A wafer cluster (or a system with its default MemoryX and SwarmX), with numbers replaced: {"swarmx.hop_latency": "1 us"}.
 
     A replaced number is `assumed` and its source is the experiment. Raises WafersimError for an unknown name.
     """
-    return replace(_replaced(_machine(name), overrides or {}), release=release or REFERENCE_RELEASE)
+    profile = load_profile(name)
+    cluster = profile if isinstance(profile, ClusterProfile) else None
+    if not isinstance(profile, SystemProfile | ClusterProfile):
+        raise WafersimError(f"profile {named(name)!r} is a {profile.kind}; {NEEDED}")
+    if isinstance(profile, SystemProfile):
+        system, memoryx, swarmx = (load_profile(p) for p in (profile, profile.default_memoryx, profile.default_swarmx))
+    else:
+        system, memoryx, swarmx = (load_profile(p) for p in (profile.system, profile.memoryx, profile.swarmx))
+    assert isinstance(system, SystemProfile), f"{system.name} is no system"
+    assert isinstance(memoryx, MemoryXProfile), f"{memoryx.name} is no MemoryX"
+    assert isinstance(swarmx, SwarmXProfile), f"{swarmx.name} is no SwarmX"
+    whole = Machine(profile.name, system, memoryx, swarmx, cluster, release or REFERENCE_RELEASE)
+    return _replaced(whole, overrides or {})
 
 
 def load_gpu_machine(
-    name: str, software: str | None = None, overrides: Mapping[str, str | float | int] | None = None
+    name: str | Profile,
+    software: str | GpuSoftwareProfile | None = None,
+    overrides: Mapping[str, str | float | int] | None = None,
 ) -> GpuMachine:
     """A GPU cluster with its own software or another; raises WafersimError for names that are not what they should be."""
     network = load_profile(name)
     if not isinstance(network, GpuClusterProfile):
-        raise WafersimError(f"profile {name!r} is a {network.kind}; a gpu-cluster is needed, such as dgx-a100-80gb")
+        raise WafersimError(
+            f"profile {named(name)!r} is a {network.kind}; a gpu-cluster is needed, such as dgx-a100-80gb"
+        )
     gpu = load_profile(network.gpu)
-    assert isinstance(gpu, GpuProfile), f"{network.gpu} is no GPU"
-    stack = load_profile(software_name(software or network.software))
-    assert isinstance(stack, GpuSoftwareProfile), f"{network.software} is no software"
-    return _replaced(GpuMachine(network.name, gpu, network, stack), overrides or {})
+    assert isinstance(gpu, GpuProfile), f"{gpu.name} is no GPU"
+    return _replaced(
+        GpuMachine(network.name, gpu, network, load_software(software or network.software)), overrides or {}
+    )
 
 
-def software_name(name: str) -> str:
-    """A software profile by name; raises WafersimError with those that exist."""
-    if name in names("hardware") and kind_of(name) == "gpu-software":
+def load_software(name: str | GpuSoftwareProfile) -> GpuSoftwareProfile:
+    """A software profile by name, or as it is; raises WafersimError with those that exist."""
+    if isinstance(name, GpuSoftwareProfile):
         return name
+    if name in names("hardware"):
+        found = load_profile(name)
+        if isinstance(found, GpuSoftwareProfile):
+            return found
     known = [other for other in names("hardware") if kind_of(other) == "gpu-software"]
-    raise WafersimError(f"unknown software {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+    raise WafersimError(f"unknown software {shortened(name)}{did_you_mean(name, known)}; known: {', '.join(known)}")
 
 
 def _replaced(machine: M, overrides: Mapping[str, str | float | int]) -> M:
@@ -214,14 +221,47 @@ def _replaced(machine: M, overrides: Mapping[str, str | float | int]) -> M:
 
 
 def numbers(machine: Machine | GpuMachine) -> Iterator[tuple[str, Sourced, str]]:
-    """(path such as system.clock, number, "profile: values.name" of the file that sets it) of everything a machine states."""
+    """(path such as system.clock, number, "profile: values.name" of the number that a calibration knows) of a whole machine.
+
+    That is the file's own number where it is shipped. What a profile of one's own has calibrated or assumed is as uncertain
+    as the constant of the same name and goes by its number; what it has measured goes by its own.
+    """
     for part in WAFER_PARTS if isinstance(machine, Machine) else GPU_PARTS:
         profile = getattr(machine, part)
+        shipped = names("hardware")
         for name, number in profile.values:
             if isinstance(number, Sourced):
                 replaced = number.source == THIS_EXPERIMENT
                 owner = THIS_EXPERIMENT if replaced else number.like or profile.name
-                yield f"{part}.{name}", number, f"{owner}: values.{name}"
+                own = f"{owner}: values.{name}"
+                uncertain = not replaced and owner not in shipped and number.kind in ("calibrated", "assumed")
+                yield f"{part}.{name}", number, _constant(profile.kind, name) or own if uncertain else own
+
+
+def _constant(kind: str, name: str) -> str | None:
+    """The number of a kind of profile that the least certain constant of a name sets; None where none does."""
+    found = [
+        (constant.standard_error, place)
+        for which in SETS
+        for constant in load_fit(which).constants
+        for place in constant.sets
+        if place.endswith(f": values.{name}") and kind_of(place.partition(": ")[0]) == kind
+    ]
+    return max(found)[1] if found else None
+
+
+def evidence_name(profile: Profile) -> str:
+    """The name under which a profile's measurements are known: none are of one that only has the name of a shipped one."""
+    if profile.name not in names("hardware"):
+        return profile.name
+    shipped = load_profile(profile.name)
+    changed = [
+        name
+        for name, number in profile.values
+        if number != getattr(shipped.values, name, None)
+        and not (isinstance(number, Sourced) and number.source == THIS_EXPERIMENT)
+    ]
+    return f"this {profile.name}" if changed or profile.kind != shipped.kind else profile.name
 
 
 def scaled(machine: M, factors: Mapping[str, float]) -> M:
@@ -246,4 +286,4 @@ def override(path: str, written: object) -> Sourced:
     if isinstance(written, float) and dimension.name == "time":
         written = f"{written!r} s"  # calibration passes SI values
     raw = {"value": written, "kind": "assumed", "source": THIS_EXPERIMENT, "date": "2026"}
-    return Sourced(**sourced(dimension.name, raw, dimension.least))
+    return Sourced(**sourced(dimension, raw))

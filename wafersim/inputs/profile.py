@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, TypeAdapter
 
-from wafersim.errors import Fault, InputFaults, WafersimError
-from wafersim.inputs.faults import validated
 from wafersim.inputs.gpu_profile import (
     GpuClusterProfile,
     GpuProfile,
     GpuSoftwareProfile,
 )
-from wafersim.inputs.resources import alias_of, find, names
 from wafersim.inputs.sourced import (
     Bandwidth,
     Count,
@@ -26,13 +19,12 @@ from wafersim.inputs.sourced import (
     Frozen,
     Power,
     Price,
+    Ratio,
     Several,
     Size,
-    Sourced,
     Time,
     Whole,
 )
-from wafersim.inputs.yaml_file import YamlFile, read_yaml
 
 
 class SystemValues(Frozen):
@@ -92,11 +84,11 @@ class _Profile(Frozen):
 
 class SystemProfile(_Profile):
     kind: Literal["system"]
-    default_memoryx: str
-    default_swarmx: str
+    default_memoryx: str | MemoryXProfile
+    default_swarmx: str | SwarmXProfile
     values: SystemValues
     kernel_code: dict[str, dict[str, Count]] = Field(default_factory=dict)  # constants of measured kernels, by family
-    releases: dict[str, Fraction] = Field(default_factory=dict)  # a software release's speed relative to R2.x
+    releases: dict[str, Ratio] = Field(default_factory=dict)  # a software release's speed relative to R2.x
 
 
 class MemoryXProfile(_Profile):
@@ -111,9 +103,9 @@ class SwarmXProfile(_Profile):
 
 class ClusterProfile(_Profile):
     kind: Literal["cluster"]
-    system: str
-    memoryx: str
-    swarmx: str
+    system: str | SystemProfile
+    memoryx: str | MemoryXProfile
+    swarmx: str | SwarmXProfile
     values: ClusterValues
 
 
@@ -129,65 +121,19 @@ Profile = (
 ADAPTER: TypeAdapter[Profile] = TypeAdapter(Annotated[Profile, Field(discriminator="kind")])
 
 
-def read_profile(path: Path) -> Profile:
-    """One profile file; raises InputFaults with file:line for every fault."""
-    file = read_yaml(path)
-    profile: Profile = validated(ADAPTER, replace(file, values=_with_likes(file, (path.stem,))))
-    return profile
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
 
 
-def _with_likes(file: YamlFile, seen: tuple[str, ...]) -> dict[str, Any]:
-    """A profile's values with each `{like: other}` filled in from the other profile, as an assumption here."""
-    numbers = file.values.get("values")
-    if not isinstance(numbers, dict):
-        return file.values
-    filled = dict(numbers)
-    for name, number in numbers.items():
-        if isinstance(number, dict) and "like" in number:
-            filled[name] = _like(name, number, file.place(("values", name)), seen)
-    return {**file.values, "values": filled}
+PARTS = {
+    "system": {"default_memoryx": "memoryx", "default_swarmx": "swarmx"},
+    "cluster": {"system": "system", "memoryx": "memoryx", "swarmx": "swarmx"},
+    "gpu-cluster": {"gpu": "gpu", "software": "gpu-software"},
+}
+"""Which fields of a profile name another one, and of which kind."""
 
 
-def _like(name: str, number: dict[str, Any], place: str, seen: tuple[str, ...]) -> dict[str, Any]:
-    other = str(number["like"])
-    if other in seen or "value" in number:
-        raise InputFaults([Fault(place, f"like {other}: goes round" if other in seen else "has a value and a like")])
-    try:
-        theirs = read_yaml(find("hardware", other))
-    except WafersimError as error:
-        raise InputFaults([Fault(place, f"like: {error}")]) from None
-    there = _with_likes(theirs, (*seen, other))["values"].get(name)
-    if not isinstance(there, dict) or "value" not in there:
-        raise InputFaults([Fault(place, f"like {other}: it has no {name}")])
-    times = float(number.get("times", 1.0)) * float(there.get("times", 1.0))
-    said = {
-        **number,
-        "value": there["value"],
-        "kind": "assumed",
-        "source": f"as in {other}: {number.get('source', '')}",
-        "like": there.get("like", other),  # where the number is set
-    }
-    return said | ({"times": times} if times != 1.0 else {})
-
-
-@cache
-def load_profile(name: str) -> Profile:
-    """A shipped profile by name or alias ("wse2" is cs2)."""
-    return read_profile(find("hardware", name if name in names("hardware") else alias_of(name) or name))
-
-
-def kernel_constants(system: str, family: str) -> dict[str, float]:
-    """The cycle counts of a measured kernel family's loop on a system, by name; empty where nobody has measured it."""
-    profile = load_profile(system)
-    assert isinstance(profile, SystemProfile)
-    return {name: number.value for name, number in profile.kernel_code.get(family, {}).items()}
-
-
-def number_at(place: str) -> Sourced:
-    """A shipped number by "profile: values.name", "profile: releases.name" or "profile: kernel_code.family.name"."""
-    profile, _, path = place.partition(": ")
-    here: Any = load_profile(profile)
-    for part in path.split(".", 1 if path.startswith(("values", "releases")) else 2):
-        here = here[part] if isinstance(here, Mapping) else getattr(here, part)
-    assert isinstance(here, Sourced)
-    return here
+def named(profile: str | _Named) -> str:
+    """The name of a profile that is given by name or as it is."""
+    return profile if isinstance(profile, str) else profile.name

@@ -1,16 +1,24 @@
-"""Finds what is shipped: inside the installed package first, then in the checkout (an editable install)."""
+"""Where files lie: what is shipped (inside the installed package first, then in the checkout), and files of one's own.
+
+A reference is a path or a name. It is looked for beside the file that says it, then in the folders of $WAFERSIM_PATH,
+then among what is shipped.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from wafersim.errors import WafersimError, did_you_mean
+from wafersim.errors import WafersimError, did_you_mean, shortened
+from wafersim.inputs.file_cache import SEARCHED, look_at, of_file
 
 PACKAGE = Path(__file__).resolve().parent.parent
 FOLDERS = {"hardware": "hardware_profiles", "experiments": "experiments", "comparisons": "experiments"}
 WHAT = {"hardware": "hardware profile", "experiments": "experiment", "comparisons": "comparison", "models": "model"}
 LISTED = {"hardware": "hardware", "experiments": "experiments", "comparisons": "experiments", "models": "models"}
+SUFFIXES = (".yaml", ".yml")
 
 
 def folder(kind: str) -> Path:
@@ -31,28 +39,89 @@ def names(kind: str) -> tuple[str, ...]:
 
 def is_comparison(path: Path) -> bool:
     """Whether a YAML file has sides."""
-    return any(line.startswith("sides:") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return "sides" in _head(path)
 
 
 def kind_of(name: str) -> str:
-    """The kind of a hardware profile, from its first lines: reading all of dozens of files takes seconds."""
-    found = re.search(r"^kind: *(\S+)", find("hardware", name).read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else ""
+    """The kind of a shipped hardware profile, from its first lines: reading all of dozens of files takes seconds."""
+    return _head(find("hardware", name)).get("kind", "")
 
 
 def alias_of(name: str) -> str | None:
-    """The hardware profile that answers to another name, if one does."""
+    """The shipped hardware profile that answers to another name, if one does."""
     for path in sorted(folder("hardware").glob("*.yaml")):
-        found = re.search(r"^aliases: *\[(.*)\]", path.read_text(encoding="utf-8"), re.MULTILINE)
-        if found and name in [one.strip() for one in found[1].split(",")]:
+        aliases = _head(path).get("aliases", "").strip("[]").split(",")
+        if name in [one.strip() for one in aliases if one.strip()]:
             return path.stem
     return None
 
 
 def find(kind: str, name: str) -> Path:
-    """The file behind a name; raises WafersimError with the nearest name."""
+    """The file behind a shipped name; raises WafersimError with the nearest name."""
     path = folder(kind) / f"{name}.yaml"
     if name not in names(kind):
         listed = f"; `wafersim list {LISTED[kind]}` shows all"
-        raise WafersimError(f"unknown {WHAT[kind]} {name!r}{did_you_mean(name, names(kind)) or listed}")
+        raise WafersimError(f"unknown {WHAT[kind]} {shortened(name)}{did_you_mean(name, names(kind)) or listed}")
     return path
+
+
+def located(kind: str, reference: str, beside: Path | None, asking: tuple[Path, ...] = ()) -> Path:
+    """The file that a reference means, for who stands in the folder `beside`; never one of those that are asking.
+
+    Raises WafersimError with the nearest shipped name.
+    """
+    for candidate in _candidates(reference, beside):
+        look_at(candidate)
+        if is_file(candidate) and candidate.resolve() not in asking and _can_be(kind, reference, candidate):
+            return candidate
+    if is_path(reference) and (Path(reference).name != reference or _stem(reference) not in names(kind)):
+        where = "" if Path(reference).is_absolute() else f" beside it, in ${SEARCHED} or shipped"
+        raise WafersimError(f"no such file {shortened(reference)}{where}")
+    name = _stem(reference)
+    if kind == "hardware" and name not in names(kind):
+        name = alias_of(name) or name
+    return find(kind, name)
+
+
+def shipped_name(kind: str, path: Path) -> str | None:
+    """The name of a shipped file; None for a file of one's own."""
+    return path.stem if path.resolve().parent == folder(kind).resolve() and path.suffix == ".yaml" else None
+
+
+def is_path(reference: str) -> bool:
+    """Whether a reference is written as a path, not as a name."""
+    return reference.endswith(SUFFIXES) or "/" in reference or os.sep in reference
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is a file; what can be no path (too long, a zero byte) is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _candidates(reference: str, beside: Path | None) -> Iterator[Path]:
+    searched = [Path(part) for part in os.environ.get(SEARCHED, "").split(os.pathsep) if part]
+    for directory in ([beside] if beside is not None else []) + searched:
+        yield directory / reference
+        if not reference.endswith(SUFFIXES):
+            yield directory / f"{reference}.yaml"
+
+
+def _can_be(kind: str, reference: str, path: Path) -> bool:
+    """A name may also be that of the experiment that says it; an experiment is no model and no machine."""
+    if is_path(reference) or kind in ("experiments", "comparisons"):
+        return True
+    return not {"training", "sides"} & set(_head(path))
+
+
+def _stem(reference: str) -> str:
+    return next((reference.removesuffix(suffix) for suffix in SUFFIXES if reference.endswith(suffix)), reference)
+
+
+@of_file
+def _head(path: Path) -> dict[str, str]:
+    """The fields at the top of a file and what stands on their lines, without reading it as YAML."""
+    text = path.read_bytes()[:1_000_000].decode("utf-8", errors="replace")
+    return {key: value.strip() for key, value in re.findall(r"^([a-z_]+): *(.*?)(?: #.*)?$", text, re.MULTILINE)}

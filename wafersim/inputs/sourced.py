@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -21,7 +22,7 @@ Kind = Literal["datasheet", "measured", "derived", "calibrated", "assumed"]
 class Frozen(BaseModel):
     """A frozen value that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
 
 
 class Sourced(Frozen):
@@ -38,25 +39,55 @@ class Sourced(Frozen):
     like: str | None = None  # the profile whose number this is
 
 
-def sourced(dimension: str, raw: Any, least: float = 0.0) -> Any:
+@dataclass(frozen=True)
+class Dimension:
+    """Marks a number with its dimension and bounds; pydantic reads it as the check and as the JSON Schema."""
+
+    name: str
+    least: float = 0.0
+    most: float = math.inf
+    whole: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(partial(sourced, self), handler(source))
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _schema(self.name)
+
+    def check(self, value: float, written: object) -> None:
+        """Raises ValueError with what is allowed for a value in SI units beyond the bounds."""
+        if value < self.least or (self.least == 0 and value == 0 and self.name in POSITIVE):
+            allowed = f">= {self.least:g}" if self.least else "> 0" if self.name in POSITIVE else ">= 0"
+            raise ValueError(f"must be {allowed} (got {written!r})")
+        if value > self.most:
+            raise ValueError(f"must be <= {quantity.format(self.most, self.name)} (got {written!r})")
+        if self.whole and value != round(value):
+            raise ValueError(f"must be a whole number (got {written!r})")
+
+
+def sourced(dimension: Dimension, raw: Any) -> Any:
     """A written number as the fields of a `Sourced`; raises ValueError with what is allowed."""
-    if isinstance(raw, Sourced) or (isinstance(raw, dict) and "written" in raw):
+    if isinstance(raw, Sourced):
+        return raw
+    if isinstance(raw, dict) and "written" in raw:  # as a run directory keeps it
+        value = raw.get("value")
+        if raw.get("dimension") != dimension.name or isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"must be a number of the dimension {dimension.name} (got {raw.get('dimension')!r})")
+        dimension.check(float(value), value)
         return raw
     if not isinstance(raw, dict) or "value" not in raw:
         raise ValueError(
             "must be {value: ..., kind: ..., source: ..., date: ...}, or {like: profile, source: ..., date: ...}"
         )
     fields = {name: item for name, item in raw.items() if name not in ("value", "times")}
-    value, written = quantity.parse(raw["value"], dimension), str(raw["value"])
+    value, written = quantity.parse(raw["value"], dimension.name), str(raw["value"])
     if "times" in raw:
         value *= quantity.parse(raw["times"], "count")
-        written = quantity.format(value, dimension)
-    if value < least or (least == 0 and value == 0 and dimension in POSITIVE):
-        allowed = f">= {least:g}" if least else "> 0" if dimension in POSITIVE else ">= 0"
-        raise ValueError(f"must be {allowed} (got {raw['value']!r})")
+        written = quantity.format(value, dimension.name)
+    dimension.check(value, raw["value"])
     if "date" in fields:
         fields["date"] = str(fields["date"])
-    return {**fields, "written": written, "value": value, "dimension": dimension}
+    return {**fields, "written": written, "value": value, "dimension": dimension.name}
 
 
 def _schema(dimension: str) -> dict[str, Any]:
@@ -86,21 +117,6 @@ def _schema(dimension: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Dimension:
-    """Marks a number with its dimension; pydantic reads it as the check and as the JSON Schema."""
-
-    name: str
-    least: float = 0.0
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        check = partial(sourced, self.name, least=self.least)
-        return core_schema.no_info_before_validator_function(check, handler(source))
-
-    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return _schema(self.name)
-
-
 Bandwidth = Annotated[Sourced, Dimension("bandwidth")]
 Size = Annotated[Sourced, Dimension("size")]
 Frequency = Annotated[Sourced, Dimension("frequency")]
@@ -109,9 +125,10 @@ Power = Annotated[Sourced, Dimension("power")]
 Price = Annotated[Sourced, Dimension("price")]
 Rate = Annotated[Sourced, Dimension("rate")]
 Count = Annotated[Sourced, Dimension("count")]
-Whole = Annotated[Sourced, Dimension("count", 1)]  # of things that there is at least one of
-Several = Annotated[Sourced, Dimension("count", 2)]
-Fraction = Annotated[Sourced, Dimension("fraction")]
+Whole = Annotated[Sourced, Dimension("count", 1, whole=True)]  # of things that there is at least one of
+Several = Annotated[Sourced, Dimension("count", 2, whole=True)]
+Fraction = Annotated[Sourced, Dimension("fraction", most=1.0)]
+Ratio = Annotated[Sourced, Dimension("fraction")]  # of two things of which either may be the larger
 
 
 def dimension_of(field: FieldInfo) -> Dimension:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from wafersim.inputs.sourced import Frozen
 
-Whole = Annotated[int, Field(ge=1, strict=True)]
+Whole = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 
 

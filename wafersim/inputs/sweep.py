@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from wafersim.inputs.experiment import Experiment
 
 OVERRIDES = ("system", "overrides")
 EVERYTHING = "*"
+MOST_POINTS = 100_000
 OTHER = {
     "training": {"batch": "batch_per_system", "batch_per_system": "batch"},
     "system": {"systems": "gpus", "gpus": "systems"},
@@ -28,9 +30,22 @@ class Point:
     experiment: Experiment
 
 
-def expand(experiment: Experiment) -> list[Point]:
-    """Every point; an experiment without a sweep is one point."""
+def checked_size(sweep: Any, most: int = MOST_POINTS) -> None:
+    """Raises ValueError with the size of a grid of more points than `most`; nothing of it is built."""
+    lists = [items for items in sweep.values() if isinstance(items, list)] if isinstance(sweep, dict) else []
+    size = prod(map(len, lists))
+    if size > most:
+        factors = " x ".join(str(len(items)) for items in lists)
+        raise ValueError(f"is a grid of {size} points ({factors}); up to {most} are run")
+
+
+def expand(experiment: Experiment, most: int = MOST_POINTS) -> list[Point]:
+    """Every point; an experiment without a sweep is one point. Raises InputFaults for a grid of more than `most`."""
     sweep = experiment.sweep or {}
+    try:
+        checked_size(sweep, most)
+    except ValueError as error:
+        raise InputFaults([Fault(experiment.name, None, "sweep", str(error))]) from None
     base = experiment.model_dump(mode="json", exclude={"sweep"})
     points = []
     for values in product(*sweep.values()):
@@ -38,12 +53,20 @@ def expand(experiment: Experiment) -> list[Point]:
         fields = copy.deepcopy(base)
         for path, value in chosen.items():
             put(fields, path, value)
+        shown = {path: _named(value) for path, value in chosen.items()}
         try:
-            points.append(Point(chosen, Experiment.model_validate(fields)))
+            points.append(Point(shown, Experiment.model_validate(fields)))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise InputFaults([Fault(f"sweep: {chosen}", str(first["msg"]))]) from None
+            raise InputFaults([Fault(experiment.name, None, f"sweep: {shown}", str(first["msg"]))]) from None
     return points
+
+
+def _named(value: Any) -> Any:
+    """A model or a profile by its name."""
+    if isinstance(value, dict):
+        return {name: _named(inner) for name, inner in value.items()}
+    return getattr(value, "name", value)
 
 
 def put(fields: dict[str, Any], path: str, value: Any) -> None:

@@ -36,9 +36,9 @@ class Side:
 
     def to_json(self, first: Side | None = None) -> dict[str, Any]:
         """Plain values; with another side how likely this one is faster, and cheaper, than that."""
-        own = {"name": self.name, "match": self.match, "profile": self.experiment.system.profile}
+        own = {"name": self.name, "match": self.match, "profile": self.experiment.system.profile_name}
         if self.prediction is None:
-            return {**own, "model": self.experiment.model, "infeasible": self.infeasible}
+            return {**own, "model": self.experiment.model_name, "infeasible": self.infeasible}
         out = {**own, **self.prediction.to_json(), "dimensions": list(self.prediction.split.dimensions)}
         if first is None or first is self or first.prediction is None:
             return out
@@ -166,7 +166,7 @@ def _size(experiment: Experiment, match: str, first: Side) -> float:
     if match == "power":
         return all_of_theirs.watts / one.watts * mine.unit
     if one.usd_per_hour is None or all_of_theirs.usd_per_hour is None:
-        dear = first.name if all_of_theirs.usd_per_hour is None else experiment.system.profile
+        dear = first.name if all_of_theirs.usd_per_hour is None else experiment.system.profile_name
         raise Infeasible(f"matched by price, but none is known for {dear}")
     return all_of_theirs.usd_per_hour / one.usd_per_hour * mine.unit
 

@@ -39,7 +39,7 @@ class PointResult:
         if self.simulated is None:
             return {
                 "kind": strategy_of(experiment.strategy.kind).words.kind,
-                "model": experiment.model,
+                "model": experiment.model_name,
                 "n_systems": experiment.system.count,
                 "infeasible": self.infeasible,
                 **varied,

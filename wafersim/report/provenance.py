@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from wafersim.errors import WafersimError, did_you_mean
+from wafersim.errors import InputFaults, WafersimError, did_you_mean
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
-from wafersim.inputs.profile import ClusterProfile, SystemProfile, load_profile
-from wafersim.inputs.resources import names
+from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
+from wafersim.inputs.profile_file import load_profile, read_profile
+from wafersim.inputs.resources import is_path, names
 from wafersim.inputs.sourced import Sourced
-from wafersim.workload.model import active_parameters, load_model, parameters
+from wafersim.inputs.yaml_file import read_yaml
+from wafersim.workload.model import Model, active_parameters, load_model, parameters, read_model
 
 
 def show(name: str) -> str:
     """A profile (by name or alias) number by number, or a model; raises WafersimError with the nearest name."""
     if name in names("models"):
-        return _show_model(name)
+        return _show_model(load_model(name))
+    if is_path(name) and "d_model" in read_yaml(Path(name)).values:
+        return _show_model(read_model(Path(name)))
     try:
-        profile = load_profile(name)
+        profile = read_profile(Path(name)) if is_path(name) else load_profile(name)
+    except InputFaults:
+        raise
     except WafersimError:
         known = [*names("models"), *names("hardware")]
         listed = "; `wafersim list hardware` and `wafersim list models` show all"
         raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}") from None
     lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
     if isinstance(profile, ClusterProfile):
-        lines += [f"system   {profile.system}", f"memoryx  {profile.memoryx}", f"swarmx   {profile.swarmx}", ""]
+        lines += [
+            f"system   {named(profile.system)}",
+            f"memoryx  {named(profile.memoryx)}",
+            f"swarmx   {named(profile.swarmx)}",
+            "",
+        ]
     if isinstance(profile, GpuClusterProfile):
-        lines += [f"GPU {profile.gpu}, software {profile.software} unless an experiment names another", ""]
+        lines += [
+            f"GPU {named(profile.gpu)}, software {named(profile.software)} unless an experiment names another",
+            "",
+        ]
     if isinstance(profile, GpuSoftwareProfile):
         lines += [f"{name:28} {'yes' if value else 'no'}" for name, value in profile if isinstance(value, bool)] + [""]
     if isinstance(profile, SystemProfile):
-        lines += [f"default MemoryX {profile.default_memoryx}, default SwarmX {profile.default_swarmx}", ""]
+        lines += [
+            f"default MemoryX {named(profile.default_memoryx)}, default SwarmX {named(profile.default_swarmx)}",
+            "",
+        ]
     numbers = [(field, number) for field, number in profile.values if isinstance(number, Sourced)]
     lines += list(_numbers(numbers))
     if isinstance(profile, GpuProfile) and profile.rings:
@@ -53,9 +71,9 @@ def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
             yield f"{'':60}{number.note}"
 
 
-def _show_model(name: str) -> str:
-    model = load_model(name)
-    lines = [f"{name}: {parameters(model):,} parameters (published {float(model.published_parameters):,.0f})"]
+def _show_model(model: Model) -> str:
+    published = f" (published {float(model.published_parameters):,.0f})" if model.published_parameters else ""
+    lines = [f"{model.name}: {parameters(model):,} parameters{published}"]
     if model.experts > 1:
         lines.append(
             f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)"

@@ -13,19 +13,22 @@ LONGEST_STEP = LONGEST_TICKS // 64  # about 40 hours: so that dozens of steps fi
 
 def to_ticks(seconds: float) -> int:
     """Seconds rounded to the nearest tick; raises Infeasible beyond the longest step that is simulated."""
-    ticks = round(seconds * TICKS_PER_SECOND)
-    assert ticks >= 0, f"{seconds} s is negative"
-    return checked_step(ticks)
+    assert not seconds < 0, f"{seconds} s is negative"
+    if not seconds * TICKS_PER_SECOND < 2 * LONGEST_TICKS:  # infinite, or no number
+        raise Infeasible(_too_long(seconds))
+    return checked_step(round(seconds * TICKS_PER_SECOND))
 
 
 def checked_step(ticks: int) -> int:
     """`ticks` if a step may take them; raises Infeasible."""
     if ticks > LONGEST_STEP:
-        hours = LONGEST_STEP / TICKS_PER_SECOND / 3600
-        raise Infeasible(
-            f"a step may take {ticks / TICKS_PER_SECOND / 3600:.3g} hours; up to {hours:.0f} are simulated"
-        )
+        raise Infeasible(_too_long(ticks / TICKS_PER_SECOND))
     return ticks
+
+
+def _too_long(seconds: float) -> str:
+    most = LONGEST_STEP / TICKS_PER_SECOND / 3600
+    return f"a step may take {seconds / 3600:.3g} hours; up to {most:.0f} are simulated"
 
 
 def to_seconds(ticks: int | float) -> float:

@@ -1,96 +1,21 @@
-"""A model's geometry from the catalogue, and the parameters that follow from it."""
+"""The parameters that follow from a model's geometry."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from functools import cache
-from pathlib import Path
-from typing import Any
+from wafersim.inputs.model import Model, load_model, read_model
 
-from wafersim.errors import Fault, InputFaults, did_you_mean
-from wafersim.inputs.resources import find
-from wafersim.inputs.yaml_file import YamlFile, read_yaml
-
-
-@dataclass(frozen=True)
-class Model:
-    """A transformer. Counts are of elements; `published` holds the training run that its authors describe."""
-
-    name: str
-    family: str
-    layers: int
-    d_model: int
-    heads: int
-    d_ffn: int
-    vocab: int
-    max_sequence: int
-    published_parameters: float
-    source: str
-    kv_heads: int = 0  # 0: as many as heads
-    head_dim: int = 0  # 0: d_model / heads
-    embedding_width: int = 0  # 0: d_model; narrower tables are projected
-    positions: int = 0  # learned position embeddings; 0 for rotary, ALiBi or none
-    segments: int = 0  # learned segment (token type) embeddings
-    tied_embeddings: bool = True
-    head_bias: bool = False
-    mlp: str = "gelu"  # gelu | swiglu (three matrices)
-    attention_bias: bool = True
-    mlp_bias: bool = True
-    norm: str = "layernorm"  # layernorm (scale and shift) | rmsnorm (scale)
-    block_norms: int = 2
-    embedding_norm: bool = False
-    final_norm: bool = True
-    causal: bool = True  # False: an encoder with a masked-language-model head
-    pooler: bool = False
-    experts: int = 1
-    experts_per_token: int = 1
-    published_rounded: bool = False  # the source rounds its parameter count to two figures
-    note: str = ""
-    published: Mapping[str, Any] | None = field(default=None, hash=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kv_heads", self.kv_heads or self.heads)
-        object.__setattr__(self, "head_dim", self.head_dim or self.d_model // self.heads)
-        object.__setattr__(self, "embedding_width", self.embedding_width or self.d_model)
-
-    @property
-    def norm_parameters(self) -> int:
-        """Of one norm."""
-        return self.d_model * (2 if self.norm == "layernorm" else 1)
-
-
-@cache
-def load_model(name: str) -> Model:
-    """A model of the catalogue by name; raises WafersimError with the nearest name."""
-    return read_model(find("models", name))
-
-
-def read_model(path: Path) -> Model:
-    """One catalogue file; raises InputFaults with file:line for unknown, missing or mistyped fields."""
-    file = read_yaml(path)
-    faults = _faults(file)
-    if faults:
-        raise InputFaults(faults)
-    return Model(**file.values)
-
-
-def _faults(file: YamlFile) -> list[Fault]:
-    known = {one.name: one for one in fields(Model)}
-    found = [
-        Fault(file.place((name,)), f"unknown field{did_you_mean(name, known) or '; allowed: ' + ', '.join(known)}")
-        for name in file.values
-        if name not in known
-    ]
-    required = ("name", "family", "layers", "d_model", "heads", "d_ffn", "vocab", "max_sequence")
-    for name in (*required, "published_parameters", "source"):
-        if name not in file.values:
-            found.append(Fault(file.place((name,)), "is missing"))
-    for name, value in file.values.items():
-        wanted = known[name].type if name in known else None
-        if wanted == "int" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            found.append(Fault(file.place((name,)), f"must be a whole number >= 0 (got {value!r})"))
-    return found
+__all__ = [
+    "Model",
+    "active_parameters",
+    "attention_parameters",
+    "block_parameters",
+    "embedding_parameters",
+    "head_parameters",
+    "load_model",
+    "mlp_parameters",
+    "parameters",
+    "read_model",
+]
 
 
 def attention_parameters(model: Model) -> int:

@@ -94,9 +94,9 @@ class Workload:
         return 12.0 * scores * self.model.head_dim
 
 
-def build_workload(model_name: str, sequence_length: int | None = None) -> Workload:
-    """The workload of a catalogue model; the sequence length defaults to the model's own."""
-    return workload_of(load_model(model_name), sequence_length)
+def build_workload(model: str | Model, sequence_length: int | None = None) -> Workload:
+    """The workload of a model or of a shipped one by name; the sequence length defaults to the model's own."""
+    return workload_of(load_model(model), sequence_length)
 
 
 def workload_of(model: Model, sequence_length: int | None = None) -> Workload:

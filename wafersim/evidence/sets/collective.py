@@ -19,7 +19,7 @@ from wafersim.gpu.collectives import node_all_reduce
 from wafersim.gpu.machine import Device
 from wafersim.inputs.fit import load_fit
 from wafersim.inputs.gpu_profile import GpuProfile
-from wafersim.inputs.profile import load_profile
+from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.metrics.interval import uncertainty
 from wafersim.simulation.replay import NUDGE

@@ -12,6 +12,7 @@ from wafersim.evidence.cells import stated
 from wafersim.evidence.rows import Cells
 from wafersim.evidence.tables import read_data
 from wafersim.inputs.machine import load_gpu_machine
+from wafersim.inputs.profile import named
 from wafersim.inputs.resources import names
 
 OWN = "own"  # a user's rows, whose machine stands in their columns
@@ -78,7 +79,7 @@ def _own_stack(cells: Cells) -> Stack:
         load_gpu_machine(profile, software)
     except WafersimError as unknown:
         raise Infeasible(str(unknown)) from None
-    return Stack(profile, software)
+    return Stack(profile, named(software))
 
 
 @cache

@@ -15,7 +15,7 @@ from wafersim.evidence.kinds import Kind
 from wafersim.evidence.rows import Cells, Rows, ValidatedRow, read_rows
 from wafersim.evidence.tables import shipped
 from wafersim.inputs.fit import load_fit
-from wafersim.inputs.profile import kernel_constants
+from wafersim.inputs.profile_file import kernel_constants
 from wafersim.metrics.interval import uncertainty
 from wafersim.strategies.features import logs
 from wafersim.wafer.measured_kernels import KernelShape, counts, cycles

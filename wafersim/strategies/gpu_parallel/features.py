@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wafersim.inputs.machine import GpuMachine
+from wafersim.inputs.machine import GpuMachine, evidence_name
 from wafersim.strategies.features import logs
 from wafersim.strategies.gpu_parallel.choice import clusters_of
 from wafersim.strategies.job import Job
@@ -21,7 +21,7 @@ def values(workload: Workload, batch: int, gpus: int) -> tuple[float, ...]:
 def group_of(machine: GpuMachine, gpus: int) -> str:
     """`megatron-deepspeed on vtrain-a100, several nodes`: what shares its errors."""
     one = gpus <= machine.network.values.gpus_per_node.value
-    return f"{machine.software.name} on {machine.network.name}, {'one node' if one else 'several nodes'}"
+    return f"{evidence_name(machine.software)} on {evidence_name(machine.network)}, {'one node' if one else 'several nodes'}"
 
 
 def features(job: Job) -> Features:

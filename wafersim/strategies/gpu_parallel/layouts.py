@@ -13,10 +13,16 @@ from wafersim.workload.model import Model
 
 def nearest(value: int, good: Callable[[int], bool], most: int) -> str:
     """`3 or 4`: the good values next below and next above, up to `most`."""
-    below = next((v for v in range(value - 1, 0, -1) if good(v)), None)
+    below = next((v for v in range(min(value - 1, most), 0, -1) if good(v)), None)
     above = next((v for v in range(value + 1, most + 1) if good(v)), None)
     found = " or ".join(str(v) for v in (below, above) if v is not None)
     return f"nearest: {found}" if found else "nothing near does"
+
+
+def nearest_multiple(value: int, step: int) -> str:
+    """The same for what has to be a multiple of `step`."""
+    below, above = (value - 1) // step * step, (value // step + 1) * step
+    return "nearest: " + " or ".join(str(v) for v in (below, above) if v)
 
 
 def blocks_divide(layers: int, pipeline: int) -> bool:
@@ -41,12 +47,12 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     check_model(spec, model, t, p, v)
     d = _replicas(spec, gpus, t, p, c)
     if batch % (d * b):
-        good = nearest(batch, lambda n: n % (d * b) == 0, batch + d * b)
+        good = nearest_multiple(batch, d * b)
         raise Infeasible(f"batch {batch} does not divide by data {d} x micro_batch {b} = {d * b}; {good}")
     m = batch // (d * b)
     schedule = schedule_of(spec, v)
     if schedule == "interleaved" and m % p:
-        good = nearest(batch, lambda n: n % (d * b * p) == 0, batch + d * b * p)
+        good = nearest_multiple(batch, d * b * p)
         raise Infeasible(
             f"{m} micro-batches are too few for, or do not divide by, pipeline {p}, which interleaving needs; batch {good}"
         )
@@ -115,7 +121,7 @@ def _replicas(spec: GpuParallelSpec, gpus: int, t: int, p: int, c: int) -> int:
     factors = f"tensor {t} x pipeline {p}" + (f" x context {c}" if c > 1 else "")
     if spec.data == "auto":
         if gpus % group:
-            good = nearest(gpus, lambda n: n % group == 0, gpus + group)
+            good = nearest_multiple(gpus, group)
             raise Infeasible(f"{factors} = {group} does not divide {gpus} GPUs; GPUs {good}")
         return gpus // group
     if spec.data * group != gpus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from math import ceil, log2
 
@@ -164,7 +165,7 @@ class _Units:
         if self._gathered:
             return 1
         size = self._cluster.software.gradient_bytes * _seconds(block.parameters.total)
-        return max(1, ceil(self._cluster.software.bucket / size))
+        return max(1, ceil(self._cluster.software.bucket / size)) if size else sys.maxsize  # free ones fill none
 
     def _unit(self, kind: _Seconds, count: int, gather: bool, scatter: bool) -> Unit:
         layout, cluster = self._layout, self._cluster

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from wafersim.inputs.machine import REFERENCE_RELEASE
+from wafersim.inputs.machine import REFERENCE_RELEASE, evidence_name
 from wafersim.strategies.features import logs
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Features
@@ -26,4 +26,4 @@ def features(job: Job, choice: Choice) -> Features:
     machine, settings = wafers_of(job.machine), choice.settings
     micro_batch = ceil(max(settings.shards) / settings.micro_batches)
     of_job = values(job.workload, micro_batch, job.count)
-    return Features(("wafer",), machine.system.name, NAMES, of_job, machine.release != REFERENCE_RELEASE)
+    return Features(("wafer",), evidence_name(machine.system), NAMES, of_job, machine.release != REFERENCE_RELEASE)

@@ -7,7 +7,8 @@ from math import ceil
 from wafersim import quantity
 from wafersim.errors import Infeasible
 from wafersim.inputs.machine import THIS_EXPERIMENT
-from wafersim.inputs.profile import MemoryXProfile, load_profile
+from wafersim.inputs.profile import MemoryXProfile
+from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.settings import wafers_of

@@ -23,6 +23,7 @@ from wafersim.workload.optimizer import INDEX_BYTES, update_bytes
 from wafersim.workload.transformer import Layer, Workload
 
 PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
+MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
 
@@ -108,6 +109,14 @@ def build_plan(
         _paced(_kernel_costs(workload, layers, kernels, -size * sequence, machine, settings, memory, costs), pace)
         for size, pace in distinct
     ]
+    # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
+    simulated = len(shards) if settings.disturbances.jitter else len({tuple(row) for row in of_system})
+    slices = simulated * settings.micro_batches * sum(map(len, tables[0][0]))
+    if slices > MOST_SLICES:
+        raise Infeasible(
+            f"a step has {slices} slices of kernels ({simulated} different systems, {settings.micro_batches} micro-batches); "
+            f"up to {MOST_SLICES} are simulated: take larger micro-batches or fewer chunks_per_layer"
+        )
     tree = _disturbed(build_tree(len(shards), machine.fan_out), settings.disturbances)
     transfers = [
         to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes

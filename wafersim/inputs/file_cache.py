@@ -1,0 +1,72 @@
+"""What was read from files, kept until one of those files changes: nothing is remembered by its name.
+
+A result rests on every file that was looked at for it, also on one that was not there. It is used again while each of
+them has the same time stamps, size and inode. A file that changed a moment ago may change again within the clock tick of
+its file system, so what rests on it is read anew until it has settled.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+Stamp = tuple[int, int, int, int] | None
+
+SEARCHED = "WAFERSIM_PATH"  # folders that files of one's own are looked for in
+SETTLED_NS = 100_000_000
+MOST_KEPT = 1024  # files of one loader
+
+_open: ContextVar[tuple[dict[Path, Stamp], ...]] = ContextVar("open", default=())
+
+
+def look_at(path: Path) -> Stamp:
+    """The stamp of a file (None where there is none); every loader that is at work rests on it from here on."""
+    stamp = _stamp(path)
+    for seen in _open.get():
+        seen.setdefault(path.absolute(), stamp)
+    return stamp
+
+
+def of_file(load: Callable[[Path], T]) -> Callable[[Path], T]:
+    """A loader of a file that remembers what it loaded."""
+    kept: dict[tuple[str, ...], tuple[T, dict[Path, Stamp]]] = {}
+
+    @wraps(load)
+    def loaded(path: Path) -> T:
+        key = (str(path), str(path.absolute()), os.environ.get(SEARCHED, ""))
+        if key in kept:
+            value, seen = kept[key]
+            if all(_stamp(file) == stamp for file, stamp in seen.items()):
+                for outer in _open.get():
+                    outer.update({file: stamp for file, stamp in seen.items() if file not in outer})
+                return value
+            del kept[key]
+        seen = {}
+        token = _open.set((*_open.get(), seen))
+        try:
+            look_at(path)
+            value = load(path)
+        finally:
+            _open.reset(token)
+        newest = max((max(stamp[:2]) for stamp in seen.values() if stamp), default=0)
+        if time.time_ns() - newest > SETTLED_NS:
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[key] = value, seen
+        return value
+
+    return loaded
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

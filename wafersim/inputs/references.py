@@ -1,0 +1,102 @@
+"""Models and profiles of one's own: where an experiment names a file or writes a mapping, the value that stands there.
+
+What is shipped stays a name. Everything else is read and checked here, once, so that an experiment holds all that it
+depends on: it can be written down, sent to another process and run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wafersim.errors import Fault, InputFaults, WafersimError
+from wafersim.inputs.faults import validated
+from wafersim.inputs.model import ADAPTER, find_model, read_model
+from wafersim.inputs.profile_file import find_profile, inline_profile, read_profile
+from wafersim.inputs.resources import is_path, shipped_name
+from wafersim.inputs.sweep import EVERYTHING, split_path
+from wafersim.inputs.yaml_file import Path_, YamlFile, dotted
+
+MODEL, PROFILE, SOFTWARE = ("model",), ("system", "profile"), ("system", "software")
+
+
+class References:
+    """Settles the references of one file; faults are collected, each at its place."""
+
+    def __init__(self, file: YamlFile, beside: Path) -> None:
+        self._file, self._beside = file, beside
+        self.faults: list[Fault] = []
+        self.broken: set[str] = set()  # paths of references that led to nothing
+
+    def settled(self, values: Any, field: Path_ = (), place: Path_ = ()) -> Any:
+        """The values below a field, written at a place of the file, with every model and profile of one's own in it."""
+        if field in (MODEL, PROFILE, SOFTWARE):
+            return self._settled(field, values, place)
+        if not isinstance(values, dict):
+            return values
+        settled = {}
+        for key, value in values.items():
+            here = (*place, key)
+            if not field and key == "sweep" and isinstance(value, dict):
+                settled[key] = {path: self._swept(path, items, (*here, path)) for path, items in value.items()}
+            else:
+                settled[key] = self.settled(value, (*field, *_parts(key)), here)
+        return settled
+
+    def broke(self, path: Path_) -> bool:
+        """Whether a path lies in a reference that is refused already."""
+        return any(dotted(path[:length]) in self.broken for length in range(len(path) + 1))
+
+    def _swept(self, path: str, items: Any, place: Path_) -> Any:
+        if not isinstance(items, list):
+            return items
+        return [self.settled(item, _parts(path), (*place, index)) for index, item in enumerate(items)]
+
+    def _settled(self, field: Path_, reference: Any, place: Path_) -> Any:
+        try:
+            if field == MODEL:
+                return self._model(reference, place)
+            return self._profile(reference, place, software=field == SOFTWARE)
+        except InputFaults as found:
+            self.broken.add(dotted(field))
+            self.faults += found.faults
+        except WafersimError as error:
+            self.broken.add(dotted(field))
+            fault = self._file.fault(place, str(error))
+            swept = place[0] == "sweep" and fault.path == dotted(place)  # the line says which of the list
+            self.faults.append(replace(fault, path=dotted(place[:2])) if swept else fault)
+        return reference
+
+    def _model(self, reference: Any, place: Path_) -> Any:
+        if isinstance(reference, dict):
+            return validated(ADAPTER, self._file.part(place, reference))
+        return self._found("models", reference, find_model, read_model)
+
+    def _profile(self, reference: Any, place: Path_, software: bool) -> Any:
+        if isinstance(reference, dict):
+            return inline_profile(self._file.part(place, reference), self._beside)
+        if software and isinstance(reference, str) and not is_path(reference):
+            try:
+                return self._found("hardware", reference, find_profile, read_profile)
+            except InputFaults:
+                raise
+            except WafersimError:
+                return reference  # a wafer's release, or said by the schema
+        return self._found("hardware", reference, find_profile, read_profile)
+
+    def _found(
+        self, kind: str, reference: Any, find: Callable[[str, Path | None], Path], read: Callable[[Path], Any]
+    ) -> Any:
+        if not isinstance(reference, str):
+            return reference  # said by the schema
+        path = find(reference, self._beside)
+        shipped = shipped_name(kind, path)
+        if shipped is None:
+            return read(path)
+        return shipped if is_path(reference) else reference
+
+
+def _parts(path: str) -> Path_:
+    return () if path == EVERYTHING else tuple(split_path(path))
