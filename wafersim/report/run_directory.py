@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path],
     place = root / f"{resolved['name']}-{short}"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        if place.is_symlink() or (place.exists() and not place.is_dir()):
+        if _in_the_way(place):
             raise WafersimError(f"--out {root}: {place.name} is there and is no directory")
         sweep(root)
         with _draft(root) as draft:
@@ -56,6 +57,14 @@ def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path],
     except OSError as error:
         raise WafersimError(f"--out {root}: cannot be written ({error.strerror or error})") from None
     return place
+
+
+def _in_the_way(place: Path) -> bool:
+    """Whether something that is no directory stands there: one look, since another save may move a run away meanwhile."""
+    try:
+        return not stat.S_ISDIR(place.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def sweep(root: Path) -> None:
