@@ -31,10 +31,16 @@ def folder(kind: str) -> Path:
 
 def names(kind: str) -> tuple[str, ...]:
     """The names of one kind, sorted. Comparisons lie among the experiments and are told apart by their sides."""
-    paths = sorted(folder(kind).glob("*.yaml"))
+    paths = _files(folder(kind))
     if kind in ("experiments", "comparisons"):
-        paths = [path for path in paths if is_comparison(path) == (kind == "comparisons")]
+        paths = tuple(path for path in paths if is_comparison(path) == (kind == "comparisons"))
     return tuple(path.stem for path in paths)
+
+
+@of_file
+def _files(directory: Path) -> tuple[Path, ...]:
+    """YAML files of a folder, sorted; a folder's time stamp changes with what it holds."""
+    return tuple(sorted(directory.glob("*.yaml")))
 
 
 def is_comparison(path: Path) -> bool:
@@ -49,7 +55,7 @@ def kind_of(name: str) -> str:
 
 def alias_of(name: str) -> str | None:
     """The shipped hardware profile that answers to another name, if one does."""
-    for path in sorted(folder("hardware").glob("*.yaml")):
+    for path in _files(folder("hardware")):
         aliases = _head(path).get("aliases", "").strip("[]").split(",")
         if name in [one.strip() for one in aliases if one.strip()]:
             return path.stem

@@ -71,6 +71,8 @@ class OpCosts(Protocol):
         self, op: Op, pass_: str, tokens: float, precision: str, density: float, device: WaferDevice
     ) -> OpCost: ...
 
+    def __hash__(self) -> int: ...
+
 
 def op_cost(op: Op, pass_: str, tokens: float, precision: str, density: float, device: WaferDevice) -> OpCost:
     """max(work, floor) of one op and pass over `tokens` tokens (batch x sequence), in ticks.

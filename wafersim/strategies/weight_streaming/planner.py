@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
+from typing import NamedTuple
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.optimizer import OptimizerName
@@ -105,10 +107,10 @@ def build_plan(
         return memory
     pieces = settings.chunks_per_layer if policy.place == "servers" else 0
     kernels = _kernels(workload, policy, retain, pieces)
-    tables = [
-        _paced(_kernel_costs(workload, layers, kernels, -size * sequence, machine, settings, memory, costs), pace)
-        for size, pace in distinct
-    ]
+    subs, chunks = (memory.block_sub_batches, memory.head_sub_batches), tuple(layer.chunks for layer in layers)
+    priced = workload, chunks, kernels
+    how = machine.device, settings.weight_precision, settings.density, subs
+    tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
     simulated = len(shards) if settings.disturbances.jitter else len({tuple(row) for row in of_system})
     slices = simulated * settings.micro_batches * sum(map(len, tables[0][0]))
@@ -198,62 +200,79 @@ def _not_there(tree: Tree, level: int, entity: int, what: str) -> str:
 Costs = tuple[tuple[tuple[int, ...], ...], tuple[int, ...], tuple[float, ...]]
 
 
-def _paced(costs: Costs, pace: float) -> Costs:
-    """Kernel costs of a system that takes `pace` times as long."""
-    slices, floors, flops = costs
-    slow = tuple(tuple(stretched(ticks, pace) for ticks in kernel) for kernel in slices)
-    return slow, tuple(stretched(ticks, pace) for ticks in floors), flops
-
-
-def weight_bytes(parameters: int, settings: Settings) -> int:
+def weight_bytes(parameters: int, precision: str, density: float) -> int:
     """Bytes of a layer's weights on the way down; a sparse weight travels with its index."""
-    value = PRECISION_BYTES[settings.weight_precision]
-    if settings.density < 1.0:
-        return ceil(parameters * settings.density * (value + INDEX_BYTES))
+    value = PRECISION_BYTES[precision]
+    if density < 1.0:
+        return ceil(parameters * density * (value + INDEX_BYTES))
     return parameters * value
 
 
-def _chunk_bytes(workload: Workload, settings: Settings) -> int:
-    """The fixed size of a chunk: a block's weights over `chunks_per_layer`."""
-    return max(1, ceil(weight_bytes(workload.layers[1].parameters, settings) / settings.chunks_per_layer))
+class Links(NamedTuple):
+    """The bandwidths that a layer's chunks meet, in bytes/s."""
+
+    memoryx: float
+    swarmx: float
+    system: float
+    accumulate: float
 
 
 def _plan_layers(workload: Workload, machine: Machine, settings: Settings) -> tuple[PlanLayer, ...]:
-    """Every layer; those of as many parameters are worked out once."""
-    chunk_bytes = _chunk_bytes(workload, settings)
+    """Every layer as the links see it."""
+    links = Links(
+        machine.memoryx_bandwidth,
+        machine.link_bandwidth,
+        min(machine.link_bandwidth, machine.system_bandwidth),
+        machine.accumulate_bandwidth,
+    )
+    weights, gradients = settings.weight_precision, settings.gradient_precision
+    return _linked(workload, links, weights, gradients, settings.density, settings.chunks_per_layer)
+
+
+# Plans of one model that differ in compute alone share their layers, and those that differ in links alone their kernels:
+# an interval plans a dozen of either. Keys are all that the values depend on.
+@lru_cache(maxsize=64)
+def _linked(
+    workload: Workload, links: Links, weight_precision: str, gradient_precision: str, density: float, chunks: int
+) -> tuple[PlanLayer, ...]:
+    """Layers of as many parameters are worked out once."""
+
+    def down(parameters: int) -> int:
+        return weight_bytes(parameters, weight_precision, density)
+
+    chunk_bytes = max(1, ceil(down(workload.layers[1].parameters) / chunks))
     known: dict[int, PlanLayer] = {}
     for layer in workload.layers:
         if layer.parameters not in known:
-            known[layer.parameters] = _plan_layer(layer, machine, settings, chunk_bytes)
+            up = ceil(layer.parameters * density) * PRECISION_BYTES[gradient_precision]
+            known[layer.parameters] = _plan_layer(layer.parameters, down(layer.parameters), up, chunk_bytes, links)
     return tuple(replace(known[layer.parameters], name=layer.name) for layer in workload.layers)
 
 
-def _plan_layer(layer: Layer, machine: Machine, settings: Settings, chunk_bytes: int) -> PlanLayer:
-    down = weight_bytes(layer.parameters, settings)
-    up = ceil(layer.parameters * settings.density) * PRECISION_BYTES[settings.gradient_precision]
+def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Links) -> PlanLayer:
     chunks = max(1, ceil(down / chunk_bytes))
-    link_to_system = min(machine.link_bandwidth, machine.system_bandwidth)
 
     def ticks(size: int, bandwidth: float) -> tuple[int, ...]:
         return split(to_ticks(size / bandwidth), chunks)
 
     return PlanLayer(
-        name=layer.name,
+        name="",
         chunks=chunks,
-        parameters=layer.parameters,
+        parameters=parameters,
         weight_bytes=down,
         gradient_bytes=up,
-        send_ticks=ticks(down, machine.memoryx_bandwidth),
-        down_ticks=ticks(down, machine.link_bandwidth),
-        ingress_ticks=ticks(down, link_to_system),
-        egress_ticks=ticks(up, link_to_system),
-        up_ticks=ticks(up, machine.link_bandwidth),
-        root_ticks=ticks(up, machine.memoryx_bandwidth),
-        accumulate_ticks=ticks(up, machine.accumulate_bandwidth),
-        read_ticks=ticks(down, machine.accumulate_bandwidth),
+        send_ticks=ticks(down, links.memoryx),
+        down_ticks=ticks(down, links.swarmx),
+        ingress_ticks=ticks(down, links.system),
+        egress_ticks=ticks(up, links.system),
+        up_ticks=ticks(up, links.swarmx),
+        root_ticks=ticks(up, links.memoryx),
+        accumulate_ticks=ticks(up, links.accumulate),
+        read_ticks=ticks(down, links.accumulate),
     )
 
 
+@lru_cache(maxsize=64)
 def _kernels(workload: Workload, policy: Policy, retain: bool, pieces: int) -> tuple[Kernel, ...]:
     """One micro-batch: forward through the layers, backward through them, recompute where nothing was kept."""
     head = len(workload.layers) - 1
@@ -283,27 +302,35 @@ def _kernels(workload: Workload, policy: Policy, retain: bool, pieces: int) -> t
     return tuple(kernels)
 
 
+@lru_cache(maxsize=256)
 def _kernel_costs(
     workload: Workload,
-    layers: tuple[PlanLayer, ...],
+    chunks: tuple[int, ...],
     kernels: tuple[Kernel, ...],
     tokens: int,
-    machine: Machine,
-    settings: Settings,
-    memory: WaferMemory,
+    device: WaferDevice,
+    precision: str,
+    density: float,
+    sub_batches: tuple[float, float],
+    pace: float,
     costs: OpCosts,
 ) -> Costs:
-    """(slices, floor ticks, FLOPs) of every kernel at one micro-batch size; equal layers are costed once."""
+    """(slices, floor ticks, FLOPs) of every kernel at one micro-batch size on a system that takes `pace` times as long.
+
+    Equal layers are costed once. `sub_batches` are those of a block and of the head.
+    """
     known: dict[tuple[str, str], tuple[tuple[int, ...], int, float]] = {}
+    of_kind = dict(zip(("block", "head"), sub_batches, strict=True))
     slices, floors, flops = [], [], []
     for kernel in kernels:
         layer = workload.layers[kernel.layer]
         key = (layer.kind, kernel.pass_)
         if key not in known:
-            subs = {"block": memory.block_sub_batches, "head": memory.head_sub_batches}.get(layer.kind, 1.0)
-            total, floor = _in_sub_batches(layer, kernel.pass_, tokens, subs, machine.device, settings, costs)
+            subs = of_kind.get(layer.kind, 1.0)
+            total, floor = _in_sub_batches(layer, kernel.pass_, tokens, subs, device, precision, density, costs)
             work = sum(op.k * op.n * op.share for op in layer.ops if op.kind == "matmul")
-            known[key] = (split(total, layers[kernel.layer].chunks), floor, 2.0 * work * tokens * settings.density)
+            paced = tuple(stretched(ticks, pace) for ticks in split(total, chunks[kernel.layer]))
+            known[key] = (paced, stretched(floor, pace), 2.0 * work * tokens * density)
         each, floor, amount = known[key]
         slices.append(each)
         floors.append(floor)
@@ -312,17 +339,21 @@ def _kernel_costs(
 
 
 def _in_sub_batches(
-    layer: Layer, pass_: str, tokens: int, subs: float, device: WaferDevice, settings: Settings, costs: OpCosts
+    layer: Layer,
+    pass_: str,
+    tokens: int,
+    subs: float,
+    device: WaferDevice,
+    precision: str,
+    density: float,
+    costs: OpCosts,
 ) -> tuple[int, int]:
     """(ticks, floor ticks) of a layer's pass in so many sub-batches: 2.3 is 70 % of the work in two and 30 % in three."""
     few = int(subs)
     total = floor = 0.0
     for parts, share in ((few, few + 1 - subs), (few + 1, subs - few)):
         if share:
-            each = [
-                costs(op, pass_, tokens / parts, settings.weight_precision, settings.density, device)
-                for op in layer.ops
-            ]
+            each = [costs(op, pass_, tokens / parts, precision, density, device) for op in layer.ops]
             total += share * parts * sum(one.ticks for one in each)
             floor += share * parts * sum(one.floor_ticks for one in each)
     return round(total), round(floor)
