@@ -55,6 +55,20 @@ def test_simulate_refuses_a_sweep_and_names_run() -> None:
         wafersim.simulate(wafersim.load_experiment("andromeda16"))
 
 
+def test_an_experiment_may_be_its_fields() -> None:
+    fields = {
+        "name": "mine",
+        "model": "cerebras-gpt-111m",
+        "system": {"profile": "cs2", "systems": 1},
+        "strategy": {"micro_batch": 8},
+        "training": {"batch": 8},
+    }
+    found = wafersim.simulate(wafersim.load_experiment(fields))
+    assert found.batch == 8 and found.model == "cerebras-gpt-111m"
+    with pytest.raises(wafersim.InputFaults, match=r"^experiment: training.batch: must be >= 1"):
+        wafersim.load_experiment({**fields, "training": {"batch": 0}})
+
+
 @pytest.fixture(scope="module")
 def results() -> "wafersim.Results":
     sets = ["model=cerebras-gpt-111m", "system.systems=1", "training.batch_per_system=120"]

@@ -30,7 +30,10 @@ FLOORS = [
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 LEVELS = [{"wafer", "gpu"}, {"strategies", "engine", "simulation", "metrics"}, {"training_run"}, {"planning"}]
-FACES = {"wafersim.cli"}  # packages of which others import what their `__init__` names, and no module
+FACES = {
+    "wafersim.cli",
+    "wafersim.simulation",
+}  # packages of which others import what their `__init__` names, and no module
 HEAVY = {"numba", "matplotlib", "pydantic", "simpy", "rich", "numpy", "scipy", "ruamel"}
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--engine",
     type=click.Choice(("auto", "fast", "queue", "reference", "both")),
     default="auto",
-    help="fast: longest path; queue: event queue; reference: SimPy; both: auto's choice checked against SimPy.",
+    help="fast: the compiled engine that applies; queue: event queue; reference: SimPy; both: auto's choice checked by SimPy.",
 )
 @click.option(
     "--sensitivity", "sensitive", is_flag=True, help="What 1 % of each number does to the largest point's step."
@@ -58,6 +58,8 @@ def command(
         )
     rows = [result.to_json() for result in results]
     if all(result.simulated is None for result in results):
+        if as_json:  # whoever reads it needs the reasons, too
+            sys.stdout.write(json_output.document(points=rows) + "\n")
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
     shown = largest(results)
     found = sensitivities(shown.simulated) if sensitive and shown is not None and shown.simulated is not None else None

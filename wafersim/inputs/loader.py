@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,18 @@ from wafersim.inputs.yaml_reader import Refused
 ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
 
 
-def load_experiment(name: str | Path, sets: Sequence[str] = (), beside: Path = Path()) -> Experiment:
-    """The validated experiment of a path, looked for from the folder `beside`, or of a shipped name.
+def load_experiment(
+    name: str | Path | Mapping[str, Any], sets: Sequence[str] = (), beside: Path = Path()
+) -> Experiment:
+    """The validated experiment of a path, looked for from the folder `beside`, of a shipped name, or of its fields.
 
     Raises InputFaults: one line per fault with its place and what is allowed.
     """
-    path = locate(name, beside=beside)
-    file = read_yaml(path)
+    if isinstance(name, Mapping):
+        folder, file = beside, YamlFile("experiment", copy.deepcopy(dict(name)), {})
+    else:
+        path = locate(name, beside=beside)
+        folder, file = path.parent, read_yaml(path)
     if "sides" in file.values:
         raise InputFaults([Fault(str(name), None, "", f"is a comparison; `wafersim compare {name}` runs it")])
     settings, found = _settings(sets)
@@ -39,8 +44,8 @@ def load_experiment(name: str | Path, sets: Sequence[str] = (), beside: Path = P
             sweep.pop(option, None)  # what is set is no longer swept
         put(values, option, value)
     placed = replace(file, values=values, options=tuple(tuple(split_path(option)) for option in settings))
-    experiment, wrong = checked(placed, path.parent)
-    found += _blamed(wrong, file, placed, path.parent) if settings else wrong
+    experiment, wrong = checked(placed, folder)
+    found += _blamed(wrong, file, placed, folder) if settings else wrong
     if found or experiment is None:
         raise InputFaults(sorted(dict.fromkeys(found), key=lambda fault: fault.order))
     return experiment

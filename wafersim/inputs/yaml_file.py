@@ -40,7 +40,7 @@ class YamlFile:
         known = full
         while known and known not in self.lines:
             known = known[:-1]
-        return Fault(self.name, self.lines.get(known, 1), dotted(full), problem)
+        return Fault(self.name, self.lines.get(known, 1) if self.lines else None, dotted(full), problem)
 
     def part(self, path: Path_, values: dict[str, Any]) -> YamlFile:
         """The values under a path, at home where they stand."""

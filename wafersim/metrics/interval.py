@@ -17,6 +17,7 @@ import numpy as np
 from wafersim.inputs.fit import Fit
 
 LEVEL = 0.8
+NUDGE = 0.01  # of a number, by which elasticities are taken
 Z80 = 1.2815515655446004  # standard deviations on each side that hold 80 %
 T80 = 1.6377443536962102  # the same of Student's t with three degrees of freedom
 

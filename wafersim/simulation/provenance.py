@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from wafersim.inputs.experiment import DisturbanceSpec
 from wafersim.inputs.machine import OVERRIDABLE, AnyMachine, numbers, scaled
 from wafersim.inputs.sourced import Sourced, dimension_of
-from wafersim.simulation.replay import NUDGE, Replay
+from wafersim.metrics.interval import NUDGE
+from wafersim.simulation.replay import Replay
 from wafersim.strategies.registry import strategy_of
 
 ROUNDING = 1e-6  # elasticity of a step time below which ticks that round another way may be all there is

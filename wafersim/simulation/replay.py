@@ -10,12 +10,11 @@ from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.machine import AnyMachine, numbers, scaled
+from wafersim.metrics.interval import NUDGE
 from wafersim.strategies.job import HEALTHY, Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.run import run_to_period
 from wafersim.timeline.clock import to_seconds
-
-NUDGE = 0.01
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from wafersim.inputs.fit import load_fit
 from wafersim.inputs.gpu_profile import GpuProfile
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
-from wafersim.metrics.interval import uncertainty
-from wafersim.simulation.replay import NUDGE
+from wafersim.metrics.interval import NUDGE, uncertainty
 from wafersim.strategies.features import logs
 
 CONSTANTS = ("collective_bandwidth", "pair_bandwidth", "collective_latency", "hop_latency", "ramp")  # of a GPU

@@ -15,7 +15,15 @@ from wafersim.strategies.weight_streaming.activations import Policy, candidates
 from wafersim.strategies.weight_streaming.memoryx import check_memoryx
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.strategies.weight_streaming.planner import Disturbances, Machine, Planned, Settings, build_plan
+from wafersim.strategies.weight_streaming.planner import (
+    Disturbances,
+    Machine,
+    Planned,
+    Settings,
+    build_plan,
+    check_slices,
+    fewest_slices,
+)
 from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of, wafers_of
 from wafersim.wafer.op_cost import op_cost
 from wafersim.workload.transformer import Workload
@@ -46,6 +54,9 @@ def choose(job: Job) -> Choice:
     shards, notes = shards_of(job)
     settings = settings_of(job, shards)
     settings = replace(settings, micro_batches=_micro_batches(job, machine, settings))
+    drawn = (job.disturbances.jitter, job.disturbances.spread) != ("none", "none")
+    different = job.count if drawn else len(set(shards))
+    check_slices(fewest_slices(job.workload, machine, settings), different, settings.micro_batches)
     fastest = _fastest_policy(_policies(job), job.workload, machine, _alone(settings))
     return Choice(settings, fastest.policy, fastest.reason, notes)
 

@@ -113,12 +113,7 @@ def build_plan(
     tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
     simulated = len(shards) if settings.disturbances.jitter else len({tuple(row) for row in of_system})
-    slices = simulated * settings.micro_batches * sum(map(len, tables[0][0]))
-    if slices > MOST_SLICES:
-        raise Infeasible(
-            f"a step has {slices} slices of kernels ({simulated} different systems, {settings.micro_batches} micro-batches); "
-            f"up to {MOST_SLICES} are simulated: take larger micro-batches or fewer chunks_per_layer"
-        )
+    check_slices(sum(map(len, tables[0][0])), simulated, settings.micro_batches)
     tree = _disturbed(build_tree(len(shards), machine.fan_out), settings.disturbances)
     transfers = [
         to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes
@@ -154,6 +149,22 @@ def build_plan(
     )
     checked_step(plan.longest())
     return Planned(plan, policy, memory)
+
+
+def check_slices(of_micro_batch: int, systems: int, micro_batches: int) -> None:
+    """Raises Infeasible for a step of more slices of kernels than are simulated; `systems` that differ count."""
+    slices = systems * micro_batches * of_micro_batch
+    if slices > MOST_SLICES:
+        raise Infeasible(
+            f"a step has {slices} slices of kernels ({systems} different systems, {micro_batches} micro-batches); "
+            f"up to {MOST_SLICES} are simulated: take larger micro-batches or fewer chunks_per_layer"
+        )
+
+
+def fewest_slices(workload: Workload, machine: Machine, settings: Settings) -> int:
+    """Slices of a micro-batch without any recompute: forward and both gradients of every layer, less one of the embedding."""
+    layers = _plan_layers(workload, machine, settings)
+    return 3 * sum(layer.chunks for layer in layers) - layers[0].chunks
 
 
 def memory_of(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> WaferMemory:
