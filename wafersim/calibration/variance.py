@@ -1,0 +1,89 @@
+"""How far jobs scatter around a fit, within a family of models and between families, by restricted likelihood.
+
+Log ratios of jobs are y = J x + b_family + e with x the constants' errors (normal of known widths beforehand), b normal of
+standard deviation `between`, e of `within`. The restricted likelihood of the two (Patterson and Thompson 1971)
+
+    -2 ln L = ln |V| + y' V^-1 y,      V = within^2 I + between^2 Z Z' + J W J'
+
+counts what the constants took away from the residuals. With few families its maximum is often at between = 0, which nobody
+believes: both get a log-normal prior that is stated, and what is reported is the mean of the variances under the posterior,
+not its peak, so that what the rows leave open stays in the widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from wafersim.calibration.robust import Floats
+
+GRID = 41  # points of each standard deviation
+SPAN = 3.5  # of the prior's widths, on each side of its middle
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """What is known of a standard deviation beforehand: its middle, and the standard deviation of its logarithm."""
+
+    middle: float
+    width: float
+
+    @property
+    def grid(self) -> Floats:
+        """Values worth asking, evenly in the logarithm."""
+        steps: Floats = np.linspace(-SPAN, SPAN, GRID)
+        return self.middle * np.exp(self.width * steps)
+
+    def log_prior(self, values: Floats) -> Floats:
+        """Up to a constant, on that grid."""
+        out: Floats = -0.5 * np.square(np.log(values / self.middle) / self.width)
+        return out
+
+
+@dataclass(frozen=True)
+class Components:
+    """Standard deviations of jobs within a family and of families, and the covariance of the constants under them."""
+
+    within: float
+    between: float
+    covariance: Floats
+    families: int
+
+    @property
+    def degrees(self) -> int:
+        """Of freedom of Student's t: a width that n families show is known as n - 1 differences say."""
+        return max(1, self.families - 1)
+
+
+def components(
+    residuals: Floats, jacobian: Floats, families: Sequence[str], widths: Floats, within: Scatter, between: Scatter
+) -> Components:
+    """Of log ratios of jobs (one each, its repeats averaged), by the family that each belongs to.
+
+    `jacobian` is d residual / d ln(constant), `widths` the standard deviations of what is known of the constants beforehand.
+    """
+    names = list(dict.fromkeys(families))
+    member = np.array([[float(family == name) for name in names] for family in families])
+    alike, known = member @ member.T, (jacobian * widths**2) @ jacobian.T
+    within_grid, between_grid = within.grid, between.grid
+    scores = np.array([_scores(residuals, within_grid, b**2 * alike + known) for b in between_grid]).T
+    scores += within.log_prior(within_grid)[:, None] + between.log_prior(between_grid)[None, :]
+    weights = np.exp(scores - scores.max())
+    weights /= weights.sum()
+    inside = sqrt(float(weights.sum(axis=1) @ np.square(within_grid)))
+    outside = sqrt(float(weights.sum(axis=0) @ np.square(between_grid)))
+    inverse = np.linalg.inv(inside**2 * np.eye(len(residuals)) + outside**2 * alike)
+    precision = jacobian.T @ inverse @ jacobian + np.diag(widths**-2.0)
+    return Components(inside, outside, np.asarray(np.linalg.inv(precision), np.float64), len(names))
+
+
+def _scores(residuals: Floats, within: Floats, rest: Floats) -> Floats:
+    """Logarithm of the restricted likelihood for each `within`, where the rest of the variance is given."""
+    values, vectors = np.linalg.eigh(rest)
+    along = np.square(vectors.T @ residuals)
+    v = np.maximum(values, 0.0) + np.square(within)[:, None]
+    out: Floats = -0.5 * (np.log(v) + along / v).sum(axis=1)
+    return out
