@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wafersim.inputs.fit import Fit, FitConstant
-from wafersim.metrics.interval import Z80, Uncertainty, probability_less, uncertainty
+from wafersim.metrics.interval import Z80, Uncertainty, probability_less, t_quantile, uncertainty
 
 ORIGIN = (log(1e9), 0.0)
 
@@ -71,6 +71,25 @@ def test_what_lies_outside_is_said_with_what_was_measured() -> None:
 def test_inflation_multiplies_what_the_rows_say() -> None:
     doubled = FIT.model_copy(update={"inflation": 2.0})
     assert of({"x": 1.0}, fit=doubled).sigma == pytest.approx(2 * of({"x": 1.0}).sigma)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "tabled"), [(1, 3.078), (2, 1.886), (3, 1.638), (4, 1.533), (7, 1.415), (10, 1.372), (30, 1.310)]
+)
+def test_widths_of_few_families_are_those_of_the_tables_of_t(degrees: int, tabled: float) -> None:
+    assert t_quantile(degrees) == pytest.approx(tabled, abs=6e-4)
+
+
+def test_families_and_few_of_them_widen_and_so_does_what_no_row_has() -> None:
+    fit = FIT.model_copy(update={"between": 0.12, "degrees": 7, "beyond": {"systems": 0.1}})
+    found = of({}, fit=fit)
+    assert found.spread == pytest.approx(0.13)  # 0.05 and 0.12 at a right angle
+    assert found.half_width == pytest.approx(1.4149 * 0.13, rel=1e-4)
+    # Two systems are the most that a row has: 16 are ln 8 beyond; fewer parameters than any row have no width of their own.
+    far = of({}, features=(log(1e9), log(16.0)), fit=fit)
+    widened = (far.distance**2 - (0.02 * log(16)) ** 2) ** 0.5  # the nearest row is ln 16 away
+    assert widened == pytest.approx(0.1 * log(8))
+    assert of({}, features=(log(1e8), 0.0), fit=fit).distance == pytest.approx(0.02 * log(10))
 
 
 def test_equal_predictions_are_a_toss_and_shared_constants_cancel() -> None:

@@ -1,15 +1,17 @@
 """How far off a prediction may be: the calibration's covariance, the spread of its rows, and the distance from them.
 
-The logarithm of a step time is taken as normal with
-  variance = inflation^2 (e' C e + spread^2) + transfer^2 + (widening distance)^2,
-elasticities e and covariance C of the constants, the spread of the rows around them.
+The logarithm of a step time is taken as normal, or as Student's t where the rows are of few families, with
+  variance = inflation^2 (e' C e + spread^2) + between^2 + transfer^2 + (widening distance)^2 + sum (beyond excess)^2,
+elasticities e and covariance C of the constants, the spread of the rows around them and of their families, the distance from
+the nearest row, and for each feature the excess over what any row has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import atan, exp, hypot, pi, sqrt
+from functools import lru_cache
+from math import atan, cos, exp, hypot, pi, sin, sqrt
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from wafersim.inputs.fit import Fit
 LEVEL = 0.8
 NUDGE = 0.01  # of a number, by which elasticities are taken
 Z80 = 1.2815515655446004  # standard deviations on each side that hold 80 %
-T80 = 1.6377443536962102  # the same of Student's t with three degrees of freedom
+HEAVY = 3  # degrees of freedom of the tails of published errors
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Uncertainty:
     distance: float
     loadings: Mapping[str, float]  # "set.constant" -> elasticity of the step time
     outside: tuple[Outside, ...] = ()  # how the case lies outside what was measured
+    quantile: float = Z80  # standard deviations on each side that hold 80 %
 
     @property
     def sigma(self) -> float:
@@ -65,7 +68,7 @@ class Uncertainty:
     @property
     def half_width(self) -> float:
         """Of the 80 % interval of the logarithm."""
-        return Z80 * self.sigma
+        return self.quantile * self.sigma
 
     def bounds(self, value: float) -> tuple[float, float]:
         """The 80 % interval of a time whose prediction is `value`."""
@@ -116,15 +119,27 @@ def uncertainty(
     if len(rows):
         widening = fit.widening.get(group, max(fit.widening.values(), default=0.0))
         distance = widening * float(np.sqrt(((rows - np.asarray(features)) ** 2).sum(axis=1)).min())
+        distance = hypot(distance, *_excesses(rows, features, fit))
         outside = _outside(rows, features, fit.features)
     else:
         distance, outside = 0.0, ()
     if not own:
         outside = (Outside(f"no measured run of {group}"), *outside)
     spread = fit.inflation * fit.spread.get(group, max(fit.spread.values()))
+    quantile = Z80 if fit.degrees is None else t_quantile(fit.degrees)
+    transfer = 0.0 if own else fit.transfer
     return Uncertainty(
-        sqrt(variance), hypot(spread, extra), 0.0 if own else fit.transfer, distance, loaded, outside
+        sqrt(variance), hypot(spread, fit.between, extra), transfer, distance, loaded, outside, quantile
     )  # fmt: skip
+
+
+def _excesses(rows: np.ndarray, features: Sequence[float], fit: Fit) -> list[float]:
+    """Standard deviations for what lies beyond every row, feature by feature."""
+    found = []
+    for index, name in enumerate(fit.features):
+        low, high = float(rows[:, index].min()), float(rows[:, index].max())
+        found.append(fit.beyond.get(name, 0.0) * max(0.0, low - features[index], features[index] - high))
+    return found
 
 
 def _outside(rows: np.ndarray, features: Sequence[float], names: Sequence[str]) -> tuple[Outside, ...]:
@@ -145,7 +160,12 @@ def probability_less(mine: tuple[float, Uncertainty], theirs: tuple[float, Uncer
         names = [f"{fit.set}.{constant.name}" for constant in fit.constants]
         e = np.array([of_a.loadings.get(name, 0.0) - of_b.loadings.get(name, 0.0) for name in names])
         variance += fit.inflation**2 * max(0.0, float(e @ covariance(fit) @ e))
-    variance += sum(u.spread**2 + u.transfer**2 + u.distance**2 for u in (of_a, of_b))
+    # A side whose width is that of a t counts with the normal of the same 80 % interval.
+    scales = [(u.quantile / Z80) ** 2 for u in (of_a, of_b)]
+    variance = max(scales) * variance
+    variance += sum(
+        s * (u.spread**2 + u.transfer**2 + u.distance**2) for s, u in zip(scales, (of_a, of_b), strict=True)
+    )
     return _below(float(np.log(b / a)) / sqrt(variance)) if variance else float(a < b)
 
 
@@ -154,5 +174,28 @@ def _below(z: float) -> float:
 
     Errors of published runs lie beyond two standard deviations 13 % of the time, not 5 %: a normal would be too sure of itself.
     """
-    t = z * T80 / Z80
-    return 0.5 + (atan(t / sqrt(3.0)) + (t / sqrt(3.0)) / (1.0 + t * t / 3.0)) / pi
+    return t_below(z * t_quantile(HEAVY) / Z80, HEAVY)
+
+
+def t_below(t: float, degrees: int) -> float:
+    """Probability that Student's t of some degrees of freedom is below `t`: the finite series of Abramowitz and Stegun 26.7."""
+    angle = atan(t / sqrt(degrees))
+    term, total = (cos(angle), cos(angle)) if degrees % 2 else (1.0, 1.0)
+    for k in range(2 + degrees % 2, degrees - 1, 2):
+        term *= (k - 1) / k * cos(angle) ** 2
+        total += term
+    if degrees == 1:
+        return 0.5 + angle / pi
+    if degrees % 2:
+        return 0.5 + (angle + sin(angle) * total) / pi
+    return 0.5 + 0.5 * sin(angle) * total
+
+
+@lru_cache(maxsize=64)
+def t_quantile(degrees: int) -> float:
+    """The value that holds 80 % between itself and its negative."""
+    low, high = 0.0, 4.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if t_below(middle, degrees) < 0.5 + 0.5 * LEVEL else (low, middle)
+    return 0.5 * (low + high)
