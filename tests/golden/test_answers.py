@@ -14,6 +14,7 @@ CHANGED = {
     r".*\.split": "how the job is split, in words and by dimension",
     r".*\.memory\.capacity_bytes": "one key for the size of any chip's memory",
     r".*\.interval\.outside(\[\])?": "what lies outside the measured range is a value, with its sentence as text",
+    r".*\.phases": "a run's parts, of which most have one",
     r"sides\[\]\.scaling_efficiency": "belongs to the points of a sweep; sides never had one",
 }
 

@@ -87,8 +87,8 @@ class SystemSpec(Frozen):
     profile: Annotated[MachineGiven, AfterValidator(_known_machine)] = Field(
         description="A cluster or system profile: a name, a path or a mapping."
     )
-    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(
-        default=None, description="Wafer-scale systems that work on the job."
+    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | Literal["published"] | None = Field(
+        default=None, description="Wafer-scale systems that work on the job; published: as the model was trained."
     )
     gpus: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
         default=None, description="GPUs that work on the job."
@@ -159,7 +159,7 @@ class SystemSpec(Frozen):
     @property
     def count(self) -> int:
         """Wafers or GPUs that work on the job."""
-        return self.gpus or self.systems or 0
+        return self.gpus or (self.systems if isinstance(self.systems, int) else 0)
 
 
 def _factor(value: Any) -> Any:
@@ -216,6 +216,14 @@ class DisturbanceSpec(Frozen):
 ONLY_ON_WAFERS = ("density", "input_rate", "weight_precision", "gradient_precision", "loss_scaling")
 
 
+class PhaseSpec(Frozen):
+    """A part of a run with a batch, and where it changes a number of systems, of its own."""
+
+    batch: Whole = Field(description="Sequences of the whole cluster in a step.")
+    steps: Whole
+    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = None
+
+
 class TrainingSpec(Frozen):
     """The training job."""
 
@@ -251,11 +259,21 @@ class TrainingSpec(Frozen):
         description="Sequences/s that the input workers of one system deliver; without it they never bind.",
     )
 
+    steps: Whole | Literal["published"] | None = Field(
+        default=None, description="Steps of the whole run, instead of its tokens; published: as the model was trained."
+    )
+    phases: Annotated[list[PhaseSpec], Field(min_length=1)] | None = Field(
+        default=None, description="Parts of the run one after the other, instead of batch and steps."
+    )
+
     @model_validator(mode="after")
     def _one_batch(self) -> TrainingSpec:
-        if (self.batch is None) == (self.batch_per_system is None):
-            which = "both are given" if self.batch is not None else "neither is given"
-            raise ValueError(f"exactly one of batch and batch_per_system is needed ({which})")
+        given = [name for name in ("batch", "batch_per_system", "phases") if getattr(self, name) is not None]
+        if len(given) != 1:
+            which = f"{' and '.join(given)} are given" if given else "none is given"
+            raise ValueError(f"exactly one of batch, batch_per_system and phases is needed ({which})")
+        if self.phases and self.steps is not None:
+            raise ValueError("give steps in the phases")
         return self
 
 

@@ -16,10 +16,7 @@ from wafersim.inputs.experiment import Experiment
 OVERRIDES = ("system", "overrides")
 EVERYTHING = "*"
 MOST_POINTS = 100_000
-OTHER = {
-    "training": {"batch": "batch_per_system", "batch_per_system": "batch"},
-    "system": {"systems": "gpus", "gpus": "systems"},
-}
+ONE_OF = {"training": ("batch", "batch_per_system", "phases"), "system": ("systems", "gpus")}
 
 
 @dataclass(frozen=True)
@@ -83,9 +80,11 @@ def put(fields: dict[str, Any], path: str, value: Any) -> None:
             below = here[part] = {}
         here = below
     here[parts[-1]] = value
-    # Setting one of a pair unsets the other: exactly one of them stands.
-    if value is not None and parts[-1] in OTHER.get(parts[0], {}) and len(parts) == 2:
-        here.pop(OTHER[parts[0]][parts[-1]], None)
+    # Setting one of several unsets the others: exactly one of them stands.
+    if value is not None and len(parts) == 2 and parts[1] in ONE_OF.get(parts[0], ()):
+        for other in ONE_OF[parts[0]]:
+            if other != parts[1]:
+                here.pop(other, None)
 
 
 def split_path(path: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wafersim.inputs.machine import AnyMachine
@@ -18,8 +19,12 @@ class Bill:
     sources: tuple[str, ...]
 
 
-def bill_of(machine: AnyMachine, count: int, seconds: float) -> Bill:
-    """Of so many wafers or GPUs that work for so long."""
-    supply = machine.supply(count)
-    cost = None if supply.usd_per_hour is None else supply.usd_per_hour * seconds / 3600.0
-    return Bill(supply.watts, supply.usd_per_hour, supply.watts * seconds, cost, supply.sources)
+def bill_of(machine: AnyMachine, phases: Sequence[tuple[int, float]]) -> Bill:
+    """Of (wafers or GPUs, seconds that they work), phase after phase; watts and dollars an hour are the last one's."""
+    supplies = [(machine.supply(count), seconds) for count, seconds in phases]
+    last, _ = supplies[-1]
+    energy = sum(supply.watts * seconds for supply, seconds in supplies)
+    cost = None
+    if last.usd_per_hour is not None:
+        cost = sum((supply.usd_per_hour or 0.0) * seconds for supply, seconds in supplies) / 3600.0
+    return Bill(last.watts, last.usd_per_hour, energy, cost, last.sources)

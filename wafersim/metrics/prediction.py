@@ -36,10 +36,43 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class PhaseTime:
+    """A part of the run: chips, sequences of a step and tokens of each, tokens of all its steps, seconds of one."""
+
+    n_systems: int
+    batch: int
+    sequence_length: int
+    tokens: float
+    step_time_s: float
+
+    @property
+    def steps(self) -> float:
+        """How many steps it takes."""
+        return self.tokens / (self.batch * self.sequence_length)
+
+    @property
+    def days(self) -> float:
+        """Days that its steps take."""
+        return self.tokens / (self.batch * self.sequence_length / self.step_time_s) / SECONDS_PER_DAY
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values."""
+        of_step = {"n_systems": self.n_systems, "batch": self.batch, "step_time_s": self.step_time_s}
+        return {**of_step, "steps": self.steps, "days": self.days}
+
+    @classmethod
+    def of(cls, job: Job, step_time_s: float) -> PhaseTime:
+        """Of a job whose step takes so long."""
+        training = job.training
+        return cls(job.count, training.batch, job.workload.sequence_length, training.tokens, step_time_s)
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One point. Times in seconds, rates per second, bytes; `breakdown` adds up to `step_time_s`.
 
-    `kind` is the machine's (wafer, gpu); `n_systems` counts its chips.
+    `kind` is the machine's (wafer, gpu); `n_systems` counts its chips. Of a run of several `phases` the step is the last one's;
+    tokens, days, energy and cost are those of all.
     """
 
     kind: str
@@ -67,6 +100,7 @@ class Prediction:
     bill: Bill
     uncertainty: Uncertainty
     provenance: Provenance
+    phases: tuple[PhaseTime, ...]
     search: Search | None = None  # what a search over splits found and left behind
 
     @property
@@ -82,7 +116,7 @@ class Prediction:
     @property
     def days_to_train(self) -> float:
         """Days that the steps of the whole run take."""
-        return self.tokens / self.tokens_per_s / SECONDS_PER_DAY
+        return sum(phase.days for phase in self.phases)
 
     @property
     def binding_resource(self) -> str:
@@ -110,6 +144,7 @@ class Prediction:
             "training_flops": self.training_flops,
             "tokens": self.tokens,
             "days_to_train": self.days_to_train,
+            "phases": [phase.to_json() for phase in self.phases],
             "breakdown": self.breakdown.to_json(),
             "binding_part": self.binding.part,
             "binding_resource": self.binding.resource,
@@ -155,12 +190,14 @@ def predict(
     account: Account,
     uncertainty: Uncertainty,
     assumed: tuple[str, ...] = (),
+    earlier: tuple[PhaseTime, ...] = (),
 ) -> Prediction:
-    """What a step of the periodic state, with its strategy's account of it, says of a job."""
+    """What a step of the periodic state, with its strategy's account of it, says of a job, after `earlier` phases of its run."""
     step = to_seconds(float(periodic.step_ticks))
     workload, training = job.workload, job.training
     flops = workload.flops_done_per_token(training.density) * training.batch * workload.sequence_length
-    days = training.tokens / (training.batch * workload.sequence_length / step) / SECONDS_PER_DAY
+    phases = (*earlier, PhaseTime.of(job, step))
+    tokens = sum(phase.tokens for phase in phases)
     return Prediction(
         kind=words.kind,
         model=workload.model.name,
@@ -173,10 +210,10 @@ def predict(
         parameters=workload.parameters,
         step_time_s=step,
         step_spread=0.0 if periodic.plan.repeats else periodic.spread,
-        tokens=training.tokens,
+        tokens=tokens,
         mfu=flops / (step * job.count * job.machine.peak_flops),
         model_flops_per_step=flops,
-        training_flops=workload.published_flops_per_token * training.tokens,
+        training_flops=workload.published_flops_per_token * tokens,
         breakdown=account.breakdown,
         binding=account.binding,
         utilisation=account.utilisation,
@@ -184,8 +221,9 @@ def predict(
         split=account.split,
         engine=EngineRun(periodic.engine, periodic.reason, periodic.steps_simulated, account.simulated),
         critical=critical(periodic),
-        bill=bill_of(job.machine, job.count, days * SECONDS_PER_DAY),
+        bill=bill_of(job.machine, [(phase.n_systems, phase.days * SECONDS_PER_DAY) for phase in phases]),
         uncertainty=uncertainty,
         provenance=Provenance(assumed, account.notes),
+        phases=phases,
         search=account.search,
     )

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from wafersim.errors import Infeasible
-from wafersim.inputs.experiment import DisturbanceSpec, Experiment
+from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.sweep import EVERYTHING, Point
-from wafersim.simulation import Simulated, alone, job_of, simulate_step, step_seconds
+from wafersim.simulation import Simulated, jobs_of, simulate_run, step_seconds
+from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.steps import Engine
 from wafersim.workload.model import Model
@@ -94,37 +95,39 @@ def run_points(
 
 def _run(point: Point, engine: Engine, singles: Singles) -> PointResult:
     try:
-        simulated = simulate_step(job_of(point.experiment), engine)
+        simulated = simulate_run(jobs_of(point.experiment), engine)
     except Infeasible as reason:
         return PointResult(point, None, str(reason))
-    return PointResult(point, simulated, None, singles.efficiency(simulated, point.experiment))
+    return PointResult(point, simulated, None, singles.efficiency(simulated))
 
 
 class Singles:
     """Sequences a second of single systems, as the points of one run need them: many points share theirs."""
 
     def __init__(self) -> None:
-        self._rates: dict[str, float | None] = {}
+        self._rates: list[tuple[Job, float | None]] = []
 
-    def efficiency(self, simulated: Simulated, experiment: Experiment) -> float | None:
-        """Throughput per system over one healthy system's under the same batch rules, jitter included."""
-        if not strategy_of(simulated.job.kind).scales_from_one:
+    def efficiency(self, simulated: Simulated) -> float | None:
+        """Throughput per system over one healthy system's under the same batch rule, jitter included."""
+        job, prediction = simulated.job, simulated.prediction
+        if not strategy_of(job.kind).scales_from_one:
             return None
-        asked, prediction = experiment.disturbances, simulated.prediction
-        if prediction.n_systems == 1 and asked == DisturbanceSpec(jitter=asked.jitter, seed=asked.seed):
+        alone = job.alone()
+        if alone == job:
             return 1.0
-        single = self._rate(alone(experiment))
+        single = self._rate(alone)
         return None if single is None else prediction.samples_per_s / prediction.n_systems / single
 
-    def _rate(self, experiment: Experiment) -> float | None:
-        key = experiment.model_dump_json()
-        if key not in self._rates:
-            job = job_of(experiment)
-            try:
-                self._rates[key] = job.training.batch / step_seconds(job)
-            except Infeasible:
-                self._rates[key] = None
-        return self._rates[key]
+    def _rate(self, job: Job) -> float | None:
+        for known, rate in self._rates:
+            if known == job:
+                return rate
+        try:
+            rate = job.training.batch / step_seconds(job)
+        except Infeasible:
+            rate = None
+        self._rates.append((job, rate))
+        return rate
 
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:

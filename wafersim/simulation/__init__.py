@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wafersim.errors import WafersimError
-from wafersim.inputs.experiment import DisturbanceSpec, Experiment
+from wafersim.inputs.experiment import Experiment
 from wafersim.metrics.interval import Uncertainty
-from wafersim.metrics.prediction import Prediction, predict
+from wafersim.metrics.prediction import PhaseTime, Prediction, predict
 from wafersim.simulation.intervals import uncertainty_of
-from wafersim.simulation.job import job_of
+from wafersim.simulation.job import job_of, jobs_of
 from wafersim.simulation.provenance import moving_assumed
 from wafersim.simulation.replay import Replay
 from wafersim.strategies.job import Job
@@ -20,16 +21,9 @@ from wafersim.strategies.steps import Engine
 from wafersim.timeline.clock import to_seconds
 
 __all__ = [
-    "Job",
-    "Replay",
-    "Simulated",
-    "alone",
-    "job_of",
-    "simulate",
-    "simulate_step",
-    "step_and_interval",
+    "Job", "Replay", "Simulated", "job_of", "jobs_of", "simulate", "simulate_run", "simulate_step", "step_and_interval",
     "step_seconds",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,11 +51,17 @@ def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
         raise WafersimError(
             f"{experiment.name} sweeps {', '.join(experiment.sweep)}: wafersim.run(...) gives every point"
         )
-    return simulate_step(job_of(experiment), engine).prediction
+    return simulate_run(jobs_of(experiment), engine).prediction
 
 
-def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
-    """A job's step and all that is said of it. Raises Infeasible with the reason."""
+def simulate_run(jobs: Sequence[Job], engine: Engine = "auto") -> Simulated:
+    """The step of the last of a run's phases, with the days of all of them."""
+    earlier = [PhaseTime.of(job, step_seconds(job)) for job in jobs[:-1]]
+    return simulate_step(jobs[-1], engine, tuple(earlier))
+
+
+def simulate_step(job: Job, engine: Engine = "auto", earlier: tuple[PhaseTime, ...] = ()) -> Simulated:
+    """A job's step and all that is said of it, after `earlier` phases of its run. Raises Infeasible with the reason."""
     strategy = strategy_of(job.kind)
     choice = strategy.choose(job)
     plan = strategy.plan(job, choice)
@@ -70,7 +70,7 @@ def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
     rough = Replay(job, choice)
     exact = rough if strategy.simulates_seconds else Replay(job, choice, exact=True)
     sure, assumed = uncertainty_of(rough), moving_assumed(rough, exact)
-    prediction = predict(job, strategy.words, periodic, account, sure, assumed)
+    prediction = predict(job, strategy.words, periodic, account, sure, assumed, earlier)
     return Simulated(prediction, job, choice, plan, periodic)
 
 
@@ -87,11 +87,3 @@ def step_seconds(job: Job) -> float:
     strategy = strategy_of(job.kind)
     plan = strategy.plan(job, strategy.choose(job))
     return to_seconds(float(run_to_period(strategy, plan).step_ticks))
-
-
-def alone(experiment: Experiment) -> Experiment:
-    """The same on one healthy system under the same batch rules, jitter included: what scaling is measured against."""
-    asked = experiment.disturbances
-    healthy = DisturbanceSpec(jitter=asked.jitter, seed=asked.seed)
-    system = experiment.system.model_copy(update={"systems": 1})
-    return experiment.model_copy(update={"system": system, "disturbances": healthy})

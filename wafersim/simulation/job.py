@@ -1,9 +1,12 @@
-"""Experiment -> Job: the machine loaded, the workload built, what is `published` or `per parameter` settled."""
+"""Experiment -> Jobs: the machine loaded, the workload built, what is `published` or `per parameter` settled."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from wafersim.errors import Infeasible
-from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.experiment import Experiment, PhaseSpec
 from wafersim.inputs.machine import load_any
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import load_model
@@ -11,17 +14,40 @@ from wafersim.workload.transformer import Workload, workload_of
 
 
 def job_of(experiment: Experiment) -> Job:
-    """What an experiment without a sweep comes down to. Raises Infeasible where it asks for a batch that nobody published."""
+    """The last phase of an experiment, which is all of it where it has but one."""
+    return jobs_of(experiment)[-1]
+
+
+def jobs_of(experiment: Experiment) -> tuple[Job, ...]:
+    """What an experiment without a sweep comes down to: a job for each phase of its run.
+
+    Raises Infeasible where it asks for something that nobody published.
+    """
+    workload = workload_of(load_model(experiment.model), experiment.training.sequence_length)
+    phases = _phases(experiment, workload)
+    if phases is None:
+        count = _count(experiment, workload)
+        batch = _batch(experiment, workload, count)
+        return (_job(experiment, workload, count, batch, _tokens(experiment, workload, batch)),)
+    usual = experiment.system.count
+    jobs = []
+    for phase in phases:
+        tokens = float(phase.steps) * phase.batch * workload.sequence_length
+        jobs.append(_job(experiment, workload, phase.systems or usual, phase.batch, tokens))
+    return tuple(jobs)
+
+
+def _job(experiment: Experiment, workload: Workload, count: int, batch: int, tokens: float) -> Job:
     system, training = experiment.system, experiment.training
-    workload = workload_of(load_model(experiment.model), training.sequence_length)
     return Job(
         workload=workload,
         machine=load_any(system.profile, system.software, system.overrides),
-        count=system.count,
+        count=count,
         strategy=experiment.strategy,
         training=Training(
-            batch=_batch(experiment, workload),
-            tokens=_tokens(training.tokens, workload),
+            batch=batch,
+            tokens=tokens,
+            per_system=training.batch_per_system is not None,
             optimizer=training.optimizer,
             gradient_clipping=training.gradient_clipping,
             loss_scaling=training.loss_scaling,
@@ -34,20 +60,52 @@ def job_of(experiment: Experiment) -> Job:
     )
 
 
-def _tokens(asked: float | str, workload: Workload) -> float:
-    """Tokens of the whole run: a number, or so many per parameter."""
+def _phases(experiment: Experiment, workload: Workload) -> tuple[PhaseSpec, ...] | None:
+    """Phases that are stated, or those in which a model was trained where its systems are asked for as published."""
+    if experiment.training.phases is not None:
+        return tuple(experiment.training.phases)
+    if experiment.system.systems != "published" or experiment.training.batch != "published":
+        return None
+    stated = _published(workload).get("phases")
+    return None if stated is None else tuple(PhaseSpec(**phase) for phase in stated)
+
+
+def _count(experiment: Experiment, workload: Workload) -> int:
+    """Chips that work on the job."""
+    if experiment.system.systems == "published":
+        return int(_stated(workload, "systems", "systems"))
+    return experiment.system.count
+
+
+def _tokens(experiment: Experiment, workload: Workload, batch: int) -> float:
+    """Tokens of the whole run: by its steps, a number, or so many per parameter."""
+    steps, asked = experiment.training.steps, experiment.training.tokens
+    if steps is not None:
+        count = _stated(workload, "steps", "steps") if steps == "published" else steps
+        return float(count) * batch * workload.sequence_length
     if isinstance(asked, str) and asked.endswith("per parameter"):
         return float(asked.removesuffix("per parameter")) * workload.parameters
     return float(asked)
 
 
-def _batch(experiment: Experiment, workload: Workload) -> int:
+def _batch(experiment: Experiment, workload: Workload, count: int) -> int:
     """Sequences of the whole cluster in a step."""
-    training, model = experiment.training, workload.model
+    training = experiment.training
     field = "batch" if training.batch_per_system is None else "batch_per_system"
     asked = getattr(training, field)
     if asked == "published":
-        if model.published is None:
-            raise Infeasible(f"no batch is published for {model.name}; give {field} a number")
-        asked = int(model.published[field])
-    return int(asked) * (experiment.system.count if field == "batch_per_system" else 1)
+        asked = _stated(workload, field, field)
+    return int(asked) * (count if field == "batch_per_system" else 1)
+
+
+def _stated(workload: Workload, name: str, field: str) -> Any:
+    found = _published(workload).get(name)
+    if found is None:
+        raise Infeasible(
+            f"no {name.replace('_per_system', '')} is published for {workload.model.name}; give {field} a number"
+        )
+    return found
+
+
+def _published(workload: Workload) -> Mapping[str, Any]:
+    return workload.model.published or {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wafersim.inputs.experiment import DisturbanceSpec
 from wafersim.inputs.machine import AnyMachine
@@ -18,7 +18,8 @@ class Training:
     """How the job trains, settled: what an experiment's `training` says, without `published` and `per parameter`."""
 
     batch: int  # sequences of the whole cluster in a step
-    tokens: float = 0.0  # of the whole run
+    tokens: float = 0.0  # of the whole run, or of its phase
+    per_system: bool = False  # the batch was stated for one system: fewer systems have a smaller one
     optimizer: OptimizerName = REFERENCE
     gradient_clipping: str = "global-norm"
     loss_scaling: str = "none"
@@ -42,6 +43,13 @@ class Job:
     training: Training
     disturbances: DisturbanceSpec = HEALTHY
     must_fit: bool = True
+
+    def alone(self) -> Job:
+        """The same on one healthy system under the same batch rule, jitter included: what scaling is measured against."""
+        training, asked = self.training, self.disturbances
+        batch = training.batch // self.count if training.per_system else training.batch
+        healthy = DisturbanceSpec(jitter=asked.jitter, seed=asked.seed)
+        return replace(self, count=1, training=replace(training, batch=batch), disturbances=healthy)
 
     @property
     def kind(self) -> str:

@@ -12,7 +12,7 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.fit import load_fit
 from wafersim.inputs.machine import load_machine
 from wafersim.inputs.strategy import WeightStreamingSpec
-from wafersim.simulation import alone, job_of, step_and_interval, step_seconds
+from wafersim.simulation import job_of, step_and_interval, step_seconds
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import Model
 from wafersim.workload.transformer import Workload, build_workload, workload_of
@@ -105,7 +105,8 @@ class ScalingRow:
                 "disturbances": {"jitter": "profile", "spread": "profile"},
             }
         )
-        many, one = job_of(experiment), job_of(alone(experiment))
+        many = job_of(experiment)
+        one = many.alone()
         rates = [job.training.batch / job.count / step_seconds(job) for job in (many, one)]
         what, loss = f"{self.model} from 1 to {self.systems} systems", 100.0 * (1.0 - rates[0] / rates[1])
         return ValidatedRow(self.id, self.use, what, loss, self.published, self.unit, (), self.why, group=self.group)

@@ -1,0 +1,77 @@
+"""A run of several phases, by hand."""
+
+import pytest
+
+from wafersim.errors import Infeasible, InputFaults
+from wafersim.inputs.loader import load_experiment
+from wafersim.simulation import job_of, jobs_of, simulate
+
+FIELDS = {
+    "name": "t",
+    "model": "cerebras-gpt-111m",
+    "system": {"profile": "andromeda", "systems": 2},
+    "strategy": {"micro_batch": 24},
+    "training": {"sequence_length": 2048, "batch": 48, "steps": 1000},
+}
+
+
+def experiment(**changes):
+    return load_experiment({**FIELDS, **changes})
+
+
+def test_days_are_steps_times_their_step_time() -> None:
+    found = simulate(experiment())
+    assert found.tokens == 1000 * 48 * 2048
+    assert found.days_to_train == pytest.approx(1000 * found.step_time_s / 86_400)
+
+
+def test_phases_one_after_the_other_add_up() -> None:
+    phases = [{"batch": 48, "steps": 500}, {"batch": 96, "steps": 250, "systems": 4}]
+    whole = simulate(experiment(training={"sequence_length": 2048, "phases": phases}))
+    first = simulate(experiment(training={"sequence_length": 2048, "batch": 48, "steps": 500}))
+    later = {
+        "system": {"profile": "andromeda", "systems": 4},
+        "training": {"sequence_length": 2048, "batch": 96, "steps": 250},
+    }
+    second = simulate(experiment(**later))
+    assert [(phase.n_systems, phase.batch, phase.steps) for phase in whole.phases] == [(2, 48, 500), (4, 96, 250)]
+    assert whole.step_time_s == second.step_time_s and whole.n_systems == 4
+    assert whole.days_to_train == pytest.approx(first.days_to_train + second.days_to_train)
+    assert whole.bill.energy_j == pytest.approx(first.bill.energy_j + second.bill.energy_j)
+    assert whole.bill.cost_usd == pytest.approx(first.bill.cost_usd + second.bill.cost_usd)
+    assert whole.tokens == first.tokens + second.tokens
+
+
+def test_what_is_published_is_taken_and_what_is_not_is_said() -> None:
+    asked = {
+        "system": {"profile": "andromeda", "systems": "published"},
+        "training": {"batch": "published", "steps": "published"},
+    }
+    # Cerebras-GPT 1.3B: 24,334 steps of 528 sequences on 4 CS-2.
+    (job,) = jobs_of(experiment(model="cerebras-gpt-1.3b", **asked))
+    assert (job.count, job.training.batch) == (4, 528)
+    assert job.training.tokens == 24_334 * 528 * 2048
+    with pytest.raises(Infeasible, match="no systems is published for llama2-7b; give systems a number"):
+        job_of(experiment(model="llama2-7b", **asked))
+
+
+def test_a_system_alone_keeps_the_batch_rule() -> None:
+    per_system = job_of(experiment(training={"batch_per_system": 24})).alone()
+    assert (per_system.count, per_system.training.batch) == (1, 24)
+    of_all = job_of(experiment()).alone()
+    assert (of_all.count, of_all.training.batch) == (1, 48)
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"batch": 48, "phases": [{"batch": 1, "steps": 1}]}, "batch and phases are given"),
+        ({"steps": 3}, "none is given"),
+        ({"steps": 3, "phases": [{"batch": 1, "steps": 1}]}, "give steps in the phases"),
+        ({"phases": []}, "needs 1 or more"),
+        ({"phases": [{"batch": 1, "steps": 0}]}, "training.phases.0.steps: must be >= 1"),
+    ],
+)
+def test_bad_phases_get_one_line(training: dict, said: str) -> None:
+    with pytest.raises(InputFaults, match=said):
+        experiment(training=training)
