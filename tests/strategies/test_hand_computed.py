@@ -199,7 +199,7 @@ def test_the_breakdown_shows_the_tail_that_the_wafer_waits_for() -> None:
 
 
 def test_an_update_during_the_tail_is_counted_once() -> None:
-    # Without clipping, layer 1 updates from 105 for 25: until 130, while the reduction (115 to 135) is under way. Then layer 0's 5.
+    # Without clipping, layer 1 updates from 105 to 130, while the reduction is under way (115 to 135); then layer 0 for 5.
     slow = replace(
         TWO_LAYERS, clipping_barrier=False, reduction_tail=20, updates=(UpdateUnit((1,), 25), UpdateUnit((0,), 5))
     )

@@ -1,8 +1,8 @@
 """Where every task of a lowered step stands: block after block around the slices of the wafer's work.
 
 A block holds, in this order: the pieces of a fetch, an input, the chunk on its way down, the slice, its gradient on the way
-up, the pieces of an offload; the reduction's tail and the optimizer close the step. A chunk is streamed before its use and credits come back from
-earlier uses, so that order is topological.
+up, the pieces of an offload; the reduction's tail and the optimizer close the step. A chunk is streamed before its use and
+credits come back from earlier uses, so that order is topological.
 """
 
 from __future__ import annotations
