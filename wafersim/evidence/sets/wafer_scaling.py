@@ -19,6 +19,7 @@ from wafersim.workload.transformer import Workload, workload_of
 TABLE = "wafer_scaling.csv"
 PROFILE = "andromeda"
 NO_TAIL = {"swarmx.reduction_tail": 0.0, "swarmx.reduction_tail_per_parameter": 0.0}
+LEARNED = 2048  # positions of the GPT-3 shapes; the longer sequences were run with the same parameters
 TIED = 0.005  # of the stated parameters: closer than this, the table of a model is its output layer, too
 
 
@@ -99,7 +100,7 @@ def _model(cells: Cells) -> Model:
     def shaped(tied: bool) -> Model:
         return Model(
             name=cells["model"], family="own", layers=layers, d_model=d_model, heads=heads, d_ffn=d_ffn, vocab=vocab,
-            max_sequence=sequence, positions=sequence if cells["positions"] == "learned" else 0, tied_embeddings=tied,
+            max_sequence=sequence, positions=LEARNED if cells["positions"] == "learned" else 0, tied_embeddings=tied,
             published_parameters=stated, causal=cells["causal"] == "1", source=cells["source_url"],
         )  # fmt: skip
 
