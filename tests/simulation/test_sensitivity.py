@@ -9,6 +9,7 @@ from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import OVERRIDABLE
 from wafersim.inputs.sourced import dimension_of
 from wafersim.planning.sensitivity import sensitivities, worse_when_better
+from wafersim.report.console import print_table
 from wafersim.report.sensitivity import ANOMALY, WHY, sensitivity_table
 from wafersim.simulation import Replay, job_of, simulate, simulate_step
 
@@ -104,7 +105,7 @@ def test_anomalies_are_those_of_plans_whose_order_of_service_is_open(
     assert {one.path for one in found} == set(moved)
     assert [one.path for one in found if one.anomaly] == (["system.io_bandwidth"] if open_order else [])
     text = StringIO()
-    Console(file=text, width=200).print(sensitivity_table("it", found))
-    rows = [line.strip("│ ").split() for line in text.getvalue().splitlines() if "│" in line]
+    print_table(Console(file=text, width=200), sensitivity_table("it", found))
+    rows = [line.split() for line in text.getvalue().splitlines() if line]
     assert [row[0] for row in rows if row[-1] == ANOMALY] == [one.path for one in found if one.anomaly]
     assert (WHY in text.getvalue()) is open_order

@@ -21,7 +21,7 @@ def sensitivity_table(name: str, found: Sequence[Sensitivity]) -> Table:
     odd = any(one.anomaly for one in found)
     if odd:
         table.add_column("order of service")
-        table.caption, table.caption_justify = WHY, "left"
+        table.caption = WHY
     shown = [*found[:SHOWN], *(one for one in found[SHOWN:] if one.anomaly)]
     for one in shown:
         said = [ANOMALY if one.anomaly else ""] if odd else []
