@@ -92,6 +92,7 @@ def plans(draw, orders=None) -> WeightStreamingPlan:
         latencies=Latencies(draw(latency), draw(latency), draw(latency)),
         updates=tuple(UpdateUnit(group, draw(TICKS)) for group in groups),
         clipping_barrier=draw(st.booleans()),
+        reduction_tail=draw(st.sampled_from([0, 0, 1, 25])),
         arrival_order=order,
         jitter=draw(st.sampled_from([None, None, Jitter(0.3, 7)])),
     )  # fmt: skip

@@ -13,7 +13,7 @@ def row() -> Callable[..., Row]:
     """A point with a step of 2 s: 1.5 s compute, 0.3 s drain, 0.2 s optimizer; keywords replace fields."""
 
     def make(model: str = "m", n_systems: int = 1, **fields: Any) -> Row:
-        breakdown = {"compute": 1.5, "kernel_latency": 0.0, "exposed_stream": 0.0, "exposed_drain": 0.3,
+        breakdown = {"compute": 1.5, "kernel_latency": 0.0, "exposed_stream": 0.0, "exposed_drain": 0.3, "exposed_reduction": 0.0,
                      "exposed_activations": 0.0, "exposed_input": 0.0, "optimizer": 0.2, "fixed_latency": 0.0}  # fmt: skip
         memory = {"sram_bytes": 40e9, "weight_buffer_bytes": 1e9, "drain_buffer_bytes": 1e9, "activation_bytes": 7e9,
                   "working_set_bytes": 20e9, "total_bytes": 31e9, "capacity_bytes": 40e9, "activation_policy": "all on the wafer",

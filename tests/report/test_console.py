@@ -50,7 +50,7 @@ def test_piped_text_is_plain_aligned_and_whole(row: MakeRow) -> None:
 def test_shares_of_the_step_are_in_percent(row: MakeRow) -> None:
     # 1.5 of 2 s compute, 0.3 s drain, 0.2 s optimizer
     line = next(part for part in printed([row("a")]).split("\n\n") if part.startswith("Where")).splitlines()[2]
-    assert line.split()[2:] == ["75.0", "0.0", "0.0", "15.0", "0.0", "0.0", "10.0", "0.0"]
+    assert line.split()[2:] == ["75.0", "0.0", "0.0", "15.0", "0.0", "0.0", "0.0", "10.0", "0.0"]
 
 
 @pytest.mark.parametrize("width", [120, 140, 160])

@@ -136,10 +136,16 @@ def test_nothing_starts_before_what_it_needs(simulated: Simulated) -> None:
         assert start >= max(egress[child, *key][1] for child in plan.tree.children(1, node)) + hop
     for (_, *key), (start, _) in up0.items():
         assert start >= max(up1[node, *key][1] for node in (0, 1)) + hop
-    updates = timeline.of("update")
+    updates, tail = timeline.of("update"), timeline.of("tail")
     last = max(end for _, end in added.values())
-    if plan.clipping_barrier:
-        assert updates.start.min() >= last
+    assert len(tail) == 1  # once a step, whatever the number of micro-batches
+    assert tail.start[0] >= last
+    assert tail.end[0] - tail.start[0] == plan.reduction_tail > 0
+    waiting = updates.layer >= (
+        0 if plan.clipping_barrier else plan.update_of(0)
+    )  # the embedding's gradient is the last
+    assert waiting.any()
+    assert updates.start[waiting].min() >= tail.end[0]
     for unit, start in zip(updates.layer.tolist(), updates.start.tolist(), strict=True):
         assert start >= max(end for key, (_, end) in added.items() if key[3] in plan.updates[unit].layers)
 

@@ -46,13 +46,15 @@ def test_jitter_is_reproducible_and_costs_more_on_more_systems() -> None:
     )
 
 
-def test_weak_scaling_with_the_profile_is_neither_perfect_nor_poor() -> None:
-    # Published: Cerebras-GPT within 9 % of linear from 1 to 16 CS-2 (row B01), 15.3 of 16 on CS-3 (row B02).
-    sets = ["disturbances.jitter=profile", "disturbances.spread=profile"]
-    for model, profile in (("cerebras-gpt-111m", "andromeda"), ("cerebras-gpt-13b", "cs3")):
-        alone, many = (
-            simulate(experiment(f"model={model}", f"system.profile={profile}", *sets, systems=n)) for n in (1, 16)
+def test_weak_scaling_is_neither_perfect_nor_poor() -> None:
+    # Published: 1.3B to 20B within 9 % of linear from 1 to 16 CS-2 (row B01), 15.3 of 16 on CS-3 (row B02). Nothing is disturbed:
+    # what was measured is the default, and a spread between systems comes on top of it.
+    for model, profile in (("cerebras-gpt-1.3b", "andromeda"), ("cerebras-gpt-13b", "cs3")):
+        alone, many, apart = (
+            simulate(experiment(f"model={model}", f"system.profile={profile}", *sets, systems=n))
+            for n, sets in ((1, ()), (16, ()), (16, ("disturbances.spread=profile",)))
         )
+        assert apart.samples_per_s < many.samples_per_s
         assert 0.91 < many.samples_per_s / alone.samples_per_s / 16 < 0.985
 
 

@@ -1,12 +1,17 @@
 """What a step hangs on: elasticities obey dimensions, and say what turning the knob says."""
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import OVERRIDABLE
 from wafersim.inputs.sourced import dimension_of
-from wafersim.planning.sensitivity import sensitivities
-from wafersim.simulation import job_of, simulate, simulate_step
+from wafersim.planning.sensitivity import sensitivities, worse_when_better
+from wafersim.report.console import print_table
+from wafersim.report.sensitivity import ANOMALY, WHY, sensitivity_table
+from wafersim.simulation import Replay, job_of, simulate, simulate_step
 
 WAFER = ("andromeda16", "model=cerebras-gpt-1.3b", "system.systems=16")
 GPU = ("gpt_neox20b_96a100",)
@@ -69,3 +74,38 @@ def test_a_larger_cluster_and_an_unknown_generation_are_less_certain() -> None:
 
     assert half("system.systems=16") > half("system.systems=1")
     assert half("system.profile=cs1", "system.systems=1") > half("system.profile=cs2", "system.systems=1")
+
+
+@pytest.mark.parametrize(
+    ("path", "percent", "odd"),
+    [
+        ("system.io_bandwidth", 0.4, True),  # a faster link, a longer step
+        ("system.io_bandwidth", -0.4, False),
+        ("system.io_bandwidth", 4e-4, False),  # ticks that round another way
+        ("swarmx.hop_latency", -0.4, True),  # a shorter hop makes the step longer
+        ("swarmx.hop_latency", 0.4, False),
+        ("system.weight_issue", -0.4, True),  # cycles
+        ("system.sram_reserved", -0.4, False),  # a fraction is neither better nor worse by its dimension
+    ],
+)
+def test_a_better_number_with_a_longer_step_is_an_anomaly(path: str, percent: float, odd: bool) -> None:
+    assert worse_when_better(path, percent) is odd
+
+
+@pytest.mark.parametrize(("place", "open_order"), [("servers", True), ("wafer", False)])
+def test_anomalies_are_those_of_plans_whose_order_of_service_is_open(
+    place: str, open_order: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = [f"strategy.activations={{keep: block-inputs, place: {place}}}"]
+    simulated = simulate_step(job_of(load_experiment("hello_111m", sets)))
+    assert bool(simulated.plan.arrival_order) is open_order
+    moved = {"system.io_bandwidth": 0.3, "system.clock": -0.9, "memoryx.latency": 0.1}
+    monkeypatch.setattr(Replay, "elasticities", lambda _, paths: {path: moved.get(path, 0.0) for path in paths})
+    found = sensitivities(simulated)
+    assert {one.path for one in found} == set(moved)
+    assert [one.path for one in found if one.anomaly] == (["system.io_bandwidth"] if open_order else [])
+    text = StringIO()
+    print_table(Console(file=text, width=200), sensitivity_table("it", found))
+    rows = [line.split() for line in text.getvalue().splitlines() if line]
+    assert [row[0] for row in rows if row[-1] == ANOMALY] == [one.path for one in found if one.anomaly]
+    assert (WHY in text.getvalue()) is open_order

@@ -7,10 +7,12 @@ a credit takes 2 to come back.
 
 from dataclasses import replace
 
+from wafersim.strategies.critical import critical_ops
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import Kernel, Latencies, PlanLayer, UpdateUnit, WeightStreamingPlan
 from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.strategies.weight_streaming.tree import build_tree
+from wafersim.strategies.weight_streaming.waits import parts_of_step
 from wafersim.timeline.timeline import PASSES, Timeline
 
 LAYER = PlanLayer("layer", 1, 1, 2, 4, (2,), (4,), (3,), (3,), (4,), (2,), (1,), (1,))
@@ -27,6 +29,7 @@ def plan(
         micro_batch_sizes=(1,),
         size_of=((0,) * micro_batches,) * systems,
         compute_ticks=(((10,),) * len(kernels),),
+        floor_ticks=((0,) * len(kernels),),
         input_ticks=(0,),
         fetch_ticks=((0,),),
         weight_credits=credits,
@@ -161,3 +164,47 @@ def test_held_weights_keep_their_credits() -> None:
     assert spans(Reference(held).run_step(), "stream") == {
         "f0.0": (0, 2), "f1.0": (2, 4), "f0.1": (19, 21), "f1.1": (39, 41),
     }  # fmt: skip
+
+
+def test_the_tail_of_a_reduction_holds_every_update_that_waits_for_the_last_gradient() -> None:
+    # The last gradient is in at 115; the reduction ends 20 later. With clipping both updates (5 each) come after that.
+    late = replace(TWO_LAYERS, reduction_tail=20)
+    step = Reference(late).run_step()
+    tail = step.of("tail")
+    assert list(zip(tail.start.tolist(), tail.end.tolist(), strict=True)) == [(115, 135)]
+    updates = step.of("update")
+    assert list(zip(updates.start.tolist(), updates.end.tolist(), strict=True)) == [(135, 140), (140, 145)]
+    for engine in ("fast", "reference"):
+        assert run_to_period(late, engine).step_ticks == 145
+    # Without it layer 1, whose own gradient is complete at 105, updates meanwhile; layer 0 waits, and the next step for it.
+    free = replace(late, clipping_barrier=False)
+    updates = Reference(free).run_step().of("update")
+    assert list(zip(updates.start.tolist(), updates.end.tolist(), strict=True)) == [(105, 110), (135, 140)]
+    for engine in ("fast", "reference"):
+        assert run_to_period(free, engine).step_ticks == 140
+
+
+def test_the_breakdown_shows_the_tail_that_the_wafer_waits_for() -> None:
+    # Between the last slice of one step (107) and the first of the next (125 + 7 = 132, now 152): 20 more, all of them tail.
+    for barrier in (True, False):
+        usual, late = (
+            run_to_period(replace(TWO_LAYERS, clipping_barrier=barrier, reduction_tail=tail)) for tail in (0, 20)
+        )
+        before, after = (
+            parts_of_step(found.timeline, found.plan, int(found.step_ticks)).as_dict() for found in (usual, late)
+        )
+        assert after["exposed_reduction"] == 20
+        assert after == {**before, "exposed_reduction": 20}
+        assert critical_ops(late).shares["tail"] == 20 / int(late.step_ticks)
+
+
+def test_an_update_during_the_tail_is_counted_once() -> None:
+    # Without clipping, layer 1 updates from 105 to 130, while the reduction is under way (115 to 135); then layer 0 for 5.
+    slow = replace(
+        TWO_LAYERS, clipping_barrier=False, reduction_tail=20, updates=(UpdateUnit((1,), 25), UpdateUnit((0,), 5))
+    )
+    found = run_to_period(slow)
+    parts = parts_of_step(found.timeline, found.plan, int(found.step_ticks)).as_dict()
+    # The wafer ends at 107 and waits for 105-115 of update 1, 115-135 of the tail, 135-140 of update 0.
+    assert found.step_ticks == 140
+    assert (parts["optimizer"], parts["exposed_reduction"]) == (8 + 5, 20)

@@ -66,6 +66,8 @@ class SwarmXValues(Frozen):
     fan_out: Several
     link_bandwidth: Bandwidth  # of the link to one child, per direction
     hop_latency: Time
+    reduction_tail: Time  # of a step's reduction that nothing hides, for each doubling of systems
+    reduction_tail_per_parameter: Time  # the same for every parameter that is reduced
     max_systems: Whole
 
 

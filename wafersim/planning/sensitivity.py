@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wafersim.inputs.machine import OVERRIDABLE, numbers
-from wafersim.inputs.sourced import dimension_of
+from wafersim.inputs.sourced import Dimension, dimension_of
 from wafersim.simulation import Simulated
 
 CONTINUOUS = ("bandwidth", "size", "frequency", "time", "rate", "fraction", "count")
@@ -19,16 +19,22 @@ ELSEWHERE = (
     "gradient_storage",
 )
 LEAST = 5e-4  # percent for 1 %: smaller ones are rounding
+MORE_IS_BETTER = {"bandwidth": True, "size": True, "frequency": True, "rate": True, "time": False, "count": False}
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """Percent that a step takes longer for 1 % more of one number, every choice kept."""
+    """Percent that a step takes longer for 1 % more of one number, every choice kept.
+
+    `anomaly`: a better number makes the step longer. Servers that serve in order of arrival may do that: what arrives earlier
+    is served in another order (Graham 1969).
+    """
 
     path: str
     written: str
     kind: str
     percent: float
+    anomaly: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -44,12 +50,26 @@ def sensitivities(simulated: Simulated) -> list[Sensitivity]:
     """
     stated = {path: number for path, number, _ in numbers(simulated.job.machine) if _continuous(path) and number.value}
     percents = simulated.replay().elasticities(list(stated))
-    found = [Sensitivity(path, one.written, one.kind, percents[path]) for path, one in stated.items()]
+    open_order = bool(simulated.plan.arrival_order)
+    found = [
+        Sensitivity(path, one.written, one.kind, percents[path], open_order and worse_when_better(path, percents[path]))
+        for path, one in stated.items()
+    ]
     ranked = sorted(found, key=lambda one: -abs(one.percent))
     return [one for one in ranked if abs(one.percent) >= LEAST]
 
 
+def worse_when_better(path: str, percent: float) -> bool:
+    """Whether a step that takes `percent` longer for 1 % more of a number takes longer for a better one, beyond rounding."""
+    better = MORE_IS_BETTER.get(_dimension(path).name)
+    return better is not None and (percent if better else -percent) >= LEAST
+
+
 def _continuous(path: str) -> bool:
+    dimension = _dimension(path)
+    return dimension.name in CONTINUOUS and not dimension.least and path.partition(".")[2] not in ELSEWHERE
+
+
+def _dimension(path: str) -> Dimension:
     part, _, name = path.partition(".")
-    dimension = dimension_of(OVERRIDABLE[part].model_fields[name])
-    return dimension.name in CONTINUOUS and not dimension.least and name not in ELSEWHERE
+    return dimension_of(OVERRIDABLE[part].model_fields[name])

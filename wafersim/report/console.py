@@ -101,6 +101,8 @@ def print_table(console: Console, table: Table) -> None:
             for value, width, column in zip(values, widths, table.columns, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
+    if table.caption:
+        lines.append(str(table.caption))
     console.file.write("\n".join(lines) + "\n\n")
 
 

@@ -20,7 +20,7 @@ Column = npt.NDArray[np.int64]
 
 KINDS = (
     "stream", "broadcast", "ingress", "compute", "egress", "reduce", "accumulate", "update", "fetch", "offload", "input", "read",
-    "send", "gather", "scatter", "tie", "norm",
+    "send", "gather", "scatter", "tie", "norm", "tail",
 )  # fmt: skip
 PASSES = ("forward", "recompute", "dgrad", "wgrad", "update", "backward")
 KIND = {name: code for code, name in enumerate(KINDS)}

@@ -35,7 +35,8 @@ def sensitivity_figure(name: str, found: Sequence[Sensitivity], path: Path) -> N
                 y, one.percent, height=0.66, color=COLOURS[one.kind], hatch=hatch, edgecolor="white", linewidth=0.4
             )
             side = "left" if one.percent >= 0 else "right"
-            axes.text(one.percent, y, f" {one.percent:+.2f} % ", va="center", ha=side, fontsize=8.5, color=INK)
+            odd = "(order of service) " if one.anomaly else ""
+            axes.text(one.percent, y, f" {one.percent:+.2f} % {odd}", va="center", ha=side, fontsize=8.5, color=INK)
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.set_yticks(range(len(bars)), [f"{one.path}  {one.written}" for one in bars])
         axes.set_xlim(-1.25 * most, 1.25 * most)

@@ -1,8 +1,8 @@
 """Where every task of a lowered step stands: block after block around the slices of the wafer's work.
 
 A block holds, in this order: the pieces of a fetch, an input, the chunk on its way down, the slice, its gradient on the way
-up, the pieces of an offload; the optimizer closes the step. A chunk is streamed before its use and credits come back from
-earlier uses, so that order is topological.
+up, the pieces of an offload; the reduction's tail and the optimizer close the step. A chunk is streamed before its use and
+credits come back from earlier uses, so that order is topological.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Blocks:
         begin = np.cumsum(block) - block
         inner = begin + s.fetches
         closing = int(block.sum())
-        self.count = closing + len(plan.updates)
+        tails = int(plan.reduction_tail > 0)
+        self.count = closing + tails + len(plan.updates)
         self.fetch = Pieces(begin, s.fetches)
         self.input: Ints = inner[s.inputs]
         self.leave: Ints = (inner + s.inputs)[s.streams]  # where weights leave MemoryX's memory
@@ -76,7 +77,8 @@ class Blocks:
         self.egress: Ints = (self.compute + 1)[s.drains]
         self.accumulate: Ints = self.egress + depth + 1
         self.offload = Pieces(self.compute + 1 + up, s.offloads)
-        self.update = np.arange(closing, self.count)
+        self.tail = np.arange(closing, closing + tails)
+        self.update = np.arange(closing + tails, self.count)
 
     def down(self, level: int) -> Ints:
         """Broadcasts of a level, or ingress at the tree's depth."""

@@ -55,6 +55,8 @@ class Columns:
         self.keys.kind[at.update], self.keys.pass_[at.update] = KIND["update"], PASS["update"]
         self.keys.layer[at.update] = units
         self._ticks(at.update, Table("update"), units, len(units))
+        self.keys.kind[at.tail], self.keys.pass_[at.tail] = KIND["tail"], PASS["update"]
+        self._ticks(at.tail, Table("tail"), np.zeros(len(at.tail), np.int64), 1)
         if at.reads:
             self._family(at.leave, "read", streamed)
             self._link(at.leave, streamed, "read")

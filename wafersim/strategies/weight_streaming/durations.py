@@ -14,7 +14,7 @@ from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 
 
 class Table(NamedTuple):
-    """A run of durations: a link's at a level of the tree, or "input", "activations", "update"."""
+    """A run of durations: a link's at a level of the tree, or "input", "activations", "tail", "update"."""
 
     name: str
     level: int = 0
@@ -24,6 +24,8 @@ def table_of(plan: WeightStreamingPlan, table: Table) -> Ints:
     """Ticks of a table, flat."""
     if table.name == "update":
         return np.array([unit.ticks for unit in plan.updates], np.int64)
+    if table.name == "tail":
+        return np.array([plan.reduction_tail], np.int64)
     if table.name == "input":  # [micro-batch, system]
         return np.array(plan.input_ticks, np.int64)[np.array(plan.size_of)].T.ravel()  # type: ignore[no-any-return]
     if table.name == "activations":  # [micro-batch, piece, system]

@@ -96,6 +96,7 @@ def _shape(plan: WeightStreamingPlan) -> WeightStreamingPlan:
         fetch_ticks=(),
         latencies=Latencies(0, 0, 0),
         updates=tuple(UpdateUnit(unit.layers, 0) for unit in plan.updates),
+        reduction_tail=int(plan.reduction_tail > 0),
         floor_ticks=(),
         flops=(),
         jitter=None if plan.jitter is None else Jitter(0.0, 0),
@@ -185,6 +186,11 @@ class _Edges:
         self._chain(at.update)
         if plan.clipping_barrier:
             self._edge(at.update[:1], at.accumulate[-1:])
+        if len(at.tail):  # between the last gradient and what waits for it
+            self._chain(at.tail)
+            self._edge(at.tail, at.accumulate[-1:])
+            last = 0 if plan.clipping_barrier else plan.update_of(int(s.layer[s.drains][-1]))
+            self._edge(at.update[[last]], at.tail)
         ends = (s.last & (s.micro_batch + 1 == plan.micro_batches))[s.drains]
         complete = dict(zip(s.layer[s.drains][ends].tolist(), at.accumulate[ends].tolist(), strict=True))
         pairs = [(at.update[i], complete[layer]) for i, unit in enumerate(plan.updates) for layer in unit.layers]

@@ -138,6 +138,7 @@ class WeightStreamingPlan:
     updates: tuple[UpdateUnit, ...]
     clipping_barrier: bool
     arrival_order: tuple[str, ...] = field(default=())
+    reduction_tail: int = 0  # ticks from the last gradient of a step until its reduction has ended; of n > 1 systems
     floor_ticks: tuple[
         tuple[int, ...], ...
     ] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
@@ -176,7 +177,7 @@ class WeightStreamingPlan:
             kernels = round(kernels * exp(6 * (self.jitter.sigma + self.jitter.spread)))
         waits = len(self.layers) * (self.latencies.memoryx + self.tree.depth * self.latencies.hop)
         each = kernels + round(3 * slow * self.tree.depth * (links + pieces)) + max(self.input_ticks) + waits
-        return self.micro_batches * each + sum(unit.ticks for unit in self.updates)
+        return self.micro_batches * each + sum(unit.ticks for unit in self.updates) + self.reduction_tail
 
     def link(self, level: int, child: int, ticks: int) -> int:
         """Ticks on the link above a node of `level`, or above a system at the tree's depth, as slow as that link is."""

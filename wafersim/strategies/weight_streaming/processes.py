@@ -93,6 +93,7 @@ class _Job:
         self._to_memoryx = Arrivals(env)
         self._gradients = [Arrivals(env) for _ in plan.updates]
         self._all_gradients = Arrivals(env)
+        self._reduced = Arrivals(env)
         self._current = [defaultdict[int, simpy.Event](env.event) for _ in plan.updates]
         for process in self._processes():
             env.process(process)
@@ -117,6 +118,7 @@ class _Job:
             for node in range(nodes):
                 yield self._reduce_node(level, node)
         yield self._memoryx_accumulate()
+        yield self._reduction_tail()
         yield self._optimizer()
 
     def _record(
@@ -325,15 +327,29 @@ class _Job:
             for credits in self._drain_credits:
                 credits.deliver(env.now + plan.latencies.credit_return)
             if micro_batch + 1 == plan.micro_batches and chunk + 1 == layer.chunks:
-                self._gradients[plan.update_of(kernel.layer)].deliver(env.now)
                 if index == final:
                     self._all_gradients.deliver(env.now)
+                else:
+                    self._gradients[plan.update_of(kernel.layer)].deliver(env.now)
+
+    def _reduction_tail(self) -> Process:
+        """The last gradient of a step is worth nothing before the reduction over all systems has ended."""
+        env, plan = self.env, self.plan
+        final = [kernel.layer for kernel in plan.kernels if kernel.drains][-1]
+        for step in count():
+            yield from self._all_gradients.take()
+            if plan.reduction_tail:
+                start = env.now
+                yield env.timeout(plan.reduction_tail)
+                self.rows[step].append((step, KIND["tail"], 0, 0, PASS["update"], 0, 0, 0, start, env.now))
+            self._gradients[plan.update_of(final)].deliver(env.now)
+            self._reduced.deliver(env.now)
 
     def _optimizer(self) -> Process:
         env, plan = self.env, self.plan
         for step in count():
             if plan.clipping_barrier:
-                yield from self._all_gradients.take()
+                yield from self._reduced.take()
             for index, unit in enumerate(plan.updates):
                 for _ in unit.layers:
                     yield from self._gradients[index].take()

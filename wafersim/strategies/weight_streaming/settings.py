@@ -38,6 +38,8 @@ def machine_of(profile: MachineProfile) -> Machine:
         optimizer_bandwidth=memoryx.optimizer_bandwidth.value,
         link_bandwidth=swarmx.link_bandwidth.value,
         hop_latency=swarmx.hop_latency.value,
+        reduction_tail=swarmx.reduction_tail.value,
+        reduction_tail_per_parameter=swarmx.reduction_tail_per_parameter.value,
         fan_out=int(swarmx.fan_out.value),
         compute_jitter=system.compute_jitter.value,
         system_spread=system.system_spread.value,

@@ -88,7 +88,8 @@ def _gaining(here: _Point, beyond: _Point) -> str | None:
     for other, (names, _) in RESOURCES.items():
         if other != here.resource:
             gains[other] = sum(beyond.shares.get(name, 0.0) - here.shares.get(name, 0.0) for name in names)
-    gains["latency"] = beyond.shares.get("latency", 0.0) - here.shares.get("latency", 0.0)
+    for waits, name in (("latency", "latency"), ("reduction tail", "tail")):
+        gains[waits] = beyond.shares.get(name, 0.0) - here.shares.get(name, 0.0)
     best = max(gains, key=lambda name: gains[name])
     return best if gains[best] > 0 else None
 

@@ -2,11 +2,13 @@
 
 A gap before a slice is put down to the last thing that arrived: a weight chunk, a fetch of activations, a gradient
 buffer, an input batch. A wait for a weight chunk is followed back: as long as the weights were not yet current it was
-the gradient drain or the optimizer, then the stream itself, and the hops and MemoryX's latency are kept apart.
+the gradient drain, the tail of the reduction over all systems or the optimizer, then the stream itself, and the hops and
+MemoryX's latency are kept apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 
@@ -24,6 +26,7 @@ class TicksByPart:
     kernel_latency: int
     exposed_stream: int
     exposed_drain: int
+    exposed_reduction: int
     exposed_activations: int
     exposed_input: int
     optimizer: int
@@ -88,6 +91,7 @@ class _Waits:
         self._ingress = _by_key(timeline.of("ingress"), system)
         self._stream = _by_key(timeline.of("stream"), 0)
         self._updates = {int(t): (int(s), int(e)) for t, s, e in _rows(timeline.of("update"))}
+        self._tails = [(start, end) for _, start, end in _rows(timeline.of("tail"))]
         self._fetches = _by_key(timeline.of("fetch"), system)
         self._inputs = _by_key(timeline.of("input"), system)
         down = plan.latencies
@@ -115,19 +119,26 @@ class _Waits:
             current -= self._step  # the update that this step's stream waited for ended in the step before
             if current > begin:
                 until = min(sent, current)
+                reducing = self._overlap(self._tails, begin, until)
                 updating = self._updating(begin, until)
-                drain = until - begin - updating
+                drain = until - begin - reducing - updating
                 fixed = min(drain, self._up_latency)
-                parts += [("optimizer", updating), ("exposed_drain", drain - fixed), ("fixed_latency", fixed)]
+                parts += [("optimizer", updating), ("exposed_reduction", reducing)]
+                parts += [("exposed_drain", drain - fixed), ("fixed_latency", fixed)]
                 begin_stream = until
             parts.append(("exposed_stream", sent - begin_stream))
         fixed = min(end - sent, self._down_latency)
         return [*parts, ("fixed_latency", fixed), ("exposed_stream", end - sent - fixed)]
 
     def _updating(self, begin: int, end: int) -> int:
-        """Ticks of [begin, end) in which the optimizer of the step before was at work."""
-        spans = [(start - self._step, stop - self._step) for start, stop in self._updates.values()]
-        return sum(max(0, min(stop, end) - max(start, begin)) for start, stop in spans)
+        """Ticks of [begin, end) in which the optimizer of the step before was at work, and no reduction was under way."""
+        spans = list(self._updates.values())
+        during = [(max(start, low), min(stop, high)) for start, stop in spans for low, high in self._tails]
+        return self._overlap(spans, begin, end) - self._overlap(during, begin, end)
+
+    def _overlap(self, spans: Iterable[tuple[int, int]], begin: int, end: int) -> int:
+        """Ticks of [begin, end) that spans of the step before cover; those do not cover each other."""
+        return sum(max(0, min(stop - self._step, end) - max(start - self._step, begin)) for start, stop in spans)
 
 
 def _by_key(tasks: Timeline, entity: int) -> dict[tuple[int, int, int, int], tuple[int, int]]:

@@ -31,6 +31,10 @@ WORDS = Words(
             "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path",
         ),
         Part(
+            "exposed_reduction", "reduction", "exposed reduction", "#8c3a4e", "reduction over the systems",
+            "the end of the reduction over all systems: a larger batch per system gives it less weight, and so do fewer systems",
+        ),
+        Part(
             "exposed_activations", "activations", "exposed activation traffic", "#8e6bbf", "activation traffic (system I/O)",
             "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller",
         ),
@@ -65,5 +69,6 @@ WORDS = Words(
         ("stream", "MemoryX sends"),
         ("accumulate", "MemoryX adds"),
         ("read", "MemoryX reads"),
+        ("tail", "reduction tail"),
     ),
 )  # fmt: skip
