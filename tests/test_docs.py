@@ -95,10 +95,19 @@ def top_level(command: str) -> list[str]:
     return re.findall(r"`(\w+)`", line.split("|")[2])
 
 
-def test_the_keys_of_a_point_are_those_that_are_documented() -> None:
-    on_wafers = printed(
-        "run", "hello_111m", "--no-save", "--set", "sweep={training.batch_per_system: [16, 10000000]}", "--sensitivity"
-    )
+ONE_TOO_LARGE = """
+name: one-too-large
+model: cerebras-gpt-111m
+system: {profile: cs2, systems: 1}
+training: {batch_per_system: 16}
+sweep: {training.batch_per_system: [16, 10000000]}
+"""
+
+
+def test_the_keys_of_a_point_are_those_that_are_documented(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(ONE_TOO_LARGE)
+    on_wafers = printed("run", str(file), "--no-save", "--sensitivity")
     assert list(on_wafers) == top_level("run")
     works, too_large = on_wafers["points"]
     on_gpus = printed("run", "opt175b_992a100", "--no-save")["points"][0]
