@@ -15,8 +15,6 @@ test:
     {{python}} -m pytest
 plans examples="4000":
     WAFERSIM_EXAMPLES={{examples}} {{python}} -m pytest tests/properties --dist load
-plans examples="4000":
-    WAFERSIM_EXAMPLES={{examples}} {{python}} -m pytest tests/properties --dist load
 slow:
     {{python}} -m pytest -m slow
 bench:

@@ -57,7 +57,8 @@ class InputFaults(WafersimError):
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """`; did you mean "x"?` for the nearest known name, or nothing."""
-    near = get_close_matches(str(name)[:80], list(known), n=1, cutoff=0.6)
+    names, asked = list(known), str(name)[:80]
+    near = [one for one in names if one.lower() == asked.lower()] or get_close_matches(asked, names, n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 
 

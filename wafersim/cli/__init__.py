@@ -16,7 +16,7 @@ COMMANDS = {
     "share": "Several experiments side by side on one MemoryX: how much each slows down.",
     "kernel": "One matmul on the wafer under each dataflow: cycles, efficiency, bound.",
     "validate": "Published measurements through the same path: predicted beside published.",
-    "calibrate": "Fit the calibrated constants of a profile on published rows.",
+    "calibrate": "Fit the calibrated constants on published rows, and on yours.",
     "show": "Print a hardware profile with the source of every number, or a model.",
     "list": "List models, hardware profiles or experiments.",
     "schema": "Print the JSON Schema of experiments or hardware profiles.",

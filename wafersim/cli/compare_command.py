@@ -11,7 +11,7 @@ import click
 @click.command("compare")
 @click.argument("comparison")
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
-@click.option("--json", "as_json", is_flag=True, help='Print {"sides": [...]} and nothing else.')
+@click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "sides": [...]} and nothing else.')
 @click.option("--figures/--no-figures", default=True, help="Draw the figure of the comparison.")
 @click.option("--save/--no-save", default=True, help="Write the comparison's directory.")
 def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool) -> None:

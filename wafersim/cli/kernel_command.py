@@ -25,8 +25,10 @@ SIDE = click.IntRange(1, 10_000_000)
 )
 @click.option("--profile", default="cs2", help="A system profile by name, alias (wse2) or path.")
 @click.option("--compare", is_flag=True, help="All dataflows side by side.")
-@click.option("--heatmap", type=click.Path(path_type=Path), help="Draw busy fraction and wait of every PE to a PNG.")
-@click.option("--sweep", type=click.Path(path_type=Path), help="Draw efficiency against size to a PNG.")
+@click.option(
+    "--heatmap", type=click.Path(path_type=Path), help="Draw busy fraction and wait of every PE: PNG, SVG or PDF."
+)
+@click.option("--sweep", type=click.Path(path_type=Path), help="Draw efficiency against size: PNG, SVG or PDF.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object and nothing else.")
 def command(
     dataflow: str, m: int, k: int, n: int, density: float, profile: str, compare: bool, heatmap: Path | None,

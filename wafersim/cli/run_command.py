@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.argument("experiment")
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where run directories go.")
 @click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a field, e.g. system.systems=8.")
-@click.option("--json", "as_json", is_flag=True, help='Print {"points": [...]} and nothing else.')
+@click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "points": [...]} and nothing else.')
 @click.option("--figures/--no-figures", default=True, help="Draw the figures of the run directory.")
 @click.option("--save/--no-save", default=True, help="Write the run directory.")
 @click.option(

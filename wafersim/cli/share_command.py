@@ -10,7 +10,7 @@ import click
 @click.command("share")
 @click.argument("experiments", nargs=-1, required=True)
 @click.option("--check", is_flag=True, help="Compare every tick with the SimPy reference.")
-@click.option("--json", "as_json", is_flag=True, help='Print {"jobs": [...]} and nothing else.')
+@click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "jobs": [...]} and nothing else.')
 def command(experiments: tuple[str, ...], check: bool, as_json: bool) -> None:
     """Run EXPERIMENTS side by side: systems of their own, one MemoryX; how much each one slows down."""
     from wafersim.inputs.loader import load_experiment

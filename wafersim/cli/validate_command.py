@@ -20,7 +20,7 @@ FORMATS = (".png", ".svg", ".pdf")
     multiple=True,
     help="Which measurements; all of them if left out.",
 )
-@click.option("--row", "row", default=None, help="One row, by id.")
+@click.option("--row", "row", default=None, help="One row, by id; the others are not predicted.")
 @click.option(
     "--data",
     "data",
@@ -33,7 +33,9 @@ FORMATS = (".png", ".svg", ".pdf")
     "--figure", "figure", type=click.Path(path_type=Path), default=None, help="Draw predicted against published."
 )
 @click.option("--page", "page", type=click.Path(path_type=Path), default=None, help="Write docs/validation.md anew.")
-@click.option("--json", "as_json", is_flag=True, help='Print {"rows": [...], "skipped": [...]} and nothing else.')
+@click.option(
+    "--json", "as_json", is_flag=True, help='Print {"format": 1, "rows": [...], "skipped": [...]} and nothing else.'
+)
 def command(
     which: tuple[str, ...],
     row: str | None,
@@ -45,7 +47,7 @@ def command(
 ) -> None:
     """Published measurements through the same path as `run`: predicted, published, error and interval, by group.
 
-    Exit code 1 when an error is worse than the committed floor.
+    Exit code 1 when an error is worse than the committed floor; your own rows have none.
     """
     from wafersim.errors import WafersimError
     from wafersim.evidence.judge import validate, validate_own

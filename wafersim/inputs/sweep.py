@@ -88,8 +88,10 @@ def put(fields: dict[str, Any], path: str, value: Any) -> None:
 
 
 def split_path(path: str) -> list[str]:
-    """The parts of a dotted path."""
+    """The parts of a dotted path; what a sweep varies is a path itself and stays one part."""
     parts = path.split(".")
+    if parts[0] == "sweep" and len(parts) > 1:
+        return ["sweep", ".".join(parts[1:])]
     if tuple(parts[:2]) == OVERRIDES and len(parts) > 2:
         return [*parts[:2], ".".join(parts[2:])]
     return parts

@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from wafersim.errors import InputFaults, WafersimError, did_you_mean
+from wafersim.errors import WafersimError, did_you_mean
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
+from wafersim.inputs.model import find_model
 from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
-from wafersim.inputs.profile_file import load_profile, read_profile
+from wafersim.inputs.profile_file import find_profile, read_profile
 from wafersim.inputs.resources import is_path, names
 from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.yaml_file import read_yaml
-from wafersim.workload.model import Model, active_parameters, load_model, parameters, read_model
+from wafersim.workload.model import Model, active_parameters, parameters, read_model
 
 
 def show(name: str) -> str:
-    """A profile (by name or alias) number by number, or a model; raises WafersimError with the nearest name."""
-    if name in names("models"):
-        return _show_model(load_model(name))
-    if is_path(name) and "d_model" in read_yaml(Path(name)).values:
-        return _show_model(read_model(Path(name)))
-    try:
-        profile = read_profile(Path(name)) if is_path(name) else load_profile(name)
-    except InputFaults:
-        raise
-    except WafersimError:
-        known = [*names("models"), *names("hardware")]
-        listed = "; `wafersim list hardware` and `wafersim list models` show all"
-        raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}") from None
+    """A profile (by path, name or alias) number by number, or a model; raises WafersimError with the nearest name."""
+    path = _file(name)
+    values = read_yaml(path).values
+    if {"training", "sides"} & set(values):
+        command = "compare" if "sides" in values else "run"
+        raise WafersimError(f"{name}: no hardware and no model; `wafersim {command} {name}` runs it")
+    if "d_model" in values:
+        return _show_model(read_model(path))
+    profile = read_profile(path)
     lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
     if isinstance(profile, ClusterProfile):
         lines += [
@@ -61,6 +58,21 @@ def show(name: str) -> str:
         lines += ["", "software releases: speed relative to R2"]
         lines += list(_numbers([(release, number) for release, number in profile.releases.items()]))
     return "\n".join(lines)
+
+
+def _file(name: str) -> Path:
+    """What `run` would find under the name: here, in $WAFERSIM_PATH, then among what is shipped."""
+    here = Path() if is_path(name) else None
+    for find in (find_model, find_profile):
+        try:
+            return find(name, here)
+        except WafersimError as error:
+            refused = error
+    if is_path(name):
+        raise refused
+    known = [*names("models"), *names("hardware")]
+    listed = "; `wafersim list hardware` and `wafersim list models` show all"
+    raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}")
 
 
 def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
