@@ -58,7 +58,13 @@ def test_formatting_and_parsing_are_inverse(dimension: str, value: float) -> Non
 
 @pytest.mark.parametrize(
     ("value", "dimension", "written"),
-    [(-40e9, "size", "-40 GB"), (0.0, "size", "0 B"), (999.0, "bandwidth", "999 B/s"), (1e3, "bandwidth", "1 KB/s"), (7200.0, "time", "2 h")],
+    [
+        (-40e9, "size", "-40 GB"),
+        (0.0, "size", "0 B"),
+        (999.0, "bandwidth", "999 B/s"),
+        (1e3, "bandwidth", "1 KB/s"),
+        (7200.0, "time", "2 h"),
+    ],
 )
 def test_the_largest_unit_that_keeps_a_value_at_least_one(value: float, dimension: str, written: str) -> None:
     assert quantity.format(value, dimension) == written

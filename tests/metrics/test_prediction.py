@@ -32,7 +32,9 @@ def of(job: Job, repeats: bool = True) -> Prediction:
     )  # fmt: skip
     memory: Any = SimpleNamespace(to_json=dict)
     split: Any = SimpleNamespace(name="DP 4", dimensions=("data",), to_json=lambda: None)
-    account = Account(30, 15, 2, Breakdown((("compute", 2.0),)), Binding("compute", "wafers"), (), memory, split, simulated=1)
+    account = Account(
+        30, 15, 2, Breakdown((("compute", 2.0),)), Binding("compute", "wafers"), (), memory, split, simulated=1
+    )
     return predict(job, strategy_of(job.kind).words, periodic, account, Uncertainty(SIGMA, 0.0, 0.0, 0.0, {}))
 
 

@@ -39,9 +39,7 @@ SETTINGS = Settings(
 WAFER, SERVERS = Policy(0, "wafer"), Policy(0, "servers")
 
 
-def hundred_ticks(
-    op: Op, pass_: str, tokens: float, precision: str, density: float, device: WaferDevice
-) -> OpCost:
+def hundred_ticks(op: Op, pass_: str, tokens: float, precision: str, density: float, device: WaferDevice) -> OpCost:
     return OpCost(100, "matmul", 0, 20)
 
 
