@@ -10,7 +10,7 @@ from wafersim.planning import comparison
 
 @pytest.fixture
 def smallest(monkeypatch: pytest.MonkeyPatch):
-    """`smallest({nodes: days}, deadline)` -> (nodes or None, what is said, sizes that were tried); none that is not written down runs."""
+    """`smallest({nodes: days}, deadline)` -> (nodes or None, what is said, sizes tried); what is not written down cannot run."""
     monkeypatch.setattr(comparison, "_machine", lambda _: SimpleNamespace(unit=8))
     monkeypatch.setattr(comparison, "_with_gpus", lambda _, gpus: gpus)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import log, nan
-from types import SimpleNamespace
 from typing import Any
 
 import pytest

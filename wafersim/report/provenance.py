@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from wafersim.errors import InputFaults, WafersimError, did_you_mean
+from wafersim.errors import InputFaults, WafersimError, did_you_mean, shortened
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
 from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
 from wafersim.inputs.profile_file import load_profile, read_profile
@@ -28,7 +28,7 @@ def show(name: str) -> str:
     except WafersimError:
         known = [*names("models"), *names("hardware")]
         listed = "; `wafersim list hardware` and `wafersim list models` show all"
-        raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}") from None
+        raise WafersimError(f"nothing is called {shortened(name)}{did_you_mean(name, known) or listed}") from None
     lines = [f"{profile.name}: {profile.title} ({profile.kind})", ""]
     if isinstance(profile, ClusterProfile):
         lines += [
