@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wafersim.engine.critical import _served_before,  critical_chain
+from wafersim.engine.critical import _served_before, critical_chain
 from wafersim.engine.graph import Edges, build_graph
 from wafersim.engine.longest_path import LongestPath
 

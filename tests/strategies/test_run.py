@@ -25,15 +25,15 @@ class Plan:
 
 
 class Steps:
-    """Steps of one task that end when it is written down."""
+    """Steps whose tasks end when it is written down."""
 
     reach = 1
 
-    def __init__(self, ends: Sequence[int]) -> None:
+    def __init__(self, ends: Sequence[int | tuple[int, int]]) -> None:
         self._ends = iter(ends)
 
     def next_step(self) -> Ints:
-        return np.array([next(self._ends)])
+        return np.atleast_1d(next(self._ends))
 
     def timeline(self, step: int, ends: Ints) -> Timeline:
         raise NotImplementedError
@@ -47,9 +47,9 @@ def test_with_jitter_eight_steps_are_averaged_after_two_of_warm_up() -> None:
 
 
 def test_a_step_that_never_repeats_is_the_mean_of_the_last_twelve() -> None:
-    # Step k ends at k^2 and none is as long as another: (200^2 - 188^2) / 12.
-    found = settle(Plan(repeats=True), Steps([k * k for k in range(1, 201)]), "fast", "")
-    assert (found.step_ticks, found.steps_simulated, found.exact) == (388, 200, False)
+    # Step k has tasks that end at k^2 and at k^2 + k, so that they never move alike: (200 x 201 - 188 x 189) / 12.
+    found = settle(Plan(repeats=True), Steps([(k * k, k * k + k) for k in range(1, 201)]), "fast", "")
+    assert (found.step_ticks, found.steps_simulated, found.exact) == (389, 200, False)
 
 
 @pytest.mark.parametrize("column", ["start", "end"])

@@ -45,3 +45,20 @@ def test_a_late_input_is_what_the_wafer_waits_for() -> None:
     found = parts(replace(one_layer(1), input_ticks=(100,)))
     assert found.total == 100
     assert (found.compute, found.exposed_input, found.exposed_activations) == (20, 80, 0)
+
+
+def test_weights_that_were_current_wait_for_their_credit_alone() -> None:
+    # Two layers and one credit. The second layer's chunk leaves when the first slice has ended at 17 and its credit is back at
+    # 19: 2 of credit, 2 to send, 3 into the system are the stream's, 2 latency; its update was over long before. Before the
+    # step: 3 out, 2 up, 1 to add are the drain's, two updates of 5, again 2 + 3 of stream, and latency 2 up and 2 down.
+    kernels = [
+        Kernel("forward", 0, streams=True, frees=True),
+        Kernel("forward", 1, streams=True, frees=True),
+        Kernel("wgrad", 1, drains=True),
+        Kernel("wgrad", 0, drains=True),
+    ]
+    of = replace(plan(kernels, layers=2, systems=1, micro_batches=1, credits=1), floor_ticks=((0,) * 4,))
+    assert parts(of) == TicksByPart(
+        compute=40, kernel_latency=0, exposed_stream=7 + 5, exposed_drain=6, exposed_activations=0, exposed_input=0,
+        optimizer=10, fixed_latency=2 + 2 + 2,
+    )  # fmt: skip
