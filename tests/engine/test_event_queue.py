@@ -26,20 +26,3 @@ def test_a_server_goes_on_with_others_while_one_request_is_long_in_coming() -> N
     ends = EventQueue(graph, np.zeros(1, np.int64), lambda _, step: durations).next_step()
     assert ends[1] == 1_000_003
     assert np.array_equal(ends[2:], 3 * np.arange(1, 401))
-
-
-def test_who_asks_in_the_same_tick_in_a_step_that_is_not_there_yet_has_its_turn() -> None:
-    # Task 0 ends at 5, 10, 20, 30 ...; task 1 of the step after asks at that tick, and comes first. Task 2 ends at 10, 20 ...,
-    # and then 3 asks: at tick 10 both task 1 of step 2 and task 3 of step 0 do, while the state of two steps is kept.
-    zero, one, two, three = (np.array([n]) for n in range(4))
-    edges = [
-        Edges(zero, zero, distance=1), Edges(one, zero, distance=1), Edges(two, two, distance=1), Edges(three, two),
-    ]  # fmt: skip
-    nothing = np.zeros(4, np.int64)
-    servers = (np.array([-1, 0, -1, 0]), nothing, np.array([0, 0, 0, 1]))
-    graph = build_graph(np.ones(4, np.int64), np.arange(4), nothing, edges, [], servers)
-    queue = EventQueue(
-        graph, np.zeros(1, np.int64), lambda _, step: np.array([5 if step < 2 else 10, 1, 10, 1]), rows=2
-    )
-    assert queue.next_step().tolist() == [5, 1, 10, 12]
-    assert queue.next_step()[1] == 6 and queue.next_step()[1] == 11

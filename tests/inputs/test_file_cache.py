@@ -110,8 +110,8 @@ def test_a_calibration_that_was_rewritten_is_seen(tmp_path: Path) -> None:
 
 
 def test_the_points_of_a_grid_look_at_each_file_once(monkeypatch) -> None:
-    sets = ["sweep.system.systems=[1, 2, 3, 4]", "sweep.training.batch=[48, 60]"]
-    experiment = load_experiment("hello_111m", sets)
+    grid = {"system.systems": [1, 2, 3, 4], "training.batch": [48, 60]}
+    experiment = load_experiment("hello_111m").model_copy(update={"sweep": grid})
     looked_at: Counter[Path] = Counter()
     now = file_cache._stamp_now
     monkeypatch.setattr(file_cache, "_stamp_now", lambda path: looked_at.update([path]) or now(path))
