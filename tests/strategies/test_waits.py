@@ -9,7 +9,7 @@ from dataclasses import replace
 from tests.strategies.test_hand_computed import plan
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import Kernel, WeightStreamingPlan
-from wafersim.strategies.weight_streaming.waits import TicksByPart, parts_of_step
+from wafersim.strategies.weight_streaming.waits import TicksByPart, _scaled, parts_of_step
 
 # One layer: nothing of a step overlaps, since its weights wait for the update and its gradient for the work.
 ONE_LAYER = [Kernel("forward", 0, streams=True, frees=True), Kernel("wgrad", 0, drains=True)]
@@ -62,3 +62,8 @@ def test_weights_that_were_current_wait_for_their_credit_alone() -> None:
         compute=40, kernel_latency=0, exposed_stream=7 + 5, exposed_drain=6, exposed_activations=0, exposed_input=0,
         optimizer=10, fixed_latency=2 + 2 + 2,
     )  # fmt: skip
+
+
+def test_parts_of_one_step_are_scaled_to_the_mean_step_to_the_tick() -> None:
+    # Edges at 0, 3, 7 and 10 of 10 are at 0, 4.5, 10.5 and 15 of 15, cut to whole ticks.
+    assert _scaled({"a": 3, "b": 4, "c": 3}, 10, 15) == {"a": 4, "b": 6, "c": 5}
