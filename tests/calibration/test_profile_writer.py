@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from wafersim.calibration import profile_writer
 from wafersim.calibration.atomic import replace_files
 from wafersim.calibration.profile_writer import dumped, rewritten, round_trip
 from wafersim.calibration.record import Change, today
@@ -147,3 +149,19 @@ def test_a_calibration_heals_what_was_cut_short(copied: Path) -> None:
     assert done.returncode == 2 and "is not a whole calibration" in done.stderr and "Traceback" not in done.stderr
     subprocess.run([*command, "calibrate", "--set", "collective", "--write"], cwd=copied, check=True)
     assert path.read_text().splitlines()[3:] == text.splitlines()[3:]
+
+
+def test_each_profile_gets_its_own_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(PROFILE)
+    monkeypatch.setattr(profile_writer, "find", lambda kind, name: tmp_path / name)
+    monkeypatch.setattr(profile_writer, "fit_path", lambda which: tmp_path / f"{which}.json")
+    monkeypatch.setattr(profile_writer, "fit_text", lambda fit: "fit")
+    monkeypatch.setattr(profile_writer, "own_count", lambda fit: 0)
+    changes = [Change("one", ("values", "factor"), 7.0, 0.1), Change("two", ("values", "rate"), 0.5e-3, 0.1)]
+    found = SimpleNamespace(fit=SimpleNamespace(set="wafer"), changes=changes)
+    written = profile_writer.write_found(found)  # type: ignore[arg-type]
+    assert written == (tmp_path / "one", tmp_path / "two", tmp_path / "wafer.json")
+    one, two = ((tmp_path / name).read_text() for name in ("one", "two"))
+    assert "value: 7," in one and '"0.3411 ms"' in one
+    assert '"0.5 ms"' in two and "value: 23.02," in two

@@ -68,3 +68,16 @@ def test_widening() -> None:
     assert widening([3.0, -4.0], [2.0, 3.0], [1.0, 3.0]) == pytest.approx(sqrt(2.0))
     assert widening([1.0], [2.0], [1.0]) == 0.0  # no more than is known of it
     assert widening([], [], []) == 0.0
+
+
+def test_what_is_known_beforehand_counts_as_a_row_of_that_width() -> None:
+    # Without rows the covariance is the square of the widths; a row that knows a parameter as well halves it.
+    assert covariance(np.zeros((1, 2)), np.array([0.5, 3.0])) == pytest.approx(np.diag([0.25, 9.0]))
+    assert covariance(np.array([[2.0, 0.0]]), np.array([0.5, 3.0])) == pytest.approx(np.diag([0.125, 9.0]))
+
+
+def test_a_solution_has_the_jacobian_of_the_rows_alone() -> None:
+    pytest.importorskip("scipy")
+    prior = Prior(np.array([1.0]), np.array([0.5]))
+    assert mean_of(Loss("soft_l1", 2.0), prior).solve().jacobian.shape == (5, 1)
+    assert mean_of(Loss("soft_l1", 2.0)).solve().jacobian.shape == (5, 1)

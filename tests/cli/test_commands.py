@@ -75,6 +75,7 @@ def test_an_infeasible_point_stays_in_the_table(tmp_path: Path) -> None:
             "disturbances name system 8; the job has",
         ),
         (("show", "cs9"), "nothing is called 'cs9'"),
+        (("show", "x" * 5000), f"nothing is called '{'x' * 56}...; "),
         (("rum",), 'did you mean "run"'),
         (("validate", "--row", "A99"), "--row A99: no such row"),
         (("list", "cars"), "cars"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wafersim.engine.critical import critical_chain
+from wafersim.engine.critical import _served_before, critical_chain
 from wafersim.engine.graph import Edges, build_graph
 from wafersim.engine.longest_path import LongestPath
 
@@ -48,3 +48,10 @@ def test_a_server_holds_up_whom_it_serves_next() -> None:
     ends, starts = np.array([[5, 8]]), np.array([[0, 5]])
     chain = critical_chain(graph, np.array([0]), ends, starts, graph.server_of_task, None)
     assert chain.task.tolist() == [1, 0]
+
+
+def test_of_tasks_without_duration_in_one_tick_the_one_with_the_lower_number_was_served_before() -> None:
+    users, ticks = np.array([0, 1, 2]), np.array([[5, 5, 3]])
+    assert _served_before(users, ticks, ticks, -1, 1, 0) == (0, 0)
+    assert _served_before(users, ticks, ticks, -1, 0, 0) == (2, 0)
+    assert _served_before(users, ticks, ticks, -1, 2, 0) == (-1, 0)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from wafersim.engine.graph import Edges, build_graph, join, sorted_into
+from wafersim.engine.graph import FROM_CHILDREN, TO_CHILDREN, Edges, build_graph, join, sorted_into
+from wafersim.engine.longest_path import LongestPath
 
 
 def test_sorting_by_bundle_keeps_the_order_of_equals() -> None:
@@ -34,3 +35,28 @@ def test_graphs_side_by_side_keep_their_edges_and_count_their_own_steps() -> Non
     assert both.group.tolist() == [0, 1]
     assert both.duration_of.tolist() == [0, 1, 2, 3]
     assert lags[both.lag].tolist() == [7, 9]
+
+
+def test_each_of_joined_graphs_keeps_its_own_maps() -> None:
+    # Two parents above three children, (0, 0, 1) in one graph and (1, 0, 0) in the other, one map before it in each.
+    zero, one = np.array([0]), np.array([1])
+
+    def family(parents: list[int]):
+        edges = [Edges(one, zero, TO_CHILDREN, map=1), Edges(np.array([2]), one, FROM_CHILDREN, map=1)]
+        return build_graph(np.array([2, 3, 2]), np.array([0, 2, 5]), one.repeat(3), edges, [[0], parents])
+
+    graphs = [family([0, 0, 1]), family([1, 0, 0])]
+    ticks = np.array([10, 20, 1, 2, 3, 0, 0])
+    alone = [LongestPath(graph, zero).next_step(ticks).tolist() for graph in graphs]
+    # Children end at 10 + 1, 10 + 2, 20 + 3, parents with the later of theirs; then at 20 + 1, 10 + 2, 10 + 3.
+    assert alone == [[10, 20, 11, 12, 23, 12, 23], [10, 20, 21, 12, 13, 13, 21]]
+    both, lags = join([(graph, zero) for graph in graphs])
+    assert both.maps.tolist() == [0, 0, 0, 1, 0, 1, 0, 0]
+    assert both.map_at.tolist() == [0, 1, 4, 5, 8]
+    assert LongestPath(both, lags).next_step(np.tile(ticks, 2)).tolist() == alone[0] + alone[1]
+
+
+def test_a_graph_counts_the_durations_of_its_widest_bundle() -> None:
+    # Bundle 0 has durations 0 .. 4, bundle 1 the one at 2.
+    loop = Edges(np.array([0, 1]), np.array([0, 1]), distance=1)
+    assert build_graph(np.array([5, 3]), np.array([0, 2]), np.array([1, 0]), [loop], []).durations == 5

@@ -26,6 +26,7 @@ def ends_of_second(width: int, other: int, relation: int, first: list[int], seco
         (SAME, [5, 9], [1, 1], [5 + 2 + 1, 9 + 2 + 1]),
         (TO_ALL, [5], [1, 4], [5 + 2 + 1, 5 + 2 + 4]),
         (FROM_ALL, [5, 9, 7], [1], [9 + 2 + 1]),
+        (FROM_ALL, [5, 7, 9], [1], [9 + 2 + 1]),
         (TO_CHILDREN, [5, 9], [1, 2, 3], [5 + 2 + 1, 5 + 2 + 2, 9 + 2 + 3]),
         (FROM_CHILDREN, [5, 9, 7], [1, 1], [9 + 2 + 1, 7 + 2 + 1]),
     ],
@@ -46,3 +47,10 @@ def test_a_graph_whose_server_chooses_is_not_its_business() -> None:
     graph = build_graph(ONE, ZERO, ZERO, [Edges(ZERO, ZERO, distance=1)], [], servers)
     with pytest.raises(AssertionError, match="event queue"):
         LongestPath(graph, ZERO)
+
+
+def test_an_edge_of_some_distance_reaches_so_many_steps_back() -> None:
+    # Task 0 takes 4 after itself a step ago; task 1 takes 1 after task 0 two steps ago: nothing in the first two steps.
+    edges = [Edges(ZERO, ZERO, distance=1), Edges(ONE, ZERO, distance=2)]
+    path = LongestPath(build_graph(np.array([1, 1]), np.array([0, 1]), np.array([0, 0]), edges, []), ZERO)
+    assert [path.next_step(np.array([4, 1])).tolist() for _ in range(4)] == [[4, 1], [8, 1], [12, 4 + 1], [16, 8 + 1]]

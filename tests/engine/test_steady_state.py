@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from wafersim.engine.graph import FROM_ALL, TO_ALL, Edges, build_graph
+from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_ALL, TO_CHILDREN, Edges, build_graph
 from wafersim.engine.steady_state import maximum_cycle_ratio
 
 
@@ -31,3 +31,23 @@ def test_through_the_slowest_entity_of_a_bundle() -> None:
     ]
     graph = build_graph(np.array([1, 3]), np.array([0, 1]), np.array([1, 1]), edges, [])
     assert maximum_cycle_ratio(graph, np.array([0]), np.array([4, 2, 11, 5])) == 15
+
+
+def test_through_a_tree_each_child_meets_its_own_parent() -> None:
+    # Parents of 1 and 100 ticks, children of 50, 7 and 2, of which the last alone hangs below the slow parent; a parent's next
+    # step waits for all of its children. Circuits: 1 + 50, 1 + 7, 100 + 2.
+    maps = [[0, 0, 1]]
+    edges = [
+        Edges(np.array([1]), np.array([0]), TO_CHILDREN),
+        Edges(np.array([0]), np.array([1]), FROM_CHILDREN, distance=1),
+    ]
+    graph = build_graph(np.array([2, 3]), np.array([0, 2]), np.array([1, 1]), edges, maps)
+    assert maximum_cycle_ratio(graph, np.array([0]), np.array([1, 100, 50, 7, 2])) == 102
+    assert maximum_cycle_ratio(graph, np.array([0]), np.array([1, 10, 50, 7, 2])) == 51
+
+
+def test_entities_of_two_bundles_pair_off() -> None:
+    # 10 + 1 and 2 + 30, each pair for itself.
+    edges = [Edges(np.array([1]), np.array([0]), SAME), Edges(np.array([0]), np.array([1]), SAME, distance=1)]
+    graph = build_graph(np.array([2, 2]), np.array([0, 2]), np.array([1, 1]), edges, [])
+    assert maximum_cycle_ratio(graph, np.array([0]), np.array([10, 2, 1, 30])) == 32

@@ -278,3 +278,12 @@ def test_a_gpu_run_that_fits_only_with_recompute_or_not_at_all_is_still_predicte
 def test_the_command(tmp_path: Path) -> None:
     out = CliRunner().invoke(commands, ["validate", "--data", str(some("wafer", ("A04", "A17"), tmp_path))])
     assert out.exit_code == 0 and "A17" in out.output
+
+
+@pytest.mark.parametrize(("character", "said"), [("\0", "\\x00"), ("\x1b", "\\x1b"), ("\x7f", "\\x7f")])
+def test_a_character_that_a_terminal_obeys_is_refused_with_its_line(tmp_path: Path, character: str, said: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(f"id,system\nmine,cs2\nmi{character}ne,cs2\n")
+    with pytest.raises(InputFaults) as refused:
+        read_own(path)
+    assert str(refused.value) == f"{path}:3: has the control character '{said}'"

@@ -2,11 +2,14 @@
 
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
 from wafersim.inputs import file_cache
 from wafersim.inputs.fit import Fit, _read_fit, load_fit
+from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.profile_file import read_profile
+from wafersim.inputs.sweep import expand
 from wafersim.inputs.yaml_file import read_yaml
 from wafersim.workload.model import read_model
 
@@ -104,3 +107,29 @@ def test_a_calibration_that_was_rewritten_is_seen(tmp_path: Path) -> None:
     changed = Fit.model_validate({**fit.model_dump(), "transfer": 0.5})
     path.write_text(changed.model_dump_json())
     assert _read_fit(path).transfer == 0.5
+
+
+def test_the_points_of_a_grid_look_at_each_file_once(monkeypatch) -> None:
+    grid = {"system.systems": [1, 2, 3, 4], "training.batch": [48, 60]}
+    experiment = load_experiment("hello_111m").model_copy(update={"sweep": grid})
+    looked_at: Counter[Path] = Counter()
+    now = file_cache._stamp_now
+    monkeypatch.setattr(file_cache, "_stamp_now", lambda path: looked_at.update([path]) or now(path))
+    assert len(expand(experiment)) == 8
+    assert looked_at and set(looked_at.values()) == {1}
+    expand(experiment)
+    assert set(looked_at.values()) == {2}  # another time anew
+
+
+def test_a_file_that_took_long_to_read_is_trusted_by_when_that_began(tmp_path: Path, monkeypatch) -> None:
+    path, now = tmp_path / "slow", time.time_ns()
+    monkeypatch.setattr(file_cache, "_stamp", lambda _: (now, now, 100, 1))
+    read = []
+
+    @file_cache.of_file
+    def slow(path: Path) -> int:
+        time.sleep(0.12)
+        read.append(path)
+        return len(read)
+
+    assert [slow(path), slow(path)] == [1, 2]

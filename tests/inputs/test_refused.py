@@ -88,6 +88,9 @@ def refusal(tmp_path: Path, text: str, *sets: str) -> str:
         (GOOD.replace("cerebras-gpt-111m", "y" * 300), "x.yaml:2: model: unknown model 'yyy"),
         (GOOD.replace("name: h", f"name: {'n' * 300}"), "x.yaml:1: name: "),
         (GOOD.replace("cs2", "y" * 300 + ".yaml"), "x.yaml:3: system.profile: no such file 'yyy"),
+        (GOOD + 'title: "a\\e[2J"\n', "x.yaml:5: broken YAML: text with the control character '\\x1b' is not read"),
+        (GOOD + '"a\\0": 1\n', "x.yaml:5: broken YAML: text with the control character '\\x00' is not read"),
+        (GOOD.replace("cs2", "{}"), "x.yaml:3: system.profile: must be a mapping whose kind is one of"),
         (GOOD + "sweep:\n" + "".join(f"  training.{name}: {list(range(1, 1001))}\n" for name in ("a", "b", "c")),
          "x.yaml:5: sweep: is a grid of 1000000000 points (1000 x 1000 x 1000); up to 100000 are run"),
     ],
@@ -211,6 +214,7 @@ def test_auto_on_gpus_takes_a_setting(tmp_path: Path) -> None:
     [
         (["--m", "1e20"], "is not a valid integer"),
         (["--m", "1" + "0" * 20], "is not in the range 1<=x<=10000000"),
+        (["--m", "64", "--density", "nan"], "--density: must be a share above 0 and up to 1 (got nan)"),
         (["--m", "64", "--heatmap", "nodir/x.png"], "--heatmap nodir/x.png: there is no folder nodir"),
         (["--m", "64", "--sweep", "x.foo"], "--sweep x.foo: must end in .png, .svg, .pdf"),
         (["--m", "64", "--heatmap", "x" * 300 + ".png"], "a file name has up to 255 characters"),

@@ -111,3 +111,45 @@ def test_probabilities_have_the_80_percent_of_the_interval_and_heavier_tails() -
     assert probability_less((1.0, one), (high, sure), []) == pytest.approx(0.9)
     assert probability_less((1.0, one), (low, sure), []) == pytest.approx(0.1)
     assert 0.95 < probability_less((1.0, one), (exp(0.2), sure), []) < 0.96  # a normal would say 0.977
+
+
+def test_what_one_row_has_set_adds_its_own_spread() -> None:
+    found = uncertainty((FIT,), {}, "known", ORIGIN, extra=0.12)
+    assert found.spread == pytest.approx(0.13)  # 5, 12, 13
+
+
+def test_a_stranger_has_the_worst_spread_and_the_worst_widening_of_those_that_are_known() -> None:
+    fit = FIT.model_copy(
+        update={"spread": {"known": 0.05, "worse": 0.2, "best": 0.01}, "widening": {"known": 0.02, "worse": 0.5}}
+    )
+    # The nearest of all rows is one e-fold away.
+    found = of({}, features=(log(1e9), -1.0), group="unknown", fit=fit)
+    assert (found.spread, found.distance) == (0.2, pytest.approx(0.5))
+    known = of({}, features=(log(1e9), -1.0), fit=fit)
+    assert (known.spread, known.distance) == (0.05, pytest.approx(0.02))
+
+
+def test_a_constant_that_sets_two_numbers_has_the_elasticity_of_both() -> None:
+    both = FitConstant(
+        name="x", kind="calibrated", value=1.0, standard_error=0.1, sets=("a: values.x", "b: values.x"),
+    )  # fmt: skip
+    fit = FIT.model_copy(update={"constants": (both, constant("y", 0.2))})
+    found = uncertainty((fit,), {"a: values.x": 0.25, "b: values.x": 0.5}, "known", ORIGIN)
+    assert found.loadings == {"wafer.x": 0.75}
+    assert found.constants == pytest.approx(0.075)
+
+
+def test_inflation_makes_a_comparison_less_sure_too() -> None:
+    # Only the first leans on x, whose error of 10 % counts three times as much ...
+    doubtful = FIT.model_copy(update={"inflation": 3.0})
+    one, other = Uncertainty(0.1, 0.0, 0.0, 0.0, {"wafer.x": 1.0}), Uncertainty(0.0, 0.0, 0.0, 0.0, {})
+    # ... so that what lies 0.3 away is what lay 0.1 away.
+    assert probability_less((1.0, one), (exp(0.3), other), [doubtful]) == pytest.approx(
+        probability_less((1.0, one), (exp(0.1), other), [FIT])
+    )
+
+
+def test_two_fits_add_their_variances() -> None:
+    gpu = FIT.model_copy(update={"set": "collective", "constants": (constant("z", 0.4),), "correlations": ((1.0,),)})
+    found = uncertainty((FIT, gpu), {"machine: values.x": 3.0, "machine: values.z": 1.0}, "known", ORIGIN)
+    assert found.constants == pytest.approx(0.5)  # 0.3 and 0.4

@@ -12,6 +12,7 @@ from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import PointResult, run_points
 from wafersim.report import run as report
 from wafersim.report.run import save_run
+from wafersim.report.run_directory import save_directory
 from wafersim.timeline.timeline import Timeline
 
 
@@ -78,3 +79,12 @@ def test_a_file_in_the_way_is_one_line(experiment: Experiment, tmp_path: Path) -
         with pytest.raises(WafersimError, match="cannot be written") as caught:
             save_run(root, experiment, [])
         assert "\n" not in str(caught.value)
+
+
+def test_a_directory_is_named_by_what_was_asked_and_not_by_the_order_in_which(tmp_path: Path) -> None:
+    asked = {"name": "a", "training": {"batch": 2, "tokens": 3}}
+    turned = {"training": {"tokens": 3, "batch": 2}, "name": "a"}
+    places = [save_directory(tmp_path, each, lambda _: None) for each in (asked, turned)]
+    assert places[0] == places[1]
+    other = save_directory(tmp_path, {"name": "a", "training": {"batch": 3, "tokens": 2}}, lambda _: None)
+    assert other != places[0] and other.name.startswith("a-")

@@ -7,7 +7,7 @@ import pytest
 from wafersim.inputs.profile import SystemProfile
 from wafersim.inputs.profile_file import load_profile
 from wafersim.wafer.device import device_of
-from wafersim.wafer.op_cost import op_cost
+from wafersim.wafer.op_cost import NOTHING, WaferDevice, op_cost
 from wafersim.workload.transformer import Op
 
 PROFILE = load_profile("cs2")
@@ -38,3 +38,38 @@ def test_attention_goes_backward_in_the_input_gradient_alone() -> None:
         op_cost(ATTENTION, pass_, 90 * 2048, "fp16", 1.0, DEVICE).ticks for pass_ in ("forward", "dgrad", "wgrad")
     )
     assert dgrad == pytest.approx(2 * forward, rel=1e-9) and wgrad == 0
+
+
+# Two PEs side by side, a weight in 10 cycles, a cycle a second.
+TWO = WaferDevice(
+    cores=2, simd_width=1, clock=1.0, grid_rows=1, grid_columns=2, weight_issue=9.0, group_cost=1.0, attention_cost=1.0,
+    elementwise_cost=3.0, kernel_latency=0.0,
+)  # fmt: skip
+SECOND = 10**12  # ticks
+
+
+def test_the_input_gradient_multiplies_by_the_transpose() -> None:
+    # Forward, 1 feature and 4 outputs: one PE works, 4 x 10 cycles and 1 + 1 of fill. Backward, 4 features and 1 output: both
+    # PEs have two of the four, 2 x 10 cycles and 1 + 2 of fill. The weight gradient goes as the forward pass does.
+    up = Op("up", "matmul", 1, 4)
+    ticks = {pass_: op_cost(up, pass_, 1, "fp16", 1.0, TWO).ticks for pass_ in ("forward", "dgrad", "wgrad")}
+    assert ticks == {"forward": 42 * SECOND, "dgrad": 23 * SECOND, "wgrad": 42 * SECOND}
+
+
+def test_element_wise_work_rides_on_the_kernel_before_it_and_has_no_floor() -> None:
+    # 8 elements of 3 core-cycles on 2 cores: 12 s. A product would be launched, which takes 100 s.
+    slow = replace(TWO, kernel_latency=100.0)
+    norms = op_cost(Op("norms", "elementwise", elements=8), "forward", 1, "fp16", 1.0, slow)
+    assert (norms.ticks, norms.bound, norms.floor_ticks) == (12 * SECOND, "vector", 0)
+    product = op_cost(Op("up", "matmul", 1, 4), "forward", 1, "fp16", 1.0, slow)
+    assert (product.ticks, product.bound, product.floor_ticks) == (100 * SECOND, "latency", 58 * SECOND)
+
+
+def test_only_the_share_of_the_tokens_that_meets_an_op_is_worked_on() -> None:
+    half = Op("norms", "elementwise", elements=8, share=0.5)
+    assert op_cost(half, "forward", 2, "fp16", 1.0, TWO).ticks == 12 * SECOND
+
+
+def test_what_has_no_input_gradient_is_not_launched_for_one() -> None:
+    look_up = Op("look-up", "elementwise", elements=8, has_dgrad=False)
+    assert op_cost(look_up, "dgrad", 1, "fp16", 1.0, TWO) == NOTHING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import isnan
 from pathlib import Path
 
 import click
@@ -38,6 +39,8 @@ def command(
     from wafersim.inputs.profile import SystemProfile
     from wafersim.inputs.profile_file import find_profile, read_profile
 
+    if isnan(density):  # which lies in every range
+        raise WafersimError("--density: must be a share above 0 and up to 1 (got nan)")
     _drawable("--heatmap", heatmap)
     _drawable("--sweep", sweep)
     if heatmap is not None and not compare and dataflow != DATAFLOWS[0]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,10 @@ def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
     lines = text.strip().splitlines()
     if not lines:
         raise InputFaults([Fault(str(path), None, "", "is empty")])
+    for line, written in enumerate(lines, 1):
+        control = next((c for c in written if unicodedata.category(c) == "Cc" and c != "\t"), None)
+        if control is not None:  # a terminal would do what it says
+            raise InputFaults([Fault(str(path), line, "", f"has the control character {control!r}")])
     reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count), skipinitialspace=True)
     usual = {name.lower(): name for which in kinds() for name in columns(which.name)}
     given: list[str] = []

@@ -122,22 +122,23 @@ class SystemSpec(Frozen):
 
     @model_validator(mode="after")
     def _one_kind(self) -> SystemSpec:
-        wanted, other = ("gpus", "systems") if self.on_gpus else ("systems", "gpus")
+        on_gpus = self.on_gpus
+        wanted, other = ("gpus", "systems") if on_gpus else ("systems", "gpus")
         if getattr(self, other) is not None or getattr(self, wanted) is None:
-            kind = "a cluster of GPUs" if self.on_gpus else "made of wafers"
+            kind = "a cluster of GPUs" if on_gpus else "made of wafers"
             raise ValueError(f"{self.profile_name} is {kind}: give {wanted}, how many work on the job, and not {other}")
-        parts = GPU_PARTS if self.on_gpus else WAFER_PARTS
+        parts = GPU_PARTS if on_gpus else WAFER_PARTS
         wrong = [path for path in self.overrides if path.partition(".")[0] not in parts]
         if wrong:
             raise ValueError(
                 f"overrides: {wrong[0]} is no number of {self.profile_name}; its parts are {', '.join(parts)}"
             )
-        if self.on_gpus and self.software is not None:
+        if on_gpus and self.software is not None:
             try:
                 load_software(self.software)
             except WafersimError as error:
                 raise ValueError(f"software: {error}") from None
-        if not self.on_gpus and not isinstance(self.software, str | None):
+        if not on_gpus and not isinstance(self.software, str | None):
             raise ValueError(f"software: {self.profile_name} is made of wafers: give a release, such as R2")
         return self
 

@@ -119,7 +119,8 @@ def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> s
     if kind == "value_error":
         return str(context["error"])
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return f"must be auto, or a mapping whose kind is one of {context.get('expected_tags', 'the known kinds')}{got}"
+        auto = "auto, or " if path[:1] == ("strategy",) else ""
+        return f"must be {auto}a mapping whose kind is one of {context.get('expected_tags', 'the known kinds')}{got}"
     if kind == "too_short":
         return f"needs {context['min_length']} or more (got {context['actual_length']})"
     if kind in TYPES:

@@ -14,6 +14,7 @@ from wafersim.errors import Fault, InputFaults, WafersimError, did_you_mean, sho
 from wafersim.inputs import resources
 from wafersim.inputs.experiment import Experiment, with_kind
 from wafersim.inputs.faults import problems
+from wafersim.inputs.file_cache import at_one_moment
 from wafersim.inputs.references import References
 from wafersim.inputs.sweep import EVERYTHING, checked_size, put, split_path
 from wafersim.inputs.yaml_file import Path_, YamlFile, read_scalar, read_yaml
@@ -65,7 +66,8 @@ def checked(file: YamlFile, beside: Path) -> tuple[Experiment | None, list[Fault
     except ValueError as error:
         return None, [*found, file.fault(("sweep",), str(error))]
     said_at = {(fault.line, fault.path) for fault in found}
-    swept = _sweep_faults(replace(file, values=values), experiment is None)
+    with at_one_moment():
+        swept = _sweep_faults(replace(file, values=values), experiment is None)
     found += [fault for fault in swept if (fault.line, fault.path) not in said_at]
     return (None if found else experiment), found
 

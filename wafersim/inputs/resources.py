@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from wafersim.errors import WafersimError, did_you_mean, shortened
@@ -21,6 +22,7 @@ LISTED = {"hardware": "hardware", "experiments": "experiments", "comparisons": "
 SUFFIXES = (".yaml", ".yml")
 
 
+@cache
 def folder(kind: str) -> Path:
     """The directory of "hardware", "experiments", "comparisons" or "models"."""
     if kind == "models":
@@ -31,16 +33,21 @@ def folder(kind: str) -> Path:
 
 def names(kind: str) -> tuple[str, ...]:
     """The names of one kind, sorted. Comparisons lie among the experiments and are told apart by their sides."""
-    paths = _files(folder(kind))
-    if kind in ("experiments", "comparisons"):
-        paths = tuple(path for path in paths if is_comparison(path) == (kind == "comparisons"))
-    return tuple(path.stem for path in paths)
+    if kind not in ("experiments", "comparisons"):
+        return _stems(folder(kind))
+    return tuple(path.stem for path in _files(folder(kind)) if is_comparison(path) == (kind == "comparisons"))
 
 
 @of_file
 def _files(directory: Path) -> tuple[Path, ...]:
     """YAML files of a folder, sorted; a folder's time stamp changes with what it holds."""
     return tuple(sorted(directory.glob("*.yaml")))
+
+
+@of_file
+def _stems(directory: Path) -> tuple[str, ...]:
+    """Their names: a grid asks for them at each of its points."""
+    return tuple(path.stem for path in _files(directory))
 
 
 def is_comparison(path: Path) -> bool:

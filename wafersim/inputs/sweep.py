@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from wafersim.errors import Fault, InputFaults
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.file_cache import at_one_moment
 
 OVERRIDES = ("system", "overrides")
 EVERYTHING = "*"
@@ -43,11 +43,16 @@ def expand(experiment: Experiment, most: int = MOST_POINTS) -> list[Point]:
         checked_size(sweep, most)
     except ValueError as error:
         raise InputFaults([Fault(experiment.name, None, "sweep", str(error))]) from None
+    with at_one_moment():
+        return _points(experiment, sweep)
+
+
+def _points(experiment: Experiment, sweep: dict[str, Any]) -> list[Point]:
     base = experiment.model_dump(mode="json", exclude={"sweep"})
     points = []
     for values in product(*sweep.values()):
         chosen = dict(zip(sweep, values, strict=True))
-        fields = copy.deepcopy(base)
+        fields = _fresh(base)
         for path, value in chosen.items():
             put(fields, path, value)
         shown = {path: _named(value) for path, value in chosen.items()}
@@ -57,6 +62,11 @@ def expand(experiment: Experiment, most: int = MOST_POINTS) -> list[Point]:
             first = error.errors(include_url=False)[0]
             raise InputFaults([Fault(experiment.name, None, f"sweep: {shown}", str(first["msg"]))]) from None
     return points
+
+
+def _fresh(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields whose mappings can be set without touching the original."""
+    return {name: _fresh(value) if isinstance(value, dict) else value for name, value in fields.items()}
 
 
 def _named(value: Any) -> Any:

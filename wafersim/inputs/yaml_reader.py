@@ -7,6 +7,7 @@ counts as what it stands for), integers beyond 64 bits, infinities. Plain values
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,6 +150,9 @@ class _Reader:
 
     def _scalar(self, event: ScalarEvent, line: int) -> Any:
         text = str(event.value)
+        control = next((c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\t"), None)
+        if control is not None:  # a terminal would do what it says
+            raise Refused(f"broken YAML: text with the control character {control!r} is not read", line)
         if event.tag is not None and str(event.tag) != TEXT:
             raise Refused(f"broken YAML: tags such as {str(event.tag)[:40]} are not read", line)
         if event.tag is not None or not event.implicit[0]:

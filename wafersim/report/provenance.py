@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from wafersim.errors import WafersimError, did_you_mean
+from wafersim.errors import WafersimError, did_you_mean, shortened
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
 from wafersim.inputs.model import find_model
 from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
@@ -72,7 +72,7 @@ def _file(name: str) -> Path:
         raise refused
     known = [*names("models"), *names("hardware")]
     listed = "; `wafersim list hardware` and `wafersim list models` show all"
-    raise WafersimError(f"nothing is called {name!r}{did_you_mean(name, known) or listed}")
+    raise WafersimError(f"nothing is called {shortened(name)}{did_you_mean(name, known) or listed}")
 
 
 def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:

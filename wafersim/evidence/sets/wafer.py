@@ -108,7 +108,7 @@ def read_row(cells: Cells) -> WaferRow:
 
 def _system(text: str) -> str:
     """The profile behind a name such as `CS-2`, `Cerebras CS3` or a profile's own."""
-    if text in [name for name in names("hardware") if kind_of(name) in ("system", "cluster")]:
+    if text in names("hardware") and kind_of(text) in ("system", "cluster"):
         return text
     generation = re.search(r"CS-?([123])\b", text, re.IGNORECASE)
     if generation is None:

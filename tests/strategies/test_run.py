@@ -1,0 +1,62 @@
+"""What is reported of steps that never repeat, and of engines that disagree."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.strategies.test_hand_computed import TWO_LAYERS
+from wafersim.engine.graph import Ints
+from wafersim.errors import WafersimError
+from wafersim.strategies.run import compare_step, settle
+from wafersim.strategies.weight_streaming.processes import Reference
+from wafersim.timeline.timeline import Timeline
+
+
+class Plan:
+    """What settling asks of a plan."""
+
+    arrival_order = ()
+
+    def __init__(self, repeats: bool) -> None:
+        self.repeats = repeats
+
+
+class Steps:
+    """Steps whose tasks end when it is written down."""
+
+    reach = 1
+
+    def __init__(self, ends: Sequence[int | tuple[int, int]]) -> None:
+        self._ends = iter(ends)
+
+    def next_step(self) -> Ints:
+        return np.atleast_1d(next(self._ends))
+
+    def timeline(self, step: int, ends: Ints) -> Timeline:
+        raise NotImplementedError
+
+
+def test_with_jitter_eight_steps_are_averaged_after_two_of_warm_up() -> None:
+    # Two steps of 100, then 1 .. 8: 36 ticks in eight steps. Between the ends of those eight lie 2 .. 8: mean 5, deviation 2.
+    found = settle(Plan(repeats=False), Steps(np.cumsum([100, 100, *range(1, 9)]).tolist()), "fast", "")
+    assert (found.step_ticks, found.steps_simulated, found.exact) == (36 / 8, 10, False)
+    assert found.spread == pytest.approx(2 / 5)
+
+
+def test_a_step_that_never_repeats_is_the_mean_of_the_last_twelve() -> None:
+    # Step k has tasks that end at k^2 and at k^2 + k, so that they never move alike: (200 x 201 - 188 x 189) / 12.
+    found = settle(Plan(repeats=True), Steps([(k * k, k * k + k) for k in range(1, 201)]), "fast", "")
+    assert (found.step_ticks, found.steps_simulated, found.exact) == (389, 200, False)
+
+
+@pytest.mark.parametrize("column", ["start", "end"])
+def test_engines_that_differ_by_a_tick_are_told(column: str) -> None:
+    step = Reference(TWO_LAYERS).run_step()
+    compare_step("fast", step, step)
+    moved: Any = getattr(step, column).copy()
+    moved[3] += 1
+    with pytest.raises(WafersimError, match="engines disagree first at"):
+        compare_step("fast", step, replace(step, **{column: moved}))
