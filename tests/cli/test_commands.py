@@ -68,7 +68,7 @@ def test_an_infeasible_point_stays_in_the_table(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("run", "andromeda17"), 'did you mean "andromeda16"'),
-        (("run", "hello_111m", "--set", "system.systems=0"), "--set system.systems: must be >= 1 (got 0)"),
+        (("run", "hello_111m", "--set", "system.systems=0"), "--set system.systems: must be >= 1 or published (got 0)"),
         (("run", "hello_111m", "--no-figures", "--out", "/dev/null"), "--out /dev/null: cannot be written"),
         (
             ("run", "hello_111m", "--set", "disturbances.slow_systems={8: 2x}"),

@@ -114,7 +114,7 @@ def test_a_ratio_says_whose(sides) -> None:
         ("{system: {profile: andromeda, systems: 2}}", "{}", "give either experiment or fields"),
         ("    fields: {system: {profile: andromeda", "    match: peak\n    fields: {system: {profile: andromeda",
          "the first side is what others are matched to; give its size"),
-        ("batch: 480", "batch: 0", "small.yaml:6 (wafers): training.batch: must be >= 1 or must be published (got 0)"),
+        ("batch: 480", "batch: 0", "small.yaml:6 (wafers): training.batch: must be >= 1 or published (got 0)"),
         ("cerebras-gpt-1.3b", "cerebras-gpt-13", "small.yaml:3: common.model: unknown model"),
         ("sides:", "side:", "has no sides to compare"),
     ],

@@ -80,8 +80,9 @@ def problems(error: ValidationError, values: Any, adapter: TypeAdapter[Any]) -> 
 
 
 def _merge(said: list[str]) -> list[str]:
-    """Of several `X (got g)` keep the `(got g)` of the last only."""
-    return [p.split(" (got ")[0] if i + 1 < len(said) else p for i, p in enumerate(dict.fromkeys(said))]
+    """Of several `must be X (got g)` keep the `must be` of the first and the `(got g)` of the last only."""
+    ends = [p.split(" (got ")[0] if i + 1 < len(said) else p for i, p in enumerate(dict.fromkeys(said))]
+    return [p.removeprefix("must be ") if i else p for i, p in enumerate(ends)]
 
 
 def _real_path(loc: Iterable[str | int], values: Any, missing: bool) -> Path_:
