@@ -30,18 +30,19 @@ from wafersim.inputs.sourced import (
 class SystemValues(Frozen):
     """A wafer-scale system. Costs in core-cycles are per element and pass, over all cores of the wafer."""
 
-    cores: Whole
+    cores: Whole  # all of them compute in a step
     simd_width: Whole  # fp16 multiply-accumulates per cycle and core
     clock: Frequency
     sram: Size
     core_sram: Size  # a kernel's tiles must fit in it
-    grid_rows: Whole  # usable by a program
+    grid_rows: Whole  # of PEs; tokens lie over them, and a program of one's own may use rows x columns
     grid_columns: Whole
     io_bandwidth: Bandwidth  # per direction
     sram_reserved: Fraction  # code and run-time
     weight_issue: Count  # cycles per weight that arrives at a PE (kernel code)
     group_cost: Count  # cycles per SIMD group of a vector operation (bank conflicts)
-    attention_cost: Count  # core-cycles per attention score element and pass
+    attention_cost: Count  # core-cycles per attention score element, forward and backward, without the products
+    exchange_cost: Count  # cycles per element that crosses its row of PEs (rotary embeddings, gates)
     elementwise_cost: Count  # core-cycles per element
     kernel_latency: Time  # floor of a kernel
     compute_jitter: Fraction  # log-normal sigma of every kernel's time, where an experiment asks for jitter
