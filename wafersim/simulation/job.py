@@ -13,7 +13,8 @@ from wafersim.workload.transformer import Workload, workload_of
 def job_of(experiment: Experiment) -> Job:
     """What an experiment without a sweep comes down to. Raises Infeasible where it asks for a batch that nobody published."""
     system, training = experiment.system, experiment.training
-    workload = workload_of(load_model(experiment.model), training.sequence_length)
+    model = load_model(experiment.model)
+    workload = workload_of(model, training.sequence_length, training.mode, training.lora_rank)
     return Job(
         workload=workload,
         machine=load_any(system.profile, system.software, system.overrides),
@@ -24,10 +25,12 @@ def job_of(experiment: Experiment) -> Job:
             tokens=_tokens(training.tokens, workload),
             optimizer=training.optimizer,
             gradient_clipping=training.gradient_clipping,
+            optimizer_barrier=training.optimizer_barrier,
             loss_scaling=training.loss_scaling,
             weight_precision=training.weight_precision,
             gradient_precision=training.gradient_precision,
             density=training.density,
+            baked_in_zeros=training.baked_in_zeros,
             input_rate=training.input_rate,
         ),
         disturbances=experiment.disturbances,

@@ -21,10 +21,12 @@ class Training:
     tokens: float = 0.0  # of the whole run
     optimizer: OptimizerName = REFERENCE
     gradient_clipping: str = "global-norm"
+    optimizer_barrier: str = "none"
     loss_scaling: str = "none"
     weight_precision: str = "fp16"
     gradient_precision: str = "fp32"
     density: float = 1.0
+    baked_in_zeros: float = 0.0
     input_rate: float | None = None  # sequences/s that the input workers of one system deliver
 
 

@@ -29,6 +29,13 @@ PASS_WORK = {
     "exchange": {"forward": 1.0, "recompute": 1.0, "dgrad": 2.0, "wgrad": 0.0},
     "elementwise": {"forward": 1.0, "recompute": 1.0, "dgrad": 1.0, "wgrad": 0.0},
 }
+BAKED_IN_SAVING = 0.187
+"""Share of a forward pass that frozen weights save per share of them that were zero when the job was compiled.
+
+Measured on CS-3 with unstructured zeros (rows N22 to N33): 4.6, 9.3 and 14.1 % of a forward pass at 25, 50 and 75 %; of a LoRA
+step, which has one forward pass in 3.86, 3.4 % at 75 %. That is not what `density` says, of weights that the stream leaves out.
+"""
+
 PRECISION_SLOWDOWN = {"fp16": 1.0, "bf16": 1.0, "fp32": 2.0}  # the SIMD unit is 64 bits wide
 
 

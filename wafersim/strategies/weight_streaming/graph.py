@@ -155,8 +155,10 @@ class _Edges:
             self._chain(at.leave)
             self._edge(at.stream, at.leave)
         self._back(at.leave, at.compute[s.frees], plan.weight_credits, FROM_ALL, CREDIT)
-        unit = np.array([plan.update_of(layer) for layer in range(len(plan.layers))])
-        self._edge(at.leave, at.update[unit[s.layer[s.streams]]], distance=1)
+        units = [plan.update_of(layer) for layer in range(len(plan.layers))]
+        unit = np.array([-1 if one is None else one for one in units])[s.layer[s.streams]]
+        trained = unit >= 0  # frozen weights are always current
+        self._edge(at.leave[trained], at.update[unit[trained]], distance=1)
         for level in range(1, at.depth + 1):
             here = at.down(level)
             self._chain(here)

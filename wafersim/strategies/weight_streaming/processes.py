@@ -172,8 +172,9 @@ class _Job:
 
     def _permission_to_send(self, step: int, kernel: Kernel) -> Process:
         """The weights are current, and there is a credit."""
-        if step > 0:
-            current = self._current[self.plan.update_of(kernel.layer)][step - 1]
+        unit = self.plan.update_of(kernel.layer)
+        if step > 0 and unit is not None:
+            current = self._current[unit][step - 1]
             if not current.processed:
                 yield current
         yield from self._credits.take()
@@ -325,7 +326,9 @@ class _Job:
             for credits in self._drain_credits:
                 credits.deliver(env.now + plan.latencies.credit_return)
             if micro_batch + 1 == plan.micro_batches and chunk + 1 == layer.chunks:
-                self._gradients[plan.update_of(kernel.layer)].deliver(env.now)
+                unit = plan.update_of(kernel.layer)
+                assert unit is not None, f"layer {kernel.layer} drains and is not updated"
+                self._gradients[unit].deliver(env.now)
                 if index == final:
                     self._all_gradients.deliver(env.now)
 
