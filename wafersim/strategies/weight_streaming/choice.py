@@ -7,7 +7,7 @@ keeps all activations, whichever is faster.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
@@ -93,8 +93,8 @@ class Fitting:
 
     @property
     def without_lanes(self) -> bool:
-        """Whether a layer's working set fits at once."""
-        return max(self.planned.memory.block_lanes, self.planned.memory.head_lanes) <= 1.0
+        """Whether a block's working set fits at once; logits go in lanes (264 sequences of 590M ran)."""
+        return self.planned.memory.block_lanes <= 1.0
 
 
 @dataclass(frozen=True)
@@ -163,16 +163,25 @@ def _fewest(holds: Callable[[int], bool], most: int) -> int | None:
 def _first_fitting(
     policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings
 ) -> Fitting | str:
-    first = ""
+    """Everything kept, if it fits; else the first policy whose working set fits without lanes; else the first that fits."""
+    in_lanes, refusals = list[Fitting](), list[str]()
     for policy in policies:
         planned = build_plan(workload, machine, settings, policy, op_cost)
-        if isinstance(planned, Planned):
-            if workload.mode == "forward":
-                return Fitting(policy, "a forward pass keeps nothing", planned)
-            reason = "asked for" if len(policies) == 1 else "the first that fits"
-            return Fitting(policy, f"{reason}; {first}" if first else reason, planned)
-        first = first or f"{policy} {planned}"
-    return f"{policies[-1]} {planned}"
+        if isinstance(planned, str):
+            refusals.append(f"{policy} {planned}")
+            continue
+        found = Fitting(policy, _why(policies, workload, refusals), planned)
+        if found.without_lanes or policy.every == 0:
+            return found
+        in_lanes.append(found)
+    return in_lanes[0] if in_lanes else refusals[-1]
+
+
+def _why(policies: tuple[Policy, ...], workload: Workload, refusals: Sequence[str]) -> str:
+    if workload.mode == "forward":
+        return "a forward pass keeps nothing"
+    reason = "asked for" if len(policies) == 1 else "the first that fits"
+    return f"{reason}; {refusals[0]}" if refusals else reason
 
 
 def _step_ticks(plan: WeightStreamingPlan) -> float:
