@@ -57,7 +57,9 @@ def test_attention_by_hand() -> None:
     assert op_cost(one, "forward", 1, "fp16", 1.0, device).ticks == pytest.approx(328e-6 * TICKS_PER_SECOND, rel=1e-6)
     # A head of half the width saves half of the products, not half of the softmax: (600 + 192) / (600 + 384).
     half = replace(one, head_dim=64)
-    ratio = op_cost(half, "forward", 1, "fp16", 1.0, device).ticks / op_cost(one, "forward", 1, "fp16", 1.0, device).ticks
+    ratio = (
+        op_cost(half, "forward", 1, "fp16", 1.0, device).ticks / op_cost(one, "forward", 1, "fp16", 1.0, device).ticks
+    )
     assert ratio == pytest.approx(792 / 984, rel=1e-6)
 
 

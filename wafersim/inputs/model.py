@@ -42,7 +42,9 @@ class Model:
     head_dim: Few = 0  # 0: d_model / heads
     embedding_width: Number = 0  # 0: d_model; narrower tables are projected
     positions: Number = 0  # learned position embeddings; 0 for rotary, ALiBi or none
-    position_kind: Literal["", "learned", "rotary", "alibi", "none"] = ""  # "": learned where there are positions, else none
+    position_kind: Literal["", "learned", "rotary", "alibi", "none"] = (
+        ""  # "": learned where there are positions, else none
+    )
     segments: Number = 0  # learned segment (token type) embeddings
     tied_embeddings: Switch = True
     head_bias: Switch = False

@@ -19,7 +19,13 @@ from wafersim.inputs.resources import alias_of, find, kind_of, located, names, s
 from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.yaml_file import Path_, YamlFile, read_yaml
 
-TABLES = ("values", "kernel_code", "releases", "working_sets", "rings")  # of numbers: a profile changes some and keeps the others
+TABLES = (
+    "values",
+    "kernel_code",
+    "releases",
+    "working_sets",
+    "rings",
+)  # of numbers: a profile changes some and keeps the others
 PROFILES = "hardware"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import exp
 from types import MappingProxyType
 
@@ -42,7 +43,7 @@ class WaferRow:
     assumed: tuple[str, ...] = ()
     why: str = ""
 
-    @property
+    @cached_property
     def group(self) -> str:
         """The profile of the wafer-scale system."""
         return load_machine(self.profile).system.name

@@ -74,7 +74,9 @@ def _micro_batches(job: Job, on: _System) -> tuple[int, tuple[str, ...]]:
     size = ceil(on.largest / count)
     if size == asked:
         return count, ()
-    return count, (f"micro-batch {size}, the nearest to the {asked} {word}: {on.largest} sequences a system in {count}",)
+    return count, (
+        f"micro-batch {size}, the nearest to the {asked} {word}: {on.largest} sequences a system in {count}",
+    )
 
 
 def nearest_count(sequences: int, asked: int) -> int:

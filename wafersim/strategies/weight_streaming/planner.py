@@ -27,7 +27,9 @@ from wafersim.workload.transformer import Op, Workload
 PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
 MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
 FEWEST_CHUNKS = 4  # of a block
-LARGEST_CHUNK = 0.01  # of SRAM, where the number of chunks is not said: buffers of eight chunks each way then always fit
+LARGEST_CHUNK = (
+    0.01  # of SRAM, where the number of chunks is not said: buffers of eight chunks each way then always fit
+)
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
 
