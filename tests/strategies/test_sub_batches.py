@@ -1,4 +1,4 @@
-"""What does not fit on the wafer at once is worked through in lanes, which cost no time, without a cliff where it just does not fit."""
+"""What does not fit on the wafer at once is worked through in lanes, which cost no time: no cliff where it just does not fit."""
 
 from itertools import pairwise
 

@@ -349,7 +349,7 @@ def _rms(errors: Any) -> float:
 
 
 def _release_factors(constants: Mapping[str, float]) -> dict[str, float]:
-    """The speed at which each release meets its rows, in the geometric mean: a rate is close to linear in it, so one step does."""
+    """The speed at which each release meets its rows, in the geometric mean; rates are close to linear in it: one step does."""
     rows = [row for row in throughput_rows().values() if row.use == "release"]
     as_new = [replace(row, software=REFERENCE_RELEASE) for row in rows]
     errors = log_ratios(as_new, steps_of(as_new, constants), constants).tolist()

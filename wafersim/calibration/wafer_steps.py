@@ -85,7 +85,7 @@ def _step(row: WaferRow) -> Step:
 def _changed(device: WaferDevice, release: str, constants: Mapping[str, float]) -> WaferDevice:
     numbers = {name: value for name, value in constants.items() if not name.startswith("releases.")}
     speed = constants.get(f"releases.{release}", device.speed)
-    return replace(device, speed=speed, **numbers)
+    return replace(device, speed=speed, **numbers)  # type: ignore[arg-type]
 
 
 def worst(steps: Mapping[str, Step], constants: Mapping[str, float]) -> float:

@@ -141,7 +141,7 @@ class SystemSpec(Frozen):
             raise ValueError(f"software: {self.profile_name} is made of wafers: give a release, such as R2.1")
         if not self.on_gpus:
             try:
-                release_of(self.software, self.profile)
+                release_of(None if self.software is None else named(self.software), self.profile)
             except WafersimError as error:
                 raise ValueError(f"software: {error}") from None
         return self
@@ -255,8 +255,8 @@ class TrainingSpec(Frozen):
     )
     baked_in_zeros: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
-        description="Share of frozen weights that were zero when the job was compiled: saves what was measured, 14 % of a forward "
-        "pass at 0.75; forward and lora only.",
+        description="Share of frozen weights that were zero when the job was compiled: saves what was measured, 14 % of a "
+        "forward pass at 0.75; forward and lora only.",
     )
     tokens: Annotated[
         float | str,

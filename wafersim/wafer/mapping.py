@@ -80,7 +80,7 @@ def streamed_cycles(tokens: float, hidden: int, outputs: int, density: float, hi
 
     - all cores compute (`hidden_axis` is cores / rows): 750 x 994 is what the SDK hands to programs of others, the vendor's
       compiler has the whole fabric;
-    - the hidden axis is not rounded up: a model 1,088 wide, on 1,133 columns, takes what its width says and not a whole feature a PE;
+    - the hidden axis is not rounded up: a model 1,088 wide, on 1,133 columns, takes what its width says;
     - the reduce link does not bind: where a PE holds a single feature, partial sums of two features still leave in time.
 
     A rounding of tokens to whole SIMD groups stays.

@@ -1,4 +1,7 @@
-"""The wafer table: how its rows, shipped or a user's, become measurements by their columns; what no column says is in `wafer_rows.yaml`."""
+"""The wafer table: how its rows, shipped or a user's, become measurements by their columns.
+
+What no column says (assumptions, why a row is only shown) is in `wafer_rows.yaml`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from math import ceil
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 
@@ -40,11 +43,12 @@ def published_rows() -> Rows[Measured]:
     for cells in shipped("wafer"):
         name = cells["id"]
         try:
-            if name in remarks["skipped"]:
-                raise Infeasible(remarks["skipped"][name])
+            reason = remarks["skipped"].get(name) or remarks["metrics"].get(cells["metric"])
+            if reason:
+                raise Infeasible(reason)
             rows[name] = _published(cells, remarks["rows"].get(name, {}))
-        except Infeasible as reason:
-            refused[name] = str(reason)
+        except Infeasible as refusal:
+            refused[name] = str(refusal)
     return Rows(rows, refused)
 
 
@@ -123,7 +127,7 @@ def _job(cells: Cells, assumed: tuple[str, ...], why: str) -> WaferRow:
         published=float(cells["value"]), unit=cells["unit"], model=model, catalogued=known, called=cells["model"],
         profile=profile, software=software or REFERENCE_RELEASE, systems=systems, micro_batch=micro_batch,
         batch=int(cells["global_batch"] or micro_batch * systems), sequence=int(cells["seq_len"] or usual),
-        mode=mode, baked_in_zeros=float(zeros or 0) / 100.0, assumed=tuple(found), why=why,
+        mode=cast(Mode, mode), baked_in_zeros=float(zeros or 0) / 100.0, assumed=tuple(found), why=why,
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def _dialect(cells: Cells) -> dict[str, Any]:
         said["position_kind"] = positions
     if stated(cells, "kv_heads"):
         said["kv_heads"] = int(cells["kv_heads"])
-    if "causal" in cells and cells["causal"]:
+    if cells.get("causal"):
         said["causal"] = flag("causal", cells["causal"])
     if head := _head(cells):
         said["head"] = head

@@ -154,7 +154,7 @@ def _colour(pass_: str, layer: int) -> tuple[float, float, float]:
 
 
 def _spans(timeline: Timeline, plan: WeightStreamingPlan, origin: float) -> dict[int, tuple[float, float]]:
-    """Seconds in which the slowest system works through a layer in the last micro-batch: backward, where there is a backward pass."""
+    """Seconds in which the slowest system works through a layer in the last micro-batch, backward if it does so at all."""
     tasks = _of_slowest(timeline, plan).of("compute")
     tasks = tasks.select(tasks.micro_batch == plan.micro_batches - 1)
     if _trains(plan):
