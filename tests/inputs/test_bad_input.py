@@ -77,9 +77,7 @@ def test_every_fault_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
 
 
 def test_a_set_option_is_its_own_place(tmp_path: Path) -> None:
-    assert faults(tmp_path, GOOD, ("system.systems=0",)) == [
-        "--set system.systems: must be >= 1 or published (got 0)"
-    ]
+    assert faults(tmp_path, GOOD, ("system.systems=0",)) == ["--set system.systems: must be >= 1 or published (got 0)"]
     assert faults(tmp_path, GOOD, ("systems",)) == ["--set systems: must be PATH=VALUE, such as system.systems=8"]
 
 

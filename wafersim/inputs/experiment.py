@@ -18,7 +18,7 @@ from pydantic import (
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
-from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override
+from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override, release_of
 from wafersim.inputs.model import CheckedModel
 from wafersim.inputs.optimizer import OptimizerName
 from wafersim.inputs.profile import Profile, named
@@ -95,7 +95,7 @@ class SystemSpec(Frozen):
     )
     software: SoftwareGiven | None = Field(
         default=None,
-        description="Release of a wafer's software (R2 if left out), or the software profile of a GPU cluster.",
+        description="Release of a wafer's software (R2.1 and later if left out), or the software profile of a GPU cluster.",
     )
     overrides: dict[str, float | str] = Field(
         default_factory=dict, description='Numbers of the profile replaced, e.g. "swarmx.link_bandwidth": "2.4 Tb/s".'
@@ -138,8 +138,13 @@ class SystemSpec(Frozen):
                 load_software(self.software)
             except WafersimError as error:
                 raise ValueError(f"software: {error}") from None
-        if not on_gpus and not isinstance(self.software, str | None):
-            raise ValueError(f"software: {self.profile_name} is made of wafers: give a release, such as R2")
+        if not self.on_gpus and not isinstance(self.software, str | None):
+            raise ValueError(f"software: {self.profile_name} is made of wafers: give a release, such as R2.1")
+        if not self.on_gpus:
+            try:
+                release_of(None if self.software is None else named(self.software), self.profile)
+            except WafersimError as error:
+                raise ValueError(f"software: {error}") from None
         return self
 
     @property
@@ -150,7 +155,7 @@ class SystemSpec(Frozen):
     @property
     def release(self) -> str:
         """Release of a wafer's software."""
-        return "R2" if self.software is None else named(self.software)
+        return release_of(None if self.software is None else named(self.software), self.profile)
 
     @property
     def on_gpus(self) -> bool:
@@ -214,7 +219,10 @@ class DisturbanceSpec(Frozen):
     )
 
 
-ONLY_ON_WAFERS = ("density", "input_rate", "weight_precision", "gradient_precision", "loss_scaling")
+ONLY_ON_WAFERS = (
+    "mode", "lora_rank", "density", "baked_in_zeros", "input_rate", "weight_precision", "gradient_precision", "loss_scaling",
+    "optimizer_barrier",
+)  # fmt: skip
 
 
 class PhaseSpec(Frozen):
@@ -228,6 +236,12 @@ class PhaseSpec(Frozen):
 class TrainingSpec(Frozen):
     """The training job."""
 
+    mode: Literal["train", "forward", "lora"] = Field(
+        default="train",
+        description="forward: the forward pass alone (validation); lora: adapters of frozen weights, which stream and send no "
+        "gradients.",
+    )
+    lora_rank: Annotated[int, Field(ge=1, le=1024, strict=True)] = 16
     sequence_length: Whole | None = Field(default=None, description="Tokens per sequence; the model's own if left out.")
     batch: Whole | Literal["published"] | None = Field(
         default=None, description="Sequences of the whole cluster in a step."
@@ -237,11 +251,21 @@ class TrainingSpec(Frozen):
     )
     optimizer: OptimizerName = "adamw"
     gradient_clipping: Literal["global-norm", "none"] = "global-norm"
+    optimizer_barrier: Literal["none", "global-norm"] = Field(
+        default="none",
+        description="none: updates hide behind the backward pass, as measured, clipped or not; global-norm: no update starts "
+        "before the last gradient has arrived.",
+    )
     loss_scaling: Literal["dynamic", "none"] = "none"
     weight_precision: Literal["fp16", "bf16", "fp32"] = "fp16"
     gradient_precision: Literal["fp16", "bf16", "fp32"] = "fp32"
     density: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1.0, description="Share of the weights that are not zero."
+        default=1.0, description="Share of the weights that are not zero; the others are neither sent nor worked on."
+    )
+    baked_in_zeros: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0,
+        description="Share of frozen weights that were zero when the job was compiled: saves what was measured, 14 % of a "
+        "forward pass at 0.75; forward and lora only.",
     )
     tokens: Annotated[
         float | str,
@@ -275,6 +299,8 @@ class TrainingSpec(Frozen):
             raise ValueError(f"exactly one of batch, batch_per_system and phases is needed ({which})")
         if self.phases and self.steps is not None:
             raise ValueError("give steps in the phases")
+        if self.baked_in_zeros and self.mode == "train":
+            raise ValueError("baked_in_zeros: weights that are trained do not stay zero; mode must be forward or lora")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
@@ -58,7 +59,7 @@ def _supply(watts: float, count: int, power: Sourced, price: Sourced | None, hos
     return Supply(watts, None if price is None else count * price.value, tuple(sources))
 
 
-REFERENCE_RELEASE = "R2"  # of a wafer's software: the one that the others' speeds are relative to
+REFERENCE_RELEASE = "R2.1"  # of a wafer's software, and all later ones: the others' speeds are relative to it
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,34 @@ def load_machine(
     assert isinstance(system, SystemProfile), f"{system.name} is no system"
     assert isinstance(memoryx, MemoryXProfile), f"{memoryx.name} is no MemoryX"
     assert isinstance(swarmx, SwarmXProfile), f"{swarmx.name} is no SwarmX"
-    whole = Machine(profile.name, system, memoryx, swarmx, cluster, release or REFERENCE_RELEASE)
+    whole = Machine(profile.name, system, memoryx, swarmx, cluster, _release(release, system))
     return _replaced(whole, overrides or {})
+
+
+def release_of(written: str | None, profile: str | Profile) -> str:
+    """The release that a wafer's software counts as; raises WafersimError for one that the system has not.
+
+    R1.7.1 is R1.7; R2, R2.3.0 and R2.1+ are R2.1, the reference, which stands for all that came after it.
+    """
+    found = load_profile(profile)
+    system = load_profile(found.system) if isinstance(found, ClusterProfile) else found
+    assert isinstance(system, SystemProfile), f"{system.name} is no system"
+    return _release(written, system)
+
+
+def _release(written: str | None, system: SystemProfile) -> str:
+    if written is None:
+        return REFERENCE_RELEASE
+    digits = re.fullmatch(r"(?:SW )?R?(\d+)(?:\.(\d+))?(?:\.\d+)*\+?", written.strip(), re.IGNORECASE)
+    known = (*system.releases, *(() if REFERENCE_RELEASE in system.releases else (REFERENCE_RELEASE,)))
+    if digits:
+        major, minor = int(digits[1]), int(digits[2] or 1)
+        found = REFERENCE_RELEASE if major == 2 and minor >= 1 else f"R{major}.{minor}"
+        if found in known:
+            return found
+    raise WafersimError(
+        f"{system.name} has no software release {shortened(written)}; known: {', '.join(known)} (and later ones)"
+    )
 
 
 def load_gpu_machine(

@@ -42,6 +42,9 @@ class Model:
     head_dim: Few = 0  # 0: d_model / heads
     embedding_width: Number = 0  # 0: d_model; narrower tables are projected
     positions: Number = 0  # learned position embeddings; 0 for rotary, ALiBi or none
+    position_kind: Literal["", "learned", "rotary", "alibi", "none"] = (
+        ""  # "": learned where there are positions, else none
+    )
     segments: Number = 0  # learned segment (token type) embeddings
     tied_embeddings: Switch = True
     head_bias: Switch = False
@@ -52,7 +55,8 @@ class Model:
     block_norms: Few = 2
     embedding_norm: Switch = False
     final_norm: Switch = True
-    causal: Switch = True  # False: an encoder with a masked-language-model head
+    causal: Switch = True  # False: an encoder
+    head: Literal["", "lm", "masked-lm", "none"] = ""  # "": lm, or masked-lm of an encoder; none has no vocabulary head
     pooler: Switch = False
     experts: Annotated[Few, Field(ge=1)] = 1
     experts_per_token: Annotated[Few, Field(ge=1)] = 1
@@ -64,6 +68,13 @@ class Model:
         object.__setattr__(self, "kv_heads", self.kv_heads or self.heads)
         object.__setattr__(self, "head_dim", self.head_dim or self.d_model // self.heads)
         object.__setattr__(self, "embedding_width", self.embedding_width or self.d_model)
+        object.__setattr__(self, "position_kind", self.position_kind or ("learned" if self.positions else "none"))
+        object.__setattr__(self, "head", self.head or ("lm" if self.causal else "masked-lm"))
+
+    @property
+    def gated(self) -> bool:
+        """Whether the MLP multiplies its activation by a gate, of a third matrix."""
+        return self.mlp == "swiglu"
 
     @property
     def norm_parameters(self) -> int:

@@ -30,18 +30,20 @@ from wafersim.inputs.sourced import (
 class SystemValues(Frozen):
     """A wafer-scale system. Costs in core-cycles are per element and pass, over all cores of the wafer."""
 
-    cores: Whole
+    cores: Whole  # all of them compute in a step
     simd_width: Whole  # fp16 multiply-accumulates per cycle and core
     clock: Frequency
     sram: Size
     core_sram: Size  # a kernel's tiles must fit in it
-    grid_rows: Whole  # usable by a program
+    grid_rows: Whole  # of PEs; tokens lie over them, and a program of one's own may use rows x columns
     grid_columns: Whole
     io_bandwidth: Bandwidth  # per direction
-    sram_reserved: Fraction  # code and run-time
+    sram_reserved: Fraction  # code, run-time and stream buffers
+    working_set: Fraction  # of a block's activations and their gradients, alive at once without lanes
     weight_issue: Count  # cycles per weight that arrives at a PE (kernel code)
     group_cost: Count  # cycles per SIMD group of a vector operation (bank conflicts)
-    attention_cost: Count  # core-cycles per attention score element and pass
+    attention_cost: Count  # core-cycles per attention score element, forward and backward, without the products
+    exchange_cost: Count  # cycles per element that crosses its row of PEs (rotary embeddings, gates)
     elementwise_cost: Count  # core-cycles per element
     kernel_latency: Time  # floor of a kernel
     compute_jitter: Fraction  # log-normal sigma of every kernel's time, where an experiment asks for jitter
@@ -90,7 +92,8 @@ class SystemProfile(_Profile):
     default_swarmx: str | SwarmXProfile
     values: SystemValues
     kernel_code: dict[str, dict[str, Count]] = Field(default_factory=dict)  # constants of measured kernels, by family
-    releases: dict[str, Ratio] = Field(default_factory=dict)  # a software release's speed relative to R2.x
+    releases: dict[str, Ratio] = Field(default_factory=dict)  # a software release's speed relative to R2.1 and later
+    working_sets: dict[str, Ratio] = Field(default_factory=dict)  # its working set, where it has one of its own
 
 
 class MemoryXProfile(_Profile):

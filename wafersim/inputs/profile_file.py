@@ -19,7 +19,13 @@ from wafersim.inputs.resources import alias_of, find, kind_of, located, names, s
 from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.yaml_file import Path_, YamlFile, read_yaml
 
-TABLES = ("values", "kernel_code", "releases", "rings")  # of numbers: a profile changes some and keeps the others
+TABLES = (
+    "values",
+    "kernel_code",
+    "releases",
+    "working_sets",
+    "rings",
+)  # of numbers: a profile changes some and keeps the others
 PROFILES = "hardware"
 
 
@@ -57,7 +63,7 @@ def number_at(place: str) -> Sourced:
     """A shipped number by "profile: values.name", "profile: releases.name" or "profile: kernel_code.family.name"."""
     profile, _, path = place.partition(": ")
     here: Any = load_profile(profile)
-    for part in path.split(".", 1 if path.startswith(("values", "releases")) else 2):
+    for part in path.split(".", 1 if path.startswith(("values", "releases", "working_sets")) else 2):
         here = here[part] if isinstance(here, Mapping) else getattr(here, part)
     assert isinstance(here, Sourced)
     return here

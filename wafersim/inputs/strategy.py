@@ -33,11 +33,15 @@ class WeightStreamingSpec(Frozen):
     """Weight streaming: data parallelism over wafers."""
 
     kind: Literal["weight-streaming"] = "weight-streaming"
-    micro_batch: Whole | Literal["auto", "published"] = Field(
-        default="auto", description="Sequences a system holds at once; every micro-batch streams the weights again."
+    micro_batch: Whole | Literal["auto", "explore", "published", "none"] = Field(
+        default="auto",
+        description="Sequences a system holds at once; every micro-batch streams the weights again. A number takes the nearest "
+        "of a system's sequences / 1, 2, 3...; none takes them all at once; explore is Cerebras' word for auto.",
     )
     activations: ActivationSpec = ActivationSpec()
-    chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] = 4
+    chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] | Literal["auto"] = Field(
+        default="auto", description="Of a block; auto: 4, more where a chunk would take over 1 % of SRAM."
+    )
     weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
     drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
     memoryx_memory: Literal["separate", "shared"] = Field(

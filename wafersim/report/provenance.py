@@ -55,7 +55,7 @@ def show(name: str) -> str:
         for family, constants in profile.kernel_code.items():
             lines += ["", f"kernel code, {family}: cycles"]
             lines += list(_numbers(list(constants.items())))
-        lines += ["", "software releases: speed relative to R2"]
+        lines += ["", "software releases: speed relative to R2.1 and later"]
         lines += list(_numbers([(release, number) for release, number in profile.releases.items()]))
     return "\n".join(lines)
 

@@ -23,7 +23,8 @@ def jobs_of(experiment: Experiment) -> tuple[Job, ...]:
 
     Raises Infeasible where it asks for something that nobody published.
     """
-    workload = workload_of(load_model(experiment.model), experiment.training.sequence_length)
+    training = experiment.training
+    workload = workload_of(load_model(experiment.model), training.sequence_length, training.mode, training.lora_rank)
     phases = _phases(experiment, workload)
     if phases is None:
         count = _count(experiment, workload)
@@ -50,10 +51,12 @@ def _job(experiment: Experiment, workload: Workload, count: int, batch: int, tok
             per_system=training.batch_per_system is not None,
             optimizer=training.optimizer,
             gradient_clipping=training.gradient_clipping,
+            optimizer_barrier=training.optimizer_barrier,
             loss_scaling=training.loss_scaling,
             weight_precision=training.weight_precision,
             gradient_precision=training.gradient_precision,
             density=training.density,
+            baked_in_zeros=training.baked_in_zeros,
             input_rate=training.input_rate,
         ),
         disturbances=experiment.disturbances,

@@ -22,10 +22,12 @@ class Training:
     per_system: bool = False  # the batch was stated for one system: fewer systems have a smaller one
     optimizer: OptimizerName = REFERENCE
     gradient_clipping: str = "global-norm"
+    optimizer_barrier: str = "none"
     loss_scaling: str = "none"
     weight_precision: str = "fp16"
     gradient_precision: str = "fp32"
     density: float = 1.0
+    baked_in_zeros: float = 0.0
     input_rate: float | None = None  # sequences/s that the input workers of one system deliver
 
 

@@ -18,6 +18,7 @@ def device_of(profile: SystemProfile, speed: float = 1.0) -> WaferDevice:
         weight_issue=system.weight_issue.value,
         group_cost=system.group_cost.value,
         attention_cost=system.attention_cost.value,
+        exchange_cost=system.exchange_cost.value,
         elementwise_cost=system.elementwise_cost.value,
         kernel_latency=system.kernel_latency.value,
         speed=speed,

@@ -72,6 +72,23 @@ def best_mapping(tokens: int, hidden: int, outputs: int, density: float, grid: G
     return Mapping(float(cycles[at]), *axes, int(t[at]), int(k[at]), bound)
 
 
+def streamed_cycles(tokens: float, hidden: int, outputs: int, density: float, hidden_axis: float, grid: Grid) -> float:
+    """Cycles of a product in a step: outputs x (hidden / hidden axis) x density x (issue + group x ceil(tokens / rows / SIMD)).
+
+    Tokens lie over the rows, the hidden dimension over `hidden_axis` PEs of a row, which need not be whole. Three things
+    differ from `best_mapping`, the same dataflow with every PE counted, because measured steps say so:
+
+    - all cores compute (`hidden_axis` is cores / rows): 750 x 994 is what the SDK hands to programs of others, the vendor's
+      compiler has the whole fabric;
+    - the hidden axis is not rounded up: a model 1,088 wide, on 1,133 columns, takes what its width says;
+    - the reduce link does not bind: where a PE holds a single feature, partial sums of two features still leave in time.
+
+    A rounding of tokens to whole SIMD groups stays.
+    """
+    groups = ceil(max(1, ceil(tokens)) / grid.rows / grid.simd_width)
+    return outputs * hidden / hidden_axis * density * (grid.weight_issue + grid.group_cost * groups)
+
+
 @lru_cache(maxsize=64)
 def _splits(rows: int, columns: int) -> tuple[Integers, Integers, Integers]:
     """(token axis, hidden axis, replicas) of every split worth trying: tokens over rows or columns, and for each width
@@ -81,8 +98,3 @@ def _splits(rows: int, columns: int) -> tuple[Integers, Integers, Integers]:
         widest = {total // replicas: replicas for replicas in range(1, total + 1)}  # the last one is the most replicas
         splits += [(token_axis, width, replicas) for width, replicas in widest.items()]
     return tuple(np.array(column, np.int64) for column in zip(*splits, strict=True))  # type: ignore[return-value]
-
-
-def weight_streaming_cycles(tokens: float, hidden: int, outputs: int, density: float, grid: Grid) -> Mapping:
-    """`best_mapping` for a real number of tokens (experts get an average)."""
-    return best_mapping(max(1, ceil(tokens)), hidden, outputs, density, grid)

@@ -27,7 +27,7 @@ def attention_parameters(model: Model) -> int:
 def mlp_parameters(model: Model) -> int:
     """One MLP (one expert) of a block."""
     h, f = model.d_model, model.d_ffn
-    matrices = 3 if model.mlp == "swiglu" else 2
+    matrices = 3 if model.gated else 2
     return matrices * h * f + ((f * (matrices - 1) + h) if model.mlp_bias else 0)
 
 
@@ -47,16 +47,21 @@ def embedding_parameters(model: Model) -> int:
 
 
 def head_parameters(model: Model) -> int:
-    """What the output layer has of its own: final norm, an untied table, biases, an encoder's transform and pooler."""
+    """What the output layer has of its own: final norm, an untied table, biases, an encoder's transform and pooler.
+
+    Without a vocabulary head only norm and pooler remain; a classifier of few classes weighs nothing.
+    """
     h = model.d_model
     own = model.norm_parameters if model.final_norm else 0
+    if model.head == "none":
+        return own + (h * h + h if model.pooler else 0)
     if model.embedding_width != h:
         own += h * model.embedding_width
     if not model.tied_embeddings:
         own += model.vocab * model.embedding_width
     if model.head_bias:
         own += model.vocab
-    if not model.causal:
+    if model.head == "masked-lm":
         own += h * h + h + model.norm_parameters
     return own + (h * h + h if model.pooler else 0)
 

@@ -1,29 +1,28 @@
-"""A measurement on wafers: the throughput of a cluster, how far from linear it scales, or the training FLOPs of a model."""
+"""A measurement on wafers: the rate at which a cluster trains, fine-tunes adapters or passes forward."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import exp
 from types import MappingProxyType
 
 from wafersim.evidence.rows import ValidatedRow
-from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.fit import load_fit
-from wafersim.inputs.machine import load_machine
+from wafersim.inputs.machine import Machine, load_machine
 from wafersim.inputs.strategy import WeightStreamingSpec
-from wafersim.simulation import job_of, step_and_interval, step_seconds
+from wafersim.simulation import step_and_interval
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import Model
-from wafersim.workload.transformer import Workload, build_workload, workload_of
+from wafersim.workload.transformer import Mode, Workload, workload_of
 
-TOKENS_PER_PARAMETER = 20
 NO_CHANGE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class WaferRow:
-    """Throughput of training on wafers, with all that a simulation needs; `catalogued` is its model's name, if it has one."""
+    """A rate on wafers, with all that a simulation needs; `catalogued` is its model's name, if it has one."""
 
     id: str
     use: str
@@ -39,10 +38,12 @@ class WaferRow:
     micro_batch: int
     batch: int
     sequence: int
+    mode: Mode = "train"
+    baked_in_zeros: float = 0.0
     assumed: tuple[str, ...] = ()
     why: str = ""
 
-    @property
+    @cached_property
     def group(self) -> str:
         """The profile of the wafer-scale system."""
         return load_machine(self.profile).system.name
@@ -50,17 +51,27 @@ class WaferRow:
     @property
     def workload(self) -> Workload:
         """The model at the row's sequence length."""
-        return workload_of(self.model, self.sequence)
+        return workload_of(self.model, self.sequence, self.mode)
+
+    def machine(self, constants: Mapping[str, float] = NO_CHANGE) -> Machine:
+        """Its machine under changed constants of the system; `releases.R2.0` is the speed of a release."""
+        overrides = {f"system.{name}": value for name, value in constants.items() if not name.startswith("releases.")}
+        machine = load_machine(self.profile, overrides, self.software)
+        speed = constants.get(f"releases.{self.software}")
+        if speed is None or self.software not in machine.system.releases:
+            return machine
+        number = machine.system.releases[self.software].model_copy(update={"value": speed})
+        releases = {**machine.system.releases, self.software: number}
+        return replace(machine, system=machine.system.model_copy(update={"releases": releases}))
 
     def job(self, constants: Mapping[str, float] = NO_CHANGE) -> Job:
         """The one place where a row becomes a job, under changed constants of the system."""
-        overrides = {f"system.{name}": value for name, value in constants.items()}
         return Job(
             workload=self.workload,
-            machine=load_machine(self.profile, overrides, self.software),
+            machine=self.machine(constants),
             count=self.systems,
             strategy=WeightStreamingSpec(micro_batch=self.micro_batch),
-            training=Training(self.batch),
+            training=Training(self.batch, baked_in_zeros=self.baked_in_zeros),
         )
 
     def judge(self) -> ValidatedRow:
@@ -77,55 +88,3 @@ class WaferRow:
             self.id, self.use, self.what, rate, self.published, self.unit, self.assumed, self.why,
             group=self.group, low=low, high=high, left_out=left_out,
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ScalingRow:
-    """Percent of throughput that weak scaling loses, with the jitter and the spread that the profile states."""
-
-    id: str
-    published: float
-    unit: str
-    model: str
-    profile: str
-    systems: int
-    why: str
-    use: str = "shown"
-    group: str = "weak scaling"
-
-    def judge(self) -> ValidatedRow:
-        """Percent below linear."""
-        experiment = Experiment.model_validate(
-            {
-                "name": "row",
-                "model": self.model,
-                "system": {"profile": self.profile, "systems": self.systems},
-                "strategy": {"micro_batch": "published"},
-                "training": {"batch_per_system": "published"},
-                "disturbances": {"jitter": "profile", "spread": "profile"},
-            }
-        )
-        many = job_of(experiment)
-        one = many.alone()
-        rates = [job.training.batch / job.count / step_seconds(job) for job in (many, one)]
-        what, loss = f"{self.model} from 1 to {self.systems} systems", 100.0 * (1.0 - rates[0] / rates[1])
-        return ValidatedRow(self.id, self.use, what, loss, self.published, self.unit, (), self.why, group=self.group)
-
-
-@dataclass(frozen=True)
-class FlopsRow:
-    """Training FLOPs of a model as its card states them."""
-
-    id: str
-    published: float
-    unit: str
-    model: str
-    use: str = "flops"
-    group: str = "training FLOPs"
-
-    def judge(self) -> ValidatedRow:
-        """FLOPs at 20 tokens per parameter under the published convention of the Cerebras-GPT cards."""
-        workload = build_workload(self.model, 2048)
-        flops = workload.published_flops_per_token * TOKENS_PER_PARAMETER * workload.parameters
-        what = f"training FLOPs of {self.model}"
-        return ValidatedRow(self.id, self.use, what, flops, self.published, self.unit, group=self.group)

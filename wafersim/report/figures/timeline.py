@@ -154,14 +154,20 @@ def _colour(pass_: str, layer: int) -> tuple[float, float, float]:
 
 
 def _spans(timeline: Timeline, plan: WeightStreamingPlan, origin: float) -> dict[int, tuple[float, float]]:
-    """Seconds in which the slowest system works backward through a layer, in the last micro-batch."""
+    """Seconds in which the slowest system works through a layer in the last micro-batch, backward if it does so at all."""
     tasks = _of_slowest(timeline, plan).of("compute")
-    tasks = tasks.select((tasks.micro_batch == plan.micro_batches - 1) & (tasks.pass_ != 0))
+    tasks = tasks.select(tasks.micro_batch == plan.micro_batches - 1)
+    if _trains(plan):
+        tasks = tasks.select(tasks.pass_ != 0)
     spans = {}
     for layer in set(tasks.layer.tolist()):
         mine = tasks.select(tasks.layer == layer)
         spans[layer] = (mine.start.min() / TICKS_PER_SECOND - origin, mine.end.max() / TICKS_PER_SECOND - origin)
     return spans
+
+
+def _trains(plan: WeightStreamingPlan) -> bool:
+    return any(kernel.pass_ != "forward" for kernel in plan.kernels)
 
 
 def _middle(plan: WeightStreamingPlan) -> list[int]:
@@ -174,7 +180,8 @@ def _close_up(timeline: Timeline, plan: WeightStreamingPlan, origin: float) -> t
     low, high = min(spans[i][0] for i in layers), max(spans[i][1] for i in layers)
     margin = 0.03 * (high - low)
     names = ", ".join(plan.layers[i].name for i in layers)
-    return low - margin, high + margin, f"three layers of the backward pass: {names}"
+    pass_ = "backward" if _trains(plan) else "forward"
+    return low - margin, high + margin, f"three layers of the {pass_} pass: {names}"
 
 
 def _name_layers(

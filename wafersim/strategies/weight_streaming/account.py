@@ -51,7 +51,7 @@ class WaferMemoryUse:
             "total_bytes": memory.total_bytes,
             "capacity_bytes": memory.sram_bytes,
             "server_bytes": memory.server_bytes,
-            "sub_batches": {"block": memory.block_sub_batches, "head": memory.head_sub_batches},
+            "lanes": {"block": memory.block_lanes, "head": memory.head_lanes},
             "activation_policy": self.policy,
             "reason": self.reason,
         }

@@ -3,6 +3,10 @@
 Three choices (physics notes, section 2): keep everything, the input of every block, or of every k-th block; keep it on
 the wafer or send it to activation servers over the system's own I/O; and have the weights of a recomputed block streamed
 a third time or held until its input gradient has used them.
+
+Capacity decides, not modelled speed: everything is kept where it fits, else block inputs. Full training of LLaMA2-7B takes
+2.8 times its forward pass at 8 sequences of 1,024 tokens, about 4 times at micro-batches that do not fit; choosing by speed, or
+always or never recomputing, doubles the errors of families left out.
 """
 
 from __future__ import annotations
@@ -10,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from wafersim.workload.transformer import Workload
+from wafersim.workload.transformer import Layer, Workload
 
-MOST_SUB_BATCHES = 64
-"""A layer's working set may be worked through in so many sub-batches ("lanes"); more is not a sensible kernel."""
+MOST_LANES = 64
+"""A layer's working set may be worked through in so many lanes (sub-batches); more is not a sensible kernel."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Policy:
 class WaferMemory:
     """SRAM of one wafer in bytes, and what takes it.
 
-    `sub_batches` is how many times a layer's working set exceeds what is free, at least 1. Between two whole numbers, 2.3 say,
-    only the part of a layer's work that meets the peak is divided once more: 30 % of it runs in 3 sub-batches, the rest in 2.
+    `lanes` is how many times a layer's working set exceeds what is free, at least 1: a layer is then worked through in so many
+    parts, which costs no time.
     """
 
     sram_bytes: int
@@ -49,31 +53,35 @@ class WaferMemory:
     activation_bytes: int  # kept between the passes, or buffers of the traffic to the servers
     working_set_bytes: int
     server_bytes: int  # on activation servers, per system
-    block_sub_batches: float
-    head_sub_batches: float
+    block_lanes: float
+    head_lanes: float
 
     @property
     def total_bytes(self) -> int:
-        """Everything on the wafer."""
+        """Everything on the wafer; `reserved_bytes` is what the buffers leave of the reserve."""
         parts = (self.reserved_bytes, self.weight_buffer_bytes, self.drain_buffer_bytes)
         return sum(parts) + self.activation_bytes + self.working_set_bytes
 
 
-def candidates(keep: str, place: str, recompute_weights: str, layers: int) -> tuple[Policy, ...]:
-    """The policies that a strategy's fields allow, `auto` meaning every value."""
-    if keep == "auto":
-        everies = [0, 1, *(k for k in (2, 4) if k < layers)]
-    else:
-        everies = [0 if keep == "all" else 1 if keep == "block-inputs" else int(keep.removeprefix("every-"))]
-    places = ("wafer", "servers") if place == "auto" else (place,)
+def candidates(keep: str, place: str, recompute_weights: str) -> tuple[Policy, ...]:
+    """The policies that a strategy's fields allow, the one to be preferred first: the first that fits is taken.
+
+    `auto` keeps everything on the wafer, or block inputs there, or block inputs on servers; everything goes to servers, and
+    every k-th input is kept, only where that is asked for.
+    """
     holds = {"auto": (True, False), "hold": (True,), "restream": (False,)}[recompute_weights]
-    return tuple(
-        Policy(every, where, hold) for every in everies for where in places for hold in (holds if every else (False,))
-    )
+    places = ("wafer", "servers") if place == "auto" else (place,)
+    if keep == "all":
+        return tuple(Policy(0, where) for where in places)
+    every = 1 if keep in ("auto", "block-inputs") else int(keep.removeprefix("every-"))
+    everything = (Policy(0, "wafer"),) if keep == "auto" and place != "servers" else ()
+    return (*everything, *(Policy(every, where, hold) for where in places for hold in holds))
 
 
 def kept_bytes(workload: Workload, policy: Policy, tokens: float) -> int:
     """What stays between forward and backward of one micro-batch, in bytes."""
+    if workload.mode == "forward":
+        return 0
     blocks = [layer for layer in workload.layers if layer.kind == "block"]
     if policy.every == 0:
         return int(tokens * sum(layer.kept_bytes for layer in blocks))
@@ -94,30 +102,50 @@ def wafer_memory(
     tokens: float,
     sram: float,
     reserved_share: float,
+    working_set: float,
     weight_buffer: int,
     drain_buffer: int,
     slots: int,
 ) -> WaferMemory | str:
-    """The memory of a policy at `tokens` per micro-batch, or the reason why it does not fit."""
+    """The memory of a policy at `tokens` per micro-batch, or the reason why it does not fit.
+
+    The reserved share holds code, run-time and the buffers of weights and gradients; larger buffers take more.
+    """
     kept = kept_bytes(workload, policy, tokens)
     on_servers = policy.place == "servers"
     activation = 2 * slots * transfer_bytes(workload, policy, tokens) if on_servers else kept
-    reserved = int(sram * reserved_share)
-    free = int(sram) - reserved - weight_buffer - drain_buffer - activation
+    buffers = weight_buffer + drain_buffer
+    code = max(0, int(sram * reserved_share) - buffers)
+    free = int(sram) - code - buffers - activation
     block, head = workload.layers[1], workload.layers[-1]
-    # A recomputed segment holds every activation of its blocks until their backward pass is over.
-    live = block.transient_bytes + (block.kept_bytes * policy.every if policy.every else 0)
-    sets = (tokens * live, tokens * (head.transient_bytes + head.input_bytes))
-    smallest = max(sets) / MOST_SUB_BATCHES
+    sets = [int(working_set * tokens * live) for live in _live_bytes(block, head, policy, workload.mode)]
+    smallest = max(sets) / MOST_LANES
     if free <= 0 or smallest > free:
         held = "buffers of the traffic to activation servers" if on_servers else "activations kept on the wafer"
+        terms = {
+            "a smaller strategy.micro_batch or other strategy.activations": activation,
+            "more strategy.chunks_per_layer or fewer strategy.weight_credits and drain_credits": buffers,
+            "a smaller strategy.micro_batch or training.sequence_length": smallest,
+        }
         return (
-            f"does not fit: {held} {activation / 1e9:.1f} GB, weight and gradient buffers "
-            f"{(weight_buffer + drain_buffer) / 1e9:.1f} GB, code {reserved / 1e9:.1f} GB, "
-            f"smallest working set {smallest / 1e9:.1f} GB of {sram / 1e9:.0f} GB"
+            f"does not fit: {held} {activation / 1e9:.1f} GB, weight and gradient buffers {buffers / 1e9:.1f} GB, "
+            f"code {code / 1e9:.1f} GB, smallest working set {smallest / 1e9:.1f} GB of {sram / 1e9:.0f} GB; "
+            f"the largest of them shrinks with {max(terms, key=lambda change: terms[change])}"
         )
-    subs = [max(1.0, size / free) for size in sets]
-    working = max(int(size / n) for size, n in zip(sets, subs, strict=True))
+    lanes = [max(1.0, size / free) for size in sets]
+    working = max(int(size / n) for size, n in zip(sets, lanes, strict=True))
     return WaferMemory(
-        int(sram), reserved, weight_buffer, drain_buffer, activation, working, kept if on_servers else 0, *subs
+        int(sram), code, weight_buffer, drain_buffer, activation, working, kept if on_servers else 0, *lanes
     )
+
+
+def _live_bytes(block: Layer, head: Layer, policy: Policy, mode: str) -> tuple[int, int]:
+    """Bytes per token that a block and the head hold while they work; without lanes, and before the release's share.
+
+    A recomputed segment holds every activation of its blocks until their backward pass is over; a forward pass holds those of
+    one block and no gradients.
+    """
+    if mode == "forward":
+        return block.kept_bytes, head.transient_bytes // 2 + head.input_bytes
+    recomputed = block.kept_bytes * policy.every
+    return block.transient_bytes + recomputed, head.transient_bytes + head.input_bytes

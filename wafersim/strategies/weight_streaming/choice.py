@@ -1,15 +1,19 @@
-"""What `auto` settles: the activation policy and the micro-batch of the fastest step of one healthy system."""
+"""What is settled before a step is planned: the micro-batch, and the activation policy that capacity allows.
+
+Micro-batches are those that Cerebras' compiler considers: a system's sequences divided by a whole number, rounded up. Throughput
+rises with the micro-batch, but where recompute begins; so `auto` is the largest that fits without lanes, or the largest that
+keeps all activations, whichever is faster.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, inf
+from math import ceil
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.strategy import WeightStreamingSpec
-from wafersim.strategies.best_first import best_first
 from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
 from wafersim.strategies.weight_streaming.memoryx import check_memoryx
@@ -21,8 +25,6 @@ from wafersim.strategies.weight_streaming.planner import (
     Planned,
     Settings,
     build_plan,
-    check_slices,
-    fewest_slices,
 )
 from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of, wafers_of
 from wafersim.wafer.op_cost import op_cost
@@ -30,7 +32,6 @@ from wafersim.workload.transformer import Workload
 
 MOST_MICRO_BATCHES = 512  # of a step
 MANY = 8  # micro-batches beyond which one more costs what the one before did
-SIMULATED_SIZES = 6  # of micro-batches, beyond those found by doubling
 
 
 @dataclass(frozen=True)
@@ -44,141 +45,151 @@ class Choice:
 
 
 def choose(job: Job) -> Choice:
-    """Micro-batch and policy of the fastest step.
-
-    Policies differ only inside a system, so they are compared on one system with the largest shard: simulated in the
-    order of a lower bound (the busiest of wafer, link in, link out) until no bound is below the best.
-    """
-    machine = machine_of(wafers_of(job.machine))
+    """Micro-batch and policy: what one system with the largest shard has room for."""
     check_memoryx(job)
     shards, notes = shards_of(job)
-    settings = settings_of(job, shards)
-    settings = replace(settings, micro_batches=_micro_batches(job, machine, settings))
-    drawn = (job.disturbances.jitter, job.disturbances.spread) != ("none", "none")
-    different = job.count if drawn else len(set(shards))
-    check_slices(fewest_slices(job.workload, machine, settings), different, settings.micro_batches)
-    fastest = _fastest_policy(_policies(job), job.workload, machine, _alone(settings))
-    return Choice(settings, fastest.policy, fastest.reason, notes)
-
-
-def _micro_batches(job: Job, machine: Machine, settings: Settings) -> int:
-    """The number of micro-batches: asked for, published, or the fastest."""
-    largest, strategy, published = max(settings.shards), job.strategy, job.workload.model.published
-    assert isinstance(strategy, WeightStreamingSpec)
-    size = strategy.micro_batch
-    if size == "published" and published is not None:
-        size = int(published["micro_batch"])
-    if isinstance(size, int):
-        count = ceil(largest / size)
-        if count > MOST_MICRO_BATCHES:
-            raise Infeasible(f"{count} micro-batches a step; up to {MOST_MICRO_BATCHES} are simulated")
-        return count
-    return _fastest_micro_batches(_policies(job), job.workload, machine, _alone(settings))
-
-
-def _fastest_micro_batches(policies: tuple[Policy, ...], workload: Workload, machine: Machine, alone: Settings) -> int:
-    """Micro-batches of the fastest step.
-
-    A smaller micro-batch streams the weights more often; a larger one works through a layer in more sub-batches or sends
-    more activations away; tokens and PEs meet in ceilings, so the step is no smooth function of the size. Counts are
-    doubled from the fewest that fit; around the best of them, from a quarter to twice its size, every size is bounded from
-    below under the policy found there, and those with the lowest bounds are simulated.
-    """
-
-    def fastest(count: int) -> Fastest:
-        return _fastest_policy(policies, workload, machine, replace(alone, micro_batches=count))
-
-    largest = alone.shards[0]
-    fewest = _fewest(policies, workload, machine, alone, largest)
-    if fewest is None:
-        raise Infeasible("no micro-batch fits: " + _first_refusal(policies, workload, machine, alone))
-    best, shortest, count = fewest, inf, fewest
-    while count <= min(largest, MOST_MICRO_BATCHES) and (count <= 4 * best or count == fewest):
-        chosen = fastest(count)
-        if chosen.ticks < shortest:
-            best, shortest, policy = count, chosen.ticks, chosen.policy
-        count *= 2
-    around = sorted({ceil(largest / size) for size in range(ceil(largest / best / 4), ceil(2 * largest / best) + 1)})
-    counts, bounds = [], []
-    for n in around:
-        if fewest <= n <= MOST_MICRO_BATCHES and n != best:
-            planned = build_plan(workload, machine, replace(alone, micro_batches=n), policy, op_cost)
-            if isinstance(planned, Planned):
-                counts.append(n)
-                bounds.append(float(_lower_bound(planned.plan)))
-    found = best_first(bounds, lambda at: fastest(counts[at]).ticks, known=shortest, most=SIMULATED_SIZES)
-    shorter = {counts[at]: ticks for at, ticks in found.items() if ticks < shortest}
-    return min(shorter, key=lambda n: shorter[n]) if shorter else best
-
-
-def _fewest(
-    policies: tuple[Policy, ...], workload: Workload, machine: Machine, alone: Settings, largest: int
-) -> int | None:
-    """The fewest micro-batches that fit; what fits at a size fits at every smaller one."""
-
-    def some_fit(count: int) -> bool:
-        attempt = replace(alone, micro_batches=count)
-        return any(isinstance(build_plan(workload, machine, attempt, policy, op_cost), Planned) for policy in policies)
-
-    high = 1
-    while not some_fit(high):
-        if high >= min(largest, MOST_MICRO_BATCHES):
-            return None
-        high = min(2 * high, largest, MOST_MICRO_BATCHES)
-    low = high // 2  # does not fit, or is 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if some_fit(middle) else (middle, high)
-    return high
-
-
-def _alone(settings: Settings) -> Settings:
-    """The step of one healthy system with the largest shard: what fits and what is fastest is settled there."""
-    return replace(settings, shards=(max(settings.shards),), disturbances=Disturbances())
+    on = _System(_policies(job), job.workload, machine_of(wafers_of(job.machine)), settings_of(job, shards))
+    count, said = _micro_batches(job, on)
+    fitting = on.fitting(count)
+    return Choice(replace(on.settings, micro_batches=count), fitting.policy, fitting.reason, (*notes, *said))
 
 
 def _policies(job: Job) -> tuple[Policy, ...]:
     assert isinstance(job.strategy, WeightStreamingSpec)
+    if job.workload.mode == "forward":
+        return (Policy(0, "wafer"),)
     asked = job.strategy.activations
-    return candidates(asked.keep, asked.place, asked.recompute_weights, job.workload.model.layers)
+    return candidates(asked.keep, asked.place, asked.recompute_weights)
 
 
-def _first_refusal(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> str:
-    refusals = [build_plan(workload, machine, settings, policy, op_cost) for policy in policies]
-    return next(refusal for refusal in refusals if isinstance(refusal, str))
+def _micro_batches(job: Job, on: _System) -> tuple[int, tuple[str, ...]]:
+    """(number of micro-batches, notes): nearest to what was asked or published, one, or chosen."""
+    strategy, model = job.strategy, job.workload.model
+    assert isinstance(strategy, WeightStreamingSpec)
+    asked, word = strategy.micro_batch, "asked for"
+    if asked == "none":
+        return 1, ()
+    if asked == "published" and model.published is not None:
+        asked, word = int(model.published["micro_batch"]), "published"
+    if not isinstance(asked, int):
+        none = (f"no micro-batch is published for {model.name}: chosen as auto",) if asked == "published" else ()
+        return on.fastest(), none
+    count = nearest_count(on.largest, asked)
+    if count > MOST_MICRO_BATCHES:
+        raise Infeasible(f"{count} micro-batches a step; up to {MOST_MICRO_BATCHES} are simulated")
+    size = ceil(on.largest / count)
+    if size == asked:
+        return count, ()
+    return count, (
+        f"micro-batch {size}, the nearest to the {asked} {word}: {on.largest} sequences a system in {count}",
+    )
+
+
+def nearest_count(sequences: int, asked: int) -> int:
+    """The number of micro-batches whose size, sequences / number rounded up, is nearest to what was asked; the fewer of two."""
+    around = max(1, sequences // asked)
+    return min((around, around + 1), key=lambda count: abs(ceil(sequences / count) - asked))
 
 
 @dataclass(frozen=True)
-class Fastest:
-    """The fastest policy of a system, why it is that one, and ticks of its step."""
+class Fitting:
+    """A policy that fits, why it is that one, and its plan."""
 
     policy: Policy
     reason: str
-    ticks: float
+    planned: Planned
+
+    @property
+    def without_lanes(self) -> bool:
+        """Whether a block's working set fits at once; logits go in lanes (264 sequences of 590M ran)."""
+        return self.planned.memory.block_lanes <= 1.0
+
+
+@dataclass(frozen=True)
+class _System:
+    """One healthy system with the largest shard: what fits is settled there."""
+
+    policies: tuple[Policy, ...]
+    workload: Workload
+    machine: Machine
+    settings: Settings
+
+    @property
+    def largest(self) -> int:
+        return max(self.settings.shards)
+
+    def fitting(self, count: int) -> Fitting:
+        """The first policy that fits; raises Infeasible with what refuses the last."""
+        found = self._fitting(count)
+        if isinstance(found, str):
+            raise Infeasible(found)
+        return found
+
+    def _fitting(self, count: int) -> Fitting | str:
+        alone = replace(self.settings, shards=(self.largest,), micro_batches=count, disturbances=Disturbances())
+        return _first_fitting(self.policies, self.workload, self.machine, alone)
+
+    def fastest(self) -> int:
+        """Micro-batches of the fastest step among the fewest that fit without lanes, and the fewest that keep everything."""
+
+        def fits(count: int) -> bool:
+            found = self._fitting(count)
+            return isinstance(found, Fitting) and found.without_lanes
+
+        def keeps(count: int) -> bool:
+            found = self._fitting(count)
+            return isinstance(found, Fitting) and found.without_lanes and found.policy.every == 0
+
+        most = min(self.largest, MOST_MICRO_BATCHES)
+        counts = {count for count in (_fewest(fits, most), _fewest(keeps, most)) if count is not None}
+        if not counts:  # a long sequence: one at a time, in lanes
+            return self._smallest(most)
+        return min(sorted(counts), key=lambda count: _step_ticks(self.fitting(count).planned.plan))
+
+    def _smallest(self, most: int) -> int:
+        found = self._fitting(most)
+        if isinstance(found, str):
+            raise Infeasible(f"no micro-batch fits: {found}")
+        return most
+
+
+def _fewest(holds: Callable[[int], bool], most: int) -> int | None:
+    """The fewest micro-batches of which something holds; what holds of a size holds of every smaller one."""
+    high = 1
+    while not holds(high):
+        if high >= most:
+            return None
+        high = min(2 * high, most)
+    low = high // 2  # does not hold, or is 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 @lru_cache(maxsize=4096)
-def _fastest_policy(policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings) -> Fastest:
-    plans: list[Planned] = []
-    refusals: dict[Policy, str] = {}
+def _first_fitting(
+    policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings
+) -> Fitting | str:
+    """Everything kept, if it fits; else the first policy whose working set fits without lanes; else the first that fits."""
+    in_lanes, refusals = list[Fitting](), list[str]()
     for policy in policies:
         planned = build_plan(workload, machine, settings, policy, op_cost)
         if isinstance(planned, str):
-            refusals[policy] = planned
-        else:
-            plans.append(planned)
-    if not plans:
-        raise Infeasible(f"{policies[0]}: {refusals[policies[0]]}")
-    bounds = [float(_lower_bound(planned.plan)) for planned in plans]
-    found = best_first(bounds, lambda at: _step_ticks(plans[at].plan))
-    best = min(found, key=lambda at: found[at])
-    if len(policies) == 1:
-        return Fastest(plans[best].policy, "asked for", found[best])
-    reason = f"fastest of {len(plans)} policies that fit"
-    roomiest = Policy(0, "wafer")
-    if roomiest in refusals:
-        reason += f"; {roomiest} {refusals[roomiest]}"
-    return Fastest(plans[best].policy, reason, found[best])
+            refusals.append(f"{policy} {planned}")
+            continue
+        found = Fitting(policy, _why(policies, workload, refusals), planned)
+        if found.without_lanes or policy.every == 0:
+            return found
+        in_lanes.append(found)
+    return in_lanes[0] if in_lanes else refusals[-1]
+
+
+def _why(policies: tuple[Policy, ...], workload: Workload, refusals: Sequence[str]) -> str:
+    if workload.mode == "forward":
+        return "a forward pass keeps nothing"
+    reason = "asked for" if len(policies) == 1 else "the first that fits"
+    return f"{reason}; {refusals[0]}" if refusals else reason
 
 
 def _step_ticks(plan: WeightStreamingPlan) -> float:
@@ -193,16 +204,3 @@ def _first(plan: WeightStreamingPlan, micro_batches: int) -> WeightStreamingPlan
     """A step of its first micro-batches only."""
     rows = tuple(row[:micro_batches] for row in plan.size_of)
     return replace(plan, micro_batches=micro_batches, size_of=rows)
-
-
-def _lower_bound(plan: WeightStreamingPlan) -> int:
-    """Ticks that the busiest resource of one system needs for a step."""
-    compute = ingress = egress = 0
-    for size, count in Counter(plan.size_of[0]).items():
-        pieces = sum(plan.fetch_ticks[size])
-        compute += count * sum(map(sum, plan.compute_ticks[size]))
-        for kernel in plan.kernels:
-            layer = plan.layers[kernel.layer]
-            ingress += count * (sum(layer.ingress_ticks) * kernel.streams + pieces * bool(kernel.fetches))
-            egress += count * (sum(layer.egress_ticks) * kernel.drains + pieces * bool(kernel.offloads))
-    return max(compute, ingress, egress)

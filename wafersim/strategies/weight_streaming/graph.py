@@ -156,8 +156,10 @@ class _Edges:
             self._chain(at.leave)
             self._edge(at.stream, at.leave)
         self._back(at.leave, at.compute[s.frees], plan.weight_credits, FROM_ALL, CREDIT)
-        unit = np.array([plan.update_of(layer) for layer in range(len(plan.layers))])
-        self._edge(at.leave, at.update[unit[s.layer[s.streams]]], distance=1)
+        units = [plan.update_of(layer) for layer in range(len(plan.layers))]
+        unit = np.array([-1 if one is None else one for one in units])[s.layer[s.streams]]
+        trained = unit >= 0  # frozen weights are always current
+        self._edge(at.leave[trained], at.update[unit[trained]], distance=1)
         for level in range(1, at.depth + 1):
             here = at.down(level)
             self._chain(here)
@@ -189,7 +191,7 @@ class _Edges:
         if len(at.tail):  # between the last gradient and what waits for it
             self._chain(at.tail)
             self._edge(at.tail, at.accumulate[-1:])
-            last = 0 if plan.clipping_barrier else plan.update_of(int(s.layer[s.drains][-1]))
+            last = 0 if plan.clipping_barrier else plan.unit_of(int(s.layer[s.drains][-1]))
             self._edge(at.update[[last]], at.tail)
         ends = (s.last & (s.micro_batch + 1 == plan.micro_batches))[s.drains]
         complete = dict(zip(s.layer[s.drains][ends].tolist(), at.accumulate[ends].tolist(), strict=True))

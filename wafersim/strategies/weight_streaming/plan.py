@@ -183,9 +183,13 @@ class WeightStreamingPlan:
         """Ticks on the link above a node of `level`, or above a system at the tree's depth, as slow as that link is."""
         return stretched(ticks, self.tree.slowdown[level - 1][child])
 
-    def update_of(self, layer: int) -> int:
-        """The unit that holds a layer's parameters."""
-        return self._unit_of[layer]
+    def update_of(self, layer: int) -> int | None:
+        """The unit that holds a layer's parameters; None where they are frozen."""
+        return self._unit_of.get(layer)
+
+    def unit_of(self, drained: int) -> int:
+        """The unit that waits for the gradients of a layer."""
+        return self._unit_of[drained]
 
     @cached_property
     def _unit_of(self) -> dict[int, int]:

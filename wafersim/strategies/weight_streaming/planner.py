@@ -20,12 +20,16 @@ from wafersim.strategies.weight_streaming.plan import (
 )
 from wafersim.strategies.weight_streaming.tree import Tree, build_tree
 from wafersim.timeline.clock import checked_step, split, stretched, to_ticks
-from wafersim.wafer.op_cost import OpCosts, WaferDevice
+from wafersim.wafer.op_cost import BAKED_IN_SAVING, OpCosts, WaferDevice
 from wafersim.workload.optimizer import INDEX_BYTES, update_bytes
-from wafersim.workload.transformer import Layer, Workload
+from wafersim.workload.transformer import Op, Workload
 
 PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
 MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
+FEWEST_CHUNKS = 4  # of a block
+LARGEST_CHUNK = (
+    0.01  # of SRAM, where the number of chunks is not said: buffers of eight chunks each way then always fit
+)
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
 
@@ -36,6 +40,7 @@ class Machine:
     device: WaferDevice
     sram: float
     sram_reserved: float
+    working_set: float  # share of a block's activations and gradients that a lane holds at once
     system_bandwidth: float
     memoryx_bandwidth: float
     memoryx_latency: float
@@ -66,7 +71,7 @@ class Settings:
 
     shards: tuple[int, ...]  # sequences of each system in one step
     micro_batches: int
-    chunks_per_layer: int
+    chunks_per_layer: int | None  # None: 4, or as many as keep a chunk of the largest block below 1 % of SRAM
     weight_credits: int
     drain_credits: int
     retain_output_weights: bool
@@ -75,6 +80,7 @@ class Settings:
     weight_precision: str
     gradient_precision: str
     density: float
+    baked_in_zeros: float = 0.0  # share of frozen weights that were zero when the job was compiled
     shared_memory: bool = False
     disturbances: Disturbances = Disturbances()
     input_rate: float | None = None  # sequences/s that the input workers of a system deliver; None never binds
@@ -107,11 +113,10 @@ def build_plan(
     memory = _memory(workload, machine, settings, policy, layers)
     if isinstance(memory, str):
         return memory
-    pieces = settings.chunks_per_layer if policy.place == "servers" else 0
+    pieces = layers[1].chunks if policy.place == "servers" else 0
     kernels = _kernels(workload, policy, retain, pieces)
-    subs, chunks = (memory.block_sub_batches, memory.head_sub_batches), tuple(layer.chunks for layer in layers)
-    priced = workload, chunks, kernels
-    how = machine.device, settings.weight_precision, settings.density, subs
+    priced = workload, tuple(layer.chunks for layer in layers), kernels
+    how = machine.device, settings.weight_precision, settings.density, settings.baked_in_zeros
     tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
     simulated = len(shards) if settings.disturbances.jitter else len({tuple(row) for row in of_system})
@@ -187,6 +192,7 @@ def _memory(
         largest * workload.sequence_length,
         machine.sram,
         machine.sram_reserved,
+        machine.working_set,
         settings.weight_credits * max(ceil(layer.weight_bytes / layer.chunks) for layer in layers),
         settings.drain_credits * max(ceil(layer.gradient_bytes / layer.chunks) for layer in layers),
         ACTIVATION_SLOTS,
@@ -240,7 +246,11 @@ def _plan_layers(workload: Workload, machine: Machine, settings: Settings) -> tu
         machine.accumulate_bandwidth,
     )
     weights, gradients = settings.weight_precision, settings.gradient_precision
-    return _linked(workload, links, weights, gradients, settings.density, settings.chunks_per_layer)
+    chunks = settings.chunks_per_layer
+    if chunks is None:
+        block = weight_bytes(workload.layers[1].parameters, weights, settings.density)
+        chunks = max(FEWEST_CHUNKS, ceil(block / (LARGEST_CHUNK * machine.sram)))
+    return _linked(workload, links, weights, gradients, settings.density, chunks)
 
 
 # Plans of one model that differ in compute alone share their layers, and those that differ in links alone their kernels:
@@ -255,12 +265,13 @@ def _linked(
         return weight_bytes(parameters, weight_precision, density)
 
     chunk_bytes = max(1, ceil(down(workload.layers[1].parameters) / chunks))
-    known: dict[int, PlanLayer] = {}
+    known: dict[tuple[int, int], PlanLayer] = {}
     for layer in workload.layers:
-        if layer.parameters not in known:
-            up = ceil(layer.parameters * density) * PRECISION_BYTES[gradient_precision]
-            known[layer.parameters] = _plan_layer(layer.parameters, down(layer.parameters), up, chunk_bytes, links)
-    return tuple(replace(known[layer.parameters], name=layer.name) for layer in workload.layers)
+        size = layer.parameters, layer.trained
+        if size not in known:
+            up = ceil(layer.trained * density) * PRECISION_BYTES[gradient_precision]
+            known[size] = _plan_layer(layer.parameters, down(layer.parameters), up, chunk_bytes, links)
+    return tuple(replace(known[layer.parameters, layer.trained], name=layer.name) for layer in workload.layers)
 
 
 def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Links) -> PlanLayer:
@@ -288,16 +299,24 @@ def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Li
 
 @lru_cache(maxsize=64)
 def _kernels(workload: Workload, policy: Policy, retain: bool, pieces: int) -> tuple[Kernel, ...]:
-    """One micro-batch: forward through the layers, backward through them, recompute where nothing was kept."""
+    """One micro-batch: forward through the layers, backward through them, recompute where nothing was kept.
+
+    Weights that are not trained have no weight gradient and drain nothing. A forward pass alone ends with its losses, which
+    leave as a gradient of no bytes would.
+    """
     head = len(workload.layers) - 1
     blocks = range(1, head)
+    if workload.mode == "forward":
+        return tuple(Kernel("forward", i, streams=True, frees=True, drains=i == head) for i in range(head + 1))
     segment_starts = set(blocks[:: policy.every]) if policy.every else set(blocks)
     kernels = [Kernel("forward", 0, streams=True, frees=True)]
     kernels += [
         Kernel("forward", i, streams=True, frees=True, offloads=pieces if i in segment_starts else 0) for i in blocks
     ]
     kernels += [Kernel("forward", head, streams=True, frees=not retain)]
-    kernels += [Kernel("dgrad", head, streams=not retain, frees=True), Kernel("wgrad", head, drains=True)]
+    kernels += [Kernel("dgrad", head, streams=not retain, frees=True)]
+    if workload.layers[head].trained:
+        kernels += [Kernel("wgrad", head, drains=True)]
     for start in sorted(segment_starts, reverse=True):
         segment = range(start, min(start + max(1, policy.every), head))
         if policy.every:
@@ -312,7 +331,8 @@ def _kernels(workload: Workload, policy: Policy, retain: bool, pieces: int) -> t
             fetches = pieces if not policy.every else 0
             kernels.append(Kernel("dgrad", i, streams=not (policy.every and policy.hold), frees=True, fetches=fetches))
             kernels.append(Kernel("wgrad", i, drains=True, releases_fetch=bool(fetches)))
-    kernels.append(Kernel("wgrad", 0, drains=True))  # the embedding has no input gradient
+    if workload.layers[0].trained:
+        kernels.append(Kernel("wgrad", 0, drains=True))  # the embedding has no input gradient
     return tuple(kernels)
 
 
@@ -325,52 +345,37 @@ def _kernel_costs(
     device: WaferDevice,
     precision: str,
     density: float,
-    sub_batches: tuple[float, float],
+    baked_in_zeros: float,
     pace: float,
     costs: OpCosts,
 ) -> Costs:
     """(slices, floor ticks, FLOPs) of every kernel at one micro-batch size on a system that takes `pace` times as long.
 
-    Equal layers are costed once. `sub_batches` are those of a block and of the head.
+    Equal layers are costed once. Lanes and sub-batches cost nothing: logs of a micro-batch of 99 in nine lanes show none.
     """
     known: dict[tuple[str, str], tuple[tuple[int, ...], int, float]] = {}
-    of_kind = dict(zip(("block", "head"), sub_batches, strict=True))
     slices, floors, flops = [], [], []
     for kernel in kernels:
         layer = workload.layers[kernel.layer]
         key = (layer.kind, kernel.pass_)
         if key not in known:
-            subs = of_kind.get(layer.kind, 1.0)
-            total, floor = _in_sub_batches(layer, kernel.pass_, tokens, subs, device, precision, density, costs)
-            work = sum(op.k * op.n * op.share for op in layer.ops if op.kind == "matmul")
+            each = [costs(op, kernel.pass_, tokens, precision, density, device) for op in layer.ops]
+            total, floor = sum(one.ticks for one in each), sum(one.floor_ticks for one in each)
+            if layer.kind == "block" and kernel.pass_ == "forward" and baked_in_zeros:
+                saved = 1.0 - BAKED_IN_SAVING * baked_in_zeros
+                total, floor = round(total * saved), round(floor * saved)
+            work = sum(op.k * op.n * op.share for op in layer.ops if _multiplies(op, kernel.pass_))
             paced = tuple(stretched(ticks, pace) for ticks in split(total, chunks[kernel.layer]))
             known[key] = (paced, stretched(floor, pace), 2.0 * work * tokens * density)
-        each, floor, amount = known[key]
-        slices.append(each)
+        sliced, floor, amount = known[key]
+        slices.append(sliced)
         floors.append(floor)
         flops.append(amount)
     return tuple(slices), tuple(floors), tuple(flops)
 
 
-def _in_sub_batches(
-    layer: Layer,
-    pass_: str,
-    tokens: int,
-    subs: float,
-    device: WaferDevice,
-    precision: str,
-    density: float,
-    costs: OpCosts,
-) -> tuple[int, int]:
-    """(ticks, floor ticks) of a layer's pass in so many sub-batches: 2.3 is 70 % of the work in two and 30 % in three."""
-    few = int(subs)
-    total = floor = 0.0
-    for parts, share in ((few, few + 1 - subs), (few + 1, subs - few)):
-        if share:
-            each = [costs(op, pass_, tokens / parts, precision, density, device) for op in layer.ops]
-            total += share * parts * sum(one.ticks for one in each)
-            floor += share * parts * sum(one.floor_ticks for one in each)
-    return round(total), round(floor)
+def _multiplies(op: Op, pass_: str) -> bool:
+    return op.kind == "matmul" and (op.has_wgrad or pass_ != "wgrad")
 
 
 def _reduction_tail(workload: Workload, machine: Machine, settings: Settings) -> int:
@@ -378,22 +383,31 @@ def _reduction_tail(workload: Workload, machine: Machine, settings: Settings) ->
 
     Measured ratios of n systems to one say so, and that tree levels (log4 n) fit worse; no mechanism is published.
     """
-    reduced = workload.parameters * settings.density
+    reduced = workload.trained * settings.density
+    if not reduced:
+        return 0
     seconds = machine.reduction_tail + machine.reduction_tail_per_parameter * reduced
     return to_ticks(seconds * log2(len(settings.shards)))
 
 
 def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[UpdateUnit, ...]:
-    """Units in the order in which their gradients complete: backward, a tied table last, with both its ends."""
+    """Units in the order in which their gradients complete: backward, a tied table last, with both its ends.
+
+    A forward pass updates nothing; its losses end the step.
+    """
     per_parameter = update_bytes(settings.optimizer) * settings.density / machine.optimizer_bandwidth
     head = len(workload.layers) - 1
 
     def unit(members: tuple[int, ...], parameters: int) -> UpdateUnit:
         return UpdateUnit(members, to_ticks(parameters * per_parameter))
 
-    blocks = [unit((i,), workload.layers[i].parameters) for i in range(head - 1, 0, -1)]
-    first, last = workload.layers[0].parameters, workload.layers[head].parameters
-    if workload.model.tied_embeddings:
+    if workload.mode == "forward":
+        return (UpdateUnit((head,), 0),)
+    blocks = tuple(unit((i,), workload.layers[i].trained) for i in range(head - 1, 0, -1))
+    first, last = workload.layers[0].trained, workload.layers[head].trained
+    if not first:
+        return blocks
+    if workload.tied:
         table = workload.model.vocab * workload.model.d_model
         return (*blocks, unit((0, head), first + last - table))
     return (unit((head,), last), *blocks, unit((0,), first))

@@ -174,8 +174,9 @@ class _Job:
 
     def _permission_to_send(self, step: int, kernel: Kernel) -> Process:
         """The weights are current, and there is a credit."""
-        if step > 0:
-            current = self._current[self.plan.update_of(kernel.layer)][step - 1]
+        unit = self.plan.update_of(kernel.layer)
+        if step > 0 and unit is not None:
+            current = self._current[unit][step - 1]
             if not current.processed:
                 yield current
         yield from self._credits.take()
@@ -330,7 +331,7 @@ class _Job:
                 if index == final:
                     self._all_gradients.deliver(env.now)
                 else:
-                    self._gradients[plan.update_of(kernel.layer)].deliver(env.now)
+                    self._gradients[plan.unit_of(kernel.layer)].deliver(env.now)
 
     def _reduction_tail(self) -> Process:
         """The last gradient of a step is worth nothing before the reduction over all systems has ended."""
@@ -342,7 +343,7 @@ class _Job:
                 start = env.now
                 yield env.timeout(plan.reduction_tail)
                 self.rows[step].append((step, KIND["tail"], 0, 0, PASS["update"], 0, 0, 0, start, env.now))
-            self._gradients[plan.update_of(final)].deliver(env.now)
+            self._gradients[plan.unit_of(final)].deliver(env.now)
             self._reduced.deliver(env.now)
 
     def _optimizer(self) -> Process:

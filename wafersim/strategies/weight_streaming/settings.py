@@ -27,10 +27,12 @@ def machine_of(profile: MachineProfile) -> Machine:
         known = ", ".join(profile.system.releases)
         raise Infeasible(f"{profile.system.name} has no software release {profile.release}; known: {known}")
     device = device_of(profile.system, release.value if release is not None else 1.0)
+    working_set = profile.system.working_sets.get(profile.release, system.working_set)
     return Machine(
         device=device,
         sram=system.sram.value,
         sram_reserved=system.sram_reserved.value,
+        working_set=working_set.value,
         system_bandwidth=system.io_bandwidth.value,
         memoryx_bandwidth=memoryx.io_bandwidth.value,
         memoryx_latency=memoryx.latency.value,
@@ -66,15 +68,16 @@ def settings_of(job: Job, shards: tuple[int, ...]) -> Settings:
     return Settings(
         shards=shards,
         micro_batches=1,
-        chunks_per_layer=strategy.chunks_per_layer,
+        chunks_per_layer=None if strategy.chunks_per_layer == "auto" else strategy.chunks_per_layer,
         weight_credits=strategy.weight_credits,
         drain_credits=strategy.drain_credits,
         retain_output_weights=strategy.retain_output_weights in (True, "auto"),
         optimizer=training.optimizer,
-        clipping_barrier=training.gradient_clipping != "none" or training.loss_scaling == "dynamic",
+        clipping_barrier=training.optimizer_barrier != "none" and job.workload.mode != "forward",
         weight_precision=training.weight_precision,
         gradient_precision=training.gradient_precision,
         density=training.density,
+        baked_in_zeros=training.baked_in_zeros,
         shared_memory=strategy.memoryx_memory == "shared",
         input_rate=training.input_rate,
     )

@@ -115,8 +115,9 @@ class _Waits:
         sent = max(begin, min(end, self._stream[key][0]))
         if sent > begin:
             begin_stream = begin
-            _, current = self._updates[self._plan.update_of(key[2])]
-            current -= self._step  # the update that this step's stream waited for ended in the step before
+            unit = self._plan.update_of(key[2])
+            # The update that this step's stream waited for ended in the step before; frozen weights wait for none.
+            current = begin if unit is None else self._updates[unit][1] - self._step
             if current > begin:
                 until = min(sent, current)
                 reducing = self._overlap(self._tails, begin, until)

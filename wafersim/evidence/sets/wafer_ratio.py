@@ -1,0 +1,129 @@
+"""Measurements on wafers that are no rates: a speed-up over one system, a utilisation beside another run's, training FLOPs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from wafersim.evidence.rows import ValidatedRow
+from wafersim.evidence.sets.wafer_row import WaferRow
+from wafersim.simulation import step_seconds
+from wafersim.workload.transformer import build_workload
+
+TOKENS_PER_PARAMETER = 20
+
+
+@dataclass(frozen=True)
+class ScalingRow:
+    """Throughput of a job on some systems over that of one system with a micro-batch of its own.
+
+    Weak scaling gives the one system its share of the batch, strong scaling the whole.
+    """
+
+    job: WaferRow
+    baseline_micro_batch: int
+    weak: bool
+
+    @property
+    def id(self) -> str:
+        """Its name in the table."""
+        return self.job.id
+
+    @property
+    def use(self) -> str:
+        """What it is for."""
+        return self.job.use
+
+    @property
+    def published(self) -> float:
+        """The published speed-up."""
+        return self.job.published
+
+    @property
+    def unit(self) -> str:
+        """Times one system."""
+        return self.job.unit
+
+    @property
+    def group(self) -> str:
+        """Weak or strong."""
+        return f"{'weak' if self.weak else 'strong'} scaling"
+
+    @property
+    def baseline(self) -> WaferRow:
+        """The one system."""
+        batch = self.job.batch // self.job.systems if self.weak else self.job.batch
+        return replace(self.job, systems=1, batch=batch, micro_batch=self.baseline_micro_batch)
+
+    def judge(self) -> ValidatedRow:
+        """The ratio of two simulated rates; there is no interval of a ratio yet."""
+        many, one = (row.batch / step_seconds(row.job()) for row in (self.job, self.baseline))
+        row = self.job
+        what = f"{row.called} at {row.sequence}, {row.systems} systems over 1, micro-batch {row.micro_batch}"
+        if self.baseline_micro_batch != row.micro_batch:
+            what += f" over {self.baseline_micro_batch}"
+        return ValidatedRow(
+            self.id, self.use, what, many / one, self.published, self.unit, row.assumed, row.why, group=self.group
+        )
+
+
+@dataclass(frozen=True)
+class UtilisationRow:
+    """Training FLOPs a second and system of a job, in the convention of the Cerebras-GPT paper, over those of a reference run."""
+
+    job: WaferRow
+    reference: WaferRow
+    group: str = "relative utilisation"
+
+    @property
+    def id(self) -> str:
+        """Its name in the table."""
+        return self.job.id
+
+    @property
+    def use(self) -> str:
+        """What it is for."""
+        return self.job.use
+
+    @property
+    def published(self) -> float:
+        """The published ratio."""
+        return self.job.published
+
+    @property
+    def unit(self) -> str:
+        """Times the reference run."""
+        return self.job.unit
+
+    def judge(self) -> ValidatedRow:
+        """The ratio of two simulated utilisations."""
+        mine, theirs = (_flops_a_second(row) for row in (self.job, self.reference))
+        row = self.job
+        what = f"utilisation of {row.what} relative to {self.reference.called}"
+        return ValidatedRow(
+            self.id, self.use, what, mine / theirs, self.published, self.unit, row.assumed, row.why, group=self.group
+        )
+
+
+def _flops_a_second(row: WaferRow) -> float:
+    """Of one system."""
+    tokens = row.batch * row.sequence / row.systems
+    return row.workload.published_flops_per_token * tokens / step_seconds(row.job())
+
+
+@dataclass(frozen=True)
+class FlopsRow:
+    """Training FLOPs of a model as its card states them."""
+
+    id: str
+    published: float
+    unit: str
+    model: str
+    use: str = "flops"
+    group: str = "training FLOPs"
+
+    def judge(self) -> ValidatedRow:
+        """FLOPs at 20 tokens per parameter under the published convention of the Cerebras-GPT cards."""
+        workload = build_workload(self.model, 2048)
+        flops = workload.published_flops_per_token * TOKENS_PER_PARAMETER * workload.parameters
+        what = f"training FLOPs of {self.model}"
+        return ValidatedRow(self.id, self.use, what, flops, self.published, self.unit, group=self.group)
