@@ -106,8 +106,8 @@ def _wafers(report: ValidationReport) -> list[str]:
     ]  # fmt: skip
     lines = [
         "Four constants, shared by CS-2 and CS-3, and one speed per release before R2.1. "
-        f"The {sum(row.left_out is not None for row in mine)} rows of a rate that are marked fit set the four and R2.0's, so their "
-        "errors are in sample; rows of one job count as one. Beside each stands what the other jobs predict. Rows marked "
+        f"The {sum(row.left_out is not None for row in mine)} rows of a rate that are marked fit set the four and R2.0's, so "
+        "their errors are in sample; rows of one job count as one. Beside each stands what the other jobs predict. Rows marked "
         "release set the speed of theirs; those marked shown state too little or were starved, and judge nothing.",
         _table(
             ("row", "what", "use", "predicted", "published", "error", "left out", "80 % interval", "remarks"), judged
