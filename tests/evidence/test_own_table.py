@@ -59,7 +59,7 @@ def test_a_model_of_ones_own_and_a_machine_by_profile(tmp_path: Path) -> None:
     )
     assert [row.id for row in report.rows] == ["mine1", "mine2"]
     assert all(row.low is not None and row.low < row.predicted for row in report.rows)
-    assert "sequence 4096" in report.rows[1].assumed and "release R2" in report.rows[1].assumed
+    assert "sequence 4096" in report.rows[1].assumed and "release R2.1" in report.rows[1].assumed
 
 
 def test_gpus_of_ones_own(tmp_path: Path) -> None:

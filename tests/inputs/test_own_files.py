@@ -110,10 +110,11 @@ def test_a_base_is_kept_but_for_what_is_written(tmp_path: Path) -> None:
         name for name, number in mine.values if number is not None and number.value != getattr(cs3.values, name).value
     }
     assert changed == {"sram"}
-    assert mine.values.weight_issue.kind == "calibrated" and mine.values.weight_issue.standard_error == 0.174
+    assert mine.values.weight_issue.kind == "calibrated"
+    assert mine.values.weight_issue.standard_error == cs3.values.weight_issue.standard_error is not None
     assert mine.kernel_code["mesh-gemm"]["sync"].value == 100
     assert mine.kernel_code["mesh-gemm"]["per_k"].value == cs3.kernel_code["mesh-gemm"]["per_k"].value
-    assert (mine.releases["R2"].value, mine.releases["R9"].value) == (1.0, 1.2)
+    assert (mine.releases["R2.1"].value, mine.releases["R9"].value) == (1.0, 1.2)
     assert mine.aliases == ()
 
 

@@ -125,7 +125,7 @@ def test_bad_disturbances_get_one_line(tmp_path: Path) -> None:
 def test_auto_takes_the_fastest_micro_batch(batch: int) -> None:
     base = ["model=cerebras-gpt-13b", f"training.batch_per_system={batch}"]
     auto = simulate(experiment(*base, "strategy.micro_batch=auto", systems=1))
-    for size in (120, 90, 80, 60, 45, 40, 23, 12):
+    for size in (90, 80, 60, 45, 40, 23, 12):  # more than 92 take lanes
         given = simulate(experiment(*base, f"strategy.micro_batch={size}", systems=1))
         assert auto.step_time_s <= given.step_time_s * 1.0001, size
 

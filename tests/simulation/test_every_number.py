@@ -112,6 +112,11 @@ def jobs() -> Iterator[Job]:
     yield on_wafers("cs2", system={"software": "R1.7"})
     yield on_wafers("cs2", system={"software": "R1.8"})
     yield on_wafers("cs2", system={"software": "R1.9"})
+    # Rotary embeddings exchange, and `auto` follows the release's working set.
+    for release in ("R1.7", "R1.8", "R1.9", "R2.0", "R2.1"):
+        yield on_wafers(
+            "cs2", model="gptj-6b", system={"software": release}, training={"batch_per_system": 300}, strategy={}
+        )
     yield on_wafers("cs2", training={"batch_per_system": 90}, strategy={"micro_batch": 90})  # attention above its floor
     yield on_wafers("cs2", systems=192)  # as many as SwarmX reaches
     yield on_wafers("cs1", model="megatron-76.1b", strategy={"micro_batch": 1})  # 1.22 TB at a MemoryX of 1.5

@@ -193,15 +193,17 @@ def release_of(written: str | None, profile: str | Profile) -> str:
 def _release(written: str | None, system: SystemProfile) -> str:
     if written is None:
         return REFERENCE_RELEASE
-    digits = re.fullmatch(r"(?:SW )?R?(\d+)(?:\.(\d+))?(?:\.\d+)*\+?", written.strip(), re.IGNORECASE)
     known = (*system.releases, *(() if REFERENCE_RELEASE in system.releases else (REFERENCE_RELEASE,)))
+    if written.strip() in known:
+        return written.strip()
+    digits = re.fullmatch(r"(?:SW )?R?(\d+)(?:\.(\d+))?(?:\.\d+)*\+?", written.strip(), re.IGNORECASE)
     if digits:
         major, minor = int(digits[1]), int(digits[2] or 1)
         found = REFERENCE_RELEASE if major == 2 and minor >= 1 else f"R{major}.{minor}"
         if found in known:
             return found
     raise WafersimError(
-        f"{system.name} has no software release {shortened(written)}; known: {', '.join(known)} (and later ones)"
+        f"{system.name} has no software release {written.strip()[:20]}; known: {', '.join(known)} (and later ones)"
     )
 
 
