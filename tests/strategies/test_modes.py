@@ -1,4 +1,4 @@
-"""Forward passes alone, adapters of frozen weights, what capacity keeps, and the micro-batches that a system's sequences allow."""
+"""Forward passes alone, adapters of frozen weights, what capacity keeps, and the micro-batches that sequences allow."""
 
 from dataclasses import replace
 from math import ceil
