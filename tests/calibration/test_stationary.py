@@ -12,6 +12,7 @@ import pytest
 from wafersim.calibration import collective, gpu, kernel, wafer
 from wafersim.calibration.record import normal_sigma
 from wafersim.calibration.robust import Floats, Problem, covariance, standard_errors
+from wafersim.calibration.wafer_steps import steps_of
 from wafersim.inputs.fit import FitConstant, load_fit
 
 
@@ -64,10 +65,12 @@ def of_the_stacks() -> Committed:
 
 
 def of_the_wafer() -> Committed:
-    constants = [one for one in load_fit("wafer").constants if one.kind == "calibrated"]
-    fitted = wafer.declared().fitted
-    assert [one.name for one in constants] == [one.name for one in fitted]
-    return committed(wafer.problem_of(wafer.fit_rows(), fitted), constants)
+    """Steps in closed form are those of the simulation at the committed constants."""
+    said, rows = wafer.declared(), wafer.fit_rows()
+    by_name = {one.name: one for one in load_fit("wafer").constants}
+    constants = [by_name[one.name] for one in said.fitted]
+    steps = steps_of(rows, {one.name: one.value for one in constants})
+    return committed(wafer.problem_of(rows, said, steps), constants)
 
 
 def minimum(found: Committed, moved: int) -> None:
@@ -130,15 +133,14 @@ def test_wafers() -> None:
 
 def test_what_is_said_of_the_wafer_is_what_its_rows_say() -> None:
     rows, fit, said = wafer.fit_rows(), load_fit("wafer"), wafer.declared()
-    constants = {one.name: one.value for one in fit.constants if one.kind == "calibrated"}
     found = of_the_wafer()
-    spread = wafer.spread_of(
-        found.problem.residuals(found.logs) / wafer.weights_of(rows), wafer.weights_of(rows), len(constants)
-    )
-    assert dict.fromkeys(fit.spread, spread) == pytest.approx(fit.spread, rel=0.02)
-    elasticities = wafer.elasticities_of(rows, constants, said.constants)
-    known = standard_errors(wafer.covariance_of(elasticities, rows, spread, said.constants))
-    assert known == pytest.approx([one.standard_error for one in fit.constants], rel=1e-2)
+    constants = dict(zip([one.name for one in said.fitted], np.exp(found.logs).tolist(), strict=True))
+    errors = found.problem.residuals(found.logs) / wafer.weights_of(rows, said)
+    scatter = wafer.scatter_of(rows, errors, wafer.elasticities_of(rows, constants, said.constants), said)
+    assert dict.fromkeys(fit.spread, scatter.within) == pytest.approx(fit.spread, rel=0.02)
+    assert (scatter.between, scatter.degrees) == (pytest.approx(fit.between, rel=0.02), fit.degrees)
+    known = standard_errors(scatter.covariance)
+    assert known == pytest.approx([one.standard_error for one in fit.constants][: len(known)], rel=1e-2)
     assert tuple(row.id for row in rows) == fit.rows
 
 

@@ -10,23 +10,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, expm1, sqrt
 from typing import Any, Literal
 
 import numpy as np
 
 from wafersim import quantity
-from wafersim.calibration.record import Change, Found, correlations, fit_constants, rounded, today
+from wafersim.calibration.record import Change, Found, block_diagonal, correlations, fit_constants, rounded, today
 from wafersim.calibration.robust import (
     Floats,
     Loss,
     Prior,
     Problem,
-    covariance,
     leave_out,
     widening,
 )
+from wafersim.calibration.scaling import fit_scaling
+from wafersim.calibration.variance import Components, Scatter, components
 from wafersim.calibration.wafer_steps import Step, log_ratios, steps_of, worst
 from wafersim.evidence.sets.wafer import throughput_rows
 from wafersim.evidence.sets.wafer_row import WaferRow
@@ -34,7 +35,7 @@ from wafersim.evidence.tables import read_data
 from wafersim.inputs.fit import Fit, LeftOut
 from wafersim.inputs.machine import REFERENCE_RELEASE, WAFER_PARTS, numbers
 from wafersim.inputs.sourced import dimension_of
-from wafersim.metrics.interval import LEVEL, Z80
+from wafersim.metrics.interval import t_quantile
 from wafersim.simulation import Replay
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.weight_streaming.features import NAMES
@@ -65,20 +66,15 @@ class Declared:
     families: Mapping[str, Sequence[str]]
     sizes: Mapping[str, Sequence[str]]
     generations: Mapping[str, Sequence[str]]  # what the rows of the first have to predict of the second
+    within: Scatter
+    between: Scatter
+    beyond: Mapping[str, float]  # by the name of a feature
     widening: float
 
     @property
     def fitted(self) -> tuple[Constant, ...]:
         """Those that rows set."""
         return tuple(constant for constant in self.constants if constant.kind == "calibrated")
-
-
-@dataclass(frozen=True)
-class JobsFit:
-    """Constants that some jobs give, and the standard deviation of those around them."""
-
-    constants: Mapping[str, float]
-    spread: float
 
 
 def declared(own: Sequence[WaferRow] = ()) -> Declared:
@@ -92,7 +88,13 @@ def declared(own: Sequence[WaferRow] = ()) -> Declared:
     sizes: dict[str, Sequence[str]] = table["sizes"]
     newer = [row.id for row in own if row.group != "cs2"]
     generations = {name: [*members, *newer] for name, members in table["generations"].items()}
-    return Declared(tuple(out), families, sizes, generations, float(table["widening"]))
+    within, between = (
+        Scatter(float(table["scatter"][which]["middle"]), float(table["scatter"][which]["width"]))
+        for which in ("within", "between")
+    )
+    return Declared(
+        tuple(out), families, sizes, generations, within, between, table["beyond"], float(table["widening"])
+    )
 
 
 def _dimension(name: str) -> Any:
@@ -116,39 +118,44 @@ def fit_wafer(own: Sequence[WaferRow] = ()) -> Found:
     said, rows = declared(own), [*fit_rows(), *own]
     constants, steps = _converged(rows, said)
     errors = log_ratios(rows, steps, constants)
-    weights = weights_of(rows, said)
-    spread = spread_of(errors, weights, len(said.fitted))
     elasticities = elasticities_of(rows, constants, said.constants)
-    known = covariance_of(elasticities, weights, spread, said.constants)
+    scatter = scatter_of(rows, errors, elasticities, said)
+    tail = fit_scaling()
+    known = block_diagonal([scatter.covariance, tail.covariance])
     features: Floats = np.array([_features(row) for row in rows], np.float64)
-    left_out, inflation = _jobs_left_out(rows, steps, said, elasticities)
     families, further = _families_left_out(rows, steps, said, elasticities, features)
     of_group = sorted({row.group for row in rows})
     fit = Fit(
         set="wafer",
         date=today(),
         rows=tuple(row.id for row in rows),
-        constants=fit_constants(
-            [
-                (c.name, constants.get(c.name) or _value_of(c, rows[0]), tuple(_place(c.name, p) for p in c.sets))
-                for c in said.constants
-            ],
-            known,
-            [c.kind for c in said.constants],
+        constants=(
+            *fit_constants(
+                [
+                    (c.name, constants.get(c.name) or _value_of(c, rows[0]), tuple(_place(c.name, p) for p in c.sets))
+                    for c in said.constants
+                ],
+                scatter.covariance,
+                [c.kind for c in said.constants],
+            ),
+            *tail.constants,
         ),
         correlations=correlations(known),
-        inflation=inflation,
-        spread=dict.fromkeys(of_group, rounded(spread, 3)),
+        spread=dict.fromkeys(of_group, rounded(scatter.within, 3)),
+        between=rounded(scatter.between, 3),
+        degrees=scatter.degrees,
+        beyond=dict(said.beyond),
         transfer=rounded(_rms(families[next(iter(said.generations))].values()), 3),
         widening=dict.fromkeys(of_group, rounded(max(further, said.widening), 3)),
         features=NAMES,
         behind={group: tuple(sorted({_features(row) for row in rows if row.group == group})) for group in of_group},
-        left_out=left_out,
+        left_out=_jobs_left_out(rows, steps, said, elasticities),
         families=families,
     )
     releases = _release_factors(constants)
     in_sample = {row.id: expm1(error) for row, error in zip(rows, errors.tolist(), strict=True)}
-    return Found(fit, _changes(fit, said, releases), in_sample, _details(fit, said, releases, in_sample, rows))
+    changes = (*_changes(fit, said, releases), *tail.changes)
+    return Found(fit, changes, in_sample, f"{_details(fit, said, releases, in_sample, rows)}\n{tail}")
 
 
 def _converged(rows: Sequence[WaferRow], said: Declared) -> tuple[dict[str, float], dict[str, Step]]:
@@ -204,8 +211,7 @@ def _changes(fit: Fit, said: Declared, releases: Mapping[str, float]) -> tuple[C
     changes = [
         Change(profile, _path(constant.name), constant.value, constant.standard_error)
         for constant in fit.constants
-        if constant.kind == "calibrated"
-        for profile in sets[constant.name]
+        for profile in sets.get(constant.name, ())
     ]
     first = said.fitted[0].sets[0]
     return (*changes, *(Change(first, ("releases", name), value) for name, value in releases.items()))
@@ -223,15 +229,10 @@ def _job(row: WaferRow) -> tuple[str, str, int, int, str, str]:
 def weights_of(rows: Sequence[WaferRow], said: Declared) -> Floats:
     """Square roots of what each row counts: repeats of a job count as one, and n jobs of a family as sqrt(n)."""
     repeats = Counter(_job(row) for row in rows)
-    family = {name: family for family, members in said.families.items() for name in members}
+    family = _family(said)
     of_row = [family.get(row.id, row.called) for row in rows]
     jobs = {name: len({_job(row) for row, of in zip(rows, of_row, strict=True) if of == name}) for name in set(of_row)}
     return np.array([(repeats[_job(row)] * sqrt(jobs[of])) ** -0.5 for row, of in zip(rows, of_row, strict=True)])
-
-
-def spread_of(errors: Floats, weights: Floats, fitted: int) -> float:
-    """Standard deviation of jobs around their predictions."""
-    return sqrt(float(((weights * errors) ** 2).sum()) / max(1.0, float((weights**2).sum()) - fitted))
 
 
 def problem_of(rows: Sequence[WaferRow], said: Declared, steps: Mapping[str, Step]) -> Problem:
@@ -271,53 +272,51 @@ def _value_of(constant: Constant, row: WaferRow) -> float:
     return next(number.value for path, number, _ in numbers(machine) if path.partition(".")[2] == constant.name)
 
 
-def covariance_of(elasticities: Floats, weights: Floats, spread: float, of: Sequence[Constant]) -> Floats:
-    """Of the logarithms of all constants, given the rows and what was known before."""
-    return covariance(elasticities * weights[:, None] / spread, np.array([constant.sigma for constant in of]))
+def scatter_of(rows: Sequence[WaferRow], errors: Floats, elasticities: Floats, said: Declared) -> Components:
+    """How far jobs scatter around their family and families around the fit, with the covariance of all constants under that."""
+    at: dict[tuple[Any, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        at.setdefault(_job(row), []).append(index)
+    of = _family(said)
+    means: Floats = np.array([errors[each].mean() for each in at.values()])
+    jacobian: Floats = np.array([elasticities[each].mean(axis=0) for each in at.values()])
+    names = [of.get(rows[each[0]].id, rows[each[0]].called) for each in at.values()]
+    widths: Floats = np.array([constant.sigma for constant in said.constants])
+    return components(means, jacobian, names, widths, said.within, said.between)
+
+
+def _family(said: Declared) -> dict[str, str]:
+    return {name: family for family, members in said.families.items() for name in members}
+
+
+def half_width_of(elasticities: Floats, scatter: Components) -> float:
+    """Of the 80 % interval of a job's log ratio, from the jobs that the components come from."""
+    constants = float(elasticities @ scatter.covariance @ elasticities)
+    return t_quantile(scatter.degrees) * sqrt(constants + scatter.within**2 + scatter.between**2)
 
 
 def _features(row: WaferRow) -> tuple[float, ...]:
     return features_of(row.workload, row.micro_batch, row.systems)
 
 
-def _fitted(rows: Sequence[WaferRow], said: Declared, steps: Mapping[str, Step]) -> JobsFit:
-    constants = _named(said, problem_of(rows, said, steps).solve(**STEPS).x)
-    errors = log_ratios(rows, steps, constants)
-    return JobsFit(constants, spread_of(errors, weights_of(rows, said), len(said.fitted)))
+def _fitted(rows: Sequence[WaferRow], said: Declared, steps: Mapping[str, Step]) -> dict[str, float]:
+    return _named(said, problem_of(rows, said, steps).solve(**STEPS).x)
 
 
 def _jobs_left_out(
     rows: Sequence[WaferRow], steps: Mapping[str, Step], said: Declared, elasticities: Floats
-) -> tuple[dict[str, LeftOut], float]:
-    """Every row predicted by the constants that the other jobs give, with its interval; and what intervals are multiplied by.
-
-    With so few rows the covariance alone is too sure of itself: the factor is the one with which intervals from the other
-    jobs hold 80 % of those left out. The interval of a row left out has the factor that the other jobs ask for.
-    """
+) -> dict[str, LeftOut]:
+    """Every row predicted by the constants that the other jobs give, with the interval that they give."""
     jobs = [_job(row) for row in rows]
     parts = {str(job): np.array([each == job for each in jobs]) for job in dict.fromkeys(jobs)}
-    errors, halves = np.zeros(len(rows)), np.zeros(len(rows))
-    for out in leave_out(rows, parts, lambda kept: _fitted(kept, said, steps)):
-        known = covariance_of(elasticities[~out.inside], weights_of(out.kept, said), out.found.spread, said.constants)
-        ratios = log_ratios(rows, steps, out.found.constants)
-        for at in np.flatnonzero(out.inside).tolist():
-            e = elasticities[at]
-            halves[at] = Z80 * sqrt(float(e @ known @ e) + out.found.spread**2)
-            errors[at] = ratios[at]
-    ratios, weights = np.abs(errors) / halves, weights_of(rows, said) ** 2
     left_out = {}
-    for row, error, half in zip(rows, errors.tolist(), halves.tolist(), strict=True):
-        others = np.array([job != _job(row) for job in jobs])
-        factor = _factor(ratios[others], weights[others])
-        left_out[row.id] = LeftOut(error=round(error, 4), half_width=round(factor * half, 4))
-    return left_out, rounded(_factor(ratios, weights), 3)
-
-
-def _factor(ratios: Floats, weights: Floats) -> float:
-    """The least factor, at least 1, with which half-widths hold 80 % of the weight of errors given as multiples of them."""
-    order = np.argsort(ratios)
-    held = np.cumsum(weights[order]) / weights.sum()
-    return max(1.0, float(ratios[order][np.searchsorted(held, LEVEL - 1e-9)]))
+    for out in leave_out(rows, parts, lambda kept: _fitted(kept, said, steps)):
+        ratios = log_ratios(rows, steps, out.found)
+        scatter = scatter_of(out.kept, ratios[~out.inside], elasticities[~out.inside], said)
+        for at in np.flatnonzero(out.inside).tolist():
+            half = half_width_of(elasticities[at], scatter)
+            left_out[rows[at].id] = LeftOut(error=round(float(ratios[at]), 4), half_width=round(half, 4))
+    return {row.id: left_out[row.id] for row in rows}
 
 
 def _families_left_out(
@@ -332,14 +331,14 @@ def _families_left_out(
     errors, variances, distances = [], [], []
     for out in leave_out(rows, parts, lambda kept: _fitted(kept, said, steps)):
         inside = np.flatnonzero(out.inside).tolist()
-        ratios = log_ratios(rows, steps, out.found.constants).tolist()
+        ratios = log_ratios(rows, steps, out.found).tolist()
         found[out.name] = {rows[at].id: round(ratios[at], 4) for at in inside}
         if out.name not in said.families:
             continue
-        known = covariance_of(elasticities[~out.inside], weights_of(out.kept, said), out.found.spread, said.constants)
+        scatter = scatter_of(out.kept, np.array(ratios)[~out.inside], elasticities[~out.inside], said)
         for at in inside:
             errors.append(found[out.name][rows[at].id])
-            variances.append(float(elasticities[at] @ known @ elasticities[at]) + out.found.spread**2)
+            variances.append((half_width_of(elasticities[at], scatter) / t_quantile(scatter.degrees)) ** 2)
             distances.append(float(np.sqrt(((features[~out.inside] - features[at]) ** 2).sum(axis=1)).min()))
     return found, widening(errors, variances, distances)
 
@@ -349,14 +348,16 @@ def _rms(errors: Any) -> float:
 
 
 def _release_factors(constants: Mapping[str, float]) -> dict[str, float]:
-    """The speed at which each release meets its rows, in the geometric mean; rates are close to linear in it: one step does."""
+    """The speed at which each release meets its rows, in the geometric mean; rates are close to linear in it: three looks do."""
     rows = [row for row in throughput_rows().values() if row.use == "release"]
-    as_new = [replace(row, software=REFERENCE_RELEASE) for row in rows]
-    errors = log_ratios(as_new, steps_of(as_new, constants), constants).tolist()
-    found: dict[str, list[float]] = {}
-    for row, error in zip(rows, errors, strict=True):
-        found.setdefault(row.software, []).append(error)
-    return {name: rounded(exp(-sum(each) / len(each)), 4) for name, each in found.items()}
+    speeds = {row.software: 1.0 for row in rows}
+    for _ in range(3):
+        now = {**constants, **{RELEASE + name: speed for name, speed in speeds.items()}}
+        errors = log_ratios(rows, steps_of(rows, now), now).tolist()
+        for name in speeds:
+            own = [error for row, error in zip(rows, errors, strict=True) if row.software == name]
+            speeds[name] *= exp(-sum(own) / len(own))
+    return {name: rounded(speed, 4) for name, speed in speeds.items()}
 
 
 def refused(row: WaferRow) -> str | None:
