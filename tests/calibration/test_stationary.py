@@ -151,3 +151,21 @@ def test_spreads_of_kernels(loop: kernel.Loop) -> None:
                  if one.name.startswith(f"{loop.profile} {loop.family}.")}  # fmt: skip
     ratios = [float(np.log(row.cycles(constants) / row.published)) for row in rows]
     assert normal_sigma(ratios) == load_fit("kernel").spread[loop.group]
+
+
+def test_the_closed_form_is_the_simulation_where_the_fit_ends_and_close_to_it_where_it_starts() -> None:
+    rows, said = wafer.fit_rows(), wafer.declared()
+    found = {one.name: one.value for one in load_fit("wafer").constants if one.kind == "calibrated"}
+    steps = steps_of(rows, found)
+    assert worst(steps, found) < 1e-9
+    # What is not compute is 3 % of a step or less, and moves little even where constants are a quarter off.
+    assert worst(steps, {one.name: one.start for one in said.fitted}) < 0.01
+    assert all(1.0 <= step.exposed < 1.035 for step in steps.values())  # N11, 8 sequences of 1,024: 3.2 %
+
+
+def test_repeats_of_a_job_count_once_and_jobs_of_a_family_as_their_root() -> None:
+    rows, said = wafer.fit_rows(), wafer.declared()
+    weights = dict(zip([row.id for row in rows], (wafer.weights_of(rows, said) ** 2).tolist(), strict=True))
+    assert weights["A14"] == pytest.approx(1.0)  # one job, a family of its own
+    assert sum(weights[name] for name in ("U01", "U02", "U03", "U04")) == pytest.approx(1.0)  # four runs of one job
+    assert weights["A04"] == pytest.approx(3**-0.5)  # one of three jobs of GPT-J

@@ -90,7 +90,7 @@ def test_a_micro_batch_is_the_nearest_of_a_systems_sequences_divided(sequences: 
 
 def test_what_was_asked_and_is_not_had_is_said() -> None:
     prediction = simulate(experiment("cerebras-gpt-1.3b", 337, 2048, strategy={"micro_batch": 168}))
-    assert any("micro-batch 169, the nearest to the 168 asked for" in note for note in prediction.notes)
+    assert any("micro-batch 169, the nearest to the 168 asked for" in note for note in prediction.provenance.notes)
     whole = simulate(experiment("cerebras-gpt-1.3b", 337, 2048, strategy={"micro_batch": "none"}))
     assert (whole.micro_batch, whole.micro_batches) == (337, 1)
 

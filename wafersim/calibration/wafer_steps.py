@@ -1,6 +1,6 @@
 """Steps of measured rows in closed form: the work of the wafer alone, which hides everything else but a share found once.
 
-A step is the sum of its kernels' times, times what the simulation adds: the share of a step that is not compute (1 % or less of
+A step is the sum of its kernels' times, times what the simulation adds: the share of a step that is not compute (3 % or less of
 the published rows) hardly moves with the constants. `refreshed` finds it anew at other constants, so that a fit on this form ends
 where the simulation does; `calibrate` checks that it has.
 """

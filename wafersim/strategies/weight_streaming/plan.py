@@ -118,6 +118,7 @@ class WeightStreamingPlan:
 
     `compute_ticks[size][kernel]` holds a kernel's slices for each distinct micro-batch size (and pace of a system),
     `size_of[system][micro_batch]` the index into it. `input_ticks[size]` is what the input workers need to deliver it.
+    The last kernel drains: a step is over when what it sends has arrived and the updates are done.
     `arrival_order` names the resources whose order of service the plan does not fix: "ingress" and "egress" of the
     systems, MemoryX's "memory", its two "ports"; they serve first come first served.
     """
