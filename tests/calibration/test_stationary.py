@@ -12,7 +12,7 @@ import pytest
 from wafersim.calibration import collective, gpu, kernel, wafer
 from wafersim.calibration.record import normal_sigma
 from wafersim.calibration.robust import Floats, Problem, covariance, standard_errors
-from wafersim.calibration.wafer_steps import steps_of
+from wafersim.calibration.wafer_steps import steps_of, worst
 from wafersim.inputs.fit import FitConstant, load_fit
 
 

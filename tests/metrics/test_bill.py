@@ -34,6 +34,6 @@ def test_a_number_that_nothing_would_read_cannot_be_stated(path: str) -> None:
 
 def test_a_run_costs_its_hours() -> None:
     # 16 A100 at 5.12 USD/h for two hours; 16 x 400 W and two hosts of 3.3 kW.
-    bill = bill_of(load_gpu_machine("dgx-a100-80gb"), 16, 7200.0)
+    bill = bill_of(load_gpu_machine("dgx-a100-80gb"), [(16, 7200.0)])
     assert bill.cost_usd == pytest.approx(16 * 5.12 * 2)
     assert bill.energy_j == pytest.approx((16 * 400 + 2 * 3300) * 7200)

@@ -25,7 +25,7 @@ TABLE = 6_400
 A_TICK_A_BYTE = 1e12
 DEVICE = WaferDevice(
     cores=4, simd_width=4, clock=1e9, grid_rows=2, grid_columns=2, weight_issue=1, group_cost=1, attention_cost=1,
-    elementwise_cost=1, kernel_latency=0,
+    elementwise_cost=1, exchange_cost=1, kernel_latency=0,
 )  # fmt: skip
 MACHINE = Machine(
     device=DEVICE, sram=1e9, sram_reserved=0.1, system_bandwidth=A_TICK_A_BYTE, memoryx_bandwidth=A_TICK_A_BYTE,

@@ -42,7 +42,7 @@ def test_attention_goes_backward_in_the_input_gradient_alone() -> None:
 # Two PEs side by side, a weight in 10 cycles, a cycle a second.
 TWO = WaferDevice(
     cores=2, simd_width=1, clock=1.0, grid_rows=1, grid_columns=2, weight_issue=9.0, group_cost=1.0, attention_cost=1.0,
-    elementwise_cost=3.0, kernel_latency=0.0,
+    elementwise_cost=3.0, exchange_cost=1, kernel_latency=0.0,
 )  # fmt: skip
 SECOND = 10**12  # ticks
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from wafersim.errors import Infeasible
 from wafersim.inputs.optimizer import OptimizerName
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, transfer_bytes, wafer_memory
+from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import (
     Jitter,
     Kernel,
@@ -114,7 +115,7 @@ def build_plan(
     if isinstance(memory, str):
         return memory
     pieces = layers[1].chunks if policy.place == "servers" else 0
-    kernels = _kernels(workload, policy, retain, pieces)
+    kernels = kernels_of(workload, policy, retain, pieces)
     priced = workload, tuple(layer.chunks for layer in layers), kernels
     how = machine.device, settings.weight_precision, settings.density, settings.baked_in_zeros
     tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
@@ -295,45 +296,6 @@ def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Li
         accumulate_ticks=ticks(up, links.accumulate),
         read_ticks=ticks(down, links.accumulate),
     )
-
-
-@lru_cache(maxsize=64)
-def _kernels(workload: Workload, policy: Policy, retain: bool, pieces: int) -> tuple[Kernel, ...]:
-    """One micro-batch: forward through the layers, backward through them, recompute where nothing was kept.
-
-    Weights that are not trained have no weight gradient and drain nothing. A forward pass alone ends with its losses, which
-    leave as a gradient of no bytes would.
-    """
-    head = len(workload.layers) - 1
-    blocks = range(1, head)
-    if workload.mode == "forward":
-        return tuple(Kernel("forward", i, streams=True, frees=True, drains=i == head) for i in range(head + 1))
-    segment_starts = set(blocks[:: policy.every]) if policy.every else set(blocks)
-    kernels = [Kernel("forward", 0, streams=True, frees=True)]
-    kernels += [
-        Kernel("forward", i, streams=True, frees=True, offloads=pieces if i in segment_starts else 0) for i in blocks
-    ]
-    kernels += [Kernel("forward", head, streams=True, frees=not retain)]
-    kernels += [Kernel("dgrad", head, streams=not retain, frees=True)]
-    if workload.layers[head].trained:
-        kernels += [Kernel("wgrad", head, drains=True)]
-    for start in sorted(segment_starts, reverse=True):
-        segment = range(start, min(start + max(1, policy.every), head))
-        if policy.every:
-            kernels += [
-                Kernel(
-                    "recompute", i, streams=True, frees=not policy.hold,
-                    fetches=pieces if i == start else 0, releases_fetch=bool(pieces) and i == start,
-                )
-                for i in segment
-            ]  # fmt: skip
-        for i in reversed(segment):
-            fetches = pieces if not policy.every else 0
-            kernels.append(Kernel("dgrad", i, streams=not (policy.every and policy.hold), frees=True, fetches=fetches))
-            kernels.append(Kernel("wgrad", i, drains=True, releases_fetch=bool(fetches)))
-    if workload.layers[0].trained:
-        kernels.append(Kernel("wgrad", 0, drains=True))  # the embedding has no input gradient
-    return tuple(kernels)
 
 
 @lru_cache(maxsize=256)
