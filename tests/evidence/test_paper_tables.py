@@ -5,10 +5,12 @@ from functools import cache
 
 import pytest
 
+import wafersim
 from wafersim.evidence.sets.wafer import scaling_rows
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.resources import find
 from wafersim.inputs.sweep import expand
+from wafersim.report.words import line_name
 from wafersim.simulation import job_of, simulate_step
 from wafersim.strategies.job import Job
 
@@ -55,3 +57,9 @@ def test_the_comments_quote_the_data(table: str, weak: bool) -> None:
         ids = [f"W{number:02}" for number in range(int(first), int(last) + 1)]
         quoted |= dict(zip(ids, numbers, strict=True))
     assert quoted == {row.id: row.published for row in scaling_rows().values() if row.weak == weak}
+
+
+def test_two_sequence_lengths_of_one_model_are_told_apart() -> None:
+    points = wafersim.run(load_experiment("andromeda16_weak", ["sweep.system.systems=[16]"])).points
+    assert [point.varied["training.sequence_length"] for point in points] == [2048, 10000, 2048, 2048, 2048]
+    assert len({line_name(point.to_json()) for point in points}) == len(points)
