@@ -1,10 +1,13 @@
 """A run of several phases, by hand."""
 
+from pathlib import Path
+
 import pytest
 
 from wafersim.errors import Infeasible, InputFaults
 from wafersim.inputs.loader import load_experiment
 from wafersim.simulation import job_of, jobs_of, simulate
+from wafersim.workload.model import read_model
 
 FIELDS = {
     "name": "t",
@@ -53,6 +56,40 @@ def test_what_is_published_is_taken_and_what_is_not_is_said() -> None:
     assert job.training.tokens == 24_334 * 528 * 2048
     with pytest.raises(Infeasible, match="no systems is published for llama2-7b; give systems a number"):
         job_of(experiment(model="llama2-7b", **asked))
+
+
+def test_13b_was_trained_in_two_phases_whose_sequences_are_those_of_the_published_steps() -> None:
+    asked = {
+        "system": {"profile": "andromeda", "systems": "published"},
+        "strategy": {"micro_batch": "published"},
+        "training": {"batch": "published", "steps": "published"},
+    }
+    jobs = jobs_of(experiment(model="cerebras-gpt-13b", **asked))
+    assert [(job.count, job.training.batch) for job in jobs] == [(8, 720), (12, 1080)]
+    # The configuration counts 116,223 steps of 1,080, physics.md 174,335 of 720: 360 sequences, half a step, more.
+    assert sum(job.training.tokens for job in jobs) == 116_223 * 1080 * 2048
+    assert (174_335 * 720 - 116_223 * 1080) == 360
+    # On systems of one's own it is one run of the published steps.
+    (alone,) = jobs_of(experiment(model="cerebras-gpt-13b", **{**asked, "system": FIELDS["system"]}))
+    assert (alone.count, alone.training.tokens) == (2, 174_335 * 720 * 2048)
+
+
+@pytest.mark.parametrize(
+    ("published", "said"),
+    [
+        ("{phases: [{batch: 0, steps: 1}]}", "x.yaml:2: published.phases.0.batch: must be >= 1"),
+        ("{phases: [{batch: 1, steps: 1, days: 2}]}", "x.yaml:2: published.phases.0.days: unknown field"),
+        ("{phases: 3}", "x.yaml:2: published: phases must be a list of phases"),
+        ("{steps: [{batch: 1, steps: 1}]}", "x.yaml:2: published: steps must be a number"),
+    ],
+)
+def test_bad_phases_of_a_model_get_one_line(tmp_path: Path, published: str, said: str) -> None:
+    shape = "layers: 2, d_model: 8, heads: 2, d_ffn: 8, vocab: 9, max_sequence: 8"
+    text = f"{{name: m, family: own, source: own, {shape},\n published: {published}}}\n"
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(InputFaults) as found:
+        read_model(tmp_path / "x.yaml")
+    assert said in str(found.value)
 
 
 def test_a_system_alone_keeps_the_batch_rule() -> None:

@@ -21,6 +21,7 @@ from wafersim.inputs.gpu_profile import GpuSoftwareProfile
 from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override, release_of
 from wafersim.inputs.model import CheckedModel
 from wafersim.inputs.optimizer import OptimizerName
+from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
 from wafersim.inputs.sourced import Frozen
@@ -223,14 +224,6 @@ ONLY_ON_WAFERS = (
     "mode", "lora_rank", "density", "baked_in_zeros", "input_rate", "weight_precision", "gradient_precision", "loss_scaling",
     "optimizer_barrier",
 )  # fmt: skip
-
-
-class PhaseSpec(Frozen):
-    """A part of a run with a batch, and where it changes a number of systems, of its own."""
-
-    batch: Whole = Field(description="Sequences of the whole cluster in a step.")
-    steps: Whole
-    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = None
 
 
 class TrainingSpec(Frozen):

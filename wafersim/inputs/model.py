@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from wafersim.inputs.faults import WrongField, validated
 from wafersim.inputs.file_cache import of_file
+from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.resources import find, located
 from wafersim.inputs.yaml_file import read_yaml
 
@@ -20,11 +21,15 @@ Few = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Layers = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(min_length=1, max_length=120)]
+Phases = Annotated[tuple[PhaseSpec, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A transformer. Counts are of elements; `published` holds the training run that its authors describe."""
+    """A transformer. Counts are of elements.
+
+    `published` holds the training run that its authors describe: numbers, and `phases` where its batch changed on the way.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -62,7 +67,7 @@ class Model:
     experts_per_token: Annotated[Few, Field(ge=1)] = 1
     published_rounded: Switch = False  # the source rounds its parameter count to two figures
     note: str = ""
-    published: Mapping[str, int | float] | None = field(default=None, hash=False)
+    published: Mapping[str, int | float | Phases] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kv_heads", self.kv_heads or self.heads)
@@ -91,6 +96,9 @@ def _consistent(model: Model) -> Model:
         raise WrongField("kv_heads", f"must divide the {model.heads} heads (got {model.kv_heads})")
     if model.experts_per_token > model.experts:
         raise WrongField("experts_per_token", f"must be <= experts {model.experts} (got {model.experts_per_token})")
+    for name, value in (model.published or {}).items():
+        if (name == "phases") != isinstance(value, tuple):
+            raise WrongField("published", f"{name} must be a {'list of phases' if name == 'phases' else 'number'}")
     return model
 
 

@@ -15,6 +15,8 @@ from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.steps import Engine
 from wafersim.workload.model import Model
 
+BESIDE_A_MODEL = ("model", "system.systems", "system.gpus", "training.sequence_length")
+
 
 @dataclass(frozen=True)
 class PointResult:
@@ -58,8 +60,8 @@ def _flat(overrides: dict[str, Any]) -> dict[str, Any]:
     """What was varied, without what is said of a point elsewhere."""
     several = overrides.get(EVERYTHING, {})
     rest = {name: value for name, value in overrides.items() if name != EVERYTHING}
-    if "model" in several:  # the others go with it
-        several = {name: value for name, value in several.items() if name in ("model", "system.systems", "system.gpus")}
+    if "model" in several:  # the others go with it, but for what makes two points of one model
+        several = {name: value for name, value in several.items() if name in BESIDE_A_MODEL}
     return {**{k: v for k, v in several.items() if not k.startswith(("published", "strategy"))}, **rest}
 
 

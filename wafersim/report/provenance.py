@@ -8,6 +8,7 @@ from pathlib import Path
 from wafersim.errors import WafersimError, did_you_mean, shortened
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
 from wafersim.inputs.model import find_model
+from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
 from wafersim.inputs.profile_file import find_profile, read_profile
 from wafersim.inputs.resources import is_path, names
@@ -95,5 +96,13 @@ def _show_model(model: Model) -> str:
         for field, value in vars(model).items()
         if field not in ("name", "published") and value != ""
     ]
-    lines += [f"published {key:22} {value}" for key, value in (model.published or {}).items()]
+    lines += [f"published {key:22} {_said(value)}" for key, value in (model.published or {}).items()]
     return "\n".join(lines)
+
+
+def _said(value: float | tuple[PhaseSpec, ...]) -> str:
+    """A number, or the parts of a run one after the other."""
+    if not isinstance(value, tuple):
+        return str(value)
+    places = [f" on {phase.systems}" if phase.systems else "" for phase in value]
+    return ", then ".join(f"{p.steps:,} steps of {p.batch:,}{place}" for p, place in zip(value, places, strict=True))

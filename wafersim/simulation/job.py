@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wafersim.errors import Infeasible
-from wafersim.inputs.experiment import Experiment, PhaseSpec
+from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.machine import load_any
+from wafersim.inputs.phase import PhaseSpec
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import load_model
 from wafersim.workload.transformer import Workload, workload_of
@@ -70,7 +71,7 @@ def _phases(experiment: Experiment, workload: Workload) -> tuple[PhaseSpec, ...]
     if experiment.system.systems != "published" or experiment.training.batch != "published":
         return None
     stated = _published(workload).get("phases")
-    return None if stated is None else tuple(PhaseSpec(**phase) for phase in stated)
+    return stated if isinstance(stated, tuple) else None
 
 
 def _count(experiment: Experiment, workload: Workload) -> int:

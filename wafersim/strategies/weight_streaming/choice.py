@@ -69,8 +69,9 @@ def _micro_batches(job: Job, on: _System) -> tuple[int, tuple[str, ...]]:
     asked, word = strategy.micro_batch, "asked for"
     if asked == "none":
         return 1, ()
-    if asked == "published" and model.published is not None:
-        asked, word = int(model.published["micro_batch"]), "published"
+    stated = (model.published or {}).get("micro_batch") if asked == "published" else None
+    if isinstance(stated, int | float):
+        asked, word = int(stated), "published"
     if not isinstance(asked, int):
         none = (f"no micro-batch is published for {model.name}: chosen as auto",) if asked == "published" else ()
         return on.fastest(), none
