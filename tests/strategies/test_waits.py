@@ -30,7 +30,8 @@ def test_every_hop_of_a_deeper_tree_is_latency_on_the_way_down_and_up() -> None:
     of = one_layer(5)
     assert of.tree.depth == 2
     assert parts(of) == TicksByPart(
-        compute=20, kernel_latency=0, exposed_stream=2 + 4 + 3, exposed_drain=3 + 4 + 2 + 1, exposed_activations=0, exposed_reduction=0,
+        compute=20, kernel_latency=0, exposed_stream=2 + 4 + 3, exposed_drain=3 + 4 + 2 + 1, exposed_activations=0,
+            exposed_reduction=0,
         exposed_input=0, optimizer=5, fixed_latency=(1 + 1 + 1) + (1 + 1 + 1),
     )  # fmt: skip
 
@@ -59,7 +60,8 @@ def test_weights_that_were_current_wait_for_their_credit_alone() -> None:
     ]
     of = replace(plan(kernels, layers=2, systems=1, micro_batches=1, credits=1), floor_ticks=((0,) * 4,))
     assert parts(of) == TicksByPart(
-        compute=40, kernel_latency=0, exposed_stream=7 + 5, exposed_drain=6, exposed_activations=0, exposed_reduction=0, exposed_input=0,
+        compute=40, kernel_latency=0, exposed_stream=7 + 5, exposed_drain=6, exposed_activations=0, exposed_input=0,
+            exposed_reduction=0,
         optimizer=10, fixed_latency=2 + 2 + 2,
     )  # fmt: skip
 

@@ -47,21 +47,15 @@ TWO = WaferDevice(
 SECOND = 10**12  # ticks
 
 
-def test_the_input_gradient_multiplies_by_the_transpose() -> None:
-    # Forward, 1 feature and 4 outputs: one PE works, 4 x 10 cycles and 1 + 1 of fill. Backward, 4 features and 1 output: both
-    # PEs have two of the four, 2 x 10 cycles and 1 + 2 of fill. The weight gradient goes as the forward pass does.
-    up = Op("up", "matmul", 1, 4)
-    ticks = {pass_: op_cost(up, pass_, 1, "fp16", 1.0, TWO).ticks for pass_ in ("forward", "dgrad", "wgrad")}
-    assert ticks == {"forward": 42 * SECOND, "dgrad": 23 * SECOND, "wgrad": 42 * SECOND}
-
-
 def test_element_wise_work_rides_on_the_kernel_before_it_and_has_no_floor() -> None:
-    # 8 elements of 3 core-cycles on 2 cores: 12 s. A product would be launched, which takes 100 s.
+    # 8 elements of 3 core-cycles on 2 cores: 12 s. A product is launched, which takes 100 s: 20 s of work beside that take
+    # sqrt(20^2 + 100^2) = 101.98 s, of which 81.98 s are the floor's.
     slow = replace(TWO, kernel_latency=100.0)
     norms = op_cost(Op("norms", "elementwise", elements=8), "forward", 1, "fp16", 1.0, slow)
     assert (norms.ticks, norms.bound, norms.floor_ticks) == (12 * SECOND, "vector", 0)
     product = op_cost(Op("up", "matmul", 1, 4), "forward", 1, "fp16", 1.0, slow)
-    assert (product.ticks, product.bound, product.floor_ticks) == (100 * SECOND, "latency", 58 * SECOND)
+    assert product.ticks == pytest.approx(101.98 * SECOND, rel=1e-4) and product.bound == "latency"
+    assert product.floor_ticks == pytest.approx(81.98 * SECOND, rel=1e-4)
 
 
 def test_only_the_share_of_the_tokens_that_meets_an_op_is_worked_on() -> None:
