@@ -161,7 +161,7 @@ def test_the_closed_form_is_the_simulation_where_the_fit_ends_and_close_to_it_wh
     assert worst(steps, found) < 1e-9
     # What is not compute is 3 % of a step or less, and moves little even where constants are a quarter off.
     assert worst(steps, {one.name: one.start for one in said.fitted}) < 0.01
-    assert all(1.0 <= step.exposed < 1.035 for step in steps.values() if step.row.systems == 1)  # N11, 8 sequences of 1,024: 3.2 %
+    assert all(1.0 <= step.exposed < 1.035 for step in steps.values() if step.row.systems == 1)  # N11: 3.2 %
 
 
 def test_repeats_of_a_job_count_once_and_jobs_of_a_family_as_their_root() -> None:
