@@ -360,5 +360,6 @@ class Experiment(Frozen):
         usual = {name: field.default for name, field in TrainingSpec.model_fields.items() if name in ONLY_ON_WAFERS}
         changed = [name for name, value in usual.items() if getattr(self.training, name) != value]
         if gpus and changed:
-            raise ValueError(f"training.{changed[0]} is simulated on wafers only; GPUs have strategy.precision")
+            instead = "; GPUs have strategy.precision" if "precision" in changed[0] else ""
+            raise ValueError(f"training.{changed[0]} is simulated on wafers only{instead}")
         return self
