@@ -170,12 +170,6 @@ def check_slices(of_micro_batch: int, systems: int, micro_batches: int) -> None:
         )
 
 
-def fewest_slices(workload: Workload, machine: Machine, settings: Settings) -> int:
-    """Slices of a micro-batch without any recompute: forward and both gradients of every layer, less one of the embedding."""
-    layers = _plan_layers(workload, machine, settings)
-    return 3 * sum(layer.chunks for layer in layers) - layers[0].chunks
-
-
 def memory_of(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> WaferMemory:
     """What the wafer with the largest micro-batch holds, of settings that fit."""
     memory = _memory(workload, machine, settings, policy, _plan_layers(workload, machine, settings))

@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.timeline.timeline import PASS, PASSES, Timeline
+from wafersim.timeline.timeline import PASS, Timeline
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,3 @@ def _by_key(tasks: Timeline, entity: int) -> dict[tuple[int, int, int, int], tup
 
 def _rows(updates: Timeline) -> list[tuple[int, int, int]]:
     return list(zip(updates.layer.tolist(), updates.start.tolist(), updates.end.tolist(), strict=True))
-
-
-def compute_by_pass(timeline: Timeline, system: int) -> dict[str, int]:
-    """Ticks of a system's compute by pass."""
-    tasks = timeline.of("compute")
-    tasks = tasks.select(tasks.entity == system)
-    return {name: tasks.select(tasks.pass_ == PASS[name]).busy() for name in PASSES}
