@@ -229,8 +229,7 @@ def _job(row: WaferRow) -> tuple[str, str, int, int, str, str]:
 def weights_of(rows: Sequence[WaferRow], said: Declared) -> Floats:
     """Square roots of what each row counts: repeats of a job count as one, and n jobs of a family as sqrt(n)."""
     repeats = Counter(_job(row) for row in rows)
-    family = _family(said)
-    of_row = [family.get(row.id, row.called) for row in rows]
+    of_row = _families_of(rows, said)
     jobs = {name: len({_job(row) for row, of in zip(rows, of_row, strict=True) if of == name}) for name in set(of_row)}
     return np.array([(repeats[_job(row)] * sqrt(jobs[of])) ** -0.5 for row, of in zip(rows, of_row, strict=True)])
 
@@ -277,16 +276,18 @@ def scatter_of(rows: Sequence[WaferRow], errors: Floats, elasticities: Floats, s
     at: dict[tuple[Any, ...], list[int]] = {}
     for index, row in enumerate(rows):
         at.setdefault(_job(row), []).append(index)
-    of = _family(said)
+    family = _families_of(rows, said)
     means: Floats = np.array([errors[each].mean() for each in at.values()])
     jacobian: Floats = np.array([elasticities[each].mean(axis=0) for each in at.values()])
-    names = [of.get(rows[each[0]].id, rows[each[0]].called) for each in at.values()]
+    names = [family[each[0]] for each in at.values()]
     widths: Floats = np.array([constant.sigma for constant in said.constants])
     return components(means, jacobian, names, widths, said.within, said.between)
 
 
-def _family(said: Declared) -> dict[str, str]:
-    return {name: family for family, members in said.families.items() for name in members}
+def _families_of(rows: Sequence[WaferRow], said: Declared) -> list[str]:
+    """The family of each row: the one that names it, else its model."""
+    named = {name: family for family, members in said.families.items() for name in members}
+    return [named.get(row.id, row.called) for row in rows]
 
 
 def half_width_of(elasticities: Floats, scatter: Components) -> float:

@@ -13,15 +13,10 @@ TOKENS_PER_PARAMETER = 20
 
 
 @dataclass(frozen=True)
-class ScalingRow:
-    """Throughput of a job on some systems over that of one system with a micro-batch of its own.
-
-    Weak scaling gives the one system its share of the batch, strong scaling the whole.
-    """
+class _OfAJob:
+    """A number that a job is measured by, other than its rate; the table's words for it are the job's."""
 
     job: WaferRow
-    baseline_micro_batch: int
-    weak: bool
 
     @property
     def id(self) -> str:
@@ -35,13 +30,24 @@ class ScalingRow:
 
     @property
     def published(self) -> float:
-        """The published speed-up."""
+        """The published ratio."""
         return self.job.published
 
     @property
     def unit(self) -> str:
-        """Times one system."""
+        """Times what it is a ratio to."""
         return self.job.unit
+
+
+@dataclass(frozen=True)
+class ScalingRow(_OfAJob):
+    """Throughput of a job on some systems over that of one system with a micro-batch of its own.
+
+    Weak scaling gives the one system its share of the batch, strong scaling the whole.
+    """
+
+    baseline_micro_batch: int
+    weak: bool
 
     @property
     def group(self) -> str:
@@ -67,32 +73,11 @@ class ScalingRow:
 
 
 @dataclass(frozen=True)
-class UtilisationRow:
+class UtilisationRow(_OfAJob):
     """Training FLOPs a second and system of a job, in the convention of the Cerebras-GPT paper, over those of a reference run."""
 
-    job: WaferRow
     reference: WaferRow
     group: str = "relative utilisation"
-
-    @property
-    def id(self) -> str:
-        """Its name in the table."""
-        return self.job.id
-
-    @property
-    def use(self) -> str:
-        """What it is for."""
-        return self.job.use
-
-    @property
-    def published(self) -> float:
-        """The published ratio."""
-        return self.job.published
-
-    @property
-    def unit(self) -> str:
-        """Times the reference run."""
-        return self.job.unit
 
     def judge(self) -> ValidatedRow:
         """The ratio of two simulated utilisations."""
