@@ -1,6 +1,5 @@
 """The experiments that are tables of the Cerebras-GPT paper ask for the very jobs of the published rows."""
 
-import re
 from functools import cache
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 import wafersim
 from wafersim.evidence.sets.wafer import scaling_rows
 from wafersim.inputs.loader import load_experiment
-from wafersim.inputs.resources import find
 from wafersim.inputs.sweep import expand
 from wafersim.report.words import line_name
 from wafersim.simulation import job_of, simulate_step
@@ -49,14 +47,15 @@ def test_the_micro_batches_are_the_printed_ones_on_the_same_release(table: str, 
 
 
 @pytest.mark.parametrize(("table", "weak"), TABLES.items())
-def test_the_comments_quote_the_data(table: str, weak: bool) -> None:
-    text = find("experiments", table).read_text()
-    quoted: dict[str, float] = {}
-    for ratios, first, last in re.findall(r"^#   GPT.*?  ([\d. ]+?) +W(\d\d)-W(\d\d)$", text, re.MULTILINE):
-        numbers = [float(ratio) for ratio in ratios.split()]
-        ids = [f"W{number:02}" for number in range(int(first), int(last) + 1)]
-        quoted |= dict(zip(ids, numbers, strict=True))
-    assert quoted == {row.id: row.published for row in scaling_rows().values() if row.weak == weak}
+def test_the_published_ratios_are_those_of_the_data(table: str, weak: bool) -> None:
+    quoted = {}
+    for point in expand(load_experiment(table)):
+        assert point.experiment.published is not None
+        job = job_of(point.experiment)
+        quoted[key(job)] = point.experiment.published.value_on(job.count)
+    assert {name: value for name, value in quoted.items() if value is not None} == {
+        key(row.job.job()): row.published for row in scaling_rows().values() if row.weak == weak
+    }
 
 
 def test_two_sequence_lengths_of_one_model_are_told_apart() -> None:

@@ -64,14 +64,14 @@ SoftwareGiven = Annotated[Named | Annotated[GpuSoftwareProfile, Tag("value")], D
 
 def _tokens(value: Any) -> Any:
     if isinstance(value, str):
-        if PER_PARAMETER.fullmatch(value):
+        if PER_PARAMETER.fullmatch(value) or value.strip() == "published":
             return value.strip()
         try:
             value = float(value)
         except ValueError:
-            raise ValueError(f'must be a number of tokens or "20 per parameter" (got {value!r})') from None
+            raise ValueError(f'must be a number of tokens, "20 per parameter" or published (got {value!r})') from None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e18:
-        raise ValueError(f'must be a number of tokens > 0 or "20 per parameter" (got {value!r})')
+        raise ValueError(f'must be a number of tokens > 0, "20 per parameter" or published (got {value!r})')
     return float(value)
 
 
@@ -267,11 +267,11 @@ class TrainingSpec(Frozen):
             {
                 "anyOf": [
                     {"type": "number", "exclusiveMinimum": 0},
-                    {"type": "string", "pattern": r"^\s*\d[\d.eE+]*(\s*per parameter)?\s*$"},
+                    {"type": "string", "pattern": r"^\s*(\d[\d.eE+]*(\s*per parameter)?|published)\s*$"},
                 ]
             }
         ),
-    ] = "20 per parameter"
+    ] = Field(default="20 per parameter", description="Of the whole run; published: its steps times its batch.")
     input_rate: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="Sequences/s that the input workers of one system deliver; without it they never bind.",
@@ -300,12 +300,21 @@ class TrainingSpec(Frozen):
 class PublishedSpec(Frozen):
     """What is published of the job, shown beside the prediction; never fitted by an experiment."""
 
-    metric: Literal["step_time_s", "tokens_per_s", "samples_per_s", "days_to_train", "hardware_tflops_per_gpu"] = Field(
-        description="hardware_tflops_per_gpu counts full recompute, as Narayanan et al. 2021 do."
+    metric: Literal[
+        "step_time_s", "tokens_per_s", "samples_per_s", "days_to_train", "hardware_tflops_per_gpu", "speed_up"
+    ] = Field(
+        description="hardware_tflops_per_gpu counts full recompute, as Narayanan et al. 2021 do; speed_up is over one wafer."
     )
-    value: Annotated[float, Field(gt=0)]
+    value: Annotated[float, Field(gt=0)] | None = None
+    by_systems: dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]] | None = Field(
+        default=None, description="Instead of value: one for each number of systems or GPUs that was measured."
+    )
     source: Annotated[str, Field(min_length=3)]
     verified: bool = Field(default=True, description="False: recalled, nobody has looked it up.")
+
+    def value_on(self, systems: int) -> float | None:
+        """What is published of so many systems."""
+        return self.value if self.by_systems is None else self.by_systems.get(systems)
 
 
 def with_kind(values: Any) -> Any:

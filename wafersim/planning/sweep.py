@@ -9,11 +9,11 @@ from typing import Any
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.sweep import EVERYTHING, Point
+from wafersim.planning.published import beside_published, published_run
 from wafersim.simulation import Simulated, jobs_of, simulate_run, step_seconds
 from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.steps import Engine
-from wafersim.workload.model import Model
 
 BESIDE_A_MODEL = ("model", "system.systems", "system.gpus", "training.sequence_length")
 
@@ -47,12 +47,14 @@ class PointResult:
                 "infeasible": self.infeasible,
                 **varied,
             }
-        published = beside_published(self.simulated, experiment)
+        published = beside_published(self.simulated, experiment, self.scaling_efficiency)
+        run = published_run(self.simulated, experiment)
         return {
             **self.simulated.prediction.to_json(),
             "scaling_efficiency": self.scaling_efficiency,
             **varied,
             **({"published": published} if published else {}),
+            **({"published_run": run} if run else {}),
         }
 
 
@@ -63,25 +65,6 @@ def _flat(overrides: dict[str, Any]) -> dict[str, Any]:
     if "model" in several:  # the others go with it, but for what makes two points of one model
         several = {name: value for name, value in several.items() if name in BESIDE_A_MODEL}
     return {**{k: v for k, v in several.items() if not k.startswith(("published", "strategy"))}, **rest}
-
-
-def beside_published(simulated: Simulated, experiment: Experiment) -> dict[str, Any] | None:
-    """What is published of a job with what is predicted of it; None where the experiment states nothing."""
-    asked, prediction = experiment.published, simulated.prediction
-    if asked is None:
-        return None
-    if asked.metric == "hardware_tflops_per_gpu":
-        flops = megatron_flops(simulated.job.workload.model, prediction.sequence_length, prediction.batch)
-        predicted = flops / prediction.step_time_s / prediction.n_systems / 1e12
-    else:
-        predicted = float(getattr(prediction, asked.metric))
-    return {**asked.model_dump(), "predicted": predicted, "error": predicted / asked.value - 1.0}
-
-
-def megatron_flops(model: Model, sequence: int, batch: int) -> float:
-    """FLOPs of a step with full recompute, 96 B s l h^2 (1 + s / 6h + V / 16lh) (Narayanan et al. 2021, equation 3)."""
-    h, layers = model.d_model, model.layers
-    return 96.0 * batch * sequence * layers * h * h * (1 + sequence / (6 * h) + model.vocab / (16 * layers * h))
 
 
 def run_points(

@@ -78,7 +78,7 @@ def published_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
     for row in rows:
         one = row["published"]
         source = one["source"] + ("" if one["verified"] else " (recalled, not verified)")
-        half = row["interval"]["half_width"] if "interval" in row else None
+        half = row["interval"]["half_width"] if "interval" in row and one["metric"] != "speed_up" else None
         bounds = [] if half is None else [one["predicted"] * math.exp(side * half) for side in (-1, 1)]
         interval = "-".join(map(figure, bounds)) or "-"
         cells = (

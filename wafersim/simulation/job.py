@@ -68,7 +68,8 @@ def _phases(experiment: Experiment, workload: Workload) -> tuple[PhaseSpec, ...]
     """Phases that are stated, or those in which a model was trained where its systems are asked for as published."""
     if experiment.training.phases is not None:
         return tuple(experiment.training.phases)
-    if experiment.system.systems != "published" or experiment.training.batch != "published":
+    training = experiment.training
+    if experiment.system.systems != "published" or "published" not in (training.batch, training.batch_per_system):
         return None
     stated = _published(workload).get("phases")
     return stated if isinstance(stated, tuple) else None
@@ -82,14 +83,24 @@ def _count(experiment: Experiment, workload: Workload) -> int:
 
 
 def _tokens(experiment: Experiment, workload: Workload, batch: int) -> float:
-    """Tokens of the whole run: by its steps, a number, or so many per parameter."""
+    """Tokens of the whole run: by its steps, a number, those of the published run, or so many per parameter."""
     steps, asked = experiment.training.steps, experiment.training.tokens
+    if steps is None and asked == "published":
+        return _published_sequences(workload) * workload.sequence_length
     if steps is not None:
         count = _stated(workload, "steps", "steps") if steps == "published" else steps
         return float(count) * batch * workload.sequence_length
     if isinstance(asked, str) and asked.endswith("per parameter"):
         return float(asked.removesuffix("per parameter")) * workload.parameters
     return float(asked)
+
+
+def _published_sequences(workload: Workload) -> float:
+    """Sequences that the published run saw: its steps times its batch, phase by phase."""
+    phases = _published(workload).get("phases")
+    if phases is not None:
+        return float(sum(phase.steps * phase.batch for phase in phases))
+    return float(_stated(workload, "steps", "tokens") * _stated(workload, "batch", "tokens"))
 
 
 def _batch(experiment: Experiment, workload: Workload, count: int) -> int:
