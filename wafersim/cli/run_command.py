@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     default="auto",
     help="fast: the compiled engine that applies; queue: event queue; reference: SimPy; both: auto's choice checked by SimPy.",
 )
+@click.option("--all", "every", is_flag=True, help="Print every point, and where its step goes, before the answer.")
+@click.option("--why", is_flag=True, help="Print policies, memory, critical circuit, engines and provenance before it.")
 @click.option(
     "--sensitivity", "sensitive", is_flag=True, help="What 1 % of each number does to the largest point's step."
 )
@@ -36,17 +39,22 @@ def command(
     figures: bool,
     save: bool,
     engine: Engine,
+    every: bool,
+    why: bool,
     sensitive: bool,
 ) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
+    began = perf_counter()
     from wafersim.errors import Infeasible
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.sweep import expand
     from wafersim.planning.sensitivity import sensitivities
     from wafersim.planning.sweep import largest, run_points
+    from wafersim.planning.what_if import what_would_help
     from wafersim.report import console, json_output
     from wafersim.report.circuit import circuit_lines
     from wafersim.report.run import save_run
+    from wafersim.report.screen import Found, run_screen, show, width_of
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
 
@@ -57,18 +65,25 @@ def command(
             points, lambda point: advance(f"{point.experiment.model_name} on {point.experiment.system.count}"), engine
         )
     rows = [result.to_json() for result in results]
-    if all(result.simulated is None for result in results):
+    shown = largest(results)
+    if shown is None or shown.simulated is None:
         if as_json:  # whoever reads it needs the reasons, too
             sys.stdout.write(json_output.document(points=rows) + "\n")
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
-    shown = largest(results)
-    found = sensitivities(shown.simulated) if sensitive and shown is not None and shown.simulated is not None else None
+    found = sensitivities(shown.simulated) if sensitive else None
     directory = save_run(out, spec, results, figures, found) if save else None
     if as_json:
         extra = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
         sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
         return
-    lines = circuit_lines(shown) if shown is not None else []
-    console.print_run(spec.title or spec.name, rows, lines, directory)
-    if found is not None and shown is not None:
-        console.print_table(console.new_console(), sensitivity_table(line_name(shown.to_json()), found))
+    screen, largest_row = console.new_console(), rows[results.index(shown)]
+    title = spec.title or spec.name
+    if every:
+        console.print_points(title, rows, screen)
+    if why:
+        console.print_reasons(rows, circuit_lines(shown), screen)
+    if found is not None:
+        console.print_table(screen, sensitivity_table(line_name(largest_row), found))
+    helps = what_would_help(shown.simulated)
+    answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began)
+    show(screen, run_screen(answer, width_of(screen)))

@@ -116,11 +116,12 @@ class Singles:
 
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:
-    """The point that figures and the critical circuit are shown of: the largest model on the most systems."""
+    """The point that figures and the critical circuit are shown of: the largest model as it was trained, or on most systems."""
     ran = [result for result in results if result.simulated is not None]
     return max(ran, key=_size, default=None)
 
 
-def _size(result: PointResult) -> tuple[int, int]:
+def _size(result: PointResult) -> tuple[int, bool, int]:
     assert result.simulated is not None
-    return result.simulated.prediction.parameters, result.simulated.prediction.n_systems
+    trained = result.point.experiment.system.systems == "published"
+    return result.simulated.prediction.parameters, trained, result.simulated.prediction.n_systems

@@ -38,33 +38,33 @@ def progress(total: int, label: str) -> Iterator[Callable[[str], None]]:
         yield lambda name: bar.update(task, advance=1, description=f"{label}{name}")
 
 
-def print_run(
-    title: str, rows: Sequence[Row], circuit: Sequence[str], directory: Path | None, console: Console | None = None
-) -> None:
-    """Throughput, then where a step goes, then what binds and what to change, with the critical `circuit` of one point."""
-    console = console or new_console()
+def print_points(title: str, rows: Sequence[Row], console: Console) -> None:
+    """Every point: throughput, where its step goes, what is published of it, why it cannot run."""
     varied = _varied(rows)
     for kind in dict.fromkeys(row["kind"] for row in rows):
         _print_tables(console, title, [row for row in rows if row["kind"] == kind], varied)
-    good = [row for row in rows if "infeasible" not in row]
     refused = [row for row in rows if "infeasible" in row]
     for row in refused[:MOST_REFUSALS]:
         say(console, f"{line_name(row)} on {row['n_systems']}: cannot run: {row['infeasible']}")
     if len(refused) > MOST_REFUSALS:
-        say(
-            console, f"and {len(refused) - MOST_REFUSALS} more points that cannot run (prediction.json has each reason)"
-        )
+        more = len(refused) - MOST_REFUSALS
+        say(console, f"and {more} more points that cannot run (prediction.json has each reason)")
+
+
+def print_reasons(rows: Sequence[Row], circuit: Sequence[str], console: Console) -> None:
+    """Memory and policies, what binds and what to change, the critical `circuit` of one point, engines, what was assumed."""
+    good, varied = [row for row in rows if "infeasible" not in row], _varied(rows)
+    for kind in dict.fromkeys(row["kind"] for row in good):
+        print_table(console, memory_table([row for row in good if row["kind"] == kind], varied))
     for line in [*why_these_policies(good), *explain(good), *circuit, *engines(good)]:
         say(console, line)
-    if directory is not None:
-        say(console, f"Written to {directory}")
 
 
 def _print_tables(console: Console, title: str, rows: Sequence[Row], varied: Sequence[str]) -> None:
     good = [row for row in rows if "infeasible" not in row]
     tables = [throughput_table(title, rows, varied)]
     if good:
-        tables += [breakdown_table(good, varied), memory_table(good, varied)]
+        tables += [breakdown_table(good, varied)]
     beside = [row for row in good if row.get("published")]
     tables += [published_table(beside, varied)] if beside else []
     searches = [row for row in good if row.get("search") and row["search"]["considered"] > 1]

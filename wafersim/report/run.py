@@ -7,14 +7,19 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from ruamel.yaml import YAML
 
 from wafersim.inputs.experiment import Experiment
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.report import json_output
+from wafersim.report.circuit import circuit_lines
+from wafersim.report.console import print_points, print_reasons
 from wafersim.report.run_directory import save_directory
 from wafersim.report.words import line_name
+
+WIDEST = 400  # characters of a line of reasons.txt
 
 
 def save_run(
@@ -26,11 +31,14 @@ def save_run(
 ) -> Path:
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced."""
     resolved = experiment.model_dump(mode="json", exclude_none=True)
-    return save_directory(root, resolved, lambda draft: _write(draft, resolved, results, figures, sensitive))
+    return save_directory(
+        root, resolved, lambda draft: _write(draft, experiment, resolved, results, figures, sensitive)
+    )
 
 
 def _write(
     draft: Path,
+    experiment: Experiment,
     resolved: dict[str, Any],
     results: Sequence[PointResult],
     figures: bool,
@@ -40,8 +48,12 @@ def _write(
     YAML().dump(resolved, text)
     (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
     rows = [result.to_json() for result in results]
-    (draft / "prediction.json").write_text(json_output.document(points=rows) + "\n", encoding="utf-8")
     shown = largest(results)
+    with (draft / "reasons.txt").open("w", encoding="utf-8") as file:
+        console = Console(file=file, width=WIDEST)
+        print_points(experiment.title or experiment.name, rows, console)
+        print_reasons(rows, circuit_lines(shown) if shown is not None else [], console)
+    (draft / "prediction.json").write_text(json_output.document(points=rows) + "\n", encoding="utf-8")
     if shown is None:
         return
     simulated = shown.simulated

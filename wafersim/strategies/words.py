@@ -21,6 +21,14 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Improvement:
+    """A better machine that people ask about: what it is called, and by which factor it scales which numbers."""
+
+    label: str
+    factors: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Words:
     """What a strategy's chips, parts, memory and tasks are called."""
 
@@ -33,6 +41,7 @@ class Words:
     memory_title: str
     memory: tuple[tuple[str, str], ...]  # (key, heads) of what takes memory, in reading order
     tasks: tuple[tuple[str, str], ...] = ()  # (kind of task on the critical circuit, label) where they differ
+    improvements: tuple[Improvement, ...] = ()  # of the machine, tried one by one where it is asked what would help
 
     @cached_property
     def part(self) -> dict[str, Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wafersim.strategies.words import Part, Words
+from wafersim.strategies.words import Improvement, Part, Words
 
 WORDS = Words(
     kind="gpu",
@@ -59,5 +59,26 @@ WORDS = Words(
         ("scatter", "gradient reduction"),
         ("tie", "tied embeddings"),
         ("norm", "gradient norm"),
+    ),
+    improvements=(
+        Improvement("GPU peak x2", (("gpu.peak_fp16", 2.0),)),
+        Improvement("GPU memory x2", (("gpu.memory", 2.0), ("gpu.usable_memory", 2.0))),
+        Improvement("GPU memory bandwidth x2", (("gpu.memory_bandwidth", 2.0),)),
+        Improvement("links within a node x2", (("gpu.collective_bandwidth", 2.0), ("gpu.pair_bandwidth", 2.0))),
+        Improvement(
+            "network between nodes x2",
+            (
+                ("network.node_bandwidth", 2.0), ("network.collective_bandwidth", 2.0), ("network.gradient_bandwidth", 2.0),
+                ("network.p2p_bandwidth", 2.0),
+            ),
+        ),
+        Improvement(
+            "launches at half their time",
+            (
+                ("software.launch_forward", 0.5), ("software.launch_backward", 0.5), ("software.launch_collective", 0.5),
+                ("software.launch_unfused", 0.5), ("software.launch_head", 0.5), ("software.launch_embedding", 0.5),
+                ("software.launch_micro_batch", 0.5),
+            ),
+        ),
     ),
 )  # fmt: skip

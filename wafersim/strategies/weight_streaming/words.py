@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wafersim.strategies.words import Part, Words
+from wafersim.strategies.words import Improvement, Part, Words
 
 STREAM_LINKS = {"stream": "MemoryX link", "ingress": "system I/O"}
 """Links of the weight stream besides SwarmX's levels, by kind of task."""
@@ -70,5 +70,17 @@ WORDS = Words(
         ("accumulate", "MemoryX adds"),
         ("read", "MemoryX reads"),
         ("tail", "reduction tail"),
+    ),
+    improvements=(
+        Improvement("clock x2", (("system.clock", 2.0),)),
+        Improvement("SRAM x2", (("system.sram", 2.0), ("system.core_sram", 2.0))),
+        Improvement("attention at half its cost", (("system.attention_cost", 0.5),)),
+        Improvement("kernel launches at half their time", (("system.kernel_latency", 0.5),)),
+        Improvement("system I/O x2", (("system.io_bandwidth", 2.0),)),
+        Improvement("SwarmX links x2", (("swarmx.link_bandwidth", 2.0),)),
+        Improvement("MemoryX I/O x2", (("memoryx.io_bandwidth", 2.0),)),
+        Improvement(
+            "reduction tail halved", (("swarmx.reduction_tail", 0.5), ("swarmx.reduction_tail_per_parameter", 0.5))
+        ),
     ),
 )  # fmt: skip

@@ -1,0 +1,87 @@
+"""How a first screen is laid out: columns that give way where it is narrow, labelled sentences, 24 lines."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from wafersim.report.console import say
+
+LINES = 24
+WIDTH = 80  # of what is piped
+NARROWEST = 40
+GUTTER = 12  # columns of a sentence's label
+GAP = 2
+UNBROKEN = "\N{NO-BREAK SPACE}"  # inside what stays on one line; printed as a space
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. Where the screen is narrow the highest `gives_way` goes first; 0 stays."""
+
+    head: str
+    cells: tuple[str, ...]
+    gives_way: int = 0
+    left: bool = False
+
+    @property
+    def width(self) -> int:
+        """Characters of its widest cell."""
+        return max(map(len, (self.head, *self.cells)))
+
+    def lines(self) -> list[str]:
+        """Head and cells, padded."""
+        pad = str.ljust if self.left else str.rjust
+        return [pad(text, self.width) for text in (self.head, *self.cells)]
+
+
+def table(columns: Sequence[Column], width: int) -> list[str]:
+    """Head and rows of the columns that fit; what is said nowhere (no cell at all) takes no room."""
+    kept = [column for column in columns if any(column.cells)]
+    while sum(column.width + GAP for column in kept) - GAP > width and any(column.gives_way for column in kept):
+        kept.remove(max(kept, key=lambda column: column.gives_way))
+    rows = zip(*(column.lines() for column in kept), strict=True)
+    return [clipped((" " * GAP).join(row).rstrip(), width) for row in rows]
+
+
+def sentence(label: str, items: Sequence[str], width: int, most: int = 2, separator: str = ", ") -> list[str]:
+    """A label and what it says of the answer, in at most so many lines; items for which there is no room are counted."""
+    gutter = GUTTER if width >= 2 * NARROWEST else 0
+    for count in range(len(items), 0, -1):
+        left_out = len(items) - count
+        text = separator.join([*items[:count], *([f"{left_out} more"] if left_out else [])])
+        lines = _wrapped(label, text, width, gutter)
+        if len(lines) <= most or count == 1:
+            return [*lines[: most - 1], clipped(lines[most - 1] + "...", width, "...")] if len(lines) > most else lines
+    return []
+
+
+def _wrapped(label: str, text: str, width: int, gutter: int) -> list[str]:
+    if not gutter:
+        lines = textwrap.wrap(f"{label}: {text}", width, break_on_hyphens=False)
+    else:
+        body = textwrap.wrap(text, width - gutter, break_on_hyphens=False)
+        lines = [(" " * gutter if index else label.ljust(gutter)) + line for index, line in enumerate(body)]
+    return [line.replace(UNBROKEN, " ").rstrip() for line in lines]
+
+
+def clipped(line: str, width: int, mark: str = "~") -> str:
+    """A line that goes on beyond the screen ends in a mark."""
+    return line if len(line) <= width else line[: width - len(mark)].rstrip() + mark
+
+
+def width_of(console: Console) -> int:
+    """Of the terminal, and 80 where there is none."""
+    return max(NARROWEST, console.width) if console.is_terminal else WIDTH
+
+
+def show(console: Console, lines: Sequence[str]) -> None:
+    """Print the lines of a screen; on a terminal its first one stands out."""
+    for index, line in enumerate(lines):
+        if index == 0 and console.is_terminal:
+            console.print(line, style="bold", markup=False, highlight=False, overflow="ignore", crop=False)
+        else:
+            say(console, line)

@@ -1,0 +1,299 @@
+"""The first screen of a run: how long, how sure, what binds, what would help, what is extrapolated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wafersim.planning.what_if import WhatIf
+from wafersim.report.screen import numbers
+from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table
+from wafersim.report.screen.lines import Line, chips_of, lines_of
+from wafersim.report.words import Row
+from wafersim.strategies.registry import words_of
+from wafersim.strategies.words import Words
+
+DAY = 86_400.0
+MOST_HELP = 5  # changes that are named
+MOST_COUNTS = 7  # columns of the block of step times
+LEAST_LINES = 3  # of a table that has more
+MOST_SHARES = 5  # parts of a step that are named
+SHOWN = 0.01  # of the step: smaller parts are not
+BESIDE_GPUS = {
+    "andromeda16": "cs2_vs_a100",
+    "experiments/andromeda16.yaml": "cs2_vs_a100",
+}  # shipped: experiment -> comparison
+COMPUTE = "compute "  # what tasks of the chips themselves begin with
+UNITS = {"step_time_s": "s", "tokens_per_s": "tokens/s", "samples_per_s": "/s", "days_to_train": "d", "speed_up": "x"}
+OF_GPUS = {"hardware_tflops_per_gpu": "TFLOP/s"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run of an `experiment` found; seconds that it `took`. What would help is told of the largest point."""
+
+    title: str
+    experiment: str
+    rows: Sequence[Row]
+    largest: Row
+    helps: Sequence[WhatIf]
+    directory: Path | None
+    took: float
+
+
+def run_screen(found: Found, width: int) -> list[str]:
+    """At most 24 lines; up to three more where points cannot run."""
+    heads, lines = lines_of(found.rows)
+    able = [line for line in lines if line.head is not None]
+    main, block = _main(heads, able, width), _block(able, width)
+    sayings = _sayings(found, able, width, roomy=True)
+    if 1 + len(main) + len(block) + len(sayings) > LINES:
+        sayings = _sayings(found, able, width, roomy=False)
+    room = LINES - 1 - len(sayings)
+    if block:  # of two tables that do not fit the block loses what it can first
+        block = _cut(block, max(room - len(main), 1 + LEAST_LINES))
+    main = _cut(main, room - len(block))
+    left = room - len(main) - len(block)
+    gaps = (left >= 1, left >= 2 and bool(block), left >= 2 + bool(block))
+    out = [_titled(found, width), *[""] * gaps[0], *main, *[""] * gaps[1], *block, *[""] * gaps[2]]
+    return [clipped(line, width) for line in [*out, *_warnings(found.rows, width), *sayings]]
+
+
+def _titled(found: Found, width: int) -> str:
+    took = f"{found.took:.1f} s"
+    room = width - len(took) - 2
+    return f"{clipped(found.title, room):{room}}  {took}"
+
+
+def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
+    rows = [line.head for line in lines if line.head is not None]
+    base = rows[0]
+    lengths = {row["sequence_length"] for row in rows}
+    trained = f"train {numbers.amount(base['tokens'])}" if len({row["tokens"] for row in rows}) == 1 else "train in"
+    columns = [
+        Column(heads, tuple(line.name for line in lines), left=True),
+        Column(chips_of(rows), tuple(f"{row['n_systems']:,}" for row in rows)),
+        Column(
+            f"batch x {rows[0]['sequence_length']:,}" if len(lengths) == 1 else "batch x length",
+            _batches(rows, lengths),
+            5,
+        ),
+        Column("tokens", tuple(numbers.amount(row["batch"] * row["sequence_length"]) for row in rows), 6),
+        Column("split", tuple(_split(row) for row in rows), 4, left=True),
+        Column("step", tuple(numbers.step(row["step_time_s"]) for row in rows)),
+        Column(trained, tuple(numbers.duration(row["days_to_train"] * DAY) for row in rows), 1),
+        Column("80 % range", tuple(numbers.interval(row, "days_to_train", DAY) for row in rows), 2),
+        Column("MFU", tuple(numbers.percent(row["mfu"]) for row in rows), 3),
+        _published(rows),
+    ]
+    return table(columns, width)
+
+
+def _batches(rows: Sequence[Row], lengths: set[int]) -> tuple[str, ...]:
+    return tuple(
+        f"{row['batch']:,}" if len(lengths) == 1 else f"{row['batch']:,} x {row['sequence_length']:,}" for row in rows
+    )
+
+
+def _split(row: Row) -> str:
+    return "" if row["kind"] == "wafer" else str(row["split"]["name"]).replace(" x ", " ").replace(",", "")
+
+
+def _published(rows: Sequence[Row]) -> Column:
+    """What is published of the points: a measurement and how far off it is, or the utilisation beside that of the first."""
+    stated = [row.get("published") for row in rows]
+    if any(stated):
+        metric = next(one["metric"] for one in stated if one)
+        unit = (UNITS | OF_GPUS)[metric]
+        cells = tuple(
+            "" if one is None else f"{numbers.digits(one['value'])} ({numbers.change(one['error'])})" for one in stated
+        )
+        return Column(f"pub. {unit}", cells, 2)
+    relative = [row.get("published_run", {}).get("relative_utilisation") for row in rows]
+    if not any(relative):
+        return Column("", ("",) * len(rows), 9)
+    first = _utilisation(rows[0])
+    said = (
+        f"{_utilisation(row) / first:.2f} ({f'{one:.2f}' if one else '-'})"
+        for row, one in zip(rows, relative, strict=True)
+    )
+    return Column("util. (pub.)", tuple(said), 2)
+
+
+def _utilisation(row: Row) -> float:
+    """FLOP/s of a system, in the FLOPs that the model's card counts."""
+    return float(row["training_flops"] / row["tokens"] * row["tokens_per_s"] / row["n_systems"])
+
+
+def _block(lines: Sequence[Line], width: int) -> list[str]:
+    """Step time by the number of chips, for lines with several."""
+    scaled = [line for line in lines if len(line.ran) > 1]
+    if not scaled:
+        return []
+    every = sorted({row["n_systems"] for line in scaled for row in line.ran if not _only_trained(line, row)})
+    counts = _spread(every, MOST_COUNTS)
+    last = counts[-1]
+    cells = {count: tuple(_step_on(line, count) for line in scaled) for count in counts}
+    chips = chips_of(row for line in scaled for row in line.ran)
+    kept = tuple(_kept(line, last) for line in scaled)
+    return table(
+        [
+            Column(f"step on {chips}", tuple(line.name for line in scaled), left=True),
+            *(Column(f"{count:,}", cells[count], 1 + (index % 2) if 0 < index < len(counts) - 1 else 0)
+              for index, count in enumerate(counts)),
+            Column(f"linear kept by {last:,}", kept, 1),
+        ],
+        width,
+    )  # fmt: skip
+
+
+def _only_trained(line: Line, row: Row) -> bool:
+    """A number of chips that only the published run has, which is a line of its own above."""
+    return row.get("varied", {}).get("system.systems") == "published"
+
+
+def _spread(counts: Sequence[int], most: int) -> list[int]:
+    """So many of the counts, first and last among them."""
+    if len(counts) <= most:
+        return list(counts)
+    picked = {round(index * (len(counts) - 1) / (most - 1)) for index in range(most)}
+    return [counts[index] for index in sorted(picked)]
+
+
+def _step_on(line: Line, count: int) -> str:
+    found = next((row for row in line.ran if row["n_systems"] == count), None)
+    return "-" if found is None else numbers.step(found["step_time_s"])
+
+
+def _kept(line: Line, count: int) -> str:
+    found = next((row for row in line.ran if row["n_systems"] == count), None)
+    share = None if found is None else found["scaling_efficiency"]
+    return "" if share is None else numbers.percent(share)
+
+
+def _cut(rows: list[str], room: int) -> list[str]:
+    """As many lines as there is room for; the last one says how many are left out."""
+    if len(rows) <= room:
+        return rows
+    return [*rows[: room - 1], f"and {len(rows) - room + 1} more lines: --all"]
+
+
+def _warnings(rows: Sequence[Row], width: int) -> list[str]:
+    refused = [row for row in rows if "infeasible" in row]
+    if not refused:
+        return []
+    count = f"{len(refused)} of {len(rows)} points; " if len(refused) > 1 else ""
+    name = f"{refused[0]['model']} on {refused[0]['n_systems']}"
+    return sentence("Cannot run", [f"{count}{name}: {refused[0]['infeasible']}"], width, 3)
+
+
+def _sayings(found: Found, lines: Sequence[Line], width: int, roomy: bool) -> list[str]:
+    """What the tables come down to; how it runs and what it costs where there is room."""
+    row, heads = found.largest, [line.head for line in lines if line.head is not None]
+    points = f"all {len(found.rows)} points" if len(found.rows) > 1 else "everything"
+    return [
+        *(sentence("Runs as", _runs_as(row), width) if roomy else []),
+        *sentence("Binds", _binds(row, lines, roomy), width, 2 if roomy else 1),
+        *sentence("Would help", _helps(found.helps), width, 2, " | "),
+        *(sentence("Bill", _bill(row), width) if roomy else []),
+        *sentence("Trust", _trust(heads), width, 3 if roomy else 2, "; "),
+        *(sentence("Written", [f"figures and {points}: {found.directory}/"], width, 1) if found.directory else []),
+        *sentence("More", [f"--all, --why; next: {_next(found)}"], width, 1),
+    ]
+
+
+def _next(found: Found) -> str:
+    """The command that goes on from here."""
+    if found.experiment in BESIDE_GPUS:
+        return f"wafersim compare {BESIDE_GPUS[found.experiment]}"
+    return f"wafersim run {found.experiment} --sensitivity"
+
+
+def _runs_as(row: Row) -> list[str]:
+    """How the largest point goes about it."""
+    memory = row["memory"]
+    size = f"{row['micro_batches']} x {row['micro_batch']}" if row["micro_batches"] > 1 else str(row["micro_batch"])
+    how = memory.get("activation_policy") if row["kind"] == "wafer" else row["split"]["name"]
+    used = f"{memory['total_bytes'] / 1e9:.0f} of {memory['capacity_bytes'] / 1e9:.0f} GB of memory used"
+    return [str(how), f"micro-batch {size}".replace(" ", UNBROKEN), used.replace(" ", UNBROKEN)]
+
+
+def _binds(row: Row, lines: Sequence[Line], in_detail: bool) -> list[str]:
+    """What the step of the largest point is made of, from its critical circuit; then lines that something else binds."""
+    words = words_of(row["kind"])
+    shares = {part.label: row["breakdown"][part.key] / row["step_time_s"] for part in words.parts}
+    if row["critical"] is not None:
+        shares = _grouped(row["critical"]["shares"], words, in_detail)
+    ranked = [item for item in sorted(shares.items(), key=lambda item: -item[1]) if item[1] >= SHOWN][:MOST_SHARES]
+    others: dict[str, list[str]] = {}
+    mine = ""
+    for line in lines:
+        if line.head is row:
+            mine = f" ({line.name})" if len(lines) > 1 else ""
+        elif line.head is not None and line.head["binding_resource"] != row["binding_resource"]:
+            others.setdefault(line.head["binding_resource"], []).append(line.name)
+    said = [f"{name} {numbers.percent(share)}" for name, share in ranked]
+    said[0] += mine
+    return [*said, *(f"{resource}: {' '.join(names[:4])}" for resource, names in others.items())]
+
+
+def _grouped(shares: dict[str, float], words: Words, in_detail: bool) -> dict[str, float]:
+    """Shares of the critical circuit, what the chips compute told as one, in detail with its own parts."""
+    out: dict[str, float] = {}
+    computed = {name.removeprefix(COMPUTE): share for name, share in shares.items() if name.startswith(COMPUTE)}
+    if computed:
+        ranked = sorted(computed.items(), key=lambda item: -item[1])
+        parts = f" ({', '.join(f'{name} {100 * share:.0f}' for name, share in ranked)})" if in_detail else ""
+        out[words.parts[0].resource + parts] = sum(computed.values())
+    for name, share in shares.items():
+        if not name.startswith(COMPUTE):
+            out[words.task.get(name, name)] = out.get(words.task.get(name, name), 0.0) + share
+    return out
+
+
+def _helps(helps: Sequence[WhatIf]) -> list[str]:
+    """The largest effects; what is worse for a better machine is named for what it is."""
+    ranked = sorted(helps, key=lambda one: -abs(one.change))[:MOST_HELP]
+    said = (f"{one.label} {numbers.change(one.change)}{' (order of service)' if one.anomaly else ''}" for one in ranked)
+    return [text.replace(" ", UNBROKEN) for text in said]
+
+
+def _bill(row: Row) -> list[str]:
+    """Energy and money of the run at the power and price of the profile, or which field gives a price."""
+    said = [numbers.energy(row["energy_j"])]
+    if row["cost_usd"] is None:
+        field = "network.price" if row["kind"] == "gpu" else "system.rent"
+        return [*said, f"no price is known: --set system.overrides.{field}='2 USD/h' gives one"]
+    price = next(text for text in row["bill"] if text.startswith("price")).removeprefix("price ")
+    return [*said, f"{numbers.amount(row['cost_usd'], 'USD')} at {price}"]
+
+
+def _trust(rows: Sequence[Row]) -> list[str]:
+    """How sure the times are, how they lie outside what was measured, and what is assumed."""
+    halves = [row["interval"]["half_width"] for row in rows if row.get("interval")]
+    parts = []
+    if halves:
+        low, high = (numbers.percent(half) for half in (min(halves), max(halves)))
+        parts.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
+    if len(halves) < len(rows):
+        parts.append(f"{len(rows) - len(halves)} without an interval, as nothing like it was measured")
+    outside: dict[str, float | None] = {}
+    for row in rows:
+        for way in row.get("interval", {}).get("outside", []):
+            measure = way["measure"] + _measured(way)
+            outside[measure] = max(filter(None, (outside.get(measure), way["value"])), default=None)
+    said = [f"{'' if value is None else numbers.amount(value)} {measure}".strip() for measure, value in outside.items()]
+    if said:
+        parts += [f"beyond what was measured: {said[0]}", *said[1:]]
+    assumed = {name for row in rows for name in row["assumed"]}
+    if assumed:
+        parts.append(f"{len(assumed)} assumed number{'s' * (len(assumed) > 1)}")
+    return parts
+
+
+def _measured(way: Row) -> str:
+    if way["value"] is None:
+        return ""
+    low, high = numbers.amount(way["low"]), numbers.amount(way["high"])
+    return f" ({low if low == high else f'{low} to {high}'})"
