@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from wafersim.report.words import COUNTS, Row, label
 from wafersim.strategies.registry import words_of
@@ -22,8 +21,9 @@ class Line:
 
     @property
     def ran(self) -> tuple[Row, ...]:
-        """Points that can run, by chips; of two that are one job the first."""
-        by_count = {row["n_systems"]: row for row in reversed(self.points) if "infeasible" not in row}
+        """Points that can run, by chips; the published run only where no other point is on as many."""
+        ran = sorted((row for row in self.points if "infeasible" not in row), key=as_trained, reverse=True)
+        by_count = {row["n_systems"]: row for row in ran}
         return tuple(by_count[count] for count in sorted(by_count))
 
     @property
@@ -31,7 +31,8 @@ class Line:
         """The run as it was trained where that is asked for, else the most chips; None where nothing can run."""
         ran = [row for row in self.points if "infeasible" not in row]
         trained = [row for row in ran if as_trained(row)]
-        return (trained or sorted(ran, key=lambda row: row["n_systems"]) or [None])[-1]
+        ranked = trained or sorted(ran, key=lambda row: row["n_systems"])
+        return ranked[-1] if ranked else None
 
 
 def as_trained(row: Row) -> bool:
@@ -61,8 +62,11 @@ def lines_of(rows: Sequence[Row]) -> tuple[str, list[Line]]:
 
 def shortened(names: Sequence[str]) -> list[str]:
     """Names without the words that all of them begin with: cerebras-gpt-13b beside cerebras-gpt-111m is 13B."""
-    start = commonprefix(list(names)).rpartition("-")[0] if len(set(names)) > 1 else ""
-    cut = [name[len(start) + 1 :] if start else name for name in names]
+    words = [name.split("-") for name in names]
+    same = 0
+    while all(len(name) > same + 1 and name[same] == words[0][same] for name in words) and len(set(names)) > 1:
+        same += 1
+    cut = ["-".join(name[same:]) for name in words]
     return [name.upper() if name[:1].isdigit() else name for name in cut]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen import numbers
 from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table
-from wafersim.report.screen.lines import Line, chips_of, lines_of
+from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.words import Row
 from wafersim.strategies.registry import words_of
 from wafersim.strategies.words import Words
@@ -131,7 +131,9 @@ def _block(lines: Sequence[Line], width: int) -> list[str]:
     scaled = [line for line in lines if len(line.ran) > 1]
     if not scaled:
         return []
-    every = sorted({row["n_systems"] for line in scaled for row in line.ran if not _only_trained(line, row)})
+    every = sorted({row["n_systems"] for line in scaled for row in line.ran if not as_trained(row)}) or sorted(
+        {row["n_systems"] for line in scaled for row in line.ran}
+    )
     counts = _spread(every, MOST_COUNTS)
     last = counts[-1]
     cells = {count: tuple(_step_on(line, count) for line in scaled) for count in counts}
@@ -146,11 +148,6 @@ def _block(lines: Sequence[Line], width: int) -> list[str]:
         ],
         width,
     )  # fmt: skip
-
-
-def _only_trained(line: Line, row: Row) -> bool:
-    """A number of chips that only the published run has, which is a line of its own above."""
-    return row.get("varied", {}).get("system.systems") == "published"
 
 
 def _spread(counts: Sequence[int], most: int) -> list[int]:
