@@ -15,7 +15,11 @@ LAUNCHES = Binding("kernel_latency", "kernel latency")
 @pytest.mark.parametrize(
     ("of_parts", "shares", "binds"),
     [
-        (COMPUTE, {"compute forward": 0.40, "ingress": 0.35, "broadcast": 0.25}, "weight stream"),  # two links of one stream
+        (
+            COMPUTE,
+            {"compute forward": 0.40, "ingress": 0.35, "broadcast": 0.25},
+            "weight stream",
+        ),  # two links of one stream
         (COMPUTE, {"compute forward": 0.30, "compute dgrad": 0.35, "reduce": 0.35}, "wafer compute"),
         (Binding("exposed_drain", "gradient drain"), {"compute forward": 0.9, "egress": 0.1}, "wafer compute"),
         (LAUNCHES, {"compute forward": 0.9, "stream": 0.1}, "kernel latency"),  # part of what is computed
