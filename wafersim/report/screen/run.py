@@ -72,7 +72,7 @@ def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
     lengths = {row["sequence_length"] for row in rows}
     trained = f"train {numbers.amount(base['tokens'])}" if len({row["tokens"] for row in rows}) == 1 else "train in"
     columns = [
-        Column(heads, tuple(line.name for line in lines), left=True),
+        Column(heads, tuple(_marked(line.name, row) for line, row in zip(lines, rows, strict=True)), left=True),
         Column(chips_of(rows), tuple(f"{row['n_systems']:,}" for row in rows)),
         Column(
             f"batch x {rows[0]['sequence_length']:,}" if len(lengths) == 1 else "batch x length",
@@ -88,6 +88,16 @@ def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
         _published(rows),
     ]
     return table(columns, width)
+
+
+def _marked(name: str, row: Row) -> str:
+    """A star where nobody has measured such a machine or stack at all; `Trust` says what."""
+    return f"{name} *" if _unmeasured(row) else name
+
+
+def _unmeasured(row: Row) -> bool:
+    ways = row.get("interval", {}).get("outside", [])
+    return "interval" not in row or any(way["value"] is None for way in ways)
 
 
 def _batches(rows: Sequence[Row], lengths: set[int]) -> tuple[str, ...]:
@@ -274,11 +284,11 @@ def _trust(rows: Sequence[Row]) -> list[str]:
         low, high = (numbers.percent(half) for half in (min(halves), max(halves)))
         parts.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
     if len(halves) < len(rows):
-        parts.append(f"{len(rows) - len(halves)} without an interval, as nothing like it was measured")
+        parts.append(f"* {len(rows) - len(halves)} without an interval, as nothing like it was measured")
     outside: dict[str, float | None] = {}
     for row in rows:
         for way in row.get("interval", {}).get("outside", []):
-            measure = way["measure"] + _measured(way)
+            measure = f"* {way['measure']}" if way["value"] is None else way["measure"] + _measured(way)
             outside[measure] = max(filter(None, (outside.get(measure), way["value"])), default=None)
     said = [f"{'' if value is None else numbers.amount(value)} {measure}".strip() for measure, value in outside.items()]
     if said:
