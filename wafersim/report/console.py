@@ -16,6 +16,7 @@ from wafersim.report.explain import engines, explain, search_line, why_these_pol
 from wafersim.report.tables import (
     breakdown_table,
     memory_table,
+    published_run_table,
     published_table,
     search_table,
     throughput_table,
@@ -66,6 +67,8 @@ def _print_tables(console: Console, title: str, rows: Sequence[Row], varied: Seq
         tables += [breakdown_table(good, varied)]
     beside = [row for row in good if row.get("published")]
     tables += [published_table(beside, varied)] if beside else []
+    trained = [row for row in good if "published_run" in row]
+    tables += [published_run_table(trained)] if trained else []
     searches = [row for row in good if row.get("search") and row["search"]["considered"] > 1]
     if len(searches) == 1:
         tables += [search_table(searches[0])]

@@ -10,6 +10,7 @@ from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen import numbers
 from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
+from wafersim.report.tables import flops_per_system
 from wafersim.report.words import Row
 from wafersim.strategies.registry import words_of
 from wafersim.strategies.words import Words
@@ -123,17 +124,12 @@ def _published(rows: Sequence[Row]) -> Column:
     relative = [row.get("published_run", {}).get("relative_utilisation") for row in rows]
     if not any(relative):
         return Column("", ("",) * len(rows), 9)
-    first = _utilisation(rows[0])
+    first = flops_per_system(rows[0])
     said = (
-        f"{_utilisation(row) / first:.2f} ({f'{one:.2f}' if one else '-'})"
+        f"{flops_per_system(row) / first:.2f} ({f'{one:.2f}' if one else '-'})"
         for row, one in zip(rows, relative, strict=True)
     )
     return Column("util. (pub.)", tuple(said), 2)
-
-
-def _utilisation(row: Row) -> float:
-    """FLOP/s of a system, in the FLOPs that the model's card counts."""
-    return float(row["training_flops"] / row["tokens"] * row["tokens_per_s"] / row["n_systems"])
 
 
 def _block(lines: Sequence[Line], width: int) -> list[str]:
