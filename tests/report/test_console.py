@@ -20,7 +20,7 @@ def printed(rows: list[dict[str, Any]], title: str = "t", terminal: bool = False
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=width, markup=False, emoji=False)
     print_points(title, rows, console)
-    print_reasons(rows, [], console)
+    print_reasons(rows, [], [], console)
     return file.getvalue()
 
 

@@ -16,7 +16,7 @@ WORDS = Words(
     parts=(
         Part(
             "compute", "compute", "compute", "#3b6fb6", "wafer compute",
-            "the wafer itself: only more systems, sparsity or a better matmul kernel make the step shorter", working=True,
+            "the wafer itself: what would help was tried, below", working=True,
         ),
         Part(
             "kernel_latency", "kernel latency", "kernel latency", "#9dbbe0", "kernel latency",
