@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen import numbers
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table
+from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table, whole
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.tables import flops_per_system
 from wafersim.report.words import Row
@@ -58,7 +58,7 @@ def run_screen(found: Found, width: int) -> list[str]:
     left = room - len(main) - len(block)
     gaps = (left >= 1, left >= 2 and bool(block), left >= 2 + bool(block))
     out = [_titled(found, width), *[""] * gaps[0], *main, *[""] * gaps[1], *block, *[""] * gaps[2]]
-    return [clipped(line, width) for line in [*out, *_warnings(found.rows, width), *sayings]]
+    return [*out, *_warnings(found.rows, width), *sayings]
 
 
 def _titled(found: Found, width: int) -> str:
@@ -201,7 +201,7 @@ def _sayings(found: Found, lines: Sequence[Line], width: int, roomy: bool) -> li
         *sentence("Would help", _helps(found.helps), width, 2, " | "),
         *(sentence("Bill", _bill(row), width) if roomy else []),
         *sentence("Trust", _trust(heads), width, 3 if roomy else 2, "; "),
-        *(sentence("Written", [f"figures and {points}: {found.directory}/"], width, 1) if found.directory else []),
+        *([whole("Written", f"{found.directory}/", f"figures and {points}: ", width)] if found.directory else []),
         *sentence("More", [f"--all, --why; next: {_next(found)}"], width, 1),
     ]
 
