@@ -95,6 +95,13 @@ def test_an_update_moves_every_parameter_once_the_tied_table_last() -> None:
     )  # fmt: skip
 
 
+def test_a_head_without_weights_sends_no_gradient_and_is_not_updated() -> None:
+    bare = plan(model=replace(MODEL, head="none", final_norm=False))
+    assert bare.layers[-1].gradient_bytes == 0
+    assert [unit.layers for unit in bare.updates] == [(4,), (3,), (2,), (1,), (0,)]
+    assert {kernel.layer for kernel in bare.kernels if kernel.drains} == {0, 1, 2, 3, 4}
+
+
 def test_only_weights_that_are_not_zero_do_work() -> None:
     # A micro-batch of 3 x 32 tokens: 2 FLOPs a weight of the block's 12 x 64^2 in each of its passes.
     for density in (1.0, 0.25):

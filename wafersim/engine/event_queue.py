@@ -4,6 +4,9 @@ A task without a server starts as soon as its predecessors allow, so its times f
 holds decisions of servers only. A decision is taken when every earlier one has been, so whatever could have been there
 by then is. Servers that decide in one tick do so in the order of their numbers.
 
+A rank at a server stands for one source, which asks for one thing at a time: its tasks there wait for each other, in a
+chain. A graph whose source asks for the next before it was served is refused.
+
 The state of a few steps is kept, in a ring. What leads beyond it is set aside until the oldest step is complete; a decision
 due no earlier than that could have come out otherwise, so the ring grows before it is taken.
 """
@@ -20,8 +23,9 @@ from wafersim.compiled import njit
 from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
 
 RING_TOO_SMALL, STUCK = -1, -2
+ASKS_TWICE = "a source asks a server for the next before it was served"
 MOST_ROWS = 1024
-HEAP, STACK, ASIDE = range(3)  # places in the array of sizes
+HEAP, STACK, ASIDE, LOST = range(4)  # places in the array of sizes; requests that another of their source displaced
 # Columns by task: what one look at a task needs lies side by side in memory.
 BUNDLE, DURATION, SERVER, RANK = range(4)  # fixed
 READY, WAITS, END = range(3)  # of one step: ready so far at, predecessors still to come, end
@@ -68,13 +72,14 @@ class EventQueue:
         self._place = np.full(servers, -1, np.int64)  # in the heap
         self._stack = np.zeros(self._rows * tasks + 1, np.int64)
         self._aside = np.zeros(self._rows * tasks + 1, np.int64)  # ended, but what follows is beyond the ring
-        self._sizes = np.zeros(3, np.int64)
+        self._sizes = np.zeros(4, np.int64)
         self._start()
 
     def next_step(self, group: int = 0) -> Ints:
         """Ends of the tasks of the group's next step, by task."""
         while not self._done[group]:
             outcome = self._advance()
+            assert not self._sizes[LOST], ASKS_TWICE
             assert outcome != STUCK, "the plan deadlocks"
             if outcome == RING_TOO_SMALL:
                 self._again_with_more_rows()
@@ -108,6 +113,7 @@ class EventQueue:
         free = server < 0
         self._state[step[free], task[free], END] = self._durations[step[free], duration[free]]
         ended, asked = code[free], np.unique(server[~free])
+        assert len(np.unique(np.stack((server, rank))[:, ~free], axis=1).T) == np.sum(~free), ASKS_TWICE
         self._stack[: len(ended)] = ended
         self._waiting[server[~free], rank[~free]] = code[~free]
         self._heap[: len(asked), WHO] = asked  # all due at once: in the order of their numbers they are a heap
@@ -249,6 +255,7 @@ def _settle(
         stack[sizes[STACK]] = step << SHIFT | task
         sizes[STACK] += 1
     else:
+        sizes[LOST] += waiting[server, fixed[task, RANK]] >= 0
         waiting[server, fixed[task, RANK]] = step << SHIFT | task
         _decide_at(heap, place, sizes, server, max(free_at[server], state[row, task, READY]))
 

@@ -118,7 +118,8 @@ class WeightStreamingPlan:
 
     `compute_ticks[size][kernel]` holds a kernel's slices for each distinct micro-batch size (and pace of a system),
     `size_of[system][micro_batch]` the index into it. `input_ticks[size]` is what the input workers need to deliver it.
-    The last kernel drains: a step is over when what it sends has arrived and the updates are done.
+    The last kernel drains, and what drains is updated, in one unit, and nothing else: a step is over when the last of its
+    gradients has arrived and the updates are done. A plan without that is refused.
     `arrival_order` names the resources whose order of service the plan does not fix: "ingress" and "egress" of the
     systems, MemoryX's "memory", its two "ports"; they serve first come first served.
     """
@@ -145,6 +146,12 @@ class WeightStreamingPlan:
     ] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
     flops: tuple[tuple[float, ...], ...] = ()  # [size][kernel]
     jitter: Jitter | None = None
+
+    def __post_init__(self) -> None:
+        assert self.kernels[-1].drains, "work after the last gradient of a step would not end with it"
+        drained = {kernel.layer for kernel in self.kernels if kernel.drains}
+        updated = sorted(layer for unit in self.updates for layer in unit.layers)
+        assert updated == sorted(drained), f"layers {sorted(drained)} send gradients, {updated} are updated"
 
     @property
     def systems(self) -> int:

@@ -366,4 +366,5 @@ def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[
     if workload.tied:
         table = workload.model.vocab * workload.model.d_model
         return (*blocks, unit((0, head), first + last - table))
-    return (unit((head,), last), *blocks, unit((0,), first))
+    heads = (unit((head,), last),) if last else ()  # without a vocabulary, a norm and a pooler it has no weights
+    return (*heads, *blocks, unit((0,), first))
