@@ -44,7 +44,7 @@ class EventQueue:
         self._graph, self._lags, self._durations_of = graph, lags, durations_of
         wanted = rows or graph.reach + 1
         self._rows = 1 << (wanted - 1).bit_length()  # a power of two: a step's row is step & (rows - 1)
-        assert np.all(graph.waits > 0), "a task that waits for nothing would start before every step"
+        assert np.all(graph.waits[-1] > 0), "a task that waits for nothing would start before every step"
         groups, tasks = len(graph.task_at) - 1, graph.tasks
         self._taken = [0] * groups
         self._done: list[deque[Ints]] = [deque() for _ in range(groups)]
@@ -91,14 +91,11 @@ class EventQueue:
         for group in range(len(self._oldest)):
             for step in range(self._rows):
                 self._prepare(group, step)
-        for step in range(min(self._rows, self._graph.reach)):
-            # Before the first step everything is there at tick 0: edges from there are already satisfied.
-            self._state[step, :, WAITS] -= self._graph.needs[step + 1 :].sum(axis=0)
         self._release_roots()
 
     def _release_roots(self) -> None:
         """What waits for nothing ends or asks its server, all of it at tick 0."""
-        step, task = np.nonzero(self._state[:, :, WAITS] == 0)
+        step, task = self._graph.roots
         code, (_, duration, server, rank) = step << SHIFT | task, self._fixed[task].T
         free = server < 0
         self._state[step[free], task[free], END] = self._durations[step[free], duration[free]]
@@ -114,7 +111,7 @@ class EventQueue:
         graph, row = self._graph, step % self._rows
         low, high = graph.task_at[group], graph.task_at[group + 1]
         self._state[row, low:high] = 0
-        self._state[row, low:high, WAITS] = graph.waits[low:high]
+        self._state[row, low:high, WAITS] = graph.waits[min(step, graph.reach), low:high]
         self._remaining[row, group] = high - low
         own = slice(graph.duration_from[group], graph.duration_from[group + 1])
         self._durations[row, own] = self._durations_of(group, step)

@@ -145,13 +145,16 @@ class BundleGraph:
         return furthest
 
     @cached_property
-    def needs(self) -> Ints:
-        """[distance, task]: how many predecessors a task has so many steps back."""
+    def waits(self) -> Ints:
+        """[step, task]: how many predecessors a task has in a step; from step `reach` on as many as there.
+
+        Before step 0 everything is there at tick 0, so that the first steps wait for less.
+        """
         to = np.repeat(np.arange(len(self.width)), np.diff(self.first))
         gathers = np.isin(self.relation, (FROM_CHILDREN, FROM_ALL))
         single = np.zeros((self.reach + 1, len(self.width)), np.int64)  # edges that bring each task of a bundle one
         np.add.at(single, (self.distance[~gathers], to[~gathers]), 1)
-        needs: Ints = single[:, self.bundle_of]
+        needs = single[:, self.bundle_of]  # [distance, task]
         of_all = self.relation == FROM_ALL
         np.add.at(needs, (self.distance[of_all], self.offset[to[of_all]]), self.width[self.source[of_all]])
         of_children = np.flatnonzero(self.relation == FROM_CHILDREN)
@@ -160,13 +163,13 @@ class BundleGraph:
         child = np.arange(len(edge)) - np.repeat(np.cumsum(widths) - widths, widths)
         parent = self.maps[self.map_at[self.map[edge]] + child]
         np.add.at(needs, (self.distance[edge], self.offset[to[edge]] + parent), 1)
-        return needs
+        return np.cumsum(needs, axis=0)  # type: ignore[no-any-return]
 
     @cached_property
-    def waits(self) -> Ints:
-        """How many predecessors a task has."""
-        waits: Ints = self.needs.sum(axis=0)
-        return waits
+    def roots(self) -> tuple[Ints, Ints]:
+        """Steps and tasks of what waits for nothing."""
+        step, task = np.nonzero(self.waits == 0)
+        return step, task
 
     @cached_property
     def task_at(self) -> Ints:
