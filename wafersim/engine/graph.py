@@ -163,7 +163,7 @@ class BundleGraph:
         child = np.arange(len(edge)) - np.repeat(np.cumsum(widths) - widths, widths)
         parent = self.maps[self.map_at[self.map[edge]] + child]
         np.add.at(needs, (self.distance[edge], self.offset[to[edge]] + parent), 1)
-        return np.cumsum(needs, axis=0)  # type: ignore[no-any-return]
+        return np.cumsum(needs, axis=0)
 
     @cached_property
     def roots(self) -> tuple[Ints, Ints]:
