@@ -59,6 +59,12 @@ def test_wafer_rows_that_are_judged_by_name(report: ValidationReport) -> None:
         assert abs(by_id[name].error) <= most, name
 
 
+def test_fit_rows_are_met_within_20_percent_in_sample(report: ValidationReport) -> None:
+    fitted = {row.id: row.error for row in report.rows if row.set == "wafer" and row.use in ("fit", "release")}
+    assert {"A01", "A02", "A03", "A04", "A15", "A17"} <= set(fitted)
+    assert all(abs(error) < 0.20 for error in fitted.values()), fitted
+
+
 def test_what_the_interval_is_made_of_reaches_the_prediction(report: ValidationReport) -> None:
     row = next(row for row in report.rows if row.id == "A04")
     assert row.low is not None and row.high is not None

@@ -13,7 +13,6 @@ from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory
 from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import (
     Jitter,
-    Kernel,
     Latencies,
     PlanLayer,
     UpdateUnit,
@@ -116,7 +115,7 @@ def build_plan(
         return memory
     pieces = layers[1].chunks if policy.place == "servers" else 0
     kernels = kernels_of(workload, policy, retain, pieces)
-    priced = workload, tuple(layer.chunks for layer in layers), kernels
+    priced = workload, tuple(layer.chunks for layer in layers), policy, retain, pieces
     how = machine.device, settings.weight_precision, settings.density, settings.baked_in_zeros
     tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
@@ -296,7 +295,9 @@ def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Li
 def _kernel_costs(
     workload: Workload,
     chunks: tuple[int, ...],
-    kernels: tuple[Kernel, ...],
+    policy: Policy,
+    retain: bool,
+    pieces: int,
     tokens: int,
     device: WaferDevice,
     precision: str,
@@ -311,7 +312,7 @@ def _kernel_costs(
     """
     known: dict[tuple[str, str], tuple[tuple[int, ...], int, float]] = {}
     slices, floors, flops = [], [], []
-    for kernel in kernels:
+    for kernel in kernels_of(workload, policy, retain, pieces):
         layer = workload.layers[kernel.layer]
         key = (layer.kind, kernel.pass_)
         if key not in known:
@@ -354,17 +355,17 @@ def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[
     per_parameter = update_bytes(settings.optimizer) * settings.density / machine.optimizer_bandwidth
     head = len(workload.layers) - 1
 
-    def unit(members: tuple[int, ...], parameters: int) -> UpdateUnit:
-        return UpdateUnit(members, to_ticks(parameters * per_parameter))
+    sizes = {layer.trained for layer in workload.layers}
+    ticks = {size: to_ticks(size * per_parameter) for size in sizes}
 
     if workload.mode == "forward":
         return (UpdateUnit((head,), 0),)
-    blocks = tuple(unit((i,), workload.layers[i].trained) for i in range(head - 1, 0, -1))
+    blocks = tuple(UpdateUnit((i,), ticks[workload.layers[i].trained]) for i in range(head - 1, 0, -1))
     first, last = workload.layers[0].trained, workload.layers[head].trained
     if not first:
         return blocks
     if workload.tied:
         table = workload.model.vocab * workload.model.d_model
-        return (*blocks, unit((0, head), first + last - table))
-    heads = (unit((head,), last),) if last else ()  # without a vocabulary, a norm and a pooler it has no weights
-    return (*heads, *blocks, unit((0,), first))
+        return (*blocks, UpdateUnit((0, head), to_ticks((first + last - table) * per_parameter)))
+    heads = (UpdateUnit((head,), ticks[last]),) if last else ()  # without a vocabulary, a norm and a pooler it has no weights
+    return (*heads, *blocks, UpdateUnit((0,), ticks[first]))
