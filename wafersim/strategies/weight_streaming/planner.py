@@ -28,8 +28,9 @@ from wafersim.workload.transformer import Op, Workload
 PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
 MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
 FEWEST_CHUNKS = 4  # of a block
+LARGEST_SHARE = 0.01  # of SRAM in a chunk, where their number is not said: buffers of eight each way then always fit
 LARGEST_CHUNK = (
-    0.01  # of SRAM, where the number of chunks is not said: buffers of eight chunks each way then always fit
+    0.4e9  # bytes, that share of a CS-2: a wafer of more SRAM streams no more coarsely, which would cost time
 )
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
@@ -72,7 +73,7 @@ class Settings:
 
     shards: tuple[int, ...]  # sequences of each system in one step
     micro_batches: int
-    chunks_per_layer: int | None  # None: 4, or as many as keep a chunk of the largest block below 1 % of SRAM
+    chunks_per_layer: int | None  # None: 4, or as many as keep a chunk of a block below 1 % of SRAM and 0.4 GB
     weight_credits: int
     drain_credits: int
     retain_output_weights: bool
@@ -216,11 +217,9 @@ Costs = tuple[tuple[tuple[int, ...], ...], tuple[int, ...], tuple[float, ...]]
 
 
 def weight_bytes(parameters: int, precision: str, density: float) -> int:
-    """Bytes of a layer's weights on the way down; a sparse weight travels with its index."""
+    """Bytes of a layer's weights on the way down: all of them, or those that are not zero with their indices if that is less."""
     value = PRECISION_BYTES[precision]
-    if density < 1.0:
-        return ceil(parameters * density * (value + INDEX_BYTES))
-    return parameters * value
+    return min(parameters * value, ceil(parameters * density * (value + INDEX_BYTES)))
 
 
 class Links(NamedTuple):
@@ -244,7 +243,7 @@ def _plan_layers(workload: Workload, machine: Machine, settings: Settings) -> tu
     chunks = settings.chunks_per_layer
     if chunks is None:
         block = weight_bytes(workload.layers[1].parameters, weights, settings.density)
-        chunks = max(FEWEST_CHUNKS, ceil(block / (LARGEST_CHUNK * machine.sram)))
+        chunks = max(FEWEST_CHUNKS, ceil(block / min(LARGEST_SHARE * machine.sram, LARGEST_CHUNK)))
     return _linked(workload, links, weights, gradients, settings.density, chunks)
 
 
