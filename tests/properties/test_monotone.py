@@ -1,8 +1,8 @@
 """A better machine is no slower: bandwidth, clock, cores, SIMD, SRAM, systems, zeros, micro-batch, from 111M to 1 T parameters.
 
-Jobs are drawn whole, from the catalogue or by their geometry, with every `auto` left to be chosen on each machine. Steps are counted
-in ticks; rounding may cost one for every task of a step. Two things are no faults and are bounded: servers that serve in order of
-arrival may lose by what comes earlier (Graham 1969), and a matmul works on whole SIMD groups of tokens.
+Jobs are drawn whole, from the catalogue or by their geometry, with every `auto` left to be chosen on each machine. Steps are
+counted in ticks; rounding may cost one for every task of a step. Servers that serve in order of arrival may lose by what comes
+earlier (Graham 1969): that is no fault, and bounded. Doubled micro-batches keep clear of the rounding to whole SIMD groups.
 """
 
 import os

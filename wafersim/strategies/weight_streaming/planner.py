@@ -25,7 +25,7 @@ from wafersim.wafer.op_cost import BAKED_IN_SAVING, OpCosts, WaferDevice
 from wafersim.workload.optimizer import INDEX_BYTES, update_bytes
 from wafersim.workload.transformer import Op, Workload
 
-PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
+PRECISION_BYTES = {"fp8": 1, "fp16": 2, "bf16": 2, "fp32": 4}
 MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
 FEWEST_CHUNKS = 4  # of a block
 LARGEST_SHARE = 0.01  # of SRAM in a chunk, where their number is not said: buffers of eight each way then always fit
@@ -105,7 +105,10 @@ def build_plan(
     retain = settings.retain_output_weights and layers[-1].chunks < settings.weight_credits
     held = max((layers[1].chunks * policy.every if policy.hold else 0), layers[-1].chunks if retain else 0)
     if held > settings.weight_credits:
-        return f"weights held for recompute take {held} chunks of {settings.weight_credits} weight credits"
+        return (
+            f"does not fit: a block of {held} chunks is held for recompute, and the wafer takes {settings.weight_credits}; give "
+            f"strategy.weight_credits {held} or more, or strategy.activations.recompute_weights restream"
+        )
     shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
     paces = {system: factor for system, factor in settings.disturbances.paces if factor != 1.0}
     of_system = [[(-size, paces.get(system, 1.0)) for size in shard] for system, shard in enumerate(shards)]
