@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wafersim.errors import Infeasible
@@ -37,6 +37,18 @@ FASTER = (
     "system.sram",
 )  # fmt: skip
 CATALOGUE = [name for name in names("models") if SMALLEST <= parameters(load_model(name)) <= LARGEST]
+
+
+WIDE = Model("wide", "drawn", 8, 14_336, 112, 57_344, 1000, 2048, "drawn", position_kind="rotary")
+FOUND: dict[
+    str, Any
+] = {  # 20B in eight blocks: chunks of 1 % of a larger SRAM, and indices of few zeros, made its stream slower
+    "name": "found",
+    "model": WIDE,
+    "system": {"profile": "andromeda", "systems": 1},
+    "strategy": {"micro_batch": "auto"},
+    "training": {"mode": "train", "sequence_length": 128, "batch_per_system": 27, "density": 1.0},
+}
 
 
 @st.composite
@@ -140,6 +152,7 @@ def runs(of: Job) -> Step | None:
 
 @DRAWN
 @given(questions(), st.sampled_from([*((one,) for one in FASTER), LINKS]), st.sampled_from([1.01, 1.1, 2.0, 4.0]))
+@example(FOUND, ("system.sram",), 1.3)
 def test_a_faster_part_or_a_larger_sram_is_no_slower(
     asked: dict[str, Any], better: tuple[str, ...], factor: float
 ) -> None:
@@ -164,6 +177,7 @@ def test_more_systems_train_no_fewer_tokens_a_second(asked: dict[str, Any], more
 
 @DRAWN
 @given(questions(), st.sampled_from([0.99, 0.75, 0.5, 0.49, 0.1]))
+@example(FOUND, 0.99)
 def test_weights_that_are_zero_take_no_time(asked: dict[str, Any], share: float) -> None:
     before = runs(job(asked))
     if before is not None:
