@@ -303,10 +303,13 @@ class TrainingSpec(Frozen):
     def _of_the_mode(self) -> TrainingSpec:
         """Fields that mean nothing in a mode are refused where they are given, not left aside."""
         if self.baked_in_zeros and self.mode == "train":
-            raise WrongField("baked_in_zeros", "weights that are trained do not stay zero; mode must be forward or lora")
+            raise WrongField(
+                "baked_in_zeros", "weights that are trained do not stay zero; mode must be forward or lora"
+            )
         if self.baked_in_zeros and self.density < 1.0:
             raise WrongField(
-                "baked_in_zeros", "these zeros are sent, those of density are not: one weight cannot be both; give one of them"
+                "baked_in_zeros",
+                "these zeros are sent, those of density are not: one weight cannot be both; give one of them",
             )
         if self.lora_rank is not None and self.mode != "lora":
             raise WrongField("lora_rank", f"adapters are of mode lora (mode is {self.mode})")

@@ -133,14 +133,14 @@ def _refusal(
     policy: Policy, alone: bool, activation: int, buffers: int, code: int, smallest: float, sram: float
 ) -> str:
     """Every term, and the fields that shrink the largest; a micro-batch of one sequence (`alone`) gets no smaller."""
-    on_servers, fewer = policy.place == "servers", "a shorter training.sequence_length"
-    if not alone:
-        fewer = f"a smaller strategy.micro_batch or {fewer}"
+    on_servers, fewer = policy.place == "servers", "a smaller strategy.micro_batch"
+    if alone:
+        fewer = "a shorter training.sequence_length"
     held = "buffers of the traffic to activation servers" if on_servers else "activations kept on the wafer"
     terms = [
         (activation, fewer if on_servers and policy.every else f"{fewer} or other strategy.activations"),
         (buffers, "more strategy.chunks_per_layer or fewer strategy.weight_credits and drain_credits"),
-        (smallest, fewer),
+        (smallest, fewer if alone else f"{fewer} or training.sequence_length"),
     ]
     return (
         f"does not fit: {held} {activation / 1e9:.1f} GB, weight and gradient buffers {buffers / 1e9:.1f} GB, "

@@ -21,7 +21,12 @@ NAMES = (
 
 
 def values(
-    workload: Workload, micro_batch: int, systems: int, wafer: SystemValues, precision: str = "fp16", density: float = 1.0
+    workload: Workload,
+    micro_batch: int,
+    systems: int,
+    wafer: SystemValues,
+    precision: str = "fp16",
+    density: float = 1.0,
 ) -> tuple[float, ...]:
     """Logarithms of `NAMES`: of the job, of the wafer, of the weights that stream to it."""
     sequence = workload.sequence_length

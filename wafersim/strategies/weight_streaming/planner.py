@@ -106,7 +106,7 @@ def build_plan(
     held = max((layers[1].chunks * policy.every if policy.hold else 0), layers[-1].chunks if retain else 0)
     if held > settings.weight_credits:
         return (
-            f"does not fit: a block of {held} chunks is held for recompute, and the wafer takes {settings.weight_credits}; give "
+            f"does not fit: {held} chunks of weights are held for recompute, in room for {settings.weight_credits}; give "
             f"strategy.weight_credits {held} or more, or strategy.activations.recompute_weights restream"
         )
     shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
