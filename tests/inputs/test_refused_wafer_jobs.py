@@ -102,6 +102,16 @@ def test_a_refusal_names_the_term_that_is_too_large_and_the_field_that_changes_i
     assert term in line and line.endswith(change)
 
 
+def test_no_room_at_all_and_a_table_beyond_measure_are_refused_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "batch: 8")
+    path.write_text(path.read_text().replace("profile: cs3", 'profile: cs3\n  overrides: {system.sram: "1 B"}'))
+    assert "weight and gradient buffers" in refusal(path, Infeasible)
+    narrow = "{name: m, family: m, source: mine, layers: 2, d_model: 1, heads: 1, d_ffn: 1, max_sequence: 8, vocab: 1000000000}"
+    assert "take fewer strategy.chunks_per_layer or a smaller vocabulary" in refusal(
+        written(tmp_path, "batch: 8", narrow), Infeasible
+    )
+
+
 def test_a_micro_batch_that_a_batch_does_not_have_is_the_nearest_and_said(tmp_path: Path) -> None:
     found = simulate(load_experiment(written(tmp_path, "batch: 90", strategy="micro_batch: 100")))
     assert found.micro_batch == 90

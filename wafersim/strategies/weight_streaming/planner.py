@@ -27,7 +27,8 @@ from wafersim.workload.transformer import Op, Workload
 
 PRECISION_BYTES = {"fp8": 1, "fp16": 2, "bf16": 2, "fp32": 4}
 MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
-FEWEST_CHUNKS = 4  # of a block
+FEWEST_CHUNKS, MOST_CHUNKS = 4, 1024  # of a block, where their number is not said
+LARGEST_LAYER = 100_000  # chunks
 LARGEST_SHARE = 0.01  # of SRAM in a chunk, where their number is not said: buffers of eight each way then always fit
 LARGEST_CHUNK = (
     0.4e9  # bytes, that share of a CS-2: a wafer of more SRAM streams no more coarsely, which would cost time
@@ -246,7 +247,8 @@ def _plan_layers(workload: Workload, machine: Machine, settings: Settings) -> tu
     chunks = settings.chunks_per_layer
     if chunks is None:
         block = weight_bytes(workload.layers[1].parameters, weights, settings.density)
-        chunks = max(FEWEST_CHUNKS, ceil(block / min(LARGEST_SHARE * machine.sram, LARGEST_CHUNK)))
+        chunks = ceil(block / min(LARGEST_SHARE * machine.sram, LARGEST_CHUNK))
+        chunks = min(max(FEWEST_CHUNKS, chunks), MOST_CHUNKS)
     return _linked(workload, links, weights, gradients, settings.density, chunks)
 
 
@@ -273,6 +275,11 @@ def _linked(
 
 def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Links) -> PlanLayer:
     chunks = max(1, ceil(down / chunk_bytes))
+    if chunks > LARGEST_LAYER:
+        raise Infeasible(
+            f"a layer of {parameters:.3g} parameters streams in {chunks} chunks of {chunk_bytes} bytes, a block's; "
+            f"up to {LARGEST_LAYER} are simulated: take fewer strategy.chunks_per_layer or a smaller vocabulary"
+        )
 
     def ticks(size: int, bandwidth: float) -> tuple[int, ...]:
         return split(to_ticks(size / bandwidth), chunks)
