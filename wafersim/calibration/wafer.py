@@ -297,7 +297,7 @@ def half_width_of(elasticities: Floats, scatter: Components) -> float:
 
 
 def _features(row: WaferRow) -> tuple[float, ...]:
-    return features_of(row.workload, row.micro_batch, row.systems)
+    return features_of(row.workload, row.micro_batch, row.systems, row.machine().system.values)
 
 
 def _fitted(rows: Sequence[WaferRow], said: Declared, steps: Mapping[str, Step]) -> dict[str, float]:
