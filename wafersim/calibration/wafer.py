@@ -88,9 +88,7 @@ def _details(
         found = {row: expm1(e) for name in of for row, e in fit.families.get(name, {}).items()}
         lines.append(f"jobs left out by {what}: {_summary(_by_job(jobs, found))}")
     chosen = {row: expm1(e) for one in fit.nested.values() for row, e in one.errors.items()}
-    lines.append(
-        f"jobs left out by families, the form of {len(fit.forms)} chosen without them: {_summary(_by_job(jobs, chosen))}"
-    )
+    lines.append(f"jobs left out by families, the form of {len(fit.forms)} too: {_summary(_by_job(jobs, chosen))}")
     lines += [f"without {name} the form would be: {one.form}" for name, one in fit.nested.items()]
     return "\n".join(lines)
 

@@ -124,37 +124,33 @@ class NestedErrors:
 def nested(sample: Sample, constants: Mapping[str, float]) -> NestedErrors:
     """Over the declared families of the sample; the search of a fit begins at `constants`."""
     masks = {name: np.array([of == name for of in sample.families]) for name in dict.fromkeys(sample.families)}
-    tried = [(form, rates_of(sample.rows, sample.steps, form)) for form in forms()]
-    chosen: dict[str, tuple[float, Nested]] = {}
     of_all: dict[str, float] = {}
-    for form, rates in tried:
-        alone = {name: _errors_without(sample, rates, constants, masks[name]) for name in masks}
-        pairs = {
-            pair: _errors_without(sample, rates, constants, masks[pair[0]] | masks[pair[1]])
-            for pair in combinations(masks, 2)
-        }
+    best: dict[str, tuple[float, Nested]] = {}
+    for form in forms():
+        rates = rates_of(sample.rows, sample.steps, form)
+
+        def without(*out: str, rates: Rates = rates) -> Floats:
+            mask: Mask = np.any([masks[name] for name in out], axis=0)
+            kept = [row for row, inside in zip(sample.rows, mask.tolist(), strict=True) if not inside]
+            return rates.log_ratios(fitted(kept, sample.said, rates.only(~mask), constants))
+
+        alone = {name: without(name) for name in masks}
+        pairs = {frozenset(pair): without(*pair) for pair in combinations(masks, 2)}
         of_all[form.name] = _rms([job for name in masks for job in jobs_of(sample, alone[name], masks[name])])
         for out in masks:
-            inner = [
-                job
-                for (one, other), errors in pairs.items()
-                if out in (one, other)
-                for job in jobs_of(sample, errors, masks[other if one == out else one])
-            ]
-            score = _rms(inner)
-            if out not in chosen or score < chosen[out][0]:
-                of_row = zip(sample.rows, alone[out].tolist(), masks[out].tolist(), strict=True)
-                chosen[out] = (
+            others = [name for name in masks if name != out]
+            score = _rms(
+                [job for name in others for job in jobs_of(sample, pairs[frozenset((out, name))], masks[name])]
+            )
+            if out not in best or score < best[out][0]:
+                at = np.flatnonzero(masks[out]).tolist()
+                best[out] = (
                     score,
-                    Nested(form=form.name, errors={row.id: round(e, 4) for row, e, inside in of_row if inside}),
+                    Nested(
+                        form=form.name, errors={sample.rows[each].id: round(float(alone[out][each]), 4) for each in at}
+                    ),
                 )
-    return NestedErrors(of_all, {name: of for name, (_, of) in chosen.items()})
-
-
-def _errors_without(sample: Sample, rates: Rates, constants: Mapping[str, float], out: Mask) -> Floats:
-    """Of all rows, by the constants that those which are not out give."""
-    kept = [row for row, inside in zip(sample.rows, out.tolist(), strict=True) if not inside]
-    return rates.log_ratios(fitted(kept, sample.said, rates.only(~out), constants))
+    return NestedErrors(of_all, {name: of for name, (_, of) in best.items()})
 
 
 def jobs_of(sample: Sample, errors: Floats, mask: Mask) -> list[float]:

@@ -26,6 +26,7 @@ from wafersim.inputs.fit import Fit, Ratios
 from wafersim.inputs.machine import numbers
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.simulation import Replay, step_seconds
+from wafersim.strategies.features import logs
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.weight_streaming.features import NAMES
 from wafersim.strategies.weight_streaming.features import values as features_of
@@ -166,9 +167,8 @@ def ratios_of(tail: ScalingFit, said: Declared) -> Ratios | None:
         return None
     behind: dict[str, set[tuple[float, float]]] = {}
     for row in tail.rows:
-        behind.setdefault(row.job.group, set()).add(
-            (round(log(row.job.workload.parameters), 4), round(row.doublings * log(2.0), 4))
-        )
+        point = logs(row.job.workload.parameters, row.job.systems)
+        behind.setdefault(row.job.group, set()).add((point[0], point[1]))
     return Ratios(
         feature="systems", features=("parameters", "systems"), spread=tail.spread, beyond=dict(said.ratio),
         behind={group: tuple(sorted(rows)) for group, rows in behind.items()},

@@ -184,7 +184,7 @@ def _seconds_per_unit(work: Work, device: WaferDevice, form: Form) -> tuple[floa
     op, nothing = form.op(work.op, device), dict.fromkeys((*LINEAR, FLOOR), 0.0)
 
     def seconds(**changed: float) -> float:
-        bare = replace(device, **{**nothing, **changed})
+        bare = replace(device, **{**nothing, **changed})  # type: ignore[arg-type]
         return to_seconds(float(op_cost(op, work.pass_, work.tokens, "fp16", 1.0, bare).ticks))
 
     rest = seconds()

@@ -49,7 +49,7 @@ class Ratios(Frozen):
 
 
 class Nested(Frozen):
-    """A family of rows predicted by constants and by a form that were both chosen without it: {row: ln(predicted / published)}."""
+    """A family predicted by constants and by a form that were both chosen without it: {row: ln(predicted / published)}."""
 
     form: str
     errors: dict[str, float]
@@ -66,7 +66,7 @@ class Fit(Frozen):
     the group, `modes` what is added for jobs that do something else than most rows, `ratios` what measured ratios say besides.
 
     How it was judged: `left_out` by row, without its job; `families`, without its family, with the `family_half_widths` that
-    the other rows give; `forms`, rms of the errors of families left out by form; `nested`, the form chosen without the family, too.
+    the other rows give; `forms`, rms of the errors of families left out by form; `nested`, without the family for the form, too.
     """
 
     set: Set

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import expm1, sqrt
 
 from wafersim.calibration.wafer_problem import Declared, declared, families_of, job_of
 from wafersim.evidence.rows import ValidatedRow
 from wafersim.evidence.sets.wafer import throughput_rows
-from wafersim.evidence.sets.wafer_row import WaferRow
 from wafersim.inputs.fit import Fit
 from wafersim.report.page_tables import median, page_table
 
@@ -19,8 +18,8 @@ def wafer_judgement(fit: Fit, rows: Sequence[ValidatedRow]) -> list[str]:
     """Paragraphs and tables, from a calibration and the judged rows of the wafer."""
     said = declared()
     return [
-        "A whole family left out, one size of a family, or all of CS-3. Errors are those of jobs, whose repeats count once; covered "
-        "are rows, by intervals that only the other rows give:",
+        "A whole family left out, one size of a family, or all of CS-3. Errors are those of jobs, whose repeats count once; "
+        "covered are rows, by intervals that only the other rows give:",
         _left_out(fit, said),
         "How many rows lie in their 80 % intervals, by family, system and mode. Rows that set constants are left out with the "
         "repeats of their job, then with their family; the others have set nothing:",
@@ -53,28 +52,18 @@ def _coverage(fit: Fit, said: Declared, judged: Sequence[ValidatedRow]) -> str:
     """By job and by family left out for what set constants, as predicted for what did not."""
     rows = throughput_rows()
     fitted = [rows[name] for name in fit.left_out if name in rows]
-    family = dict(zip([row.id for row in fitted], families_of(fitted, said), strict=True))
+    family = families_of(fitted, said)
     of_families = {
-        name: (fit.families[of][name], fit.family_half_widths[of][name])
-        for of in said.families
-        for name in fit.families[of]
+        row: (error, fit.family_half_widths[of][row]) for of in said.families for row, error in fit.families[of].items()
     }
+    labels = [(of, f"system {row.group}", f"mode {row.mode}", "all") for row, of in zip(fitted, family, strict=True)]
     lines = []
-    parts: list[tuple[str, Callable[[WaferRow], bool]]] = [
-        (name, lambda row, name=name: family[row.id] == name)
-        for name in dict.fromkeys(family.values())  # type: ignore[misc]
-    ]
-    for title, of in (("system", lambda row: row.group), ("mode", lambda row: row.mode)):
-        parts += [
-            (f"{title} {value}", lambda row, of=of, value=value: of(row) == value)
-            for value in dict.fromkeys(map(of, fitted))
-        ]  # type: ignore[misc]
-    for name, inside in [*parts, ("all", lambda _: True)]:
-        mine = [row.id for row in fitted if inside(row)]
+    for label in dict.fromkeys(label for column in zip(*labels, strict=True) for label in column):
+        mine = [row.id for row, has in zip(fitted, labels, strict=True) if label in has]
         by_job = [fit.left_out[row] for row in mine]
         by_family = [of_families[row] for row in mine if row in of_families]
         lines.append((
-            name, len(mine), _of(abs(one.error) <= one.half_width for one in by_job),
+            label, len(mine), _of(abs(one.error) <= one.half_width for one in by_job),
             f"{median(one.half_width for one in by_job):.1%}", _of(abs(error) <= half for error, half in by_family),
             f"{median(half for _, half in by_family):.1%}" if by_family else "-",
         ))  # fmt: skip
@@ -100,17 +89,17 @@ def _nested(fit: Fit, said: Declared) -> list[str]:
     found = _rms(_by_job(errors).values())
     verdict = "below" if found < NESTED_TARGET else "not below"
     chosen = sorted({one.form for one in fit.nested.values()})
-    said_of_it = (
+    preferred = (
         "Every family's others choose the form that is simulated."
         if chosen == ["as simulated"]
-        else f"Without {'each' if len(chosen) == 1 else 'some'} family the others prefer: {'; '.join(chosen)}; as simulated the rms is "
-        f"{simulated:.1%}."
+        else f"What the others prefer: {'; '.join(chosen)}. As simulated the rms is {simulated:.1%}."
     )
     return [
-        f"The choice of form counted in: each family is predicted by the form, of the {len(fit.forms)} below, that the other families, "
-        "left out one at a time among themselves, call best, with the constants that they give (nested cross-validation). "
-        f"Errors of jobs: median {middle}, rms {rms}, at most {most}, {verdict} the {NESTED_TARGET:.0%} asked for. {said_of_it} The "
-        "forms themselves were thought of by people who had seen all rows, which no fold undoes.",
+        f"The choice of form counted in: each family is predicted by the form, of the {len(fit.forms)} below, that the other "
+        "families, left out one at a time among themselves, call best, with the constants that they give (nested "
+        f"cross-validation). Errors of jobs: median {middle}, rms {rms}, at most {most}; the rms is {verdict} the "
+        f"{NESTED_TARGET:.0%} asked for. {preferred} The forms themselves were thought of by people who had seen all rows, which "
+        "no fold undoes.",
         page_table(
             ("form", "rms of families left out"),
             [(name, f"{rms_of:.1%}") for name, rms_of in sorted(fit.forms.items(), key=lambda pair: pair[1])],
