@@ -76,9 +76,7 @@ def half_width(fit: Fit, row: WaferRow) -> float:
     return uncertainty([fit], elasticities, place.group, place.values, fit.modes.get(row.mode, 0.0)).half_width
 
 
-def test_without_speed_ups_many_systems_are_less_sure_and_one_is_as_sure(
-    sample: Sample, known: Fit
-) -> None:
+def test_without_speed_ups_many_systems_are_less_sure_and_one_is_as_sure(sample: Sample, known: Fit) -> None:
     blind = known_from(sample, FITTED, fit_scaling([]))
     assert blind.ratios is None
     many = scaling_rows()["W16"]  # 6.7B on 16 systems
