@@ -142,8 +142,8 @@ def fit_wafer(own: Sequence[WaferRow] = ()) -> Found:
         ),
         correlations=correlations(known),
         spread=dict.fromkeys(of_group, rounded(scatter.within, 3)),
-        between=rounded(scatter.between, 3),
-        degrees=scatter.degrees,
+        between=dict.fromkeys(of_group, rounded(scatter.between, 3)),
+        degrees=dict.fromkeys(of_group, scatter.degrees),
         beyond=dict(said.beyond),
         transfer=rounded(_rms(families[next(iter(said.generations))].values()), 3),
         widening=dict.fromkeys(of_group, rounded(max(further, said.widening), 3)),
@@ -290,12 +290,6 @@ def _families_of(rows: Sequence[WaferRow], said: Declared) -> list[str]:
     return [named.get(row.id, row.called) for row in rows]
 
 
-def half_width_of(elasticities: Floats, scatter: Components) -> float:
-    """Of the 80 % interval of a job's log ratio, from the jobs that the components come from."""
-    constants = float(elasticities @ scatter.covariance @ elasticities)
-    return t_quantile(scatter.degrees) * sqrt(constants + scatter.within**2 + scatter.between**2)
-
-
 def _features(row: WaferRow) -> tuple[float, ...]:
     return features_of(row.workload, row.micro_batch, row.systems)
 
@@ -315,7 +309,7 @@ def _jobs_left_out(
         ratios = log_ratios(rows, steps, out.found)
         scatter = scatter_of(out.kept, ratios[~out.inside], elasticities[~out.inside], said)
         for at in np.flatnonzero(out.inside).tolist():
-            half = half_width_of(elasticities[at], scatter)
+            half = scatter.half_width(elasticities[at])
             left_out[rows[at].id] = LeftOut(error=round(float(ratios[at]), 4), half_width=round(half, 4))
     return {row.id: left_out[row.id] for row in rows}
 
@@ -339,7 +333,7 @@ def _families_left_out(
         scatter = scatter_of(out.kept, np.array(ratios)[~out.inside], elasticities[~out.inside], said)
         for at in inside:
             errors.append(found[out.name][rows[at].id])
-            variances.append((half_width_of(elasticities[at], scatter) / t_quantile(scatter.degrees)) ** 2)
+            variances.append((scatter.half_width(elasticities[at]) / t_quantile(scatter.degrees)) ** 2)
             distances.append(float(np.sqrt(((features[~out.inside] - features[at]) ** 2).sum(axis=1)).min()))
     return found, widening(errors, variances, distances)
 
