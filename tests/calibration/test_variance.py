@@ -52,7 +52,7 @@ def test_the_covariance_of_a_mean_by_hand() -> None:
 
 def test_what_two_sets_of_jobs_say_of_a_constant_counts_together_and_what_was_known_beforehand_once() -> None:
     # Known to 0.5 beforehand; alone the sets leave 0.3 and 0.4. Their own precisions are 1/0.09 - 4 and 1/0.16 - 4.
-    parts = [Components(0.1, 0.1, np.array([[error**2]]), 5) for error in (0.3, 0.4)]
+    parts = [Components(0.1, 0.1, np.array([[error**2]]), 5, 20) for error in (0.3, 0.4)]
     assert together(parts, np.array([0.5]))[0, 0] == pytest.approx(1 / (1 / 0.09 + 1 / 0.16 - 4))
     assert together(parts[:1], np.array([0.5]))[0, 0] == pytest.approx(0.09)
 
@@ -73,3 +73,11 @@ def test_many_rows_with_few_families_score_as_the_whole_matrix_says() -> None:
     weights = np.exp(scores - scores.max())
     assert found.within**2 == pytest.approx(weights.sum(axis=1) @ WIDE.grid**2 / weights.sum())
     assert found.between**2 == pytest.approx(weights.sum(axis=0) @ WIDE.grid**2 / weights.sum())
+
+
+def test_a_sum_of_two_variances_has_the_degrees_of_the_one_that_matters() -> None:
+    alone = np.zeros((0, 0))
+    assert Components(0.0, 0.1, alone, families=3, jobs=140).degrees_of_total == 2
+    assert Components(0.1, 0.0, alone, families=3, jobs=140).degrees_of_total == 137
+    # Equal variances: (1 + 1)^2 / (1 / 137 + 1 / 2) = 7.88.
+    assert Components(0.1, 0.1, alone, families=3, jobs=140).degrees_of_total == 7

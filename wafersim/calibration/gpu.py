@@ -96,7 +96,7 @@ def fit_gpus(own: Sequence[GpuRow] = ()) -> Found:
     known = next(iter(scatter.values())).covariance
     left_out = families_left_out(sample, scatter, said)
     stacks, devices = _stacks_left_out(rows), _devices_left_out(rows)
-    strange = strangers(stacks, rows, said)
+    strange, new = strangers(stacks, rows, said), strangers(devices, rows, said)
     widest = max(part.total for part in scatter.values())
     fit = Fit(
         set="gpu",
@@ -109,10 +109,10 @@ def fit_gpus(own: Sequence[GpuRow] = ()) -> Found:
         spread={group: rounded(part.within, 3) for group, part in scatter.items()},
         between={group: rounded(part.between, 3) for group, part in scatter.items()},
         degrees={group: part.degrees for group, part in scatter.items()},
-        transfer=rounded(sqrt(max(0.0, strange.total**2 - widest**2)), 3),
-        transfer_degrees=strange.degrees,
+        transfer=_besides(strange.total, widest),
+        transfer_degrees=strange.degrees_of_total,
         devices=tuple(sorted({gpu_of(row) for row in rows})),
-        new_device=0.0,
+        new_device=_besides(new.total, strange.total),
         guessed=said.guessed,
         beyond=dict(said.beyond),
         widening=dict.fromkeys(scatter, rounded(max(left_out.widening, said.widening), 3)),
@@ -131,6 +131,11 @@ def fit_gpus(own: Sequence[GpuRow] = ()) -> Found:
     changes += [Change(software, ("values", "workspace"), size) for software, size in workspace(fit_rows()).items()]
     errors = {row.id: _error(row, error) for row, error in zip(sample.rows, sample.errors.tolist(), strict=True)}
     return Found(fit, tuple(changes), {row.id: errors[row.id] for row in rows})
+
+
+def _besides(whole: float, part: float) -> float:
+    """The standard deviation that makes `whole` of `part`."""
+    return rounded(sqrt(max(0.0, whole**2 - part**2)), 3)
 
 
 def behind(sample: Sample, group: str) -> tuple[tuple[float, ...], ...]:

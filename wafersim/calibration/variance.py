@@ -52,11 +52,18 @@ class Components:
     between: float
     covariance: Floats
     families: int
+    jobs: int
 
     @property
     def degrees(self) -> int:
         """Of freedom of Student's t: a width that n families show is known as n - 1 differences say."""
         return max(1, self.families - 1)
+
+    @property
+    def degrees_of_total(self) -> int:
+        """Of freedom of the sum of both variances, of which one may be known far better (Satterthwaite 1946)."""
+        parts = ((self.within, self.jobs - self.families), (self.between, self.families - 1))
+        return max(1, int(self.total**4 / sum(size**4 / max(1, degrees) for size, degrees in parts)))
 
     @property
     def total(self) -> float:
@@ -95,7 +102,7 @@ def components(
     outside = sqrt(float(weights.sum(axis=0) @ np.square(between_grid)))
     inverse = np.linalg.inv(inside**2 * np.eye(len(residuals)) + outside**2 * (member @ member.T))
     precision = jacobian.T @ inverse @ jacobian + np.diag(widths**-2.0)
-    return Components(inside, outside, np.asarray(np.linalg.inv(precision), np.float64), len(names))
+    return Components(inside, outside, np.asarray(np.linalg.inv(precision), np.float64), len(names), len(residuals))
 
 
 def together(parts: Sequence[Components], widths: Floats) -> Floats:

@@ -17,6 +17,6 @@ def uncertainty_of(replay: Replay) -> Uncertainty:
     fits = tuple(load_fit(which) for which in features.fits)
     wanted = {number for fit in fits for constant in fit.constants for number in constant.sets}
     one_row = fits[0].spread.get(features.group, 0.0) if features.one_row else 0.0
-    guesses = fits[0].guessed * sum(replay.elasticities(features.guessed).values())
+    guesses = fits[0].guessed * sum(replay.elasticities(features.guessed).values()) if features.guessed else 0.0
     extra = hypot(one_row, guesses)
     return uncertainty(fits, replay.by_origin(wanted), features.group, features.values, extra, features.device)
