@@ -11,6 +11,7 @@ from math import expm1, sqrt
 
 import numpy as np
 
+from wafersim.calibration.gpu_extremes import beyond
 from wafersim.calibration.gpu_problem import declared, fit_rows, fit_stacks, groups_of, layout_of, ratios_of
 from wafersim.calibration.gpu_scatter import Sample, Strange, families_left_out, scatter_of, strangers
 from wafersim.calibration.record import Change, Found, correlations, fit_constants, rounded, today
@@ -114,7 +115,7 @@ def fit_gpus(own: Sequence[GpuRow] = ()) -> Found:
         devices=tuple(sorted({gpu_of(row) for row in rows})),
         new_device=_besides(new.total, strange.total),
         guessed=said.guessed,
-        beyond=dict(said.beyond),
+        beyond=beyond(sample, scatter, said),
         widening=dict.fromkeys(scatter, rounded(max(left_out.widening, said.widening), 3)),
         features=NAMES,
         behind={group: behind(sample, group) for group in scatter},

@@ -112,7 +112,7 @@ def families_left_out(sample: Sample, scatter: Mapping[str, Components], said: D
     sizes, variances, distances = [], [], []
     for name, inside in parts.items():
         kept = sample.only(~inside)
-        fewer = _without(sample, inside, scatter, said)
+        fewer = without(sample, inside, scatter, said)
         for at, error in zip(np.flatnonzero(inside).tolist(), errors[name].tolist(), strict=True):
             group = str(sample.groups[at])
             if group not in fewer:
@@ -127,7 +127,7 @@ def families_left_out(sample: Sample, scatter: Mapping[str, Components], said: D
     return FamiliesLeftOut(in_order, widening(sizes, variances, distances))
 
 
-def _without(sample: Sample, inside: Mask, scatter: Mapping[str, Components], said: Declared) -> dict[str, Components]:
+def without(sample: Sample, inside: Mask, scatter: Mapping[str, Components], said: Declared) -> dict[str, Components]:
     """Components of every group without some rows: anew where it loses any."""
     parts = {}
     for group, whole in scatter.items():
