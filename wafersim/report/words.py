@@ -82,4 +82,6 @@ def chance(probability: float) -> str:
 
 def unmeasured(row: Row) -> list[str]:
     """Chips and stacks of a point that nobody has measured: `no measured run of megatron-lm on dgx-a100-80gb, several nodes`."""
-    return [way["measure"] for way in row.get("interval", {}).get("outside", []) if way["value"] is None]
+    if not row.get("interval"):
+        return [f"no measured run of anything like {row['model']} on this machine"]
+    return [way["measure"] for way in row["interval"]["outside"] if way["value"] is None]

@@ -80,7 +80,7 @@ def _name(side: Row, first: Row, width: int) -> str:
 
 
 def _main(ran: Sequence[Row]) -> list[Column]:
-    step_unit = numbers.unit_of(min(side["step_time_s"] for side in ran), numbers.STEPS)
+    step_unit = numbers.common_unit([side["step_time_s"] for side in ran])
     unit, size = numbers.unit_of(min(side["days_to_train"] for side in ran) * DAY)
     energy, joules = _scale([side["energy_j"] for side in ran], MOST_ENERGY)
     money, dollars = _scale([side["cost_usd"] for side in ran if side["cost_usd"] is not None], MOST_MONEY)
@@ -175,7 +175,7 @@ def _answer(ran: Sequence[Row], roomy: bool) -> list[str]:
     said = [_best("fastest", same, first, "days_to_train", "faster", roomy)]
     said += [_best("cheapest", priced, first, "cost_usd", "cheaper", roomy)] if len(priced) > 1 else []
     chances = {side["name"]: side.get("against_first", {}).get("faster") for side in same}
-    close = [f"{name} ({chance(one)} faster)" for name, one in chances.items() if one and OPEN[0] < one < OPEN[1]]
+    close = [f"{name} ({chance(one)})" for name, one in chances.items() if one and OPEN[0] < one < OPEN[1]]
     return [*said, *(f"too close to call: {text}" for text in close)]
 
 
@@ -227,11 +227,11 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
         for way in side.get("interval", {}).get("outside", []):
             if way["value"] is not None:
                 value, low, high = (numbers.amount(float(f"{way[key]:.4g}")) for key in ("value", "low", "high"))
-                measured = f"{way['measure']} ({low if low == high else f'{low} to {high}'})"
+                measured = f"{low if low == high else f'{low} to {high}'} {way['measure']}"
                 beyond.setdefault(measured, []).append(value)
     starred = ["* chip or stack never measured"] if groups else []
-    outside = [f"{' and '.join(dict.fromkeys(values))} {measure}" for measure, values in beyond.items()]
-    outside = [f"beyond what was measured (in brackets): {outside[0]}", *outside[1:]] if outside else []
+    outside = [f"{measured} (here {' and '.join(dict.fromkeys(values))})" for measured, values in beyond.items()]
+    outside = [f"measured: {outside[0]}", *outside[1:]] if outside else []
     return [*said, *starred, *outside, *(f"none of {group}" for group in groups if roomy)]
 
 

@@ -15,6 +15,7 @@ CODE = {  # what the loop of a dataflow was measured on
     "cannon": "WSE-3, fp16",
     "summa": "WSE-2, fp32",
 }
+MEASURED = ("cs2", "cs3")  # systems with published rows of kernels and steps
 OF_STEPS = "weight-streaming: no such kernel was measured; its cycles a weight come from whole training steps"
 OF_OTHERS = "the others: third parties' loops as they were measured, tiles of 1 to 8"
 
@@ -27,19 +28,19 @@ def kernel_screen(profile: str, costs: Sequence[KernelCost], written: Sequence[P
     sayings = [
         *sentence("Answer", _answer(costs), width, 3, "; "),
         *sentence("Tile", _tiles(costs), width, 3, "; "),
-        *sentence("Trust", _trust(costs), width, 3, "; "),
+        *sentence("Trust", _trust(profile, costs), width, 3, "; "),
         *(sentence("Written", [str(path) for path in written], width, 2) if written else []),
         *sentence("More", [_more(costs)], width, 2),
     ]
     refused = [f"{cost.dataflow} {cost.refused}" for cost in costs if cost.refused]
-    warning = sentence("Does not fit", refused, width, 3, "; ") if refused else []
+    warning = sentence("Too large", refused, width, 3, "; ") if refused else []
     rows = _table(costs, width)
     out = [titled(title, took, width), "", *rows, "", *warning, *sayings]
     return [clipped(line, width) for line in out][: LINES + 3]
 
 
 def _table(costs: Sequence[KernelCost], width: int) -> list[str]:
-    unit = numbers.short_unit(min(cost.time_s for cost in costs))
+    unit = numbers.common_unit([cost.time_s for cost in costs])
 
     def shares(name: str) -> tuple[str, ...]:
         return tuple(numbers.percent(getattr(cost, name)) for cost in costs)
@@ -49,11 +50,11 @@ def _table(costs: Sequence[KernelCost], width: int) -> list[str]:
             Column("dataflow", tuple(cost.dataflow for cost in costs), left=True),
             Column("time", tuple(numbers.step(cost.time_s, unit) for cost in costs)),
             Column("of peak", shares("efficiency"), 1),
-            Column("PE busy", shares("pe_utilisation"), 3),
-            Column("SIMD", shares("simd_utilisation"), 4),
-            Column("links", shares("link_utilisation"), 5),
+            Column("PE busy", shares("pe_utilisation"), 4),
+            Column("SIMD", shares("simd_utilisation"), 5),
+            Column("links", shares("link_utilisation"), 6),
             Column("bound by", tuple(cost.bound for cost in costs), 2, left=True),
-            Column("measured on", tuple(CODE[cost.dataflow] for cost in costs), 6, left=True),
+            Column("measured on", tuple(CODE[cost.dataflow] for cost in costs), 3, left=True),
         ],
         width,
     )
@@ -62,7 +63,7 @@ def _table(costs: Sequence[KernelCost], width: int) -> list[str]:
 def _answer(costs: Sequence[KernelCost]) -> list[str]:
     fitting = [cost for cost in costs if not cost.refused]
     if not fitting:
-        return ["no tile fits a PE as a whole; the times are those of its parts one after the other"]
+        return ["no dataflow's tile fits a PE: the times are as if it did"]
     best = min(fitting, key=lambda cost: cost.time_s)
     said = [
         f"{best.dataflow} takes {numbers.step(best.time_s, numbers.short_unit(best.time_s))}"
@@ -81,13 +82,14 @@ def _tiles(costs: Sequence[KernelCost]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for cost in costs:
         sides = " x ".join(f"{side:,}" for side in cost.tile)
-        alike.setdefault(f"{sides} of m x k x n on a PE, {numbers.amount(cost.bytes_per_pe, 'B')}", []).append(cost.dataflow)
+        alike.setdefault(f"{sides} (m x k x n) on a PE, {numbers.amount(cost.bytes_per_pe, 'B')}", []).append(cost.dataflow)
     return [f"{', '.join(names)}: {tile}" if len(alike) > 1 else tile for tile, names in alike.items()]
 
 
-def _trust(costs: Sequence[KernelCost]) -> list[str]:
+def _trust(profile: str, costs: Sequence[KernelCost]) -> list[str]:
     names = {cost.dataflow for cost in costs}
-    said = [OF_STEPS] if "weight-streaming" in names else []
+    said = [] if profile in MEASURED else [f"nobody has measured a kernel or a step on {profile}"]
+    said += [OF_STEPS] if "weight-streaming" in names else []
     return [*said, OF_OTHERS] if names - {"weight-streaming"} else said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from wafersim.report.words import Row
 
@@ -30,6 +31,11 @@ def unit_of(seconds: float, units: tuple[str, ...] = ("ms", "s", "min", "h", "d"
 def short_unit(seconds: float) -> tuple[str, float]:
     """Of what may take microseconds."""
     return ("us", 1e-6) if seconds < 0.9995e-3 else unit_of(seconds, STEPS)
+
+
+def common_unit(times: Sequence[float]) -> tuple[str, float]:
+    """One unit for steps or kernels that may be far apart: that of their geometric mean."""
+    return short_unit(math.exp(sum(map(math.log, times)) / len(times)))
 
 
 def step(seconds: float, unit: tuple[str, float] | None = None) -> str:

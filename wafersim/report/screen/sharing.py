@@ -13,7 +13,7 @@ NOTICED = 1e-3  # a step that is longer by less is as good as alone
 
 def sharing_screen(jobs: Sequence[Shared], checked: bool, took: float, width: int) -> list[str]:
     """At most 24 lines."""
-    unit = numbers.unit_of(min(job.alone_s for job in jobs), numbers.STEPS)
+    unit = numbers.common_unit([job.alone_s for job in jobs])
     names = " ".join(job.name.replace("-", "_") for job in jobs)
     sayings = [
         *sentence("Answer", _answer(jobs), width, 3, "; "),
@@ -41,7 +41,8 @@ def _answer(jobs: Sequence[Shared]) -> list[str]:
     if worst.slowdown - 1 < NOTICED:
         return ["no job notices the others: none has a step longer by 0.1 %"]
     rest = [job for job in jobs if job is not worst and job.slowdown - 1 >= NOTICED]
-    others = f"{len(rest)} other{'s' * (len(rest) > 1)} slow{'s' * (len(rest) == 1)} down as well" if rest else "the others do not notice"
+    quiet = "the other one does not notice" if len(jobs) == 2 else "the others do not notice"
+    others = f"{len(rest)} other{'s' * (len(rest) > 1)} slow{'s' * (len(rest) == 1)} down as well" if rest else quiet
     longer = numbers.change(worst.slowdown - 1).removeprefix("+")
     return [f"{worst.name} slows down most: its step takes {longer} longer than alone", others]
 

@@ -44,7 +44,7 @@ def validation_screen(found: Validated, width: int) -> list[str]:
     main = [] if not rows else _row_table(rows, width) if few else _use_table(rows, width)
     sayings = [
         *sentence("Worst", _worst(rows, own), width, 2, "; "),
-        *(sentence("Because", _remarks(rows), width, 4, "; ") if few and not own else []),
+        *(sentence("Note", _remarks(rows), width, 4, "; ") if few and not own else []),
         *sentence("Left out", _left_out(rows), width, 2),
         *sentence("Skipped", _skipped(found.report), width, 2, "; "),
         *(sentence("Written", [str(path) for path in found.written], width, 2) if found.written else []),
