@@ -34,7 +34,7 @@ def test_a_run_directory_is_complete(tmp_path: Path) -> None:
     assert str(directory) in done.stdout.replace("\n", "")
     name = "timeline-cerebras-gpt-111m-1"
     assert {p.name for p in directory.iterdir()} == {
-        "experiment.yaml", "prediction.json", f"{name}.npz", f"{name}.png", "breakdown.png",
+        "experiment.yaml", "prediction.json", "reasons.txt", f"{name}.npz", f"{name}.png", "breakdown.png",
     }  # fmt: skip
     assert "\x1b" not in done.stdout  # plain text when piped
     # The resolved experiment is an experiment, and the same one.
@@ -59,7 +59,7 @@ def test_an_infeasible_point_stays_in_the_table(tmp_path: Path) -> None:
     )
     done = wafersim("run", str(path), "--no-save")
     assert done.returncode == 0
-    assert "cannot run: batch 4 leaves 4 of 8 systems without a sequence" in done.stdout
+    assert "Cannot run  cerebras-gpt-111m on 8: batch 4 leaves 4 of 8 systems without a" in done.stdout
     points = json.loads(wafersim("run", str(path), "--no-save", "--json").stdout)["points"]
     assert [("infeasible" in point) for point in points] == [False, True]
 

@@ -13,10 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from wafersim.errors import Interrupted
-from wafersim.report.explain import engines, explain, search_line, why_these_policies
+from wafersim.planning.what_if import WhatIf
+from wafersim.report.explain import engines, explain, search_line, why_these_policies, would_help
 from wafersim.report.tables import (
     breakdown_table,
     memory_table,
+    published_run_table,
     published_table,
     search_table,
     throughput_table,
@@ -80,12 +82,12 @@ def print_points(title: str, rows: Sequence[Row], console: Console) -> None:
         say(console, f"and {more} more points that cannot run (prediction.json has each reason)")
 
 
-def print_reasons(rows: Sequence[Row], circuit: Sequence[str], console: Console) -> None:
-    """Memory and policies, what binds and what to change, the critical `circuit` of one point, engines, what was assumed."""
+def print_reasons(rows: Sequence[Row], circuit: Sequence[str], helps: Sequence[WhatIf], console: Console) -> None:
+    """Memory and policies, what binds, the critical `circuit` of one point and what would help it, engines, what was assumed."""
     good, varied = [row for row in rows if "infeasible" not in row], _varied(rows)
     for kind in dict.fromkeys(row["kind"] for row in good):
         print_table(console, memory_table([row for row in good if row["kind"] == kind], varied))
-    for line in [*why_these_policies(good), *explain(good), *circuit, *engines(good)]:
+    for line in [*why_these_policies(good), *explain(good), *circuit, *would_help(helps), *engines(good)]:
         say(console, line)
 
 
@@ -96,6 +98,8 @@ def _print_tables(console: Console, title: str, rows: Sequence[Row], varied: Seq
         tables += [breakdown_table(good, varied)]
     beside = [row for row in good if row.get("published")]
     tables += [published_table(beside, varied)] if beside else []
+    trained = [row for row in good if "published_run" in row]
+    tables += [published_run_table(trained)] if trained else []
     searches = [row for row in good if row.get("search") and row["search"]["considered"] > 1]
     if len(searches) == 1:
         tables += [search_table(searches[0])]

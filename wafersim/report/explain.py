@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from wafersim.planning.what_if import WhatIf
 from wafersim.report.words import Row, figure, line_name
 from wafersim.strategies.registry import words_of
 
@@ -94,6 +95,14 @@ def turning_points(rows: Sequence[Row]) -> list[str]:
         if turns:
             out.append(f"{name}: {'; '.join(turns)}")
     return out
+
+
+def would_help(helps: Sequence[WhatIf]) -> list[str]:
+    """Every change that was tried on the largest point, and how much longer or shorter its run is for it."""
+    if not helps:
+        return []
+    said = (f"{one.label} {one.change:+.2%}{' (order of service)' if one.anomaly else ''}" for one in helps)
+    return [f"Each made and simulated again, the time to train changes by: {', '.join(said)}"]
 
 
 def engines(rows: Sequence[Row]) -> list[str]:

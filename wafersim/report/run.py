@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from wafersim.inputs.experiment import Experiment
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
+from wafersim.planning.what_if import WhatIf
 from wafersim.report import json_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
@@ -26,11 +27,12 @@ def save_run(
     results: Sequence[PointResult],
     figures: bool = True,
     sensitive: Sequence[Sensitivity] | None = None,
+    helps: Sequence[WhatIf] = (),
 ) -> Path:
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced."""
     resolved = experiment.model_dump(mode="json", exclude_none=True)
     return save_directory(
-        root, resolved, lambda draft: _write(draft, experiment, resolved, results, figures, sensitive)
+        root, resolved, lambda draft: _write(draft, experiment, resolved, results, figures, sensitive, helps)
     )
 
 
@@ -41,6 +43,7 @@ def _write(
     results: Sequence[PointResult],
     figures: bool,
     sensitive: Sequence[Sensitivity] | None,
+    helps: Sequence[WhatIf],
 ) -> None:
     text = StringIO()
     YAML().dump(resolved, text)
@@ -50,7 +53,7 @@ def _write(
     with (draft / "reasons.txt").open("w", encoding="utf-8") as file:
         console = Console(file=file, width=WIDEST)
         print_points(experiment.title or experiment.name, rows, console)
-        print_reasons(rows, circuit_lines(shown) if shown is not None else [], console)
+        print_reasons(rows, circuit_lines(shown) if shown is not None else [], helps, console)
     (draft / "prediction.json").write_text(json_output.document(points=rows) + "\n", encoding="utf-8")
     if shown is None:
         return

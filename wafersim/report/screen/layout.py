@@ -73,6 +73,12 @@ def first_that_fits(
     return sentence(label, next(whole, wordings[-1]), width, most, separator)
 
 
+def whole(label: str, path: str, what: str, width: int) -> str:
+    """A line with a path, which people copy: where there is no room it loses `what` it is, and is never cut."""
+    line = label.ljust(GUTTER) + what + path
+    return line if len(line) <= width else f"{label}: {path}"
+
+
 def _wrapped(label: str, text: str, width: int, gutter: int) -> list[str]:
     if not gutter:
         lines = textwrap.wrap(f"{label}: {text}", width, break_on_hyphens=False)
