@@ -51,5 +51,5 @@ def kernel_run(profile: SystemProfile, cost: KernelCost) -> tuple[Run, int]:
 
 
 def busy_shares(cost: KernelCost, run: Run, outputs: int) -> npt.NDArray[np.float64]:
-    """Share of the whole kernel's cycles in which each PE of a `kernel_run` works on a weight; the mean is `cost.pe_utilisation`."""
-    return run.busy * (cost.n / outputs / TICKS / cost.cycles)
+    """Share of the whole kernel's cycles in which each PE of a `kernel_run` works on a weight; their mean is `pe_utilisation`."""
+    return run.busy.astype(np.float64) * (cost.n / outputs / TICKS / cost.cycles)

@@ -227,7 +227,9 @@ def test_the_fastest_kernel_that_fits_is_the_answer() -> None:
 
 def test_a_validation_says_whether_floors_hold_and_what_is_worst(everything: ValidationReport) -> None:
     text = said(validation_screen(Validated(everything, [], [], 50.0), 80))
-    assert "Floors all hold" in text and "median error of test rows: " in text and "rows whose own job set nothing" in text
+    assert (
+        "Floors all hold" in text and "median error of test rows: " in text and "rows whose own job set nothing" in text
+    )
     broken = validation_screen(Validated(everything, ["A04: error +9.1%, floor 8%"] * 30, [], 50.0), 80)
     assert_a_screen(broken, most=27)
     assert "Broken A04: error +9.1%, floor 8%" in said(broken) and "all hold" not in said(broken)
@@ -252,7 +254,9 @@ def test_the_heatmap_and_the_table_have_the_same_busy_share(monkeypatch: pytest.
     drawn, titles = [], []
     show_image, write = Axes.imshow, Figure.text
     monkeypatch.setattr(Axes, "imshow", lambda self, x, **more: (drawn.append(x), show_image(self, x, **more))[1])
-    monkeypatch.setattr(Figure, "text", lambda self, x, y, s, **more: (titles.append(s), write(self, x, y, s, **more))[1])
+    monkeypatch.setattr(
+        Figure, "text", lambda self, x, y, s, **more: (titles.append(s), write(self, x, y, s, **more))[1]
+    )
     system = read_profile(find_profile("cs3", Path()))
     for index, (*sides, density) in enumerate([(20000, 2048, 64, 1.0), (20000, 2048, 64, 0.25)]):
         cost = kernel_cost(system, "weight-streaming", *sides, density)
@@ -299,8 +303,10 @@ def test_an_interrupted_comparison_says_which_sides_were_done(
     monkeypatch.setattr(planning, "_simulated", interrupt)
     file = tmp_path / "small.yaml"
     file.write_text(
-        "name: small\ncommon: {model: cerebras-gpt-111m, training: {batch: 120, tokens: 1e9}}\nsides:\n"
-        "  - {name: first, fields: {system: {profile: cs2, systems: 1}}}\n  - {name: second, fields: {system: {profile: cs3, systems: 1}}}\n"
+        "name: small\ncommon: {model: cerebras-gpt-111m, training: {batch: 120, tokens: 1e9}}\n"
+        "sides:\n"
+        "  - {name: first, fields: {system: {profile: cs2, systems: 1}}}\n"
+        "  - {name: second, fields: {system: {profile: cs3, systems: 1}}}\n"
     )
     code = command_line(monkeypatch, "compare", str(file), "--out", str(tmp_path / "runs"))
     assert code == 130
@@ -323,6 +329,10 @@ def test_an_interrupted_validation_says_how_far_it_came(
     assert command_line(monkeypatch, "validate", "--set", "collective") == 130
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(
-        rf"validate: interrupted, 3 of \d+ done \(the last one {done[-1]}\); nothing is written\n", err
-    )
+    assert re.fullmatch(rf"validate: interrupted, 3 of \d+ done \(the last one {done[-1]}\); nothing is written\n", err)
+
+
+def test_a_path_is_never_cut(beside_gpus: Rows) -> None:
+    place = Path("/tmp") / "a-folder" / ("x" * 60) / "cs2-vs-a100-4d1bcae4"
+    lines = comparison_screen(Compared("A title", beside_gpus, place, 12.3), 80)
+    assert len(lines) <= 24 and any(line.endswith(f"{place}/") for line in lines)

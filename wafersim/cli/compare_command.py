@@ -16,7 +16,9 @@ import click
 @click.option("--figures/--no-figures", default=True, help="Draw the figure of the comparison.")
 @click.option("--save/--no-save", default=True, help="Write the comparison's directory.")
 @click.option("--all", "every", is_flag=True, help="Print every number of every side before the answer.")
-@click.option("--why", is_flag=True, help="Print what binds, what is not measured and where prices come from before it.")
+@click.option(
+    "--why", is_flag=True, help="Print what binds, what is not measured and where prices come from before it."
+)
 def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool, every: bool, why: bool) -> None:
     """Set the sides of COMPARISON beside each other: a YAML file, or the name of a shipped one.
 

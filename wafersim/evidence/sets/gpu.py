@@ -15,6 +15,7 @@ from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
 from wafersim.evidence.sets.gpu_sources import Source, source_of
 from wafersim.evidence.tables import shipped
 from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.machine import GpuMachine
 from wafersim.simulation import job_of
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
 from wafersim.workload.model import Model
@@ -43,6 +44,7 @@ def _as_run(row: GpuRow, name: str) -> GpuRow:
     """A row that a shipped experiment runs: its model and its settings are the experiment's, so that `run` says the same."""
     experiment = load_experiment(name)
     job = job_of(experiment)
+    assert isinstance(job.machine, GpuMachine)
     settings = job.strategy.model_dump(exclude={"kind"})
     assumed = (f"batch {job.training.batch}, split and micro-batch as in the experiment {name}",)
     return replace(

@@ -8,7 +8,19 @@ from pathlib import Path
 
 from wafersim.report.screen import numbers
 from wafersim.report.screen.binding import shares_of
-from wafersim.report.screen.layout import LINES, Column, clipped, cut, first_that_fits, fits, sentence, table, titled
+from wafersim.report.screen.layout import (
+    GUTTER,
+    LINES,
+    Column,
+    clipped,
+    cut,
+    first_that_fits,
+    fits,
+    sentence,
+    table,
+    titled,
+    whole,
+)
 from wafersim.report.words import Row, chance, same_job, unmeasured
 
 DAY = 86_400.0
@@ -45,7 +57,7 @@ def comparison_screen(found: Compared, width: int) -> list[str]:
     gaps = (left >= 1, left >= 2 and bool(block), left >= 2 + bool(block))
     warning = _refused(found.sides, width)
     out = [titled(found.title, found.took, width), *[""] * gaps[0], *main, *[""] * gaps[1], *block, *[""] * gaps[2]]
-    return [clipped(line, width) for line in [*out, *warning, *sayings]]
+    return [*out, *warning, *sayings]
 
 
 def _tables(ran: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
@@ -152,16 +164,19 @@ def _refused(sides: Sequence[Row], width: int) -> list[str]:
 
 
 def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> list[str]:
-    more = "--all, --why; next: wafersim validate"
-    written = sentence("Written", [f"figure, reasons: {found.directory}/"], width, 1) if found.directory else []
+    more, place = "--all, --why; next: wafersim validate", found.directory
+    written = [] if place is None else [whole("Written", f"{place}/", "figure, reasons: ", width)]
+    both = f"{place}/; {more}"
+    if place is not None and not roomy and GUTTER + len(both) <= width:
+        more, written = both, []
     return [
         *sentence("Answer", _answer(ran, roomy), width, 3 if roomy else 2, "; "),
         *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
-        *first_that_fits("Tuned", [_tuned(ran, 2), _tuned(ran, 1)], width, 2, "; "),
+        *first_that_fits("Tuned", [_tuned(ran, 2), _tuned(ran, 1)], width, 2 if roomy or not written else 1, "; "),
         *sentence("Trust", _trust(ran, roomy), width, 5 if roomy else 2, "; "),
         *sentence("Prices", _prices(ran), width, 3 if roomy else 2, "; "),
-        *(written if roomy else []),
-        *sentence("More", [more if roomy or not found.directory else f"{found.directory}/; {more}"], width, 1),
+        *written,
+        *sentence("More", [more], width, 1),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wafersim.report.screen import numbers
-from wafersim.report.screen.layout import LINES, Column, clipped, sentence, table, titled
+from wafersim.report.screen.layout import LINES, Column, sentence, table, titled, whole
 from wafersim.wafer.kernel_cost import KernelCost
 
 CODE = {  # what the loop of a dataflow was measured on
@@ -20,7 +20,9 @@ OF_STEPS = "weight-streaming: no such kernel was measured; its cycles a weight c
 OF_OTHERS = "the others: third parties' loops as they were measured, tiles of 1 to 8"
 
 
-def kernel_screen(profile: str, costs: Sequence[KernelCost], written: Sequence[Path], took: float, width: int) -> list[str]:
+def kernel_screen(
+    profile: str, costs: Sequence[KernelCost], written: Sequence[Path], took: float, width: int
+) -> list[str]:
     """At most 24 lines; up to three more where tiles do not fit a PE."""
     first = costs[0]
     dense = "dense" if first.density == 1 else f"{numbers.percent(first.density)} of the weights non-zero"
@@ -29,14 +31,14 @@ def kernel_screen(profile: str, costs: Sequence[KernelCost], written: Sequence[P
         *sentence("Answer", _answer(costs), width, 3, "; "),
         *sentence("Tile", _tiles(costs), width, 3, "; "),
         *sentence("Trust", _trust(profile, costs), width, 3, "; "),
-        *(sentence("Written", [str(path) for path in written], width, 2) if written else []),
+        *(whole("Written", str(path), "", width) for path in written),
         *sentence("More", [_more(costs)], width, 2),
     ]
     refused = [f"{cost.dataflow} {cost.refused}" for cost in costs if cost.refused]
     warning = sentence("Too large", refused, width, 3, "; ") if refused else []
     rows = _table(costs, width)
     out = [titled(title, took, width), "", *rows, "", *warning, *sayings]
-    return [clipped(line, width) for line in out][: LINES + 3]
+    return out[: LINES + 3]
 
 
 def _table(costs: Sequence[KernelCost], width: int) -> list[str]:
@@ -73,7 +75,9 @@ def _answer(costs: Sequence[KernelCost]) -> list[str]:
     if others:
         second = min(others, key=lambda cost: cost.time_s)
         ratio = second.time_s / best.time_s
-        said.append(f"{second.dataflow} takes {'as long' if ratio < 1.005 else f'{numbers.digits(ratio, 3)} x as long'}")
+        said.append(
+            f"{second.dataflow} takes {'as long' if ratio < 1.005 else f'{numbers.digits(ratio, 3)} x as long'}"
+        )
     return said
 
 
@@ -82,7 +86,9 @@ def _tiles(costs: Sequence[KernelCost]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for cost in costs:
         sides = " x ".join(f"{side:,}" for side in cost.tile)
-        alike.setdefault(f"{sides} (m x k x n) on a PE, {numbers.amount(cost.bytes_per_pe, 'B')}", []).append(cost.dataflow)
+        alike.setdefault(f"{sides} (m x k x n) on a PE, {numbers.amount(cost.bytes_per_pe, 'B')}", []).append(
+            cost.dataflow
+        )
     return [f"{', '.join(names)}: {tile}" if len(alike) > 1 else tile for tile, names in alike.items()]
 
 

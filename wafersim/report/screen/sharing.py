@@ -50,4 +50,8 @@ def _answer(jobs: Sequence[Shared]) -> list[str]:
 def _rests_on(jobs: Sequence[Shared], checked: bool) -> list[str]:
     steps = sum(job.steps for job in jobs)
     said = [f"means of {steps:,} simulated steps in all, every job from its own start"]
-    return [*said, "equal to the SimPy reference on every tick"] if checked else [*said, "--check compares each tick with SimPy"]
+    return (
+        [*said, "equal to the SimPy reference on every tick"]
+        if checked
+        else [*said, "--check compares each tick with SimPy"]
+    )

@@ -12,7 +12,7 @@ import numpy as np
 from wafersim.evidence.floors import Summary, summary
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.report.screen import numbers
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, cut, sentence, table, titled
+from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, cut, sentence, table, titled, whole
 
 FEW = 10  # rows that are shown one by one
 USES = {  # in the order of their lines
@@ -47,15 +47,14 @@ def validation_screen(found: Validated, width: int) -> list[str]:
         *(sentence("Note", _remarks(rows), width, 4, "; ") if few and not own else []),
         *sentence("Left out", _left_out(rows), width, 2),
         *sentence("Skipped", _skipped(found.report), width, 2, "; "),
-        *(sentence("Written", [str(path) for path in found.written], width, 2) if found.written else []),
+        *(whole("Written", str(path), "", width) for path in found.written),
         *sentence("More", [_more(rows, own)], width, 1),
     ]
     floors = _floors(found, width)
     spare = LINES - 1 - len(sayings) - min(len(floors), 1)
     main = cut(main, spare)
     gaps = (spare - len(main) >= 1, spare - len(main) >= 2 and bool(main))
-    out = [titled(title, found.took, width), *[""] * gaps[0], *main, *[""] * gaps[1], *floors, *sayings]
-    return [clipped(line, width) for line in out]
+    return [titled(title, found.took, width), *[""] * gaps[0], *main, *[""] * gaps[1], *floors, *sayings]
 
 
 def _use_table(rows: Sequence[ValidatedRow], width: int) -> list[str]:
@@ -124,7 +123,11 @@ def _worst(rows: Sequence[ValidatedRow], own: bool) -> list[str]:
     """Groups of rows that judge, by their median error; of a user's the rows themselves."""
     if own:
         ranked = sorted(rows, key=lambda row: -abs(row.error))
-        return [f"{row.id} {numbers.change(row.error)}".replace(" ", UNBROKEN) for row in ranked] if len(rows) > FEW else []
+        return (
+            [f"{row.id} {numbers.change(row.error)}".replace(" ", UNBROKEN) for row in ranked]
+            if len(rows) > FEW
+            else []
+        )
     judges = [row for row in rows if row.use == "test"]
     groups = dict.fromkeys(row.group for row in judges)
     if len(groups) < 2:
