@@ -32,10 +32,11 @@ SIDE = click.IntRange(1, 10_000_000)
 )
 @click.option("--sweep", type=click.Path(path_type=Path), help="Draw efficiency against size: PNG, SVG or PDF.")
 @click.option("--all", "every", is_flag=True, help="Print every number of every dataflow before the answer.")
+@click.option("--why", is_flag=True, help="Print what binds, why tiles do not fit and whose loops ran, before it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object and nothing else.")
 def command(
     dataflow: str, m: int, k: int, n: int, density: float, profile: str, compare: bool, heatmap: Path | None,
-    sweep: Path | None, every: bool, as_json: bool,
+    sweep: Path | None, every: bool, why: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Cycles, time, efficiency and bound of one matmul (m x k by k x n) on a wafer."""
     began = perf_counter()
@@ -54,7 +55,7 @@ def command(
 
     from wafersim.kernel import kernel_cost
     from wafersim.report import console, json_output
-    from wafersim.report.kernel_table import print_kernels
+    from wafersim.report.kernel_table import print_kernel_reasons, print_kernels
     from wafersim.report.screen.kernel import kernel_screen
     from wafersim.report.screen.layout import show, width_of
 
@@ -74,6 +75,8 @@ def command(
     screen = console.new_console()
     if every:
         print_kernels(system.name, costs, screen)
+    if why:
+        print_kernel_reasons(costs, screen)
     written = [path for path in (heatmap, sweep) if path is not None]
     show(screen, kernel_screen(system.name, costs, written, perf_counter() - began, width_of(screen)))
 

@@ -18,7 +18,7 @@ MESH_CODE = (
 
 
 def print_kernels(profile: str, costs: Sequence[KernelCost], console: Console) -> None:
-    """Every number of a `KernelCost`, then why tiles do not fit."""
+    """Every number of a `KernelCost`."""
     first = costs[0]
     table = Table(title=f"{first.m} x {first.k} by {first.k} x {first.n} on {profile}, density {first.density:g}")
     table.add_column("")
@@ -39,8 +39,19 @@ def print_kernels(profile: str, costs: Sequence[KernelCost], console: Console) -
     for name, values in lines.items():
         table.add_row(name, *values)
     print_table(console, table)
+
+
+def print_kernel_reasons(costs: Sequence[KernelCost], console: Console) -> None:
+    """Why tiles do not fit, what a PE and its parts do in that time, whose loops the mesh dataflows run."""
+    for cost in costs:
+        say(
+            console,
+            f"{cost.dataflow}: bound by {cost.bound}; a PE is busy {cost.pe_utilisation:.1%} of the time, its SIMD unit "
+            f"{cost.simd_utilisation:.1%}, its links {cost.link_utilisation:.1%}, its memory ports {cost.memory_utilisation:.1%}",
+        )
     for cost in costs:
         if cost.refused:
             say(console, f"{cost.dataflow}: {cost.refused}")
     if any(cost.dataflow != "weight-streaming" for cost in costs):
         say(console, MESH_CODE)
+    console.file.write("\n")

@@ -244,7 +244,10 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
                 value, low, high = (numbers.amount(float(f"{way[key]:.4g}")) for key in ("value", "low", "high"))
                 measured = f"{low if low == high else f'{low} to {high}'} {way['measure']}"
                 beyond.setdefault(measured, []).append(value)
-    starred = ["* chip or stack never measured"] if groups else []
+    kinds = {side["kind"] for side in ran if unmeasured(side)}
+    starred = (
+        ["* never measured with this stack" if kinds == {"gpu"} else "* chip or stack never measured"] if groups else []
+    )
     outside = [f"{measured} (here {' and '.join(dict.fromkeys(values))})" for measured, values in beyond.items()]
     outside = [f"measured: {outside[0]}", *outside[1:]] if outside else []
     return [*said, *starred, *outside, *(f"none of {group}" for group in groups if roomy)]

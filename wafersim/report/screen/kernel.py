@@ -101,5 +101,5 @@ def _trust(profile: str, costs: Sequence[KernelCost]) -> list[str]:
 
 def _more(costs: Sequence[KernelCost]) -> str:
     if len(costs) == 1:
-        return "--all every number, --compare the other dataflows, --heatmap, --sweep"
-    return "--all every number, --heatmap, --sweep; next: wafersim validate --set kernel"
+        return "--all, --why, --compare the other dataflows, --heatmap, --sweep"
+    return "--all, --why; next: wafersim validate --set kernel"
