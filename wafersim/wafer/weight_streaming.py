@@ -34,10 +34,10 @@ class PE:
     issue: int = 20  # per weight
     group: int = 2  # per SIMD group
     hop: int = 1  # per router
-    wavelet: int = 1  # of a column's link, per weight
     words_per_partial: int = 1  # wavelets per partial sum
     queue: int = 8  # weights a PE's router holds before the column stalls
     sram_bytes: int = 48_000
+    wavelet: int = 1  # of a column's link, per weight
 
 
 @dataclass(frozen=True)
