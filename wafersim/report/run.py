@@ -17,10 +17,8 @@ from wafersim.planning.what_if import WhatIf
 from wafersim.report import json_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
-from wafersim.report.run_directory import save_directory
+from wafersim.report.run_directory import WIDEST, save_directory
 from wafersim.report.words import line_name
-
-WIDEST = 400  # characters of a line of reasons.txt
 
 
 def save_run(

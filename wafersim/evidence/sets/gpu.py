@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,9 @@ from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
 from wafersim.evidence.sets.gpu_sources import Source, source_of
 from wafersim.evidence.tables import shipped
 from wafersim.inputs.fit import Fit
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.machine import GpuMachine
+from wafersim.simulation import job_of
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
 from wafersim.workload.model import Model
 
@@ -42,7 +46,22 @@ def left_out_by_stack(fit: Fit) -> dict[str, list[Judged]]:
 
 def read_row(cells: Cells) -> GpuRow:
     """A row of a table, of a published study if its id begins like one; raises Infeasible where it does not state enough."""
-    return _row(cells, source_of(cells["id"]))
+    source = source_of(cells["id"])
+    row = _row(cells, source)
+    return _as_run(row, source.experiment) if source.experiment else row
+
+
+def _as_run(row: GpuRow, name: str) -> GpuRow:
+    """A row that a shipped experiment runs: its model and its settings are the experiment's, so that `run` says the same."""
+    experiment = load_experiment(name)
+    job = job_of(experiment)
+    assert isinstance(job.machine, GpuMachine)
+    settings = job.strategy.model_dump(exclude={"kind"})
+    assumed = (f"batch {job.training.batch}, split and micro-batch as in the experiment {name}",)
+    return replace(
+        row, profile=job.machine.name, software=job.machine.software.name, model=job.workload.model, gpus=job.count,
+        batch=job.training.batch, settings=settings, options={}, assumed=assumed,
+    )  # fmt: skip
 
 
 class _Reader:

@@ -10,7 +10,7 @@ import numpy as np
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.profile import SystemProfile
-from wafersim.kernel import kernel_cost, kernel_run
+from wafersim.kernel import TICKS, busy_shares, kernel_cost, kernel_run
 from wafersim.report.figures.style import MODEL_COLOURS, figure, quiet, title
 from wafersim.wafer.kernel_cost import KernelCost
 
@@ -24,8 +24,8 @@ def heatmap_figure(system: SystemProfile, cost: KernelCost, path: Path) -> None:
     run, outputs = kernel_run(system, cost)
     with figure(path, 11, 4.6) as drawn:
         maps = (
-            (run.busy / run.cycles, "busy fraction", "viridis", 1.0),
-            (run.wait, "cycles waited before a weight", "magma", None),
+            (busy_shares(cost, run, outputs), "busy fraction", "viridis", 1.0),
+            (run.wait / TICKS, "cycles waited before a weight", "magma", None),
         )
         for index, (values, label, colours, most) in enumerate(maps):
             axes = drawn.add_axes((0.06 + 0.49 * index, 0.13, 0.36, 0.66))
@@ -36,11 +36,10 @@ def heatmap_figure(system: SystemProfile, cost: KernelCost, path: Path) -> None:
             quiet(axes, "both")
             axes.grid(False)
             drawn.colorbar(image, cax=drawn.add_axes((0.43 + 0.49 * index, 0.13, 0.012, 0.66)))
-        busy = run.busy.mean() / run.cycles
         rows, columns = run.busy.shape
         title(
             drawn,
-            f"{cost.m} x {cost.k} by {cost.k} x {cost.n} on {system.name}: a PE is busy {busy:.0%} of the time",
+            f"{cost.m} x {cost.k} by {cost.k} x {cost.n} on {system.name}: a PE is busy {cost.pe_utilisation:.0%} of the time",
             f"{rows} x {columns} PEs of one replica, the first {outputs} of {cost.n} outputs simulated weight by weight",
         )
 
