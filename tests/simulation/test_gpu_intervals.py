@@ -40,7 +40,9 @@ def test_a_job_like_those_measured_has_its_groups_width_alone(measured: Uncertai
         (("model=mixtral-8x7b",), "experts"),
     ],
 )  # fmt: skip
-def test_what_lies_beyond_all_rows_is_said_and_widens(measured: Uncertainty, sets: tuple[str, ...], measure: str) -> None:
+def test_what_lies_beyond_all_rows_is_said_and_widens(
+    measured: Uncertainty, sets: tuple[str, ...], measure: str
+) -> None:
     found = interval(*sets)
     assert measure in [one.measure for one in found.outside]
     assert found.distance > measured.distance + 0.02
