@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from wafersim.calibration import collective, gpu, kernel, wafer
+from wafersim.calibration import collective, gpu, kernel, wafer_problem, wafer_sample
 from wafersim.calibration.record import normal_sigma
 from wafersim.calibration.robust import Floats, Problem, covariance, standard_errors
-from wafersim.calibration.wafer_steps import steps_of, worst
+from wafersim.calibration.wafer_steps import rates_of, steps_of, worst
 from wafersim.inputs.fit import FitConstant, load_fit
 
 
@@ -66,11 +66,11 @@ def of_the_stacks() -> Committed:
 
 def of_the_wafer() -> Committed:
     """Steps in closed form are those of the simulation at the committed constants."""
-    said, rows = wafer.declared(), wafer.fit_rows()
+    said, rows = wafer_problem.declared(), wafer_problem.fit_rows()
     by_name = {one.name: one for one in load_fit("wafer").constants}
     constants = [by_name[one.name] for one in said.fitted]
     steps = steps_of(rows, {one.name: one.value for one in constants})
-    return committed(wafer.problem_of(rows, said, steps), constants)
+    return committed(wafer_problem.problem_of(rows, said, rates_of(rows, steps)), constants)
 
 
 def minimum(found: Committed, moved: int) -> None:
@@ -132,11 +132,10 @@ def test_wafers() -> None:
 
 
 def test_what_is_said_of_the_wafer_is_what_its_rows_say() -> None:
-    rows, fit, said = wafer.fit_rows(), load_fit("wafer"), wafer.declared()
-    found = of_the_wafer()
-    constants = dict(zip([one.name for one in said.fitted], np.exp(found.logs).tolist(), strict=True))
-    errors = found.problem.residuals(found.logs) / wafer.weights_of(rows, said)
-    scatter = wafer.scatter_of(rows, errors, wafer.elasticities_of(rows, constants, said.constants), said)
+    rows, fit, said = wafer_problem.fit_rows(), load_fit("wafer"), wafer_problem.declared()
+    constants = {one.name: one.value for one in fit.constants if one.name in {each.name for each in said.fitted}}
+    sample = wafer_sample.sample_of(rows, said, steps_of(rows, constants), constants)
+    scatter = wafer_sample.scatter_of(sample, sample.rates.log_ratios(constants))
     assert dict.fromkeys(fit.spread, scatter.within) == pytest.approx(fit.spread, rel=0.02)
     assert (scatter.between, scatter.degrees) == (pytest.approx(fit.between, rel=0.02), fit.degrees)
     known = standard_errors(scatter.covariance)
@@ -154,7 +153,7 @@ def test_spreads_of_kernels(loop: kernel.Loop) -> None:
 
 
 def test_the_closed_form_is_the_simulation_where_the_fit_ends_and_close_to_it_where_it_starts() -> None:
-    rows, said = wafer.fit_rows(), wafer.declared()
+    rows, said = wafer_problem.fit_rows(), wafer_problem.declared()
     fitted = {one.name for one in said.fitted}
     found = {one.name: one.value for one in load_fit("wafer").constants if one.name in fitted}
     steps = steps_of(rows, found)
@@ -165,8 +164,8 @@ def test_the_closed_form_is_the_simulation_where_the_fit_ends_and_close_to_it_wh
 
 
 def test_repeats_of_a_job_count_once_and_jobs_of_a_family_as_their_root() -> None:
-    rows, said = wafer.fit_rows(), wafer.declared()
-    weights = dict(zip([row.id for row in rows], (wafer.weights_of(rows, said) ** 2).tolist(), strict=True))
+    rows, said = wafer_problem.fit_rows(), wafer_problem.declared()
+    weights = dict(zip([row.id for row in rows], (wafer_problem.weights_of(rows, said) ** 2).tolist(), strict=True))
     assert weights["A14"] == pytest.approx(1.0)  # one job, a family of its own
     assert sum(weights[name] for name in ("U01", "U02", "U03", "U04")) == pytest.approx(1.0)  # four runs of one job
     assert weights["A04"] == pytest.approx(3**-0.5)  # one of three jobs of GPT-J

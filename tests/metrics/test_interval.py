@@ -5,7 +5,7 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from wafersim.inputs.fit import Fit, FitConstant
+from wafersim.inputs.fit import Fit, FitConstant, Ratios
 from wafersim.metrics.interval import Z80, Uncertainty, probability_less, t_quantile, uncertainty
 
 ORIGIN = (log(1e9), 0.0)
@@ -153,3 +153,41 @@ def test_two_fits_add_their_variances() -> None:
     gpu = FIT.model_copy(update={"set": "collective", "constants": (constant("z", 0.4),), "correlations": ((1.0,),)})
     found = uncertainty((FIT, gpu), {"machine: values.x": 3.0, "machine: values.z": 1.0}, "known", ORIGIN)
     assert found.constants == pytest.approx(0.5)  # 0.3 and 0.4
+
+
+SPEED_UPS = FIT.model_copy(
+    update={
+        "beyond": {"systems": 0.5},
+        "ratios": Ratios(
+            feature="systems",
+            features=("parameters", "systems"),
+            spread=0.12,
+            beyond={"parameters": 0.1, "systems": 0.2},
+            behind={"known": ((log(2e9), log(2.0)), (log(8e9), log(16.0)))},
+        ),
+    }
+)
+
+
+def test_measured_ratios_say_how_sure_many_systems_are_and_up_to_how_many() -> None:
+    one = of({}, features=(log(8e9), 0.0), fit=SPEED_UPS)
+    assert (one.distance, one.spread, one.outside) == (0.0, 0.05, ())
+    # On 16 a ratio's spread comes in, and no distance from the rows of one system: 5, 12, 13.
+    many = of({}, features=(log(8e9), log(16.0)), fit=SPEED_UPS)
+    assert (many.distance, many.outside) == (0.0, ())
+    assert many.spread == pytest.approx(0.13)
+    more = of({}, features=(log(8e9), log(192.0)), fit=SPEED_UPS)
+    assert more.distance == pytest.approx(0.2 * log(12))
+    assert [str(way) for way in more.outside] == ["192 systems (measured: 1 to 16)"]
+    # Ratios were measured from 2e9 parameters; 1e9, which a rate has, lies below.
+    small = of({}, features=(log(1e9), log(4.0)), fit=SPEED_UPS)
+    assert small.distance == pytest.approx(0.1 * log(2))
+    assert [str(way) for way in small.outside] == [
+        "1.00e+09 parameters on several systems (measured: 2.00e+09 to 8.00e+09)"
+    ]
+
+
+def test_a_group_without_measured_ratios_has_only_its_rows_of_few() -> None:
+    stranger = of({}, features=(log(8e9), log(16.0)), group="unknown", fit=SPEED_UPS)
+    assert "16 systems (measured: 1 to 2)" in map(str, stranger.outside)
+    assert stranger.spread == 0.05

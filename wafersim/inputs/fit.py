@@ -34,6 +34,27 @@ class LeftOut(Frozen):
     half_width: float
 
 
+class Ratios(Frozen):
+    """What measured ratios say of cases that differ in one `feature`, which then is no distance from the other rows.
+
+    `spread` is the standard deviation of the ratio's logarithm, `beyond` what is added per e-fold by which one of `features` lies
+    beyond all its rows in `behind`, by group; a group that is not there has none.
+    """
+
+    feature: str
+    features: tuple[str, ...]
+    spread: float
+    beyond: dict[str, float]
+    behind: dict[str, tuple[tuple[float, ...], ...]]
+
+
+class Nested(Frozen):
+    """A family predicted by constants and by a form that were both chosen without it: {row: ln(predicted / published)}."""
+
+    form: str
+    errors: dict[str, float]
+
+
 class Fit(Frozen):
     """A calibration. Logarithms throughout: of constants, of ratios of predicted to published, of features.
 
@@ -42,7 +63,10 @@ class Fit(Frozen):
     `widening` what is added per e-fold of distance from the nearest row of the group in `features`. `between` is the standard
     deviation between families of rows, which every case has besides; widths are those of Student's t with `degrees` of
     freedom where rows are too few for a normal. `beyond` is what is added per e-fold by which a feature lies beyond all rows of
-    the group.
+    the group, `modes` what is added for jobs that do something else than most rows, `ratios` what measured ratios say besides.
+
+    How it was judged: `left_out` by row, without its job; `families`, without its family, with the `family_half_widths` that
+    the other rows give; `forms`, rms of the errors of families left out by form; `nested`, without the family for the form, too.
     """
 
     set: Set
@@ -63,6 +87,11 @@ class Fit(Frozen):
     families: dict[str, dict[str, float]] = Field(
         default_factory=dict
     )  # what was left out -> {row: ln(predicted / published)}
+    family_half_widths: dict[str, dict[str, float]] = Field(default_factory=dict)
+    ratios: Ratios | None = None
+    modes: dict[str, float] = Field(default_factory=dict)
+    forms: dict[str, float] = Field(default_factory=dict)
+    nested: dict[str, Nested] = Field(default_factory=dict)
 
 
 def fit_path(which: Set) -> Path:

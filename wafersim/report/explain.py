@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from wafersim.planning.what_if import WhatIf
-from wafersim.report.words import Row, figure, line_name
+from wafersim.report.words import Row, line_name, plain
 from wafersim.strategies.registry import words_of
 
 MOST_NAMES = 12  # assumed numbers that are named
@@ -63,8 +63,7 @@ def outside(rows: Sequence[Row]) -> list[str]:
         for way in row.get("interval", {}).get("outside", []):
             value, measure = "", way["measure"]
             if way["value"] is not None:
-                low, high = figure(way["low"]), figure(way["high"])
-                value = figure(way["value"])
+                value, low, high = (plain(way[key]) for key in ("value", "low", "high"))
                 measure += f" (measured: {low if low == high else f'{low} to {high}'})"
             names = by_measure.setdefault(measure, {}).setdefault(value, [])
             names.append(f"{line_name(row)} on {row['n_systems']}")

@@ -27,6 +27,12 @@ def figure(value: float) -> str:
     return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if _rounded(value) >= 1000 else _three(value)
 
 
+def plain(value: float) -> str:
+    """A number with three digits, without zeros that say nothing: 16, 1.5, 245,760, 1.11e+08."""
+    short = f"{_rounded(value):.3g}"
+    return short if _rounded(value) < 1000 else figure(value)
+
+
 def plus_minus(row: Row) -> str:
     """The 80 % interval of a step time around it, both sides: they differ, since its logarithm is what is symmetric."""
     interval = row.get("interval")
