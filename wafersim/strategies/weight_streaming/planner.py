@@ -376,5 +376,7 @@ def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[
     if workload.tied:
         table = workload.model.vocab * workload.model.d_model
         return (*blocks, UpdateUnit((0, head), to_ticks((first + last - table) * per_parameter)))
-    heads = (UpdateUnit((head,), ticks[last]),) if last else ()  # without a vocabulary, a norm and a pooler it has no weights
+    heads = (
+        (UpdateUnit((head,), ticks[last]),) if last else ()
+    )  # without a vocabulary, a norm and a pooler it has no weights
     return (*heads, *blocks, UpdateUnit((0,), ticks[first]))
