@@ -81,7 +81,7 @@ def test_widths_of_few_families_are_those_of_the_tables_of_t(degrees: int, table
 
 
 def test_families_and_few_of_them_widen_and_so_does_what_no_row_has() -> None:
-    fit = FIT.model_copy(update={"between": 0.12, "degrees": 7, "beyond": {"systems": 0.1}})
+    fit = FIT.model_copy(update={"between": {"known": 0.12}, "degrees": {"known": 7}, "beyond": {"systems": 0.1}})
     found = of({}, fit=fit)
     assert found.spread == pytest.approx(0.13)  # 0.05 and 0.12 at a right angle
     assert found.half_width == pytest.approx(1.4149 * 0.13, rel=1e-4)
@@ -90,6 +90,31 @@ def test_families_and_few_of_them_widen_and_so_does_what_no_row_has() -> None:
     widened = (far.distance**2 - (0.02 * log(16)) ** 2) ** 0.5  # the nearest row is ln 16 away
     assert widened == pytest.approx(0.1 * log(8))
     assert of({}, features=(log(1e8), 0.0), fit=fit).distance == pytest.approx(0.02 * log(10))
+
+
+def test_every_group_has_its_own_families_and_a_stranger_those_of_the_stacks_that_were_left_out() -> None:
+    fit = FIT.model_copy(
+        update={
+            "spread": {"known": 0.03, "noisy": 0.03},
+            "between": {"known": 0.04, "noisy": 0.16},
+            "degrees": {"known": 10, "noisy": 25},
+            "transfer_degrees": 2,
+        }
+    )
+    known, stranger = of({}, fit=fit), of({}, group="unknown", fit=fit)
+    assert known.half_width == pytest.approx(t_quantile(10) * 0.05)  # 3, 4, 5
+    # The worst spread of families among those known (3 and 16 %), and 30 % besides; three stacks leave two degrees of freedom.
+    assert stranger.half_width == pytest.approx(1.8856 * (0.03**2 + 0.16**2 + 0.3**2) ** 0.5, rel=1e-3)
+
+
+def test_a_device_without_rows_widens_a_known_stack_and_more_so_an_unknown_one() -> None:
+    fit = FIT.model_copy(update={"devices": ("seen",), "new_device": 0.4})
+    seen = uncertainty((fit,), {}, "known", ORIGIN, device="seen")
+    new = uncertainty((fit,), {}, "known", ORIGIN, device="new")
+    both = uncertainty((fit,), {}, "unknown", ORIGIN, device="new")
+    assert (seen.transfer, new.transfer, both.transfer) == (0.0, 0.4, pytest.approx(0.5))  # 3, 4, 5
+    assert [str(one) for one in both.outside[:2]] == ["no measured run of unknown", "no measured run on new"]
+    assert seen.outside == ()
 
 
 def test_equal_predictions_are_a_toss_and_shared_constants_cancel() -> None:

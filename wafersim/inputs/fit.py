@@ -61,9 +61,11 @@ class Fit(Frozen):
     `spread` is the standard deviation of a ratio by group of rows, `inflation` what constants and spread are multiplied by
     so that intervals hold what they should of rows left out, `transfer` what is added where no row of the group exists,
     `widening` what is added per e-fold of distance from the nearest row of the group in `features`. `between` is the standard
-    deviation between families of rows, which every case has besides; widths are those of Student's t with `degrees` of
-    freedom where rows are too few for a normal. `beyond` is what is added per e-fold by which a feature lies beyond all rows of
-    the group, `modes` what is added for jobs that do something else than most rows, `ratios` what measured ratios say besides.
+    deviation between families of rows of a group, which every case has besides; widths are those of Student's t with `degrees` of
+    freedom where rows are too few for a normal, `transfer_degrees` where the group has none. `beyond` is what is added per e-fold
+    by which a feature lies beyond all rows of the group, `new_device` what is added on a device that is none of `devices`,
+    `guessed` the width of numbers that are taken from other groups, `modes` what is added for jobs that do something else than
+    most rows, `ratios` what measured ratios say besides.
 
     How it was judged: `left_out` by row, without its job; `families`, without its family, with the `family_half_widths` that
     the other rows give; `forms`, rms of the errors of families left out by form; `nested`, without the family for the form, too.
@@ -77,8 +79,12 @@ class Fit(Frozen):
     spread: dict[str, float]
     inflation: float = 1.0
     transfer: float = 0.0
-    between: float = 0.0
-    degrees: int | None = None
+    between: dict[str, float] = Field(default_factory=dict)
+    degrees: dict[str, int] = Field(default_factory=dict)
+    transfer_degrees: int | None = None
+    devices: tuple[str, ...] = ()
+    new_device: float = 0.0
+    guessed: float = 0.0
     beyond: dict[str, float] = Field(default_factory=dict)
     widening: dict[str, float] = Field(default_factory=dict)
     features: tuple[str, ...] = ()

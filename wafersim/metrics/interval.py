@@ -2,8 +2,8 @@
 
 The logarithm of a step time is taken as normal, or as Student's t where the rows are of few families, with
   variance = inflation^2 (e' C e + spread^2) + between^2 + transfer^2 + (widening distance)^2 + sum (beyond excess)^2,
-elasticities e and covariance C of the constants, the spread of the rows around them and of their families, the distance from
-the nearest row, and for each feature the excess over what any row has.
+elasticities e and covariance C of the constants, the spread of the rows around them and of their families, what a group or a
+device without rows adds, the distance from the nearest row, and for each feature the excess over what any row has.
 """
 
 from __future__ import annotations
@@ -104,10 +104,12 @@ def uncertainty(
     group: str,
     features: Sequence[float],
     extra: float = 0.0,
+    device: str = "",
 ) -> Uncertainty:
     """Of a case whose rows, if there are any, are those of `group` in the first calibration.
 
-    `extra` is a standard deviation that belongs to the case alone, such as a release's factor that one row has set.
+    `extra` is a standard deviation that belongs to the case alone, such as a release's factor that one row has set; `device` is
+    the chip, where the calibration says which have rows.
     """
     fit = fits[0]
     variance = 0.0
@@ -118,12 +120,21 @@ def uncertainty(
         loaded |= {f"{each.set}.{c.name}": float(v) for c, v in zip(each.constants, e, strict=True) if v}
     own = group in fit.behind
     apart = _apart(fit, group, features)
-    outside = apart.outside if own else (Outside(f"no measured run of {group}"), *apart.outside)
+    strange = bool(fit.devices) and device not in fit.devices
+    unmeasured = [f"of {group}"] * (not own) + [f"on {device}"] * strange
+    outside = (*(Outside(f"no measured run {of}") for of in unmeasured), *apart.outside)
     spread = fit.inflation * fit.spread.get(group, max(fit.spread.values()))
-    quantile = Z80 if fit.degrees is None else t_quantile(fit.degrees)
-    transfer = 0.0 if own else fit.transfer
-    spread = hypot(spread, fit.between, apart.spread, extra)
-    return Uncertainty(sqrt(variance), spread, transfer, apart.distance, loaded, outside, quantile)
+    between = fit.between.get(group, max(fit.between.values(), default=0.0))
+    transfer = hypot(0.0 if own else fit.transfer, fit.new_device if strange else 0.0)
+    spread = hypot(spread, between, apart.spread, extra)
+    return Uncertainty(sqrt(variance), spread, transfer, apart.distance, loaded, outside, _quantile(fit, group))
+
+
+def _quantile(fit: Fit, group: str) -> float:
+    """Standard deviations on each side that hold 80 %: of a group's families, or of the groups that were left out."""
+    few = min(fit.degrees.values(), default=None) if fit.transfer_degrees is None else fit.transfer_degrees
+    degrees = fit.degrees.get(group, few)
+    return Z80 if degrees is None else t_quantile(degrees)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from wafersim.evidence.kinds import kinds
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.evidence.sets.wafer import batch_sweep
 from wafersim.inputs.fit import Fit, load_fit
+from wafersim.report.gpu_judgement import gpu_judgement
 from wafersim.report.page_tables import median, page_table
 from wafersim.report.wafer_judgement import wafer_judgement
 from wafersim.report.words import figure
@@ -73,6 +74,7 @@ def page(report: ValidationReport) -> str:
         "within a factor of two. What is known beforehand of the others was written down when the rows had been seen: "
         "it is the error of an unmeasured stack at its best, and what intervals add for one:",
         _families(load_fit("gpu")),
+        *gpu_judgement(load_fit("gpu"), [row for row in rows if row.set == "gpu"]),
         "## Kernels and collectives",
         _groups([row for row in rows if row.set not in ("wafer", "gpu") and row.use == "test"], {}),
         "## Intervals",
@@ -177,7 +179,8 @@ def _coverage(report: ValidationReport) -> str:
     lines = []
     for each in kinds():
         judges = [row for row in report.rows if row.set == each.name and row.use == "test"]
-        left_out = load_fit(each.fit).left_out.values() if each.fit else ()
+        judged = any(row.left_out for row in report.rows if row.set == each.name)
+        left_out = load_fit(each.fit).left_out.values() if each.fit and judged else ()
         if left_out:
             half, error = median(one.half_width for one in left_out), median(abs(one.error) for one in left_out)
             count = len(left_out)

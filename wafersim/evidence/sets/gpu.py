@@ -9,11 +9,13 @@ from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.evidence.cells import checked, flag, stated, whole, zero_stage
+from wafersim.evidence.coverage import Judged
 from wafersim.evidence.kinds import Kind
 from wafersim.evidence.rows import Cells, Rows, read_rows
 from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
 from wafersim.evidence.sets.gpu_sources import Source, source_of
 from wafersim.evidence.tables import shipped
+from wafersim.inputs.fit import Fit
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import GpuMachine
 from wafersim.simulation import job_of
@@ -31,6 +33,15 @@ FRACTIONAL = ("value", "params_b")
 def published_rows() -> Rows[GpuRow]:
     """The shipped rows."""
     return read_rows(shipped("gpu"), read_row)
+
+
+def left_out_by_stack(fit: Fit) -> dict[str, list[Judged]]:
+    """Published rows as a calibration predicts them without their family, by stack and cluster."""
+    found: dict[str, list[Judged]] = {}
+    for row in published_rows().measured.values():
+        if row.id in fit.left_out:
+            found.setdefault(row.stack, []).append((row.family, fit.left_out[row.id]))
+    return found
 
 
 def read_row(cells: Cells) -> GpuRow:
