@@ -76,8 +76,8 @@ def streamed_cycles(tokens: float, hidden: int, outputs: int, density: float, hi
     """Cycles of a product in a step: outputs x features x density x (issue + group x ceil(tokens / rows / SIMD)).
 
     Tokens lie over the rows, the hidden dimension over `hidden_axis` PEs of a row, whole `features` on each: ceil(hidden / hidden
-    axis). A dimension that is shorter than half of the axis lies there several times, each for tokens of its own. Two things differ
-    from `best_mapping`, the same dataflow with every PE counted, because measured steps say so:
+    axis). A dimension that is shorter than half of the axis lies there several times, each for tokens of its own. Two things
+    differ from `best_mapping`, the same dataflow with every PE counted, because measured steps say so:
 
     - all cores compute (`hidden_axis` is cores / rows): 750 x 994 is what the SDK hands to programs of others, the vendor's
       compiler has the whole fabric;
