@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.fit import load_fit
 from wafersim.simulation import Simulated, job_of, simulate, simulate_step, step_seconds
 
 # 6.7B at 104 x 2,048 tokens on a CS-2 computes for seconds and streams 53 GB at 150 GB/s meanwhile.
@@ -106,10 +107,11 @@ def test_a_chip_that_nobody_built_is_the_less_certain_the_farther_it_is(
     assert widths == sorted(widths) and len(set(widths)) == len(widths)
 
 
-def test_what_cs2_says_of_cs3_is_what_a_doubled_simd_width_widens_by() -> None:
-    # CS-2's rows predict CS-3's, of twice the SIMD width, with an rms of 15.2 %; jobs and families scatter by 6.5 %: 13.7 % more.
+def test_a_doubled_simd_width_widens_by_no_less_than_cs2_was_off_of_cs3() -> None:
+    # CS-3 has twice the SIMD width of CS-2; its rows were predicted by CS-2's alone, with an rms of 8 %.
+    errors = load_fit("wafer").families["CS-2 alone"].values()
     found = simulate(asked({**COMPUTES, "profile": "cs2"}, overrides={"system.simd_width": 8})).uncertainty
-    assert found.distance == pytest.approx((0.152**2 - 0.0506**2 - 0.0416**2) ** 0.5, rel=0.05)
+    assert 0.2 > found.distance > (sum(error**2 for error in errors) / len(errors)) ** 0.5 > 0.04
 
 
 @pytest.mark.parametrize(

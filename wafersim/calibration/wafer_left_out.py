@@ -97,5 +97,6 @@ def families_left_out(sample: Sample, constants: Mapping[str, float], tail: Scal
             variances.append(uncertainty.sigma**2 - uncertainty.distance**2)
             distances.append(uncertainty.distance / said.widening)
     transfers = [found[name] for name in said.generations if name in found]
-    transfer = sqrt(float(np.mean(np.square(list(transfers[0].values()))))) if transfers else None
+    seen = [float(np.mean(np.square(list(of_rows.values())))) for of_rows in transfers]
+    transfer = sqrt((said.transfer**2 + sum(seen)) / (1 + len(seen))) if seen else None  # two generations differ once
     return FamiliesLeftOut(found, halves, max(widening(errors, variances, distances), said.widening), transfer)
