@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from wafersim import quantity
 from wafersim.errors import WafersimError
 from wafersim.inputs.faults import WrongField
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
@@ -29,7 +30,8 @@ from wafersim.inputs.sourced import Frozen
 from wafersim.inputs.strategy import ActivationSpec, GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*per parameter\s*")
+PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:tokens\s+)?per\s+parameter\s*")
+MOST_TOKENS = 1e18
 
 
 def _known_model(name: str) -> str:
@@ -64,16 +66,14 @@ SoftwareGiven = Annotated[Named | Annotated[GpuSoftwareProfile, Tag("value")], D
 
 
 def _tokens(value: Any) -> Any:
-    if isinstance(value, str):
-        if PER_PARAMETER.fullmatch(value) or value.strip() == "published":
-            return value.strip()
-        try:
-            value = float(value)
-        except ValueError:
-            raise ValueError(f'must be a number of tokens, "20 per parameter" or published (got {value!r})') from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e18:
-        raise ValueError(f'must be a number of tokens > 0, "20 per parameter" or published (got {value!r})')
-    return float(value)
+    """2T, "300 B", 7e9, "20 per parameter" or published."""
+    if isinstance(value, str) and value.strip() == "published":
+        return "published"
+    written = PER_PARAMETER.fullmatch(value) if isinstance(value, str) else None
+    number = float(written[1]) if written else quantity.parse(value, "number of tokens")
+    if not 0 < number < MOST_TOKENS:
+        raise ValueError(f"must be above 0 and below {MOST_TOKENS:.0e} (got {value!r})")
+    return f"{written[1]} per parameter" if written else number
 
 
 def _on_gpus(profile: Any) -> bool:
@@ -272,11 +272,15 @@ class TrainingSpec(Frozen):
             {
                 "anyOf": [
                     {"type": "number", "exclusiveMinimum": 0},
-                    {"type": "string", "pattern": r"^\s*(\d[\d.eE+]*(\s*per parameter)?|published)\s*$"},
+                    {"type": "string", "pattern": quantity.pattern("number of tokens")},
+                    {"type": "string", "pattern": f"^({PER_PARAMETER.pattern}|\\s*published\\s*)$"},
                 ]
             }
         ),
-    ] = Field(default="20 per parameter", description="Of the whole run; published: its steps times its batch.")
+    ] = Field(
+        default="20 per parameter",
+        description="Of the whole run, such as 2T, 300 B or 7e9; published: its steps times its batch.",
+    )
     input_rate: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="Sequences/s that the input workers of one system deliver; without it they never bind.",
