@@ -16,6 +16,9 @@ def experiment_schema() -> dict[str, Any]:
     schema = Experiment.model_json_schema()
     overrides = schema["$defs"]["SystemSpec"]["properties"]["overrides"]
     overrides["additionalProperties"] = {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}
+    # `auto`, and the kind left out, are what the machine does: `with_kind` fills them in before anything is checked.
+    schema["properties"]["strategy"]["anyOf"] = [{"const": "auto"}, *schema["properties"]["strategy"].pop("oneOf")]
+    schema["$defs"]["GpuParallelSpec"].pop("required", None)
     return {"$schema": DRAFT, "title": "wafersim experiment", **{k: v for k, v in schema.items() if k != "title"}}
 
 
