@@ -3,7 +3,10 @@
 import csv
 import json
 import os
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -150,6 +153,22 @@ def test_a_shell_completes(words: list[str], incomplete: str, offered: set[str])
 def test_a_shell_offers_files_after_run() -> None:
     found = ShellComplete(commands, {}, "wafersim", "_WAFERSIM_COMPLETE").get_completions(["run"], "experiments/a")
     assert [(item.value, item.type) for item in found] == [("experiments/a", "file")]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash_offers_the_names_that_begin_so(tmp_path: Path) -> None:
+    program = tmp_path / "wafersim"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m wafersim "$@"\n')
+    program.chmod(0o755)
+    script = (
+        'eval "$(_WAFERSIM_COMPLETE=bash_source wafersim)"; COMP_WORDS=(wafersim run llama3_); COMP_CWORD=2; '
+        '_wafersim_completion wafersim; echo "${COMPREPLY[@]}"'
+    )
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=False, env=os.environ | {"PATH": path}
+    )
+    assert done.stdout.split() == ["llama3_cs3", "llama3_h100"]
 
 
 def plain(name: str) -> dict[str, object]:

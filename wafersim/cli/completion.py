@@ -23,10 +23,10 @@ def comparisons(context: click.Context, parameter: click.Parameter, incomplete: 
 
 
 def _shipped(kind: str, incomplete: str) -> list[CompletionItem]:
-    """Names, and the word that tells the shell to add the files that it sees itself."""
+    """Names, and the word that tells the shell to offer files; first, since bash forgets what came before that word."""
     from click.shell_completion import CompletionItem
 
     from wafersim.inputs.resources import names
 
     found = [CompletionItem(name) for name in names(kind) if name.startswith(incomplete)]
-    return [*found, CompletionItem(incomplete, type="file")]
+    return [CompletionItem(incomplete, type="file"), *found]
