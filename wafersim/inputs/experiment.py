@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-from wafersim import quantity
 from wafersim.errors import WafersimError
 from wafersim.inputs.faults import WrongField
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
@@ -28,10 +26,9 @@ from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
 from wafersim.inputs.sourced import Frozen
 from wafersim.inputs.strategy import ActivationSpec, GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
+from wafersim.inputs.tokens import Tokens
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:tokens\s+)?per\s+parameter\s*")
-MOST_TOKENS = 1e18
 
 
 def _known_model(name: str) -> str:
@@ -63,17 +60,6 @@ MachineGiven = Annotated[
     Named | Annotated[Annotated[Profile, Field(discriminator="kind")], Tag("value")], Discriminator(_how_given)
 ]
 SoftwareGiven = Annotated[Named | Annotated[GpuSoftwareProfile, Tag("value")], Discriminator(_how_given)]
-
-
-def _tokens(value: Any) -> Any:
-    """2T, "300 B", 7e9, "20 per parameter" or published."""
-    if isinstance(value, str) and value.strip() == "published":
-        return "published"
-    written = PER_PARAMETER.fullmatch(value) if isinstance(value, str) else None
-    number = float(written[1]) if written else quantity.parse(value, "number of tokens")
-    if not 0 < number < MOST_TOKENS:
-        raise ValueError(f"must be above 0 and below {MOST_TOKENS:.0e} (got {value!r})")
-    return f"{written[1]} per parameter" if written else number
 
 
 def _on_gpus(profile: Any) -> bool:
@@ -265,19 +251,7 @@ class TrainingSpec(Frozen):
         description="Share of frozen weights that were zero when the job was compiled: saves what was measured, 14 % of a "
         "forward pass at 0.75; forward and lora only.",
     )
-    tokens: Annotated[
-        float | str,
-        BeforeValidator(_tokens),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"type": "number", "exclusiveMinimum": 0},
-                    {"type": "string", "pattern": quantity.pattern("number of tokens")},
-                    {"type": "string", "pattern": f"^({PER_PARAMETER.pattern}|\\s*published\\s*)$"},
-                ]
-            }
-        ),
-    ] = Field(
+    tokens: Tokens = Field(
         default="20 per parameter",
         description="Of the whole run, such as 2T, 300 B or 7e9; published: its steps times its batch.",
     )
