@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 MOST_LINES = 20  # of faults that are printed; who has more reads no more
 
@@ -60,10 +59,59 @@ class InputFaults(WafersimError):
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """`; did you mean "x"?` for the nearest known name, or nothing."""
-    names, asked = list(known), str(name)[:80]
-    near = [one for one in names if one.lower() == asked.lower()] or get_close_matches(asked, names, n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    """`; did you mean "x" or "y"?` for the nearest known names, up to three, or nothing where none is near.
+
+    Near is, in this order: a path that ends in it (`systems`, "system.systems"); one that differs in a letter of each four,
+    case, hyphens and underscores aside; one that begins with it, or with which it begins, where that is four letters long.
+    """
+    asked = str(name)[:80]
+    names = list(dict.fromkeys(known))
+    near = [one for one in names if asked and one.endswith(f".{asked}")] or _nearest(asked, names)
+    if not near:
+        return ""
+    first, last = near[:3][:-1], near[:3][-1]
+    return f"; did you mean {', '.join(map(_quoted, first))}{' or ' if first else ''}{_quoted(last)}?"
+
+
+def _nearest(said: str, names: Sequence[str]) -> list[str]:
+    asked = _plain(said)
+    most = min(3, max(1, len(asked) // 4))
+    apart = {one: _edits(asked, _plain(one), most) for one in names}
+    least = min(apart.values(), default=most + 1)
+    if least <= most and least < len(asked):
+        return [one for one in names if apart[one] == least]
+    if len(asked) < 4:
+        return []
+    as_it_is = [one for one in names if one.startswith(said)]
+    longer = as_it_is or [one for one in names if _plain(one).startswith(asked)]
+    shorter = [one for one in names if len(_plain(one)) >= 4 and asked.startswith(_plain(one))]
+    return sorted(longer, key=len) or sorted(shorter, key=len, reverse=True)[:1]
+
+
+def _edits(one: str, other: str, most: int) -> int:
+    """Letters to insert, drop, change or swap with the next between two words; anything above `most` where it is more."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        earlier, before, row = before, row, [i]
+        for j, its in enumerate(other, 1):
+            best = min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != its))
+            if i > 1 and j > 1 and letter == other[j - 2] and its == one[i - 2]:
+                best = min(best, earlier[j - 2] + 1)
+            row.append(best)
+        if min(row) > most:
+            return most + 1
+    return row[-1]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum() or letter == ".")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def shortened(value: object) -> str:

@@ -34,6 +34,7 @@ UNITS: dict[str, dict[str, float]] = {
     "price": {"USD/h": 1.0},
     "count": {"": 1.0},
     "fraction": {"": 1.0, "%": 0.01},
+    "number of tokens": {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12},
 }
 _READABLE = {
     "size": ("PB", "TB", "GB", "MB", "KB", "B"),
@@ -47,13 +48,14 @@ _READABLE = {
     "price": ("USD/h",),
     "count": ("",),
     "fraction": ("",),
+    "number of tokens": ("T", "B", "M", "K", ""),
 }
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _WRITTEN = re.compile(rf"\s*({NUMBER})\s*([A-Za-z%/]*)\s*")
 
 
 def parse(text: object, dimension: str) -> float:
-    """A written quantity in SI units. A bare number is allowed only for a count or a fraction.
+    """A written quantity in SI units. A bare number is allowed only for a count, a fraction or tokens.
 
     Raises ValueError with one line: not a quantity, unknown unit, or a unit of another dimension, and what is allowed.
     """
@@ -88,6 +90,7 @@ def _example(dimension: str) -> str:
         "size": '"40 GB"', "bandwidth": '"1.2 Tb/s"', "frequency": '"1.1 GHz"', "time": '"2 us"', "power": '"23 kW"',
         "energy": '"5 kWh"', "rate": '"7.5 PFLOP/s"', "money": '"2 MUSD"', "price": '"3.5 USD/h"', "count": "16",
         "fraction": '0.95 or "95 %"',
+        "number of tokens": '300 B, "20 per parameter" or published',
     }[dimension]  # fmt: skip
 
 

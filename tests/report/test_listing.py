@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import find, names
-from wafersim.inputs.yaml_file import read_yaml
-from wafersim.report.listing import list_experiments, list_hardware
+from wafersim.report.listing import list_experiments, list_hardware, question
 
 
 def test_hardware_is_listed_as_its_profiles_name_themselves() -> None:
@@ -15,13 +17,23 @@ def test_hardware_is_listed_as_its_profiles_name_themselves() -> None:
     assert listed == {(profile.name, profile.kind, profile.title) for profile in profiles}
 
 
-def test_experiments_are_listed_by_their_titles() -> None:
-    listed = dict(line.split(maxsplit=1) for line in list_experiments().splitlines())
-    for kind in ("experiments", "comparisons"):
-        for name in names(kind):
-            title = read_yaml(find(kind, name)).values.get("title")
-            assert title is None or listed[name].startswith(title)
-    assert listed.keys() == {*names("experiments"), *names("comparisons")}
+EXPERIMENTS = [find(kind, name) for kind in ("experiments", "comparisons") for name in names(kind)]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_opens_with_its_question(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# ") and question(path).endswith("?")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_experiments_are_listed_with_their_questions_in_the_width_of_the_terminal(width: int) -> None:
+    lines = list_experiments(width).splitlines()
+    assert max(map(len, lines)) <= width
+    names_listed = [line.split()[0] for line in lines if not line.startswith(" ")]
+    assert names_listed == [path.stem for path in EXPERIMENTS]
+    whole = " ".join(" ".join(lines).split())
+    assert all(question(path) in whole for path in EXPERIMENTS)
 
 
 def test_listing_hardware_loads_no_schema() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shutil import get_terminal_size
+
 import click
 
 
@@ -11,4 +13,7 @@ def command(what: str) -> None:
     """List what is shipped, with one line about each."""
     from wafersim.report.listing import list_experiments, list_hardware, list_models
 
-    click.echo({"models": list_models, "hardware": list_hardware, "experiments": list_experiments}[what]())
+    if what == "experiments":
+        click.echo(list_experiments(get_terminal_size().columns))  # 80 where there is no terminal
+    else:
+        click.echo(list_models() if what == "models" else list_hardware())

@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wafersim.cli.completion import experiments
+
 if TYPE_CHECKING:
     from wafersim.strategies.steps import Engine
 
 
 @click.command("run")
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=experiments)
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where run directories go.")
 @click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a field, e.g. system.systems=8.")
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="PATH=a,b,c",
+    help="Vary a field, in place of or beside the file's sweep.",
+)
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "points": [...]} and nothing else.')
 @click.option("--figures/--no-figures", default=True, help="Draw the figures of the run directory.")
 @click.option("--save/--no-save", default=True, help="Write the run directory.")
@@ -35,6 +44,7 @@ def command(
     experiment: str,
     out: Path,
     sets: tuple[str, ...],
+    sweeps: tuple[str, ...],
     as_json: bool,
     figures: bool,
     save: bool,
@@ -58,7 +68,7 @@ def command(
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
 
-    spec = load_experiment(experiment, list(sets))
+    spec = load_experiment(experiment, sets, sweeps=sweeps)
     points = expand(spec)
     with console.progress(len(points), f"{spec.name}: ") as advance:
         results = run_points(

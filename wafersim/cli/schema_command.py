@@ -1,4 +1,4 @@
-"""`wafersim schema experiment|profile`."""
+"""`wafersim schema experiment|comparison|profile`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import click
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(["experiment", "profile"]), default="experiment")
+@click.argument("what", type=click.Choice(["experiment", "comparison", "profile"]), default="experiment")
 def command(what: str) -> None:
-    """Print the JSON Schema of experiments (default) or hardware profiles."""
-    from wafersim.inputs.schema import experiment_schema, profile_schema
+    """Print the JSON Schema of experiments (default), comparisons or hardware profiles."""
+    from wafersim.inputs.schema import comparison_schema, experiment_schema, profile_schema
     from wafersim.report import json_output
 
-    schema = experiment_schema() if what == "experiment" else profile_schema()
-    sys.stdout.write(json_output.dumps(schema) + "\n")
+    schemas = {"experiment": experiment_schema, "comparison": comparison_schema, "profile": profile_schema}
+    sys.stdout.write(json_output.dumps(schemas[what]()) + "\n")

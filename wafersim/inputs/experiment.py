@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -27,9 +26,9 @@ from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
 from wafersim.inputs.sourced import Frozen
 from wafersim.inputs.strategy import ActivationSpec, GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
+from wafersim.inputs.tokens import Tokens
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*per parameter\s*")
 
 
 def _known_model(name: str) -> str:
@@ -61,19 +60,6 @@ MachineGiven = Annotated[
     Named | Annotated[Annotated[Profile, Field(discriminator="kind")], Tag("value")], Discriminator(_how_given)
 ]
 SoftwareGiven = Annotated[Named | Annotated[GpuSoftwareProfile, Tag("value")], Discriminator(_how_given)]
-
-
-def _tokens(value: Any) -> Any:
-    if isinstance(value, str):
-        if PER_PARAMETER.fullmatch(value) or value.strip() == "published":
-            return value.strip()
-        try:
-            value = float(value)
-        except ValueError:
-            raise ValueError(f'must be a number of tokens, "20 per parameter" or published (got {value!r})') from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e18:
-        raise ValueError(f'must be a number of tokens > 0, "20 per parameter" or published (got {value!r})')
-    return float(value)
 
 
 def _on_gpus(profile: Any) -> bool:
@@ -265,18 +251,10 @@ class TrainingSpec(Frozen):
         description="Share of frozen weights that were zero when the job was compiled: saves what was measured, 14 % of a "
         "forward pass at 0.75; forward and lora only.",
     )
-    tokens: Annotated[
-        float | str,
-        BeforeValidator(_tokens),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"type": "number", "exclusiveMinimum": 0},
-                    {"type": "string", "pattern": r"^\s*(\d[\d.eE+]*(\s*per parameter)?|published)\s*$"},
-                ]
-            }
-        ),
-    ] = Field(default="20 per parameter", description="Of the whole run; published: its steps times its batch.")
+    tokens: Tokens = Field(
+        default="20 per parameter",
+        description="Of the whole run, such as 2T, 300 B or 7e9; published: its steps times its batch.",
+    )
     input_rate: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="Sequences/s that the input workers of one system deliver; without it they never bind.",

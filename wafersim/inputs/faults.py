@@ -107,7 +107,8 @@ def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> s
         return "is missing"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _siblings(adapter, path, values)
-        return f"unknown field{did_you_mean(path[-1], known)} allowed: {', '.join(known)}".replace(
+        nearby = [*known, *_one_below(adapter, values)] if len(path) == 1 else known
+        return f"unknown field{did_you_mean(path[-1], nearby)} allowed: {', '.join(known)}".replace(
             "field allowed", "field; allowed"
         )
     if kind in BOUNDS:
@@ -140,6 +141,19 @@ def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...], values: An
         fields = [_fields(model)[part] for model in here if part in _fields(model)]
         here = [model for annotation in fields for model in _models(annotation, inside)]
     return sorted({name for model in here for name in _fields(model)})
+
+
+def _one_below(adapter: TypeAdapter[Any], values: Any) -> list[str]:
+    """Paths of the fields in the mappings at the top: `systems` is meant as "system.systems"."""
+    tops = [
+        (name, annotation) for model in _models(adapter._type, values) for name, annotation in _fields(model).items()
+    ]
+    return [
+        f"{top}.{name}"
+        for top, annotation in tops
+        for model in _models(annotation, values.get(top) if isinstance(values, dict) else None)
+        for name in _fields(model)
+    ]
 
 
 def _fields(model: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From a file (or the name of a shipped one) and `--set` options to an Experiment; every fault at once."""
+"""From a file (or the name of a shipped one) and options of the command line to an Experiment; every fault at once."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ from wafersim.inputs import resources
 from wafersim.inputs.experiment import Experiment, with_kind
 from wafersim.inputs.faults import problems
 from wafersim.inputs.file_cache import at_one_moment
+from wafersim.inputs.options import place
 from wafersim.inputs.references import References
-from wafersim.inputs.sweep import EVERYTHING, checked_size, put, split_path
-from wafersim.inputs.yaml_file import Path_, YamlFile, read_scalar, read_yaml
-from wafersim.inputs.yaml_reader import Refused
+from wafersim.inputs.sweep import EVERYTHING, checked_size, put
+from wafersim.inputs.yaml_file import Path_, YamlFile, read_yaml
 
 ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
 
 
 def load_experiment(
-    name: str | Path | Mapping[str, Any], sets: Sequence[str] = (), beside: Path = Path()
+    name: str | Path | Mapping[str, Any],
+    sets: Sequence[str] = (),
+    beside: Path = Path(),
+    sweeps: Sequence[str] = (),
 ) -> Experiment:
     """The validated experiment of a path, looked for from the folder `beside`, of a shipped name, or of its fields.
 
+    `sets` are fields to set, "system.systems=8"; `sweeps` lists to vary, "system.systems=1,2,4".
     Raises InputFaults: one line per fault with its place and what is allowed.
     """
     if isinstance(name, Mapping):
@@ -37,16 +41,10 @@ def load_experiment(
         folder, file = path.parent, read_yaml(path)
     if "sides" in file.values:
         raise InputFaults([Fault(str(name), None, "", f"is a comparison; `wafersim compare {name}` runs it")])
-    settings, found = _settings(sets)
-    values = copy.deepcopy(file.values)
-    for option, value in settings.items():
-        sweep = values.get("sweep")
-        if isinstance(sweep, dict):
-            sweep.pop(option, None)  # what is set is no longer swept
-        put(values, option, value)
-    placed = replace(file, values=values, options=tuple(tuple(split_path(option)) for option in settings))
+    values, options, found = place(file.values, sets, sweeps)
+    placed = replace(file, values=values, options=options)
     experiment, wrong = checked(placed, folder)
-    found += _blamed(wrong, file, placed, folder) if settings else wrong
+    found += _first_of_each_list(_blamed(wrong, file, placed, folder)) if options else wrong
     if found or experiment is None:
         raise InputFaults(sorted(dict.fromkeys(found), key=lambda fault: fault.order))
     return experiment
@@ -99,34 +97,39 @@ def _exists(path: Path) -> bool:
         raise InputFaults([Fault(shortened(str(path)), None, "", "is no file name")]) from None
 
 
-def _settings(sets: Sequence[str]) -> tuple[dict[str, Any], list[Fault]]:
-    settings, found = {}, []
-    for text in sets:
-        path, equals, value = text.partition("=")
-        path = path.strip()
-        if not equals or not path:
-            found.append(Fault("--set", None, text[:80], "must be PATH=VALUE, such as system.systems=8"))
-            continue
-        try:
-            settings[path] = read_scalar(value)
-        except Refused as refused:
-            found.append(Fault("--set", None, path[:80], refused.problem))
-    return settings, found
-
-
 def _blamed(wrong: list[Fault], file: YamlFile, placed: YamlFile, beside: Path) -> list[Fault]:
-    """What was right before the options were set is the fault of those that lie below it."""
-    if all(fault.file == "--set" for fault in wrong):
+    """What was right before the options were placed is the fault of those that lie below it, or of all of them."""
+    if all(fault.file.startswith("--") for fault in wrong):
         return wrong
     before = {(fault.path, fault.problem) for fault in checked(file, beside)[1]}
+    already = {fault.problem for fault in wrong if fault.file.startswith("--")}
     out = []
     for fault in wrong:
-        below = [option for option in placed.options if _under(option, fault.path)] or list(placed.options)
+        if fault.file == placed.name and fault.problem in already:
+            continue  # the same value, met again at the points of the sweep
+        below = [option for option in placed.options if _under(option.path, fault.path)]
+        blamed = below or list(placed.options)
         if fault.file != placed.name or (fault.path, fault.problem) in before:
             out.append(fault)
-        else:
-            names = ", --set ".join(".".join(map(str, option)) for option in below)
-            out.append(Fault("--set", None, names, fault.problem))
+            continue
+        rest = [f"{option.flag} {option.typed}" for option in blamed[1:]]
+        said = ", ".join([blamed[0].typed, *rest])
+        # Where the options lie elsewhere, the field that no longer fits them is named.
+        problem = fault.problem if below or not fault.path else f"{fault.path}: {fault.problem}"
+        out.append(Fault(blamed[0].flag, None, said, problem))
+    return out
+
+
+def _first_of_each_list(found: list[Fault]) -> list[Fault]:
+    """One line for each `--sweep`: its first wrong value, and how many more there are."""
+    out: list[Fault] = []
+    for fault in dict.fromkeys(found):
+        if fault.file != "--sweep":
+            out.append(fault)
+        elif not any((one.file, one.path) == (fault.file, fault.path) for one in out):
+            more = len({one for one in found if (one.file, one.path) == (fault.file, fault.path)}) - 1
+            said = f"; {more} more of its values {'is' if more == 1 else 'are'} wrong" if more else ""
+            out.append(replace(fault, problem=fault.problem + said))
     return out
 
 
@@ -151,7 +154,7 @@ def _sweep_faults(file: YamlFile, base_is_broken: bool) -> list[Fault]:
             for where, problem in _broken(with_kind(trial)).items():
                 if where not in broken or path == EVERYTHING or _under(where, path):
                     fault = file.fault(("sweep", path, index), problem)
-                    found.append(fault if fault.file == "--set" else replace(fault, path=f"sweep.{path}"))
+                    found.append(fault if fault.file.startswith("--") else replace(fault, path=f"sweep.{path}"))
     return found
 
 

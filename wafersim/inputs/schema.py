@@ -1,9 +1,10 @@
-"""JSON Schema of experiments and profiles, for editors."""
+"""JSON Schema of experiments, comparisons and profiles, for editors."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from wafersim.inputs.comparison import Comparison
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.profile import ADAPTER
 
@@ -15,7 +16,26 @@ def experiment_schema() -> dict[str, Any]:
     schema = Experiment.model_json_schema()
     overrides = schema["$defs"]["SystemSpec"]["properties"]["overrides"]
     overrides["additionalProperties"] = {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}
+    # `auto`, and the kind left out, are what the machine does: `with_kind` fills them in before anything is checked.
+    schema["properties"]["strategy"]["anyOf"] = [{"const": "auto"}, *schema["properties"]["strategy"].pop("oneOf")]
+    schema["$defs"]["GpuParallelSpec"].pop("required", None)
     return {"$schema": DRAFT, "title": "wafersim experiment", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def comparison_schema() -> dict[str, Any]:
+    """The schema of a comparison file. What its sides share, and what each has, are fields of an experiment, not all of one."""
+    schema, whole = Comparison.model_json_schema(), experiment_schema()
+    some = {name: field for name, field in whole["properties"].items() if name not in ("name", "title", "sweep")}
+    fields = {"type": "object", "properties": some}
+    side = schema["$defs"]["SideSpec"]["properties"]
+    for place, name in ((schema["properties"], "common"), (side, "fields")):
+        place[name] = {
+            **fields,
+            "default": {},
+            "description": place[name].get("description", "Fields that sides share."),
+        }
+    schema["$defs"] |= whole["$defs"]
+    return {"$schema": DRAFT, "title": "wafersim comparison", **{k: v for k, v in schema.items() if k != "title"}}
 
 
 def profile_schema() -> dict[str, Any]:

@@ -4,39 +4,59 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from wafersim.errors import Fault, InputFaults
+from wafersim.errors import Fault, InputFaults, shortened
 from wafersim.inputs.file_cache import of_file
 from wafersim.inputs.yaml_reader import Path_, Refused, read_text
 
-__all__ = ["Path_", "YamlFile", "read_scalar", "read_yaml"]
+__all__ = ["Option", "Path_", "YamlFile", "read_scalar", "read_yaml"]
 
 LARGEST_BYTES = 200_000  # nothing a person wrote is larger
 BROKEN = (YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError, NotImplementedError, IndexError)
 
 
 @dataclass(frozen=True)
+class Option:
+    """What an option of the command line has put into the values of a file: `--set` a field, `--sweep` a list of the sweep."""
+
+    flag: Literal["--set", "--sweep"]
+    path: Path_
+
+    @property
+    def typed(self) -> str:
+        """The path as it was typed: what `--sweep` varies is a path itself."""
+        return dotted(self.path[1:] if self.flag == "--sweep" else self.path)
+
+    def fault(self, full: Path_, problem: str) -> Fault:
+        """A fault at a path that lies below the option's; which value of a list it is, is said by what it quotes."""
+        if self.flag == "--set":
+            return Fault(self.flag, None, dotted(full), problem)
+        inside = dotted(full[len(self.path) + 1 :])
+        return Fault(self.flag, None, self.typed, f"{inside}: {problem}" if inside else problem)
+
+
+@dataclass(frozen=True)
 class YamlFile:
     """Plain values and where each stands: a file's, or those of a part of it that lies under `inside`.
 
-    `options` are the paths that `--set` has set: what is wrong there is the option's fault.
+    What is wrong below the path of one of the `options` is that option's fault.
     """
 
     name: str
     values: dict[str, Any]
     lines: dict[Path_, int]
     inside: Path_ = ()
-    options: tuple[Path_, ...] = ()
+    options: tuple[Option, ...] = ()
 
     def fault(self, path: Path_, problem: str) -> Fault:
         """A fault at a path, with the line of its longest known part; blamed on the option that set it, if one did."""
         full = (*self.inside, *path)
         for option in self.options:
-            if full[: len(option)] == option:
-                return Fault("--set", None, dotted(full), problem)
+            if full[: len(option.path)] == option.path:
+                return option.fault(full, problem)
         known = full
         while known and known not in self.lines:
             known = known[:-1]
@@ -108,6 +128,19 @@ def read_scalar(text: str) -> Any:
         raise
     except BROKEN:
         return text
+
+
+def read_list(text: str) -> list[Any]:
+    """The values of a list written on the command line, with or without its brackets. Raises Refused."""
+    try:
+        values = read_text(f"[{text}]")[0]
+    except Refused:
+        raise
+    except BROKEN:
+        raise Refused(f"must be values with commas between them (got {shortened(text)})", 1) from None
+    if not isinstance(values, list):
+        raise Refused(f"must be values with commas between them (got {shortened(text)})", 1)
+    return values[0] if len(values) == 1 and isinstance(values[0], list) else values
 
 
 def _kind(value: Any) -> str:

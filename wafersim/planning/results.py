@@ -91,7 +91,7 @@ class Results(Sequence[PointResult]):
     def _row(self, point: PointResult, varied: Sequence[str]) -> dict[str, Any]:
         experiment, prediction = point.point.experiment, None if point.simulated is None else point.simulated.prediction
         return {
-            "model": experiment.model if prediction is None else prediction.model,
+            "model": experiment.model_name,
             "n_systems": experiment.system.count,
             **{
                 name: point.varied.get(name)

@@ -5,10 +5,14 @@ Of profiles and experiments only the lines at the top are read: loading all of t
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from wafersim.inputs.resources import find, names
 from wafersim.inputs.yaml_file import read_scalar
+
+WIDEST_NAME = 24  # characters of the column of names
+NARROWEST = 30  # of what stands beside it
 
 
 def list_models() -> str:
@@ -30,15 +34,35 @@ def list_hardware() -> str:
     return "\n".join(f"{name:30} {top['kind']:12} {top['title']}" for name, top in profiles)
 
 
-def list_experiments() -> str:
-    """Name and the question it asks; comparisons last."""
+def list_experiments(width: int = 80) -> str:
+    """Name and the question that its file opens with, in lines of at most `width`; comparisons last."""
     lines = []
     for kind, how in (("experiments", ""), ("comparisons", " (wafersim compare)")):
         for name in names(kind):
-            path = find(kind, name)
-            first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-            lines.append(f"{name:24} {_top(path).get('title', first)}{how}")
+            lines += _entry(name, question(find(kind, name)) + how, width)
     return "\n".join(lines)
+
+
+def question(path: Path) -> str:
+    """What the comment at the top of an experiment asks: its text up to the first question mark."""
+    said = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        said.append(line.lstrip("# "))
+    asked, mark, _ = " ".join(said).partition("?")
+    return asked + mark if mark else said[0] if said else ""
+
+
+def _entry(name: str, text: str, width: int) -> list[str]:
+    """The name beside the text, or above it where that leaves little room."""
+    narrow = width < WIDEST_NAME + NARROWEST
+    indent = 2 if narrow else WIDEST_NAME + 1
+    wrapped = textwrap.wrap(text, max(width - indent, 20), break_on_hyphens=False)
+    first = [name] if narrow or len(name) > WIDEST_NAME else []
+    if not first:
+        first, wrapped = [f"{name:{indent}}{wrapped[0]}"], wrapped[1:]
+    return first + [" " * indent + line for line in wrapped]
 
 
 def _top(path: Path) -> dict[str, str]:

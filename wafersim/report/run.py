@@ -1,4 +1,4 @@
-"""What a run's directory holds: resolved experiment, predictions, one timeline, figures."""
+"""What a run's directory holds: resolved experiment, predictions, a table of them, one timeline, figures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from wafersim.inputs.experiment import Experiment
+from wafersim.planning.results import Results
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.planning.what_if import WhatIf
@@ -55,6 +56,7 @@ def _write(
         print_points(experiment.title or experiment.name, rows, console)
         print_reasons(rows, circuit_lines(shown) if shown is not None else [], helps, console)
     (draft / "prediction.json").write_text(json_output.document(points=rows) + "\n", encoding="utf-8")
+    Results(experiment, tuple(results)).to_csv(draft / "results.csv")
     if shown is None:
         return
     simulated = shown.simulated

@@ -79,7 +79,7 @@ def _phases(experiment: Experiment, workload: Workload) -> tuple[PhaseSpec, ...]
 def _count(experiment: Experiment, workload: Workload) -> int:
     """Chips that work on the job."""
     if experiment.system.systems == "published":
-        return int(_stated(workload, "systems", "systems"))
+        return int(_stated(workload, "systems", "system.systems"))
     return experiment.system.count
 
 
@@ -89,7 +89,7 @@ def _tokens(experiment: Experiment, workload: Workload, batch: int) -> float:
     if steps is None and asked == "published":
         return _published_sequences(workload) * workload.sequence_length
     if steps is not None:
-        count = _stated(workload, "steps", "steps") if steps == "published" else steps
+        count = _stated(workload, "steps", "training.steps") if steps == "published" else steps
         return float(count) * batch * workload.sequence_length
     if isinstance(asked, str) and asked.endswith("per parameter"):
         return float(asked.removesuffix("per parameter")) * workload.parameters
@@ -101,7 +101,7 @@ def _published_sequences(workload: Workload) -> float:
     phases = _published(workload).get("phases")
     if phases is not None:
         return float(sum(phase.steps * phase.batch for phase in phases))
-    return float(_stated(workload, "steps", "tokens") * _stated(workload, "batch", "tokens"))
+    return float(_stated(workload, "steps", "training.tokens") * _stated(workload, "batch", "training.tokens"))
 
 
 def _batch(experiment: Experiment, workload: Workload, count: int) -> int:
@@ -110,7 +110,7 @@ def _batch(experiment: Experiment, workload: Workload, count: int) -> int:
     field = "batch" if training.batch_per_system is None else "batch_per_system"
     asked = getattr(training, field)
     if asked == "published":
-        asked = _stated(workload, field, field)
+        asked = _stated(workload, field, f"training.{field}")
     return int(asked) * (count if field == "batch_per_system" else 1)
 
 
@@ -118,7 +118,7 @@ def _stated(workload: Workload, name: str, field: str) -> Any:
     found = _published(workload).get(name)
     if found is None:
         raise Infeasible(
-            f"no {name.replace('_per_system', '')} is published for {workload.model.name}; give {field} a number"
+            f"{workload.model.name} has no published {name.replace('_per_system', '')}; give {field} a number"
         )
     return found
 

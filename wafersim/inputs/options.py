@@ -1,0 +1,106 @@
+"""`--set PATH=VALUE` and `--sweep PATH=a,b,c` of the command line, placed among the values of an experiment's file."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from wafersim.errors import Fault, shortened
+from wafersim.inputs.sweep import EVERYTHING, ONE_OF, put, split_path
+from wafersim.inputs.yaml_file import Option, read_list, read_scalar
+from wafersim.inputs.yaml_reader import Refused
+
+SHAPES = {"--set": "PATH=VALUE, such as system.systems=8", "--sweep": "PATH=a,b,c, such as system.systems=1,2,4"}
+
+
+def place(
+    values: dict[str, Any], sets: Sequence[str], sweeps: Sequence[str]
+) -> tuple[dict[str, Any], tuple[Option, ...], list[Fault]]:
+    """(the values with every option in its place, the options, what cannot be read of them).
+
+    What is set is no longer swept, and what is swept anew no longer as the file has it: alone, among several fields at
+    once, or as the other of two that exclude each other. A path that the file does not sweep joins its grid at the end.
+    """
+    settings, found = _read("--set", sets)
+    lists, wrong = _read("--sweep", sweeps)
+    values = copy.deepcopy(values)
+    for path, value in settings.items():
+        _displace(values.get("sweep"), _leaves(path, value), keep="")
+        put(values, path, value)
+    for path, items in lists.items():
+        if values.get("sweep") is None:
+            values["sweep"] = {}
+        if isinstance(values["sweep"], dict):  # else it is refused as it stands
+            _displace(values["sweep"], [leaf for item in items for leaf in _leaves(path, item)], keep=path)
+            values["sweep"][path] = items
+    options = [Option("--set", tuple(split_path(path))) for path in settings]
+    return values, (*options, *(Option("--sweep", ("sweep", path)) for path in lists)), found + wrong
+
+
+def _read(flag: str, texts: Sequence[str]) -> tuple[dict[str, Any], list[Fault]]:
+    read: dict[str, Any] = {}
+    found = []
+    for text in texts:
+        path, equals, value = text.partition("=")
+        path = path.strip()
+        if not equals or not path:
+            found.append(Fault(flag, None, shortened(text)[1:-1], f"must be {SHAPES[flag]}"))
+            continue
+        try:
+            read[path] = read_scalar(value) if flag == "--set" else read_list(value)
+        except Refused as refused:
+            found.append(Fault(flag, None, path[:80], refused.problem))
+    return read, found
+
+
+def _leaves(path: str, value: Any) -> list[str]:
+    """The paths that a value sets: a mapping sets each field in it."""
+    if not isinstance(value, dict) or not value:
+        return [path]
+    prefix = "" if path == EVERYTHING else f"{path}."
+    return [leaf for name, inner in value.items() for leaf in _leaves(f"{prefix}{name}", inner)]
+
+
+def _displace(swept: Any, paths: Sequence[str], keep: str) -> None:
+    """Take paths out of a sweep, which changes; a list that has nothing left to vary goes, but not the one to keep."""
+    if not isinstance(swept, dict):
+        return
+    gone = tuple(dict.fromkeys(one for path in paths for one in _excluded_by(path)))
+    for name in list(swept):
+        if name == keep:
+            continue
+        if _within(name, gone):
+            del swept[name]
+        elif isinstance(swept[name], list):
+            prefix = "" if name == EVERYTHING else f"{name}."
+            left = [_without(item, prefix, gone) for item in swept[name]]
+            if left == swept[name]:
+                continue
+            # What was published of the job as it stood is not published of another one.
+            left = [_without(item, prefix, ("published",)) for item in left]
+            swept[name] = [item for index, item in enumerate(left) if item != {} and item not in left[:index]]
+            if not swept[name]:
+                del swept[name]
+
+
+def _excluded_by(path: str) -> tuple[str, ...]:
+    """A path and those that cannot stand beside it."""
+    first, _, last = path.partition(".")
+    together = ONE_OF.get(first, ())
+    return tuple(f"{first}.{one}" for one in together) if last in together else (path,)
+
+
+def _without(item: Any, prefix: str, gone: tuple[str, ...]) -> Any:
+    """A swept value without the fields that lie at or below the paths that are gone."""
+    if not isinstance(item, dict):
+        return item
+    return {
+        name: _without(inner, f"{prefix}{name}.", gone)
+        for name, inner in item.items()
+        if not _within(f"{prefix}{name}", gone)
+    }
+
+
+def _within(path: str, gone: tuple[str, ...]) -> bool:
+    return any(path == one or path.startswith(f"{one}.") for one in gone)
