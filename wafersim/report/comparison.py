@@ -114,8 +114,10 @@ def chance(probability: float) -> str:
     return "> 99 %" if probability > 0.99 else "< 1 %" if probability < 0.01 else f"{probability:.0%}"
 
 
-def save_comparison(root: Path, spec: Comparison, sides: Sequence[Side], figures: bool) -> Path:
-    """`root/<name>-<short hash>/` with the resolved comparison, the sides and the figure."""
+def save_comparison(
+    root: Path, spec: Comparison, sides: Sequence[Side], figures: bool = True, formats: Sequence[str] = ("png",)
+) -> Path:
+    """`root/<name>-<short hash>/` with the resolved comparison, the sides and the figure, once in each of the `formats`."""
     rows = [side.to_json(sides[0]) for side in sides]
     resolved = {
         "name": spec.name,
@@ -130,6 +132,7 @@ def save_comparison(root: Path, spec: Comparison, sides: Sequence[Side], figures
         if figures:
             from wafersim.report.figures.comparison import comparison_figure
 
-            comparison_figure(rows, draft / "comparison.png")
+            for suffix in formats:
+                comparison_figure(rows, draft / f"comparison.{suffix}")
 
     return save_directory(root, resolved, write)
