@@ -1,4 +1,4 @@
-"""What binds a step: the resource with the largest share of the critical circuit, which sees what overlaps; parts of a step do not."""
+"""What binds a step: the resource with the largest share of its critical circuit, which sees what overlaps as parts do not."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from matplotlib.patches import Patch
 
+from wafersim.report.figures.series import named_lines
 from wafersim.report.figures.sheet import PAGE, Words, inches, sheet, widest
 from wafersim.report.figures.style import ink_on, quiet
-from wafersim.report.screen.lines import lines_of
 from wafersim.report.words import Row, counted, seconds
 from wafersim.strategies.registry import words_of
 from wafersim.strategies.words import Part
@@ -35,7 +35,7 @@ def breakdown_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> No
 
     At the right all that is not chips' work again, so that a bar of 98 % work does not hide what could be had.
     """
-    bars = [(line.name, line.ran[-1]) for line in lines_of(rows)[1] if line.ran]
+    bars = [(line.name, line.ran[-1]) for line in named_lines(rows) if line.ran]
     times = [seconds(row["step_time_s"]) for _, row in bars]
     names, end = 0.2 + widest([name for name, _ in bars], SMALL), 0.15 + widest(times, SMALL)
     last = 0.15 + inches("99.9 %", SMALL)
@@ -43,7 +43,7 @@ def breakdown_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> No
     panels = width - names - end - GAP - last
     middle = names + 0.55 * panels
     tall = BAR * len(bars)
-    body = 0.5 + tall + 0.3
+    body = 0.5 + tall + 0.1
     everything = [_segments(row) for _, row in bars]
     words = Words(_finding(everything, bars), _circumstances(bars), _legend(everything))
     with sheet(path, width, body, words) as page:
@@ -92,13 +92,17 @@ def _percent(share: float) -> str:
 
 
 def _legend(everything: Sequence[Sequence[Segment]]) -> list[Any]:
-    used = {one.part.label: one.part.colour for segments in everything for one in segments if one.share > 100 * SHOWN}
-    return [Patch(color=colour, label=label) for label, colour in used.items()]
+    """Parts that take something, in the order of the bars."""
+    used = {one.part.label for segments in everything for one in segments if one.share > 100 * SHOWN}
+    found = {one.part.label: one.part.colour for segments in everything for one in segments if one.part.label in used}
+    return [Patch(color=colour, label=label) for label, colour in found.items()]
 
 
 def _circumstances(bars: Sequence[tuple[str, Row]]) -> str:
     ranked = sorted((row for _, row in bars), key=lambda row: (row["n_systems"], row["kind"]))
-    return f"one periodic step on {' / '.join(dict.fromkeys(map(counted, ranked)))}; step time beside the bars"
+    counts = list(dict.fromkeys(map(counted, ranked)))
+    on = " / ".join(counts) if len(counts) < 4 else f"{ranked[0]['n_systems']:,} to {counts[-1]}"
+    return f"one periodic step on {on}; step time beside the bars"
 
 
 def _finding(everything: Sequence[Sequence[Segment]], bars: Sequence[tuple[str, Row]]) -> str:

@@ -28,8 +28,9 @@ def heatmap_figure(system: SystemProfile, cost: KernelCost, path: Path, width: f
         raise WafersimError(f"--heatmap: drawn for weight-streaming, not for {cost.dataflow}")
     run, outputs = kernel_run(system, cost)
     rows, columns = run.busy.shape
+    busy = 100 * run.busy.mean() / run.cycles
     words = Words(
-        f"{cost.m} x {cost.k} by {cost.k} x {cost.n} on {system.name}: a PE is busy {run.busy.mean() / run.cycles:.0%} of the time",
+        f"{cost.m} x {cost.k} by {cost.k} x {cost.n} on {system.name}: a PE is busy {busy:.0f} % of the time",
         f"{rows} x {columns} PEs of one replica, the first {outputs} of {cost.n} outputs simulated weight by weight",
     )
     maps = (
@@ -66,7 +67,7 @@ def sweep_figure(
     words = Words(_finding(curves), f"all sides scaled together, {system.name}; hollow: the tiles do not fit a PE")
     with sheet(path, width, tall + 0.6, words) as page:
         axes: Any = page.axes(0.55, width - names, 0.45, tall)
-        for index, (dataflow, curve) in enumerate(curves.items()):
+        for index, curve in enumerate(curves.values()):
             colour = LINES[index % len(LINES)]
             values = [100 * cost.efficiency for cost in curve]
             axes.plot(SWEEP, values, "-", color=colour, linewidth=1.8)

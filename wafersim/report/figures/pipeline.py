@@ -57,7 +57,8 @@ def _words(simulated: Simulated, name: str, step: float) -> Words:
     plan, timeline, prediction = simulated.periodic.plan, simulated.periodic.timeline, simulated.prediction
     used = [each for each in CODES if np.any(timeline.pass_ == CODES.index(each))]
     handles = [Patch(color=PASSES[each], label=each) for each in used]
-    handles.append(Patch(color=GREY, alpha=1 - LIGHTER, linewidth=0, label="lighter: every other micro-batch"))
+    if plan.micro_batches > 1:
+        handles.append(Patch(color=GREY, alpha=1 - LIGHTER, linewidth=0, label="lighter: every other micro-batch"))
     handles += [
         Patch(color=colour, label=f"{kind} (data-parallel)")
         for kind, colour in CHANNELS.items()
@@ -84,5 +85,7 @@ def _bars(
         for a, b in zip(start.tolist(), end.tolist(), strict=True)
     ]
     colours = [colour or PASSES[CODES[code]] for code in tasks.pass_.tolist()]
-    alphas = [1 - LIGHTER if odd else 1.0 for odd in ((tasks.micro_batch + tasks.layer) % 2).tolist()]
+    alphas = [
+        1 - LIGHTER if odd and colour is None else 1.0 for odd in ((tasks.micro_batch + tasks.layer) % 2).tolist()
+    ]
     axes.add_collection(PolyCollection(corners, facecolors=colours, alpha=alphas, edgecolors="none"))

@@ -12,7 +12,7 @@ from wafersim.report.figures.sheet import PAGE, Words, sheet, widest
 from wafersim.report.figures.style import GREY, INK, LINES, quiet
 from wafersim.report.figures.throughput import SLOWER
 from wafersim.report.screen.lines import shortened
-from wafersim.report.screen.numbers import change
+from wafersim.report.screen.numbers import change, digits
 from wafersim.report.words import Row, counted
 
 TITLES = {
@@ -59,7 +59,7 @@ def published_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> No
         axes.set_xlim(low - 0.08 * (high - low or low), high + 0.08 * (high - low or high))
         axes.set_ylim(len(known) - 0.4, -0.6)
         axes.set_yticks(range(len(known)), labels, fontsize=SMALL)
-        axes.locator_params(axis="x", nbins=max(2, int((width - names - end) / 0.6)))
+        axes.locator_params(axis="x", nbins=max(2, int((width - names - end) / 0.6)), steps=[1, 2, 5, 10])
         axes.set_xlabel(TITLES[metric])
         quiet(axes)
 
@@ -83,8 +83,10 @@ def _finding(known: Sequence[Row]) -> str:
     errors = sorted(abs(row["published"]["error"]) for row in known)
     what = TITLES[known[0]["published"]["metric"]].partition(",")[0]
     if len(known) == 1:
-        return f"{known[0]['model']}: {what} {change(known[0]['published']['error'])} of what is published"
-    return f"{what}: within {100 * errors[-1]:.0f} % of what is published, half of them within {100 * errors[(len(errors) - 1) // 2]:.0f} %"
+        said = known[0]["published"]
+        return f"{known[0]['model']}: {digits(said['predicted'])} {what} predicted, {digits(said['value'])} published"
+    median = 100 * errors[(len(errors) - 1) // 2]
+    return f"{what}: within {100 * errors[-1]:.0f} % of what is published, half of them within {median:.0f} %"
 
 
 def _legend(known: Sequence[Row]) -> list[Any]:

@@ -9,15 +9,18 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from wafersim.report.binding import bound_by
 from wafersim.report.figures.series import Axis, Point, Series, drawn_against
-from wafersim.report.figures.sheet import PAGE, Sheet, Words, inches, sheet, widest
+from wafersim.report.figures.sheet import PAGE, Sheet, Words, inches, sheet, widest, wrapped
 from wafersim.report.figures.style import GREY, INK, LINES, MARKERS, quiet
+from wafersim.report.screen.numbers import amount
 from wafersim.report.words import Row
 
 SMALL = 8.0  # points of ticks and labels of lines
-LEAST = 2.0  # inches that the panels keep, however long the names are
+LEAST = 1.8  # inches that the panels keep, however long the names are
+NAMES = 0.3  # of the width: longer names of series are broken
 SLOWER = ("step_time_s", "days_to_train")  # published figures that fall as throughput rises
 
 
@@ -31,14 +34,18 @@ def throughput_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> N
     assert found is not None, "nothing varies that a throughput could be drawn against"
     axis, series = found
     most = max(point.x for each in series for point in each.points)
-    ends = [_end(each, axis, most) for each in series]
+    ends = ["\n".join(wrapped(_end(each, axis, most), NAMES * width, SMALL)) for each in series]
     colours = [LINES[index % len(LINES)] for index in range(len(series))]
     names, left = 0.38 + widest(ends, SMALL), 0.72
     width = max(width, left + LEAST + names)
     binding = list(dict.fromkeys(bound_by(point.row) for each in series for point in each.points))
     shapes = {resource: MARKERS[index % len(MARKERS)] for index, resource in enumerate(binding)}
     across = width - left - names
-    upper, lower = (min(3.6, 0.55 * width + 0.5), 1.35) if axis.chips else (min(3.4, 0.5 * width + 0.5), 0.0)
+    known = any("published" in point.row for each in series for point in each.points)
+    upper, lower = (
+        (min(3.6, 0.55 * width + 0.5), 2.1 if known else 1.35) if axis.chips else (min(3.4, 0.5 * width + 0.5), 0.0)
+    )
+    upper = max(upper, len(series) * _gap(ends))
     body = upper + lower + 0.5 + (0.3 if lower else 0.0)
     words = Words(_finding(axis, series), _circumstances(axis, series, most), _handles(shapes, series, axis))
     with sheet(path, width, body, words) as page:
@@ -96,6 +103,7 @@ def _draw_kept(axes: Any, series: Sequence[Series], colours: Sequence[str], shap
     floor = 0.0 if low < 50 else 5 * math.floor((low - 1) / 5)
     axes.set_ylim(floor, high + 0.08 * (high - floor))
     axes.set_ylabel("% of linear")
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
 
 
 def _mark(axes: Any, points: Sequence[Point], heights: Sequence[float], colour: str, shapes: dict[str, str]) -> None:
@@ -119,7 +127,8 @@ def _scale(axes: Any, axis: Axis, series: Sequence[Series]) -> None:
             0,
             1.1 * max(max(rates), *(band[1] for each in series for p in each.points if (band := rate_interval(p.row)))),
         )
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value < 1e4 else f"{value / 1e3:,.0f} k")
+    axes.yaxis.set_major_formatter(lambda value, _: amount(value))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _ticks(axes: Any, axis: Axis, across: float) -> None:
@@ -151,11 +160,16 @@ def _label_ends(page: Sheet, axes: Any, series: Sequence[Series], ends: Sequence
         )
         heights.append(float(y) * tall)
     order = sorted(range(len(series)), key=lambda index: heights[index])
-    placed = apart([heights[index] for index in order], SMALL * 1.35 / 72, tall)
+    placed = apart([heights[index] for index in order], _gap(ends), tall - _gap(ends) / 2 + 0.05)
     for index, at in zip(order, placed, strict=True):
         beside = {"transform": axes.transAxes, "clip_on": False}
         axes.plot([1.005, 1.035], [heights[index] / tall, at / tall], color=colours[index], linewidth=1.2, **beside)
         axes.text(1.045, at / tall, ends[index], color=INK, fontsize=SMALL, va="center", **beside)
+
+
+def _gap(ends: Sequence[str]) -> float:
+    """Inches that a label of a series takes with the space to the next."""
+    return (max(text.count("\n") for text in ends) + 1.15) * SMALL * 1.2 / 72
 
 
 def apart(heights: Sequence[float], gap: float, most: float) -> list[float]:
@@ -199,7 +213,7 @@ def _end(each: Series, axis: Axis, most: float) -> str:
         return each.name
     last = each.points[-1]
     at = "" if last.x == most else f" at {last.x:,.0f}"
-    return f"{each.name}  {100 * efficiency(each.points[0], last):.1f} %{at}"
+    return f"{each.name}: {100 * efficiency(each.points[0], last):.1f} %{at}"
 
 
 def _finding(axis: Axis, series: Sequence[Series]) -> str:

@@ -61,7 +61,7 @@ def timeline_figure(simulated: Simulated, name: str, path: Path, width: float = 
         whole = page.axes(names, width - end, feet[1] + heights[1] + 0.25 + feet[0], heights[0])
         pixels = across * page.figure.dpi
         _draw(whole, above[0], origin, edged_above=step, pixel=last / pixels, smooth=False)
-        _draw(close, below[0], origin, 0.004 * (window.high - window.low), (window.high - window.low) / pixels)
+        _draw(close, below[0], origin, 0.01 * (window.high - window.low), (window.high - window.low) / pixels)
         for axes, lanes in ((whole, above[0]), (close, below[0])):
             _mark(axes, lanes, critical, origin)
             axes.locator_params(axis="x", nbins=max(2, int(across / 0.7)))

@@ -22,7 +22,7 @@ MOST_SHOWN = 40  # percent; larger errors stand at the edge
 NARROW = 6.0  # inches: below that errors alone, in one colour
 SMALL, TINY = 8.0, 6.5  # points
 TALL, FEET, HEAD = 1.0, 0.42, 0.22  # inches of a panel where sheets are narrow, below it and above it
-LEFT = 0.55  # inches of the errors' ticks
+LEFT = 0.62  # inches of the errors' ticks
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def validation_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> N
             bottom = body - (index + 1) * (FEET + tall + HEAD) + FEET
             page.text(LEFT, bottom + tall + 0.05, f"{each.title}, {len(each.groups)} rows", fontsize=SMALL, color=GREY)
             if width < NARROW:
-                _errors(page.axes(LEFT, width - 0.12, bottom, tall), each, plain=True)
+                _errors(page.axes(LEFT, width - 0.28, bottom, tall), each, plain=True)
             else:
                 _row(page, each, bottom, tall, width)
 
