@@ -10,9 +10,9 @@ COMPUTE = "compute "
 
 def circuit_shares(row: Row) -> dict[str, float]:
     """Shares of the critical circuit by resource, the largest first, what chips compute told as one; empty without a circuit."""
-    words, shares = words_of(row["kind"]), {}
-    critical = row.get("critical")
-    for name, share in ((critical or {}).get("shares", {})).items():
+    words, critical = words_of(row["kind"]), row.get("critical") or {"shares": {}}
+    shares: dict[str, float] = {}
+    for name, share in critical["shares"].items():
         label = words.parts[0].resource if name.startswith(COMPUTE) else words.task.get(name, name)
         shares[label] = shares.get(label, 0.0) + share
     return dict(sorted(shares.items(), key=lambda item: -item[1]))

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.patches import Patch
 
 from wafersim.report.figures.series import named_lines
-from wafersim.report.figures.sheet import PAGE, Words, inches, sheet, widest
+from wafersim.report.figures.sheet import PAGE, Words, broken, inches, sheet, widest
 from wafersim.report.figures.style import ink_on, quiet
 from wafersim.report.words import Row, counted, seconds
 from wafersim.strategies.registry import words_of
@@ -18,6 +18,7 @@ from wafersim.strategies.words import Part
 
 SMALL = 8.0  # points
 SHOWN = 5e-4  # of a step: what is less has no place in the legend
+NAMES = 0.3  # of the width: longer names are broken
 LEAST = 2.6  # inches that both panels keep, however long the names are
 BAR, GAP = 0.30, 0.35  # inches a bar takes; between the panels
 
@@ -35,14 +36,16 @@ def breakdown_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> No
 
     At the right all that is not chips' work again, so that a bar of 98 % work does not hide what could be had.
     """
-    bars = [(line.name, line.ran[-1]) for line in named_lines(rows) if line.ran]
+    lines = [line for line in named_lines(rows) if line.ran]
+    labels, row_height = broken([line.name for line in lines], max(1.2, NAMES * width), SMALL)
+    bars = list(zip(labels, (line.ran[-1] for line in lines), strict=True))
     times = [seconds(row["step_time_s"]) for _, row in bars]
     names, end = 0.2 + widest([name for name, _ in bars], SMALL), 0.15 + widest(times, SMALL)
     last = 0.15 + inches("99.9 %", SMALL)
     width = max(width, names + LEAST + end + GAP + last)
     panels = width - names - end - GAP - last
     middle = names + 0.55 * panels
-    tall = BAR * len(bars)
+    tall = max(BAR, row_height) * len(bars)
     body = 0.5 + tall + 0.1
     everything = [_segments(row) for _, row in bars]
     words = Words(_finding(everything, bars), _circumstances(bars), _legend(everything))

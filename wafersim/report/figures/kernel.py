@@ -75,13 +75,13 @@ def sweep_figure(
             axes.scatter(SWEEP, values, s=22, facecolors=faces, edgecolors=colour, zorder=3)
         axes.set_xscale("log", base=2)
         axes.set_ylim(0, 100)
-        place = -np.inf
+        place, wide = -np.inf, width - names - 0.55
         beside = {"transform": axes.transAxes, "clip_on": False}
         ends = sorted((curve[-1].efficiency, index, dataflow) for index, (dataflow, curve) in enumerate(curves.items()))
         for value, index, dataflow in ends:
             place = max(value, place + 0.14 / tall)
-            axes.plot([1.0, 1.03], [value, place], color=LINES[index % len(LINES)], linewidth=1.2, **beside)
-            axes.text(1.04, place, dataflow, color=INK, va="center", fontsize=SMALL, **beside)
+            axes.plot([1, 1 + 0.15 / wide], [value, place], color=LINES[index % len(LINES)], linewidth=1.2, **beside)
+            axes.text(1 + 0.19 / wide, place, dataflow, color=INK, va="center", fontsize=SMALL, **beside)
         shown = SWEEP if (width - names) / len(SWEEP) > inches("1/64") + 0.1 else SWEEP[::2]
         axes.set_xticks(
             shown, [f"{scale:g}" if scale >= 1 else f"1/{round(1 / scale)}" for scale in shown], fontsize=SMALL

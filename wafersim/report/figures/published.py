@@ -8,8 +8,8 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from wafersim.report.figures.sheet import PAGE, Words, sheet, widest
-from wafersim.report.figures.style import GREY, INK, LINES, quiet
+from wafersim.report.figures.sheet import PAGE, Words, broken, sheet, widest
+from wafersim.report.figures.style import GREY, LINES, quiet, ring
 from wafersim.report.figures.throughput import SLOWER
 from wafersim.report.screen.lines import shortened
 from wafersim.report.screen.numbers import change, digits
@@ -19,7 +19,8 @@ TITLES = {
     "step_time_s": "step time, s", "tokens_per_s": "tokens/s", "samples_per_s": "samples/s", "days_to_train": "days to train",
     "hardware_tflops_per_gpu": "TFLOP/s of a GPU", "speed_up": "speed-up over one system",
 }  # fmt: skip
-ROW, SMALL, LEAST = 0.3, 8.0, 1.5
+ROW, SMALL, LEAST = 0.3, 8.0, 1.5  # inches of a point; points; inches that the axis keeps
+NAMES = 0.35  # of the width: longer names are broken
 
 
 def has_published(rows: Sequence[Row]) -> bool:
@@ -37,10 +38,11 @@ def published_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> No
     known = [row for row in known if row["published"]["metric"] == metric]
     models = shortened([row["model"] for row in known])
     labels = [f"{model} on {counted(row)}" for model, row in zip(models, known, strict=True)]
+    labels, row_height = broken(labels, max(1.2, NAMES * width), SMALL)
     errors = [_error(row) for row in known]
     names, end = 0.2 + widest(labels, SMALL), 0.25 + widest(errors, SMALL)
     width = max(width, names + LEAST + end)
-    tall = ROW * len(known) + 0.1
+    tall = max(ROW, row_height) * len(known) + 0.1
     sources = ", ".join(dict.fromkeys(row["published"]["source"] for row in known))
     words = Words(_finding(known), f"lines: 80 % intervals; published: {sources}", _legend(known))
     with sheet(path, width, tall + 0.55, words) as page:
@@ -52,7 +54,7 @@ def published_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> No
             if bounds is not None:
                 axes.plot(bounds, [y, y], color=LINES[0], linewidth=2, solid_capstyle="butt", alpha=0.5)
             axes.plot([said["predicted"]], [y], "o", color=LINES[0], markersize=5)
-            axes.plot([said["value"]], [y], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK)
+            axes.plot([said["value"]], [y], **ring())
             axes.text(1.02, y, errors[y], transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL, color=GREY)
             seen += [said["value"], said["predicted"], *(bounds or ())]
         low, high = min(seen), max(seen)
@@ -93,6 +95,5 @@ def _legend(known: Sequence[Row]) -> list[Any]:
     handles: list[Any] = [Line2D([], [], linestyle="none", marker="o", color=LINES[0], markersize=5, label="predicted")]
     if any(interval_of(row) is not None for row in known):
         handles.append(Line2D([], [], color=LINES[0], linewidth=2, alpha=0.5, label="80 % interval"))
-    ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgecolor": INK}
-    handles.append(Line2D([], [], linestyle="none", label="published", **ring))
+    handles.append(Line2D([], [], label="published", **ring()))
     return handles

@@ -19,13 +19,14 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from wafersim.report.figures.style import GREY, RC
+from wafersim.report.figures.style import GREY, INK, RC
 
 COLUMN, PAGE, SLIDE = 3.5, 7.2, 12.0
 """Inches: one column of a paper, a page of text, a slide."""
 EDGE = 0.12  # inches that stay empty around everything
 LINE = 1.3  # height of a line over its points
 HANDLE = 0.42  # inches of a legend's handle with its gap
+HINTED = 1.03  # pixels round letters up
 BETWEEN = 0.2  # inches between columns of a legend
 
 
@@ -77,12 +78,13 @@ def sheet(path: Path, width: float, body: float, words: Words) -> Iterator[Sheet
         drawn = plt.figure(figsize=(width, height), dpi=160, facecolor="white")
         try:
             down = EDGE
-            for lines, size, style in (
-                (finding, large, {"fontweight": "bold"}),
-                (circumstances, small, {"color": GREY}),
+            for lines, size, weight, ink in (
+                (finding, large, "bold", INK),
+                (circumstances, small, "normal", GREY),
             ):
                 for line in lines:
-                    drawn.text(EDGE / width, 1 - down / height, line, fontsize=size, va="top", **style)
+                    place = EDGE / width, 1 - down / height
+                    drawn.text(*place, line, fontsize=size, va="top", fontweight=weight, color=ink)
                     down += size * LINE / 72
             if rows:
                 drawn.legend(
@@ -105,7 +107,7 @@ def inches(text: str, size: float = 9.0, bold: bool = False) -> float:
     with matplotlib.rc_context(RC):
         font = FontProperties(family=RC["font.family"], size=size, weight="bold" if bold else "normal")
         across, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(across) / 72
+    return HINTED * float(across) / 72
 
 
 def widest(texts: Sequence[str], size: float = 9.0) -> float:
@@ -126,6 +128,12 @@ def wrapped(text: str, width: float, size: float = 9.0, bold: bool = False) -> l
             word = word[fits:]
         lines.append(word)
     return lines
+
+
+def broken(labels: Sequence[str], width: float, size: float) -> tuple[list[str], float]:
+    """(labels in lines no wider than that, inches that the tallest takes with the space to the next)."""
+    found = ["\n".join(line for text in label.split("\n") for line in wrapped(text, width, size)) for label in labels]
+    return found, (max(label.count("\n") for label in found) + 1.15) * size * 1.2 / 72
 
 
 def _columns(labels: Sequence[str], width: float, size: float) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from wafersim.strategies import palette
 
 INK, GREY, LIGHT = "#22272b", "#68727a", "#e3e7ea"
-RC: dict[str, Any] = {
+RC: Any = {
     "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "xtick.color": GREY,
     "ytick.color": INK, "axes.edgecolor": LIGHT, "hatch.linewidth": 0.6, "pdf.fonttype": 42, "svg.hashsalt": "wafersim",
 }  # fmt: skip
@@ -41,6 +41,11 @@ def quiet(axes: Any, grid: str = "x") -> None:
     axes.set_axisbelow(True)
 
 
+def ring(colour: str = INK) -> dict[str, Any]:
+    """How what is published is marked: hollow, around what is predicted."""
+    return {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgecolor": colour, "linestyle": "none"}
+
+
 def luminance(colour: str) -> float:
     """Relative luminance of sRGB, 0 for black to 1 for white (WCAG 2, ITU-R BT.709)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
@@ -55,4 +60,5 @@ def ink_on(colour: str) -> str:
 
 def lighter(colour: str, share: float = LIGHTER) -> str:
     """A colour mixed with white."""
-    return to_hex([channel + (1 - channel) * share for channel in to_rgb(colour)])
+    red, green, blue = (channel + (1 - channel) * share for channel in to_rgb(colour))
+    return to_hex((red, green, blue))

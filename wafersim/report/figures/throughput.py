@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from wafersim.report.binding import bound_by
 from wafersim.report.figures.series import Axis, Point, Series, drawn_against
-from wafersim.report.figures.sheet import PAGE, Sheet, Words, inches, sheet, widest, wrapped
-from wafersim.report.figures.style import GREY, INK, LINES, MARKERS, quiet
+from wafersim.report.figures.sheet import PAGE, Sheet, Words, broken, inches, sheet, widest
+from wafersim.report.figures.style import GREY, INK, LINES, MARKERS, quiet, ring
 from wafersim.report.screen.numbers import amount
 from wafersim.report.words import Row
 
@@ -34,7 +34,7 @@ def throughput_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> N
     assert found is not None, "nothing varies that a throughput could be drawn against"
     axis, series = found
     most = max(point.x for each in series for point in each.points)
-    ends = ["\n".join(wrapped(_end(each, axis, most), NAMES * width, SMALL)) for each in series]
+    ends, gap = broken([_end(each, axis, most) for each in series], max(1.0, NAMES * width), SMALL)
     colours = [LINES[index % len(LINES)] for index in range(len(series))]
     names, left = 0.38 + widest(ends, SMALL), 0.72
     width = max(width, left + LEAST + names)
@@ -45,7 +45,7 @@ def throughput_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> N
     upper, lower = (
         (min(3.6, 0.55 * width + 0.5), 2.1 if known else 1.35) if axis.chips else (min(3.4, 0.5 * width + 0.5), 0.0)
     )
-    upper = max(upper, len(series) * _gap(ends))
+    upper = max(upper, len(series) * gap)
     body = upper + lower + 0.5 + (0.3 if lower else 0.0)
     words = Words(_finding(axis, series), _circumstances(axis, series, most), _handles(shapes, series, axis))
     with sheet(path, width, body, words) as page:
@@ -63,7 +63,7 @@ def throughput_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> N
             _ticks(panel, axis, across)
             quiet(panel, "both")
         panels[-1].set_xlabel(axis.name)
-        _label_ends(page, rates, series, ends, colours)
+        _label_ends(page, rates, series, ends, gap, colours)
 
 
 def _draw_rates(axes: Any, each: Series, colour: str, shapes: dict[str, str], ideal: bool) -> None:
@@ -80,7 +80,7 @@ def _draw_rates(axes: Any, each: Series, colour: str, shapes: dict[str, str], id
     _mark(axes, each.points, rates, colour, shapes)
     known = [(point.x, rate) for point in each.points if (rate := published_rate(point.row)) is not None]
     if known:
-        axes.plot(*zip(*known, strict=True), linestyle="none", **_published(colour))
+        axes.plot(*zip(*known, strict=True), zorder=4, **ring(colour))
 
 
 def _draw_kept(axes: Any, series: Sequence[Series], colours: Sequence[str], shapes: dict[str, str]) -> None:
@@ -97,7 +97,7 @@ def _draw_kept(axes: Any, series: Sequence[Series], colours: Sequence[str], shap
             if (rate := published_rate(point.row)) is not None
         ]
         if known:
-            axes.plot(*zip(*known, strict=True), linestyle="none", **_published(colour))
+            axes.plot(*zip(*known, strict=True), zorder=4, **ring(colour))
         seen += [*kept, *(share for _, share in known)]
     low, high = min(seen), max(100.0, *seen)
     floor = 0.0 if low < 50 else 5 * math.floor((low - 1) / 5)
@@ -111,10 +111,6 @@ def _mark(axes: Any, points: Sequence[Point], heights: Sequence[float], colour: 
         axes.plot([point.x], [height], shapes[bound_by(point.row)], color=colour, markersize=5, linestyle="none")
 
 
-def _published(colour: str) -> dict[str, Any]:
-    return {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgecolor": colour, "zorder": 4}
-
-
 def _scale(axes: Any, axis: Axis, series: Sequence[Series]) -> None:
     """Logarithmic where values span a decade, else linear from zero."""
     rates = [point.row["tokens_per_s"] for each in series for point in each.points]
@@ -123,10 +119,8 @@ def _scale(axes: Any, axis: Axis, series: Sequence[Series]) -> None:
     if axis.chips or max(rates) >= 10 * min(rates):
         axes.set_yscale("log")
     else:
-        axes.set_ylim(
-            0,
-            1.1 * max(max(rates), *(band[1] for each in series for p in each.points if (band := rate_interval(p.row)))),
-        )
+        bands = (rate_interval(point.row) for each in series for point in each.points)
+        axes.set_ylim(0, 1.1 * max([*rates, *(band[1] for band in bands if band is not None)]))
     axes.yaxis.set_major_formatter(lambda value, _: amount(value))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
@@ -148,28 +142,26 @@ def _ticks(axes: Any, axis: Axis, across: float) -> None:
             free = place(x) * across + half
     axes.set_xticks([x for x, _ in kept], [text for _, text in kept], minor=False)
     axes.set_xticks([], minor=True)
+    axes.tick_params(axis="x", pad=6)  # clear of the label at the foot of the other axis
 
 
-def _label_ends(page: Sheet, axes: Any, series: Sequence[Series], ends: Sequence[str], colours: Sequence[str]) -> None:
+def _label_ends(
+    page: Sheet, axes: Any, series: Sequence[Series], ends: Sequence[str], gap: float, colours: Sequence[str]
+) -> None:
     """The name of each series beside its last point, moved up and down until none covers another."""
-    tall = axes.get_position().height * page.height
+    place = axes.get_position()
+    wide, tall = place.width * page.width, place.height * page.height
     heights = []
     for each in series:
-        _, y = axes.transAxes.inverted().transform(
-            axes.transData.transform((each.points[-1].x, each.points[-1].row["tokens_per_s"]))
-        )
-        heights.append(float(y) * tall)
+        at = axes.transData.transform((each.points[-1].x, each.points[-1].row["tokens_per_s"]))
+        heights.append(float(axes.transAxes.inverted().transform(at)[1]) * tall)
     order = sorted(range(len(series)), key=lambda index: heights[index])
-    placed = apart([heights[index] for index in order], _gap(ends), tall - _gap(ends) / 2 + 0.05)
+    placed = apart([heights[index] for index in order], gap, tall - gap / 2 + 0.05)
+    beside = {"transform": axes.transAxes, "clip_on": False}
     for index, at in zip(order, placed, strict=True):
-        beside = {"transform": axes.transAxes, "clip_on": False}
-        axes.plot([1.005, 1.035], [heights[index] / tall, at / tall], color=colours[index], linewidth=1.2, **beside)
-        axes.text(1.045, at / tall, ends[index], color=INK, fontsize=SMALL, va="center", **beside)
-
-
-def _gap(ends: Sequence[str]) -> float:
-    """Inches that a label of a series takes with the space to the next."""
-    return (max(text.count("\n") for text in ends) + 1.15) * SMALL * 1.2 / 72
+        leader = [1 + 0.04 / wide, 1 + 0.18 / wide], [heights[index] / tall, at / tall]
+        axes.plot(*leader, color=colours[index], linewidth=1.2, **beside)
+        axes.text(1 + 0.22 / wide, at / tall, ends[index], color=INK, fontsize=SMALL, va="center", **beside)
 
 
 def apart(heights: Sequence[float], gap: float, most: float) -> list[float]:
@@ -255,5 +247,5 @@ def _handles(shapes: dict[str, str], series: Sequence[Series], axis: Axis) -> li
     if axis.chips:
         handles.append(Line2D([], [], linestyle="--", color=GREY, linewidth=1, label="ideal"))
     if any("published" in point.row for each in series for point in each.points):
-        handles.append(Line2D([], [], linestyle="none", **_published(INK), label="published"))
+        handles.append(Line2D([], [], **ring(), label="published"))
     return handles
