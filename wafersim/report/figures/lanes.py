@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.symmetry import OF_SYSTEMS
 from wafersim.strategies.weight_streaming.waits import slowest_system
+from wafersim.strategies.weight_streaming.words import WORDS
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.timeline.timeline import KIND, Timeline
 
 
 @dataclass(frozen=True)
 class Lane:
-    """Tasks that one resource serves."""
+    """Tasks that one resource serves; in a `colour` of their own where they belong to no pass."""
 
     name: str
     tasks: Timeline
+    colour: str | None = None
 
     def within(self, low: float, high: float, origin: float) -> Lane:
         """What of it falls into a window, in seconds after the origin."""
         start, end = seconds_of(self.tasks, origin)
-        return Lane(self.name, self.tasks.select((end > low) & (start < high)))
+        return replace(self, tasks=self.tasks.select((end > low) & (start < high)))
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def lanes_of(timeline: Timeline, plan: WeightStreamingPlan) -> list[Lane]:
         *(Lane(f"SwarmX up, level {i}", reduce.select(reduce.level == i)) for i in reversed(range(1, depth))),
         Lane("into MemoryX", reduce.select(reduce.level == 0)),
         Lane("MemoryX adds", first.of("accumulate")),
-        Lane("reduction tail", first.of("tail")),
+        Lane("reduction tail", first.of("tail"), WORDS.part["exposed_reduction"].colour),
         Lane("optimizer", first.of("update")),
     ]
 

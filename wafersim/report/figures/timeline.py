@@ -56,9 +56,9 @@ def timeline_figure(simulated: Simulated, name: str, path: Path, width: float = 
     heights = [ROW * len(lanes) for lanes, _ in (above, below)]
     feet = [0.28 + 0.16 * len(lines) for lines in notes]
     body = sum(heights) + sum(feet) + 0.35
-    with sheet(path, width, body, _words(simulated, name, found is not None)) as page:
-        close = page.axes(names, width - end, feet[1], heights[1])
+    with sheet(path, width, body, _words(simulated, name, above[0], found is not None)) as page:
         whole = page.axes(names, width - end, feet[1] + heights[1] + 0.25 + feet[0], heights[0])
+        close = page.axes(names, width - end, feet[1], heights[1])
         pixels = across * page.figure.dpi
         _draw(whole, above[0], origin, edged_above=step, pixel=last / pixels, smooth=False)
         _draw(close, below[0], origin, 0.01 * (window.high - window.low), (window.high - window.low) / pixels)
@@ -75,12 +75,13 @@ def timeline_figure(simulated: Simulated, name: str, path: Path, width: float = 
         _below(page, close, notes[1], names)
 
 
-def _words(simulated: Simulated, name: str, circuit: bool) -> Words:
+def _words(simulated: Simulated, name: str, lanes: Sequence[Lane], circuit: bool) -> Words:
     prediction, counted = simulated.prediction, WORDS.counted
     passes = simulated.periodic.timeline.pass_
     handles: list[Any] = [
         Patch(color=PASSES[each], label=each) for each in CODES if np.any(passes == CODES.index(each))
     ]
+    handles += [Patch(color=lane.colour, label=lane.name) for lane in lanes if lane.colour]
     handles.append(Patch(color=GREY, alpha=1 - LIGHTER, linewidth=0, label="lighter: every other layer"))
     if circuit:
         handles.append(Line2D([], [], color=INK, linewidth=2.2, label="on the critical circuit"))
@@ -119,7 +120,10 @@ def _draw(
         corners = np.empty((len(tasks), 4, 2))
         corners[:, (0, 3), 0], corners[:, (1, 2), 0] = start[:, None], end[:, None]
         corners[:, :2, 1], corners[:, 2:, 1] = y - BAR / 2, y + BAR / 2
-        colours = [_colour(CODES[p], layer) for p, layer in zip(tasks.pass_, tasks.layer, strict=True)]
+        colours = [
+            to_rgb(lane.colour) if lane.colour else _colour(CODES[p], layer)
+            for p, layer in zip(tasks.pass_, tasks.layer, strict=True)
+        ]
         edged = end - start > edged_above
         edges = [(1.0, 1.0, 1.0) if wide else colour for wide, colour in zip(edged, colours, strict=True)]
         widths = np.where(edged, 0.5, 0.0)
