@@ -2,15 +2,14 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.checkout import ROOT
-from wafersim.cli import COMMANDS
+from wafersim.cli import COMMANDS, commands
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 JSON_PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -63,8 +62,6 @@ def test_every_command_and_option_that_a_page_shows_is_known(page: Path) -> None
 
 
 def options(command: str) -> set[str]:
-    from wafersim.cli import commands
-
     found = commands.get_command(None, command)  # type: ignore[arg-type]
     assert found is not None
     return {name for one in found.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
@@ -82,10 +79,8 @@ def documented(heading: str) -> set[str]:
 
 
 def printed(*command: str) -> dict[str, Any]:
-    out = subprocess.run(
-        [sys.executable, "-m", "wafersim", *command, "--json"], capture_output=True, text=True, check=True
-    )
-    answer: dict[str, Any] = json.loads(out.stdout)
+    done = CliRunner().invoke(commands, [*command, "--json"], catch_exceptions=False)
+    answer: dict[str, Any] = json.loads(done.stdout)
     assert answer["format"] == 1
     return answer
 
@@ -133,7 +128,7 @@ def test_the_keys_of_a_side_are_those_that_are_documented(tmp_path: Path) -> Non
     answer = printed("compare", str(file), "--no-save")
     assert list(answer) == top_level("compare")
     first, second = answer["sides"]
-    own = {"name", "match", "profile", "dimensions"}
+    own = {"name", "match", "profile", "dimensions", "price"}
     assert set(first) == (documented("`points[]`") | own) - {"scaling_efficiency", "varied", "published"}
     assert set(second) == set(first) | {"against_first"}
     assert own | set(second["against_first"]) <= set(re.findall(r"`(\w+)`", section("`sides[]`")))

@@ -1,4 +1,4 @@
-"""`python -m wafersim`: the command line. Exit codes: 0 good, 2 the user's input, 1 ours."""
+"""`python -m wafersim`: the command line. Exit codes: 0 good, 2 the user's input, 130 interrupted, 1 ours."""
 
 from __future__ import annotations
 

@@ -13,6 +13,10 @@ class WafersimError(Exception):
     """Any fault of the user's input; the command line prints it and exits with 2."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with what was done so far; the command line prints it and exits with 130."""
+
+
 class Infeasible(WafersimError):
     """A point that cannot run (does not fit, too few sequences, too many systems); it stays in a table with its reason."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from wafersim.errors import WafersimError
 from wafersim.inputs.profile import SystemProfile
 from wafersim.inputs.profile_file import kernel_constants
@@ -13,6 +16,7 @@ from wafersim.wafer.mesh import KernelCode
 from wafersim.wafer.weight_streaming import PE, Run, simulate_cycles
 
 UPDATES_OF_A_RUN = 10**9  # about a second of the simulated grid
+TICKS = 1000  # of a cycle: what a weight and a SIMD group take is not whole cycles
 
 
 def kernel_cost(profile: SystemProfile, dataflow: str, m: int, k: int, n: int, density: float = 1.0) -> KernelCost:
@@ -33,11 +37,19 @@ def kernel_cost(profile: SystemProfile, dataflow: str, m: int, k: int, n: int, d
 
 
 def kernel_run(profile: SystemProfile, cost: KernelCost) -> tuple[Run, int]:
-    """(simulated grid, outputs simulated) of a weight-streaming kernel: one replica, as many outputs as take a second."""
+    """(simulated grid in `TICKS` of a cycle, outputs simulated) of a weight-streaming kernel: one replica, as many outputs as
+    take a second."""
     device = device_of(profile)
     mapping = best_mapping(cost.m, cost.k, cost.n, cost.density, device.grid)
     updates = mapping.token_axis * mapping.hidden_axis * mapping.hidden_per_pe
     outputs = max(1, min(cost.n, UPDATES_OF_A_RUN // updates))
-    pe = PE(int(device.simd_width), round(device.weight_issue), max(1, round(device.group_cost)))
+    issue, group = (round(TICKS * cycles) for cycles in (device.weight_issue, device.group_cost))
+    pe = PE(int(device.simd_width), issue, group, hop=TICKS, wavelet=TICKS, words_per_partial=TICKS)
     axes = (mapping.token_axis, mapping.hidden_axis)
-    return simulate_cycles(mapping.tokens_per_pe, mapping.hidden_per_pe, outputs, *axes, pe), outputs
+    shape = (mapping.tokens_per_pe, mapping.hidden_per_pe, outputs)
+    return simulate_cycles(*shape, *axes, pe, density=cost.density), outputs
+
+
+def busy_shares(cost: KernelCost, run: Run, outputs: int) -> npt.NDArray[np.float64]:
+    """Share of the whole kernel's cycles in which each PE of a `kernel_run` works on a weight; their mean is `pe_utilisation`."""
+    return run.busy.astype(np.float64) * (cost.n / outputs / TICKS / cost.cycles)

@@ -5,7 +5,16 @@ from math import e, sqrt
 import numpy as np
 import pytest
 
-from wafersim.calibration.robust import Loss, Prior, Problem, covariance, leave_out, standard_errors, widening
+from wafersim.calibration.robust import (
+    Loss,
+    Prior,
+    Problem,
+    covariance,
+    leave_out,
+    standard_errors,
+    widening,
+    without_each,
+)
 
 VALUES = np.array([0.0, 0.0, 0.0, 0.0, 10.0])  # the last one is wrong
 
@@ -81,3 +90,25 @@ def test_a_solution_has_the_jacobian_of_the_rows_alone() -> None:
     prior = Prior(np.array([1.0]), np.array([0.5]))
     assert mean_of(Loss("soft_l1", 2.0), prior).solve().jacobian.shape == (5, 1)
     assert mean_of(Loss("soft_l1", 2.0)).solve().jacobian.shape == (5, 1)
+
+
+def test_one_step_without_a_part_is_a_refit_where_the_problem_is_linear() -> None:
+    rng = np.random.default_rng(3)
+    jacobian, y, counts, widths = (
+        rng.normal(0, 1, (12, 3)),
+        rng.normal(0, 1, 12),
+        rng.uniform(1, 4, 12),
+        np.full(3, 2.0),
+    )
+
+    def solved(keep: np.ndarray) -> np.ndarray:
+        a = np.concatenate([np.sqrt(counts[keep])[:, None] * jacobian[keep], np.diag(1 / widths)])
+        return np.linalg.lstsq(a, -np.concatenate([np.sqrt(counts[keep]) * y[keep], np.zeros(3)]), rcond=None)[0]
+
+    everything = np.full(12, True)
+    residuals = y + jacobian @ solved(everything)  # at the solution; the prior's centre is where y was taken
+    # The prior pulls to a centre that is away from the solution: its gradient must vanish with that of the rows.
+    part = np.arange(12) < 4
+    found = without_each(residuals, jacobian, counts, widths, {"four": part})["four"]
+    assert found == pytest.approx((y + jacobian @ solved(~part))[part])
+    assert np.abs(found).mean() > np.abs(residuals[part]).mean()  # rows left out fit worse

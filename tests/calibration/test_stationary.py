@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from wafersim.calibration import collective, gpu, kernel, wafer
+from wafersim.calibration import collective, gpu, gpu_problem, kernel, wafer_problem, wafer_sample
+from wafersim.calibration.gpu_scatter import Sample, scatter_of
 from wafersim.calibration.record import normal_sigma
 from wafersim.calibration.robust import Floats, Problem, covariance, standard_errors
-from wafersim.calibration.wafer_steps import steps_of, worst
+from wafersim.calibration.wafer_steps import rates_of, steps_of, worst
 from wafersim.inputs.fit import FitConstant, load_fit
 
 
@@ -59,18 +60,18 @@ def of_a_loop(loop: kernel.Loop) -> Committed:
 
 
 def of_the_stacks() -> Committed:
-    problem, constants = gpu.problem_of(gpu.fit_rows()), list(load_fit("gpu").constants)
+    problem, constants = gpu_problem.problem_of(gpu_problem.fit_rows()), list(load_fit("gpu").constants)
     assert [one.name for one in constants] == [one.name for one in problem.constants]
     return committed(problem.robust, constants)
 
 
 def of_the_wafer() -> Committed:
     """Steps in closed form are those of the simulation at the committed constants."""
-    said, rows = wafer.declared(), wafer.fit_rows()
+    said, rows = wafer_problem.declared(), wafer_problem.fit_rows()
     by_name = {one.name: one for one in load_fit("wafer").constants}
     constants = [by_name[one.name] for one in said.fitted]
     steps = steps_of(rows, {one.name: one.value for one in constants})
-    return committed(wafer.problem_of(rows, said, steps), constants)
+    return committed(wafer_problem.problem_of(rows, said, rates_of(rows, steps)), constants)
 
 
 def minimum(found: Committed, moved: int) -> None:
@@ -91,7 +92,7 @@ def test_kernels(loop: kernel.Loop) -> None:
     minimum(of_a_loop(loop), moved=0)
 
 
-def jacobian(found: gpu.StackProblem, logs: Floats) -> Floats:
+def jacobian(found: gpu_problem.StackProblem, logs: Floats) -> Floats:
     """Of the rows as the solver sees them; a column costs only the groups that its constant concerns."""
     problem, step = found.robust, 1e-6
     base = [group.log_ratios(found.constants, np.exp(logs)) for group in found.groups]
@@ -107,24 +108,30 @@ def jacobian(found: gpu.StackProblem, logs: Floats) -> Floats:
 
 
 def test_gpu_stacks() -> None:
-    """No constant wants to move by a tenth of its standard error; standard errors, spread and rows are those of the rows."""
-    rows, fit, constants = gpu.fit_rows(), load_fit("gpu"), gpu.declared().constants
-    stacks, found = gpu.problem_of(rows), of_the_stacks()
-    widths = np.array([constant.sigma for constant in constants])
+    """No constant wants to move by a tenth of what the loss knows of it."""
+    rows, fit = gpu_problem.fit_rows(), load_fit("gpu")
+    stacks, found = gpu_problem.problem_of(rows), of_the_stacks()
+    widths = np.array([constant.sigma for constant in stacks.constants])
     slopes = jacobian(stacks, found.logs)
     known = covariance(slopes, widths)
-    assert standard_errors(known) == pytest.approx(found.errors, rel=1e-2)  # three digits are kept
     handed = found.problem.handed(found.logs)
     gradient = slopes.T @ handed[: len(rows)] + handed[len(rows) :] / widths
-    assert np.abs(known @ gradient / found.errors).max() < 0.1
-    residuals = stacks.ratios(np.exp(found.logs))
-    assert gpu.spreads(gpu.grouped(rows), residuals) == pytest.approx(fit.spread, rel=0.02)
+    assert np.abs(known @ gradient / standard_errors(known)).max() < 0.1
     assert tuple(row.id for row in rows) == fit.rows
-    behind = {group: tuple(sorted({gpu.features_of(row) for row in mine})) for group, mine in gpu.grouped(rows).items()}
-    assert behind == fit.behind
     away, at = found.logs.copy(), [one.name for one in fit.constants].index("a100.gemm_efficiency")
     away[at] += found.errors[at]
     assert found.wants_to_move(away, at, found.cost(away))
+
+
+def test_what_is_said_of_gpus_is_what_their_rows_say() -> None:
+    fit, found = load_fit("gpu"), of_the_stacks()
+    sample = Sample.of(gpu_problem.problem_of(gpu_problem.fit_rows()), np.exp(found.logs))
+    scatter = scatter_of(sample, gpu_problem.declared())
+    assert {group: part.within for group, part in scatter.items()} == pytest.approx(fit.spread, rel=0.02)
+    assert {group: part.between for group, part in scatter.items()} == pytest.approx(fit.between, rel=0.02)
+    assert {group: part.degrees for group, part in scatter.items()} == fit.degrees
+    assert standard_errors(next(iter(scatter.values())).covariance) == pytest.approx(found.errors, rel=1e-2)
+    assert {group: gpu.behind(sample, group) for group in scatter} == fit.behind
 
 
 def test_wafers() -> None:
@@ -132,13 +139,13 @@ def test_wafers() -> None:
 
 
 def test_what_is_said_of_the_wafer_is_what_its_rows_say() -> None:
-    rows, fit, said = wafer.fit_rows(), load_fit("wafer"), wafer.declared()
-    found = of_the_wafer()
-    constants = dict(zip([one.name for one in said.fitted], np.exp(found.logs).tolist(), strict=True))
-    errors = found.problem.residuals(found.logs) / wafer.weights_of(rows, said)
-    scatter = wafer.scatter_of(rows, errors, wafer.elasticities_of(rows, constants, said.constants), said)
+    rows, fit, said = wafer_problem.fit_rows(), load_fit("wafer"), wafer_problem.declared()
+    constants = {one.name: one.value for one in fit.constants if one.name in {each.name for each in said.fitted}}
+    sample = wafer_sample.sample_of(rows, said, steps_of(rows, constants), constants)
+    scatter = wafer_sample.scatter_of(sample, sample.rates.log_ratios(constants))
     assert dict.fromkeys(fit.spread, scatter.within) == pytest.approx(fit.spread, rel=0.02)
-    assert (scatter.between, scatter.degrees) == (pytest.approx(fit.between, rel=0.02), fit.degrees)
+    assert dict.fromkeys(fit.spread, scatter.between) == pytest.approx(fit.between, rel=0.02)
+    assert dict.fromkeys(fit.spread, scatter.degrees) == fit.degrees
     known = standard_errors(scatter.covariance)
     assert known == pytest.approx([one.standard_error for one in fit.constants][: len(known)], rel=1e-2)
     assert tuple(row.id for row in rows) == fit.rows
@@ -154,7 +161,7 @@ def test_spreads_of_kernels(loop: kernel.Loop) -> None:
 
 
 def test_the_closed_form_is_the_simulation_where_the_fit_ends_and_close_to_it_where_it_starts() -> None:
-    rows, said = wafer.fit_rows(), wafer.declared()
+    rows, said = wafer_problem.fit_rows(), wafer_problem.declared()
     fitted = {one.name for one in said.fitted}
     found = {one.name: one.value for one in load_fit("wafer").constants if one.name in fitted}
     steps = steps_of(rows, found)
@@ -165,8 +172,8 @@ def test_the_closed_form_is_the_simulation_where_the_fit_ends_and_close_to_it_wh
 
 
 def test_repeats_of_a_job_count_once_and_jobs_of_a_family_as_their_root() -> None:
-    rows, said = wafer.fit_rows(), wafer.declared()
-    weights = dict(zip([row.id for row in rows], (wafer.weights_of(rows, said) ** 2).tolist(), strict=True))
+    rows, said = wafer_problem.fit_rows(), wafer_problem.declared()
+    weights = dict(zip([row.id for row in rows], (wafer_problem.weights_of(rows, said) ** 2).tolist(), strict=True))
     assert weights["A14"] == pytest.approx(1.0)  # one job, a family of its own
     assert sum(weights[name] for name in ("U01", "U02", "U03", "U04")) == pytest.approx(1.0)  # four runs of one job
     assert weights["A04"] == pytest.approx(3**-0.5)  # one of three jobs of GPT-J

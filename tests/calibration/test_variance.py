@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wafersim.calibration.variance import Components, Scatter, components
+from wafersim.calibration.variance import Components, Scatter, components, together
 
 WIDE = Scatter(0.05, 1.0)
 NOTHING = np.zeros((0,))
@@ -48,3 +48,36 @@ def test_the_covariance_of_a_mean_by_hand() -> None:
     names = [str(i // 2) for i in range(8)]
     found = components(rng.normal(0, 0.05, 8), np.ones((8, 1)), names, np.array([100.0]), WIDE, WIDE)
     assert found.covariance[0, 0] == pytest.approx((found.between**2 + found.within**2 / 2) / 4, rel=1e-4)
+
+
+def test_what_two_sets_of_jobs_say_of_a_constant_counts_together_and_what_was_known_beforehand_once() -> None:
+    # Known to 0.5 beforehand; alone the sets leave 0.3 and 0.4. Their own precisions are 1/0.09 - 4 and 1/0.16 - 4.
+    parts = [Components(0.1, 0.1, np.array([[error**2]]), 5, 20) for error in (0.3, 0.4)]
+    assert together(parts, np.array([0.5]))[0, 0] == pytest.approx(1 / (1 / 0.09 + 1 / 0.16 - 4))
+    assert together(parts[:1], np.array([0.5]))[0, 0] == pytest.approx(0.09)
+
+
+def test_many_rows_with_few_families_score_as_the_whole_matrix_says() -> None:
+    # The likelihood is asked in the directions that families and constants move; here with all of n x n.
+    rng = np.random.default_rng(5)
+    names, jacobian, widths = [str(i % 4) for i in range(30)], rng.normal(0, 1, (30, 2)), np.array([0.1, 0.3])
+    residuals = rng.normal(0, 0.1, 30)
+    found = components(residuals, jacobian, names, widths, WIDE, WIDE)
+    member = np.array([[float(name == each) for each in "0123"] for name in names])
+    scores = np.zeros((41, 41))
+    for i, w in enumerate(WIDE.grid):
+        for j, b in enumerate(WIDE.grid):
+            v = w**2 * np.eye(30) + b**2 * member @ member.T + (jacobian * widths**2) @ jacobian.T
+            scores[i, j] = -0.5 * (np.linalg.slogdet(v)[1] + residuals @ np.linalg.solve(v, residuals))
+    scores += WIDE.log_prior(WIDE.grid)[:, None] + WIDE.log_prior(WIDE.grid)[None, :]
+    weights = np.exp(scores - scores.max())
+    assert found.within**2 == pytest.approx(weights.sum(axis=1) @ WIDE.grid**2 / weights.sum())
+    assert found.between**2 == pytest.approx(weights.sum(axis=0) @ WIDE.grid**2 / weights.sum())
+
+
+def test_a_sum_of_two_variances_has_the_degrees_of_the_one_that_matters() -> None:
+    alone = np.zeros((0, 0))
+    assert Components(0.0, 0.1, alone, families=3, jobs=140).degrees_of_total == 2
+    assert Components(0.1, 0.0, alone, families=3, jobs=140).degrees_of_total == 137
+    # Equal variances: (1 + 1)^2 / (1 / 137 + 1 / 2) = 7.88.
+    assert Components(0.1, 0.1, alone, families=3, jobs=140).degrees_of_total == 7

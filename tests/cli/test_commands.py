@@ -1,20 +1,36 @@
 """The commands as a person types them."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from wafersim.__main__ import main
 from wafersim.cli import commands
 from wafersim.inputs.profile_file import number_at
 from wafersim.report import run as run_report
 
+Done = subprocess.CompletedProcess[str]
 
-def wafersim(*arguments: str) -> subprocess.CompletedProcess[str]:
+
+def wafersim(*arguments: str) -> Done:
+    """In a process of its own, where a warning at import or exit would show."""
     return subprocess.run([sys.executable, "-m", "wafersim", *arguments], capture_output=True, text=True, check=False)
+
+
+def called(*arguments: str) -> Done:
+    """The same in this process, which has loaded everything already; a traceback is this test's."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["wafersim", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Done(arguments, int(str(ended.value.code)), out.getvalue(), err.getvalue())
 
 
 def test_json_is_the_only_thing_on_stdout(tmp_path: Path) -> None:
@@ -34,7 +50,7 @@ def test_a_run_directory_is_complete(tmp_path: Path) -> None:
     assert str(directory) in done.stdout.replace("\n", "")
     name = "timeline-cerebras-gpt-111m-1"
     assert {p.name for p in directory.iterdir()} == {
-        "experiment.yaml", "prediction.json", f"{name}.npz", f"{name}.png", "breakdown.png",
+        "experiment.yaml", "prediction.json", "reasons.txt", f"{name}.npz", f"{name}.png", "breakdown.png",
     }  # fmt: skip
     assert "\x1b" not in done.stdout  # plain text when piped
     # The resolved experiment is an experiment, and the same one.
@@ -57,10 +73,10 @@ def test_an_infeasible_point_stays_in_the_table(tmp_path: Path) -> None:
         "name: x\nmodel: cerebras-gpt-111m\nsystem: {profile: cs2, systems: 1}\n"
         "training: {batch: 4}\nsweep: {system.systems: [1, 8]}\n"
     )
-    done = wafersim("run", str(path), "--no-save")
+    done = called("run", str(path), "--no-save")
     assert done.returncode == 0
-    assert "cannot run: batch 4 leaves 4 of 8 systems without a sequence" in done.stdout
-    points = json.loads(wafersim("run", str(path), "--no-save", "--json").stdout)["points"]
+    assert "Cannot run  cerebras-gpt-111m on 8: batch 4 leaves 4 of 8 systems without a" in done.stdout
+    points = json.loads(called("run", str(path), "--no-save", "--json").stdout)["points"]
     assert [("infeasible" in point) for point in points] == [False, True]
 
 
@@ -82,7 +98,7 @@ def test_an_infeasible_point_stays_in_the_table(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_of_the_user_is_one_line_and_exit_code_2(arguments: tuple[str, ...], says: str) -> None:
-    done = wafersim(*arguments)
+    done = called(*arguments)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -105,7 +121,7 @@ def test_a_fault_of_the_user_is_one_line_and_exit_code_2(arguments: tuple[str, .
     ],
 )
 def test_what_the_commands_print(arguments: tuple[str, ...], says: str) -> None:
-    done = wafersim(*arguments)
+    done = called(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert says in done.stdout
 
@@ -118,13 +134,6 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
-
-
-def test_fit_rows_are_met_within_20_percent_in_sample() -> None:
-    rows = json.loads(wafersim("validate", "--set", "wafer", "--json").stdout)["rows"]
-    fitted = {row["id"]: row["error"] for row in rows if row["use"] in ("fit", "release")}
-    assert {"A01", "A02", "A03", "A04", "A15", "A17"} <= set(fitted)
-    assert all(abs(error) < 0.20 for error in fitted.values()), fitted
 
 
 def test_a_kernel_as_one_object() -> None:
@@ -143,7 +152,7 @@ def test_a_kernel_as_one_object() -> None:
 def test_dataflows_side_by_side_and_figures(tmp_path: Path) -> None:
     heat, sweep = tmp_path / "heat.png", tmp_path / "sweep.png"
     size = ("--m", "20000", "--k", "2048", "--n", "64", "--profile", "cs3")
-    done = wafersim("kernel", *size, "--compare", "--heatmap", str(heat), "--sweep", str(sweep))
+    done = called("kernel", *size, "--compare", "--heatmap", str(heat), "--sweep", str(sweep))
     assert (done.returncode, done.stderr) == (0, "")
     assert all(name in done.stdout for name in ("weight-streaming", "interleaved", "summa", "cannon"))
     assert heat.stat().st_size > 10_000 and sweep.stat().st_size > 10_000
@@ -159,7 +168,7 @@ def test_dataflows_side_by_side_and_figures(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_kernel_is_one_line(arguments: tuple[str, ...], says: str) -> None:
-    done = wafersim("kernel", "--m", "8", "--k", "8", "--n", "8", *arguments)
+    done = called("kernel", "--m", "8", "--k", "8", "--n", "8", *arguments)
     assert done.returncode == 2
     assert says in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr

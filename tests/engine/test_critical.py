@@ -55,3 +55,11 @@ def test_of_tasks_without_duration_in_one_tick_the_one_with_the_lower_number_was
     assert _served_before(users, ticks, ticks, -1, 1, 0) == (0, 0)
     assert _served_before(users, ticks, ticks, -1, 0, 0) == (2, 0)
     assert _served_before(users, ticks, ticks, -1, 2, 0) == (-1, 0)
+
+
+def test_a_user_of_a_later_step_can_have_been_served_before() -> None:
+    # One server, a period of 10: task 0 is served 3-5, 13-15, task 1 15-17, 25-27. Before task 1 of step 0 comes task 0 of
+    # step 1; before task 0 of step 0 (3) task 1 of two steps earlier, -5 to -3.
+    users, starts, ends = np.array([0, 1]), np.array([[3, 15]]), np.array([[5, 17]])
+    assert _served_before(users, starts, ends, 10, 1, 0) == (0, 1)
+    assert _served_before(users, starts, ends, 10, 0, 0) == (1, -2)

@@ -15,6 +15,7 @@ CHANGED = {
     r".*\.memory\.capacity_bytes": "one key for the size of any chip's memory",
     r".*\.interval\.outside(\[\])?": "what lies outside the measured range is a value, with its sentence as text",
     r".*\.phases": "a run's parts, of which most have one",
+    r"sides\[\]\.price": "what an hour of a chip costs is a value, with its date and whether anybody checked it",
     r"sides\[\]\.scaling_efficiency": "belongs to the points of a sweep; sides never had one",
 }
 

@@ -15,21 +15,39 @@ from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.sweep import expand
 
 
+@pytest.fixture(scope="module")
+def of_profiles():
+    """What checks a profile against the schema."""
+    return checking(profile_schema())
+
+
+@pytest.fixture(scope="module")
+def of_experiments():
+    """What checks an experiment against the schema."""
+    return checking(experiment_schema())
+
+
+def checking(schema):
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
+
+
 def plain(path):
     return YAML(typ="safe", pure=True).load(path.read_text())
 
 
 @pytest.mark.parametrize("name", names("experiments"))
-def test_experiments_load_and_pass_the_schema(name: str) -> None:
+def test_experiments_load_and_pass_the_schema(of_experiments, name: str) -> None:
     assert expand(load_experiment(name))
-    jsonschema.validate(plain(find("experiments", name)), experiment_schema())
+    of_experiments.validate(plain(find("experiments", name)))
 
 
 @pytest.mark.parametrize("name", names("hardware"))
-def test_profiles_load_and_pass_the_schema(name: str) -> None:
+def test_profiles_load_and_pass_the_schema(of_profiles, name: str) -> None:
     profile = load_profile(name)
     assert profile.name == name
-    jsonschema.validate(plain(find("hardware", name)), profile_schema())
+    of_profiles.validate(plain(find("hardware", name)))
     numbers = [number for _, number in profile.values if isinstance(number, Sourced)]
     assert numbers and all(number.source and number.date for number in numbers)
 
@@ -42,12 +60,12 @@ def test_profiles_load_and_pass_the_schema(name: str) -> None:
         (("values", "cores", "value"), "many"),
     ],
 )
-def test_the_schema_refuses_a_wrong_unit(change, wrong) -> None:
+def test_the_schema_refuses_a_wrong_unit(of_profiles, change, wrong) -> None:
     profile = plain(find("hardware", "cs2"))
     a, b, c = change
     profile[a][b][c] = wrong
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(profile, profile_schema())
+        of_profiles.validate(profile)
 
 
 def test_an_alias_finds_its_profile() -> None:

@@ -5,7 +5,7 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from wafersim.inputs.fit import Fit, FitConstant
+from wafersim.inputs.fit import Fit, FitConstant, Ratios
 from wafersim.metrics.interval import Z80, Uncertainty, probability_less, t_quantile, uncertainty
 
 ORIGIN = (log(1e9), 0.0)
@@ -81,7 +81,7 @@ def test_widths_of_few_families_are_those_of_the_tables_of_t(degrees: int, table
 
 
 def test_families_and_few_of_them_widen_and_so_does_what_no_row_has() -> None:
-    fit = FIT.model_copy(update={"between": 0.12, "degrees": 7, "beyond": {"systems": 0.1}})
+    fit = FIT.model_copy(update={"between": {"known": 0.12}, "degrees": {"known": 7}, "beyond": {"systems": 0.1}})
     found = of({}, fit=fit)
     assert found.spread == pytest.approx(0.13)  # 0.05 and 0.12 at a right angle
     assert found.half_width == pytest.approx(1.4149 * 0.13, rel=1e-4)
@@ -90,6 +90,31 @@ def test_families_and_few_of_them_widen_and_so_does_what_no_row_has() -> None:
     widened = (far.distance**2 - (0.02 * log(16)) ** 2) ** 0.5  # the nearest row is ln 16 away
     assert widened == pytest.approx(0.1 * log(8))
     assert of({}, features=(log(1e8), 0.0), fit=fit).distance == pytest.approx(0.02 * log(10))
+
+
+def test_every_group_has_its_own_families_and_a_stranger_those_of_the_stacks_that_were_left_out() -> None:
+    fit = FIT.model_copy(
+        update={
+            "spread": {"known": 0.03, "noisy": 0.03},
+            "between": {"known": 0.04, "noisy": 0.16},
+            "degrees": {"known": 10, "noisy": 25},
+            "transfer_degrees": 2,
+        }
+    )
+    known, stranger = of({}, fit=fit), of({}, group="unknown", fit=fit)
+    assert known.half_width == pytest.approx(t_quantile(10) * 0.05)  # 3, 4, 5
+    # The worst spread of families among those known (3 and 16 %), and 30 % besides; three stacks leave two degrees of freedom.
+    assert stranger.half_width == pytest.approx(1.8856 * (0.03**2 + 0.16**2 + 0.3**2) ** 0.5, rel=1e-3)
+
+
+def test_a_device_without_rows_widens_a_known_stack_and_more_so_an_unknown_one() -> None:
+    fit = FIT.model_copy(update={"devices": ("seen",), "new_device": 0.4})
+    seen = uncertainty((fit,), {}, "known", ORIGIN, device="seen")
+    new = uncertainty((fit,), {}, "known", ORIGIN, device="new")
+    both = uncertainty((fit,), {}, "unknown", ORIGIN, device="new")
+    assert (seen.transfer, new.transfer, both.transfer) == (0.0, 0.4, pytest.approx(0.5))  # 3, 4, 5
+    assert [str(one) for one in both.outside[:2]] == ["no measured run of unknown", "no measured run on new"]
+    assert seen.outside == ()
 
 
 def test_equal_predictions_are_a_toss_and_shared_constants_cancel() -> None:
@@ -153,3 +178,41 @@ def test_two_fits_add_their_variances() -> None:
     gpu = FIT.model_copy(update={"set": "collective", "constants": (constant("z", 0.4),), "correlations": ((1.0,),)})
     found = uncertainty((FIT, gpu), {"machine: values.x": 3.0, "machine: values.z": 1.0}, "known", ORIGIN)
     assert found.constants == pytest.approx(0.5)  # 0.3 and 0.4
+
+
+SPEED_UPS = FIT.model_copy(
+    update={
+        "beyond": {"systems": 0.5},
+        "ratios": Ratios(
+            feature="systems",
+            features=("parameters", "systems"),
+            spread=0.12,
+            beyond={"parameters": 0.1, "systems": 0.2},
+            behind={"known": ((log(2e9), log(2.0)), (log(8e9), log(16.0)))},
+        ),
+    }
+)
+
+
+def test_measured_ratios_say_how_sure_many_systems_are_and_up_to_how_many() -> None:
+    one = of({}, features=(log(8e9), 0.0), fit=SPEED_UPS)
+    assert (one.distance, one.spread, one.outside) == (0.0, 0.05, ())
+    # On 16 a ratio's spread comes in, and no distance from the rows of one system: 5, 12, 13.
+    many = of({}, features=(log(8e9), log(16.0)), fit=SPEED_UPS)
+    assert (many.distance, many.outside) == (0.0, ())
+    assert many.spread == pytest.approx(0.13)
+    more = of({}, features=(log(8e9), log(192.0)), fit=SPEED_UPS)
+    assert more.distance == pytest.approx(0.2 * log(12))
+    assert [str(way) for way in more.outside] == ["192 systems (measured: 1 to 16)"]
+    # Ratios were measured from 2e9 parameters; 1e9, which a rate has, lies below.
+    small = of({}, features=(log(1e9), log(4.0)), fit=SPEED_UPS)
+    assert small.distance == pytest.approx(0.1 * log(2))
+    assert [str(way) for way in small.outside] == [
+        "1.00e+09 parameters on several systems (measured: 2.00e+09 to 8.00e+09)"
+    ]
+
+
+def test_a_group_without_measured_ratios_has_only_its_rows_of_few() -> None:
+    stranger = of({}, features=(log(8e9), log(16.0)), group="unknown", fit=SPEED_UPS)
+    assert "16 systems (measured: 1 to 2)" in map(str, stranger.outside)
+    assert stranger.spread == 0.05

@@ -141,6 +141,10 @@ def test_the_command_prints_a_table_and_writes_a_directory(tmp_path: Path) -> No
     path.write_text(TEXT)
     out = CliRunner().invoke(command, [str(path), "--out", str(tmp_path / "runs")])
     assert out.exit_code == 0
-    assert "A comparison inherits the errors of both sides" in out.output
+    assert "fastest: " in out.output
     (directory,) = (tmp_path / "runs").iterdir()
-    assert {one.name for one in directory.iterdir()} == {"comparison.yaml", "comparison.json", "comparison.png"}
+    files = {"comparison.yaml", "comparison.json", "comparison.png", "reasons.txt"}
+    assert {one.name for one in directory.iterdir()} == files
+    reasons = (directory / "reasons.txt").read_text()
+    assert "A comparison inherits the errors of both sides" in reasons
+    assert "Outside the calibrated range: no measured run of" in reasons

@@ -29,24 +29,38 @@ def trees(draw, systems: int):
     return tree
 
 
-def kernels(layers: int, every: int, hold: bool, retain: bool, pieces: int) -> list[Kernel]:
-    """Forward and backward through the layers, with or without recompute, as a planner would order them."""
-    head = layers - 1
-    out = [Kernel("forward", i, streams=True, frees=not (retain and i == head), offloads=pieces) for i in range(layers)]
-    for i in reversed(range(layers)):
-        kept = retain and i == head
-        if every and i < head:
+def kernels(layers: int, trained: set[int], every: bool, hold: bool, retain: bool, pieces: int) -> list[Kernel]:
+    """Forward through the layers and backward to the lowest trained one, with or without recompute, as a planner would order
+    them. Frozen layers stream, pass input gradients on and drain nothing.
+    """
+    head, lowest = layers - 1, min(trained)
+    out = [
+        Kernel(
+            "forward", i, streams=True, frees=not (retain and i == head), offloads=pieces if i >= lowest else 0
+        )
+        for i in range(layers)
+    ]  # fmt: skip
+    for i in reversed(range(lowest, layers)):
+        again, frozen = every and i < head, i not in trained
+        if again:
             out.append(
                 Kernel(
                     "recompute", i, streams=True, frees=not hold, fetches=pieces, releases_fetch=bool(pieces)
                 )
             )  # fmt: skip
-            out.append(Kernel("dgrad", i, streams=not hold, frees=True))
-            out.append(Kernel("wgrad", i, drains=True))
-        else:
-            out.append(Kernel("dgrad", i, streams=not kept, frees=True, fetches=pieces))
-            out.append(Kernel("wgrad", i, drains=True, releases_fetch=bool(pieces)))
+        fetches = 0 if again else pieces
+        streams = not hold if again else not (retain and i == head)
+        out.append(
+            Kernel("dgrad", i, streams=streams, frees=True, fetches=fetches, releases_fetch=frozen and bool(fetches))
+        )
+        if not frozen:
+            out.append(Kernel("wgrad", i, drains=True, releases_fetch=bool(fetches)))
     return out
+
+
+def forward_pass(layers: int) -> list[Kernel]:
+    """A forward pass alone, which ends with its losses."""
+    return [Kernel("forward", i, streams=True, frees=True, drains=i + 1 == layers) for i in range(layers)]
 
 
 @st.composite
@@ -62,12 +76,19 @@ def plans(draw, orders=None) -> WeightStreamingPlan:
         order = draw(st.sampled_from(orders))
     pieces = draw(st.integers(1, 3)) if "ingress" in order else 0
     every, hold, retain = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
-    ks = kernels(layers, every, hold, retain, pieces)
+    mode, trained = draw(st.sampled_from(["train", "train", "lora", "forward"])), set(range(layers))
+    if mode == "lora":
+        trained = draw(st.sets(st.integers(0, layers - 1), min_size=1))
+    if mode == "forward":
+        trained, pieces, hold, retain = {layers - 1}, 0, False, False
+        ks = forward_pass(layers)
+    else:
+        ks = kernels(layers, trained, every, hold, retain, pieces)
     micro_batches, sizes = draw(st.integers(1, 5)), draw(st.integers(1, 2))
     latency = st.integers(0, 6)
-    groups = [(i,) for i in reversed(range(layers))]
-    if layers > 1 and draw(st.booleans()):
-        groups = [*((i,) for i in range(layers - 2, 0, -1)), (0, layers - 1)]
+    groups = [(i,) for i in sorted(trained, reverse=True)]
+    if layers > 1 and trained >= {0, layers - 1} and draw(st.booleans()):  # a tied table
+        groups = [*groups[1:-1], (0, layers - 1)]
     inputs = draw(st.booleans())
     # A chunk that is held, for recompute or for the output layer, keeps its credit until the input gradient: a pool
     # that could not hold the largest of them would deadlock, and the planner refuses it.

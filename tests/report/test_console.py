@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wafersim.report.console import print_run, progress
+from wafersim.report.console import new_console, print_points, print_reasons, progress
 from wafersim.report.explain import explain
 from wafersim.report.words import figure, seconds
 
@@ -18,9 +18,9 @@ REFUSED = {"kind": "wafer", "model": "huge", "n_systems": 4, "infeasible": "no m
 
 def printed(rows: list[dict[str, Any]], title: str = "t", terminal: bool = False, width: int = 140) -> str:
     file = io.StringIO()
-    print_run(
-        title, rows, [], None, Console(file=file, force_terminal=terminal, width=width, markup=False, emoji=False)
-    )
+    console = Console(file=file, force_terminal=terminal, width=width, markup=False, emoji=False)
+    print_points(title, rows, console)
+    print_reasons(rows, [], [], console)
     return file.getvalue()
 
 
@@ -77,7 +77,7 @@ def test_brackets_in_a_title_are_text(row: MakeRow, terminal: bool) -> None:
 def test_the_default_console_takes_brackets_as_text(row: MakeRow, capsys: pytest.CaptureFixture[str],
                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal as far as rich is concerned
-    print_run("sweep [/a]", [row()], [], None)
+    print_points("sweep [/a]", [row()], new_console())
     assert "sweep [/a]" in capsys.readouterr().out
 
 

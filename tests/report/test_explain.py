@@ -21,6 +21,11 @@ def test_what_lies_outside_takes_one_line_for_each_measure() -> None:
     assert said == [
         "Outside the calibrated range: parameters (measured: 3.00e+08 to 6.00e+09): 1.00e+08 - small on 16; "
         "1.00e+10 - large on 16",
-        "Outside the calibrated range: systems (measured: 1.00 to 2.00): 16.0 - small on 16, large on 16",
+        "Outside the calibrated range: systems (measured: 1 to 2): 16 - small on 16, large on 16",
         "Outside the calibrated range: no measured run of x on y: strange on 16",
     ]
+
+
+def test_counts_are_whole_and_large_ones_have_commas() -> None:
+    (said,) = outside([row("a", 192, Outside("tokens", 524288.0, 1.5, 262144.0))])
+    assert said == "Outside the calibrated range: tokens (measured: 1.5 to 262,144): 524,288 - a on 192"

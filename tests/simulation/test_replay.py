@@ -25,6 +25,7 @@ class Formula:
         self.asked: list[int] = []
         self.healthy = True
         self.one_row = False
+        self.guessed: tuple[str, ...] = ()
 
     def seconds(self, job: Any, choice: Any, machines: Sequence[AnyMachine]) -> list[float]:
         self.asked.append(len(machines))
@@ -37,7 +38,7 @@ class Formula:
         return 1e9 / values.clock.value * values.io_bandwidth.value**0.5
 
     def features(self, job: Any, choice: Any) -> Features:
-        return Features(("wafer",), "known", (), (), self.one_row)
+        return Features(("wafer",), "known", (), (), self.one_row, self.guessed)
 
 
 @pytest.fixture
@@ -90,3 +91,17 @@ def test_what_is_known_from_one_row_adds_the_spread_of_rows_once_more(
     formula.one_row = True
     assert intervals.uncertainty_of(step).spread == pytest.approx(0.05 * 2**0.5)
     assert log(usual.bounds(1.0)[1]) == pytest.approx(1.28155 * (0.3**2 + 0.05**2) ** 0.5, rel=1e-4)
+
+
+def test_a_guessed_number_widens_by_what_the_step_hangs_on_it(
+    step: Replay, formula: Formula, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = Fit(
+        set="wafer", date="2026-01-01", rows=("a",), constants=(), correlations=(), spread={"known": 0.05},
+        guessed=0.7, behind={"known": ((),)},
+    )  # fmt: skip
+    monkeypatch.setattr(intervals, "load_fit", lambda _: fit)
+    assert intervals.uncertainty_of(step).spread == pytest.approx(0.05)
+    formula.guessed = (LINK,)
+    # A factor of two (0.7) of a number that the step goes with the root of, and 5 %.
+    assert intervals.uncertainty_of(step).spread == pytest.approx((0.05**2 + 0.35**2) ** 0.5)

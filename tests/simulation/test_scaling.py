@@ -62,7 +62,7 @@ def test_the_tail_is_named_and_asked_of_the_machine() -> None:
         to_seconds(float(found.plan.reduction_tail)) / found.prediction.step_time_s, rel=1e-6
     )
     paths = ["swarmx.reduction_tail", "swarmx.reduction_tail_per_parameter"]
-    percents = found.replay().elasticities(paths)
+    percents = found.replay.elasticities(paths)
     # ln(1 + 0.01 s) / ln 1.01 for a share s: half a percent of s above s.
     assert sum(percents.values()) == pytest.approx(1.005 * dict(critical.shares)["tail"], rel=1e-3)
 

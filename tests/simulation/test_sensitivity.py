@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import OVERRIDABLE
 from wafersim.inputs.sourced import dimension_of
@@ -110,3 +111,28 @@ def test_anomalies_are_those_of_plans_whose_order_of_service_is_open(
     rows = [line.split() for line in text.getvalue().splitlines() if line]
     assert [row[0] for row in rows if row[-1] == ANOMALY] == [one.path for one in found if one.anomaly]
     assert (WHY in text.getvalue()) is open_order
+
+
+def test_a_faster_link_that_does_slow_a_step_is_named() -> None:
+    """256M, block inputs on servers: weights, gradients and activations take turns on links and at one memory as they come."""
+    fields = {
+        "name": "odd",
+        "model": "cerebras-gpt-256m",
+        "system": {"profile": "cs2", "systems": 2, "overrides": {"system.io_bandwidth": "0.3 Tb/s"}},
+        "strategy": {
+            "micro_batch": 24,
+            "activations": {"place": "servers", "keep": "block-inputs"},
+            "memoryx_memory": "shared",
+        },
+        "training": {"batch_per_system": 24, "sequence_length": 2048},
+    }
+    simulated = simulate_step(job_of(Experiment.model_validate(fields)))
+    (one,) = [one for one in sensitivities(simulated) if one.anomaly]
+    assert one.path == "system.io_bandwidth" and one.percent > 0
+    faster = {**fields, "system": {**fields["system"], "overrides": {"system.io_bandwidth": "0.303 Tb/s"}}}
+    turned = simulate(Experiment.model_validate(faster)).step_time_s / simulated.prediction.step_time_s
+    assert turned - 1 == pytest.approx(one.percent / 100, rel=0.02)
+    text = StringIO()
+    print_table(Console(file=text, width=200), sensitivity_table("odd", [one]))
+    row = next(line for line in text.getvalue().splitlines() if line.strip().startswith(one.path))
+    assert f"+{one.percent:.3f} %" in row and row.rstrip().endswith(ANOMALY) and WHY in text.getvalue()

@@ -36,7 +36,7 @@ def plan(
         drain_credits=4,
         activation_slots=2,
         latencies=Latencies(memoryx=1, hop=1, credit_return=2),
-        updates=tuple(UpdateUnit((layer,), 5) for layer in reversed(range(layers))),
+        updates=tuple(UpdateUnit((kernel.layer,), 5) for kernel in kernels if kernel.drains),
         clipping_barrier=True,
     )
 

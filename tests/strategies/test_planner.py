@@ -95,6 +95,13 @@ def test_an_update_moves_every_parameter_once_the_tied_table_last() -> None:
     )  # fmt: skip
 
 
+def test_a_head_without_weights_sends_no_gradient_and_is_not_updated() -> None:
+    bare = plan(model=replace(MODEL, head="none", final_norm=False))
+    assert bare.layers[-1].gradient_bytes == 0
+    assert [unit.layers for unit in bare.updates] == [(4,), (3,), (2,), (1,), (0,)]
+    assert {kernel.layer for kernel in bare.kernels if kernel.drains} == {0, 1, 2, 3, 4}
+
+
 def test_only_weights_that_are_not_zero_do_work() -> None:
     # A micro-batch of 3 x 32 tokens: 2 FLOPs a weight of the block's 12 x 64^2 in each of its passes.
     for density in (1.0, 0.25):
@@ -116,7 +123,8 @@ def test_the_output_layers_weights_stay_where_one_credit_is_left_beside_them() -
 def test_weights_held_for_recompute_need_the_credits_of_their_segment() -> None:
     # Blocks of four chunks: two of them are eight.
     held = Policy(2, "wafer", hold=True)
-    assert planned(held, weight_credits=7) == "weights held for recompute take 8 chunks of 7 weight credits"
+    refused = planned(held, weight_credits=7)
+    assert isinstance(refused, str) and "8 chunks of weights are held for recompute, in room for 7" in refused
     assert isinstance(planned(held, weight_credits=8), Planned)
     assert isinstance(planned(Policy(2, "wafer"), weight_credits=1), Planned)
 

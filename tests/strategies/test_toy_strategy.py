@@ -14,6 +14,7 @@ import simpy
 
 from wafersim.engine.graph import Edges, build_graph
 from wafersim.errors import WafersimError
+from wafersim.inputs.fit import load_fit
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import AnyMachine
 from wafersim.simulation import job_of, simulate_step
@@ -151,7 +152,7 @@ class Pipelined:
         )  # fmt: skip
 
     def features(self, job: Job, choice: None) -> Features:
-        return Features(("wafer",), "pipelined", ("parameters",), (0.0,) * 5)
+        return Features(("wafer",), "pipelined", ("parameters",), (0.0,) * len(load_fit("wafer").features))
 
     def seconds(self, job: Job, choice: None, machines: Sequence[AnyMachine]) -> list[float]:
         return [to_seconds(sum(self.plan(replace(job, machine=machine), None).ticks)) for machine in machines]

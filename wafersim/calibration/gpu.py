@@ -1,214 +1,35 @@
-"""Calibrated constants of GPUs, clusters and training stacks, from the rows marked `fit`, all at once.
+"""Calibrated constants of GPUs, clusters and training stacks, from the rows marked `fit`, all at once (`gpu_problem.py`).
 
-Log ratios of the closed-form step time with a Cauchy loss, and the distance of every constant from what is known of it
-beforehand. Deterministic: it starts from the priors.
+With them: how far rows scatter around them (`gpu_scatter.py`), and what a stack or a device without rows of its own adds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from math import expm1, sqrt
-from typing import Any
 
 import numpy as np
 
-from wafersim import quantity
-from wafersim.calibration.record import Change, Found, correlations, fit_constants, normal_sigma, rounded, today
-from wafersim.calibration.robust import (
-    Floats,
-    Loss,
-    Prior,
-    Problem,
-    covariance,
-    leave_out,
-    standard_errors,
-)
-from wafersim.evidence.sets.gpu import published_rows
+from wafersim.calibration.gpu_extremes import beyond
+from wafersim.calibration.gpu_problem import declared, fit_rows, fit_stacks, groups_of, layout_of, ratios_of
+from wafersim.calibration.gpu_scatter import Sample, Strange, families_left_out, scatter_of, strangers
+from wafersim.calibration.record import Change, Found, correlations, fit_constants, rounded, today
+from wafersim.calibration.robust import standard_errors
 from wafersim.evidence.sets.gpu_row import GpuRow
-from wafersim.evidence.tables import read_data
 from wafersim.gpu.cluster import cluster_of
-from wafersim.gpu.layout import Geometry, Layout, stack
-from wafersim.gpu.machine import Cluster
+from wafersim.gpu.layout import Geometry
 from wafersim.gpu.memory import memory_use
 from wafersim.inputs.fit import Fit
-from wafersim.inputs.machine import OVERRIDABLE, load_gpu_machine, numbers
-from wafersim.inputs.profile_file import number_at
-from wafersim.inputs.sourced import dimension_of
-from wafersim.inputs.strategy import GpuParallelSpec
-from wafersim.strategies.gpu_parallel.closed_form import estimate
-from wafersim.strategies.gpu_parallel.features import NAMES, group_of, values
-from wafersim.strategies.gpu_parallel.layouts import resolve
-from wafersim.strategies.job import Job
+from wafersim.inputs.machine import load_gpu_machine, numbers
+from wafersim.strategies.gpu_parallel.features import NAMES
 
 STACKS = {  # left out one at a time
     "Megatron-DeepSpeed of vTrain": ("megatron-deepspeed",),
     "Megatron-DeepSpeed of BLOOM": tuple(f"megatron-deepspeed-bloom{release}" for release in ("", "-early", "-bf16")),
     "llm-foundry": ("llm-foundry-bf16", "llm-foundry-amp", "llm-foundry-amp-h100"),
 }
-GUESSED = 0.7  # sigma of the logarithm of a constant that is taken from other stacks
-POOLED = 3  # rows' worth of all rows' spread in that of a group: a few rows that happen to agree say little
-
-
-@dataclass(frozen=True)
-class Constant:
-    """One number to fit: what is known of it, and the profiles that it sets."""
-
-    name: str
-    number: str
-    dimension: str
-    prior: float
-    sigma: float
-    sets: tuple[str, ...]
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """The numbers that it sets, as "profile: values.name"."""
-        return tuple(f"{profile}: values.{self.number}" for profile in self.sets)
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What `gpu_fit.yaml` states: the constants, what rows count by group, the loss, the widening of intervals."""
-
-    constants: tuple[Constant, ...]
-    weights: Mapping[str, float]
-    loss: Loss
-    widening: float
-
-
-def declared() -> Declared:
-    """As the file states it."""
-    table = read_data("gpu_fit.yaml")
-    out = []
-    for name, entry in table["constants"].items():
-        number = name.split(".")[1]
-        part = next(p for p in ("gpu", "network", "software") if number in OVERRIDABLE[p].model_fields)
-        if number == "collective_bandwidth":
-            part = "network"
-        dimension = dimension_of(OVERRIDABLE[part].model_fields[number]).name
-        prior = quantity.parse(entry["prior"], dimension)
-        out.append(Constant(name, number, dimension, prior, float(entry["sigma"]), tuple(entry["sets"])))
-    return Declared(tuple(out), table["weights"], Loss("cauchy", float(table["scale"])), float(table["widening"]))
-
-
-class Group:
-    """Rows of one cluster and software as columns."""
-
-    def __init__(self, rows: list[GpuRow]) -> None:
-        self.rows = rows
-        machine = load_gpu_machine(rows[0].profile, rows[0].software)
-        self.cluster = cluster_of(machine)
-        # "profile: values.name" -> (part, field, multiple) of the numbers that follow it, by themselves or by a `like`.
-        self.followers: dict[str, list[tuple[str, str, float]]] = {}
-        for path, number, origin in numbers(machine):
-            part, _, field = path.partition(".")
-            times = number.value / number_at(origin).value if number.like else 1.0
-            self.followers.setdefault(origin, []).append((part, field, times))
-        jobs = [row.jobs()[0] for row in rows]
-        self.geometry: Geometry = stack([Geometry.of(job.workload) for job in jobs])
-        layouts = [_layout(job, self.cluster) for job in jobs]
-        self.layout: Layout = stack(layouts)
-        self.seconds = np.array([row.seconds for row in rows])
-
-    def with_values(self, found: Sequence[Constant], values: Floats) -> Cluster:
-        """The cluster with the constants that concern it."""
-        changed: dict[str, dict[str, Any]] = {"gpu": {}, "network": {}, "software": {}}
-        for constant, value in zip(found, values, strict=True):
-            for place in constant.places:
-                for part, field, times in self.followers.get(place, ()):
-                    changed[part][field] = float(value) * times
-        device = replace(self.cluster.device, **changed["gpu"])
-        network = replace(self.cluster.network, **changed["network"])
-        return Cluster(device, network, replace(self.cluster.software, **changed["software"]))
-
-    def log_ratios(self, found: Sequence[Constant], values: Floats) -> Floats:
-        """log(predicted / published) step time by row."""
-        predicted = np.asarray(estimate(self.geometry, self.layout, self.with_values(found, values)))
-        ratios: Floats = np.log(predicted / self.seconds)
-        return ratios
-
-
-def _layout(job: Job, cluster: Cluster) -> Layout:
-    assert isinstance(job.strategy, GpuParallelSpec)
-    return resolve(job.strategy, job.workload.model, job.count, job.training.batch, cluster)
-
-
-@dataclass(frozen=True)
-class StackProblem:
-    """Rows by cluster and software, the constants that are sought, and the fit of these to those."""
-
-    groups: tuple[Group, ...]
-    constants: tuple[Constant, ...]
-    robust: Problem
-
-    def ratios(self, values: Floats) -> dict[str, float]:
-        """ln(predicted / published) step time by row."""
-        return _ratios(self.groups, self.constants, values)
-
-
-@dataclass(frozen=True)
-class StackFit:
-    """Values in SI units, the covariance of their logarithms, and the log ratios of the rows by id."""
-
-    constants: tuple[Constant, ...]
-    values: Floats
-    covariance: Floats
-    residuals: Mapping[str, float]
-
-
-def fit_rows() -> list[GpuRow]:
-    """Rows marked `fit`."""
-    return [row for row in published_rows().measured.values() if row.use == "fit"]
-
-
-def _groups(rows: Sequence[GpuRow]) -> tuple[Group, ...]:
-    by_machine: dict[tuple[str, str], list[GpuRow]] = {}
-    for row in rows:
-        by_machine.setdefault((row.profile, row.software), []).append(row)
-    return tuple(Group(members) for members in by_machine.values())
-
-
-def _ratios(groups: Sequence[Group], constants: Sequence[Constant], values: Floats) -> dict[str, float]:
-    return {
-        row.id: ratio
-        for group in groups
-        for row, ratio in zip(group.rows, group.log_ratios(constants, values).tolist(), strict=True)
-    }
-
-
-def problem_of(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackProblem:
-    """The fit to some rows. Of constants that only `strange` profiles have, little is known."""
-    said = declared()
-    constants = tuple(_from_others(constant, said.constants, strange) for constant in said.constants)
-    groups = _groups(rows)
-    weights = np.array([said.weights.get(row.group, said.weights["own"]) for group in groups for row in group.rows])
-    prior = Prior(np.log([c.prior for c in constants]), np.array([c.sigma for c in constants]))
-
-    def log_ratios(logs: Floats) -> Floats:
-        values = np.exp(logs)
-        return np.concatenate([group.log_ratios(constants, values) for group in groups])
-
-    return StackProblem(groups, constants, Problem(log_ratios, prior.centre, said.loss, weights, prior))
-
-
-def fit_stacks(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackFit:
-    """The constants of some rows."""
-    problem = problem_of(rows, strange)
-    solution = problem.robust.solve()
-    values = np.array([rounded(value, 4) for value in np.exp(solution.x).tolist()])
-    known = covariance(solution.jacobian, np.array([c.sigma for c in problem.constants]))
-    return StackFit(problem.constants, values, known, problem.ratios(values))
-
-
-def _from_others(constant: Constant, known: tuple[Constant, ...], strange: Collection[str]) -> Constant:
-    """A constant as it would be guessed without its profiles: the others' of the same number, within a factor of two."""
-    if not set(constant.sets) <= set(strange):
-        return constant
-    others = [other.prior for other in known if other.number == constant.number and not set(other.sets) <= set(strange)]
-    prior = float(np.exp(np.mean(np.log(others)))) if others else constant.prior
-    return replace(constant, prior=prior, sigma=max(constant.sigma, GUESSED))
+DEVICES = {"H100": "h100-80gb"}  # left out one at a time: profiles of GPUs with rows on which others' can be guessed
 
 
 def workspace(rows: Sequence[GpuRow]) -> dict[str, float]:
@@ -217,7 +38,7 @@ def workspace(rows: Sequence[GpuRow]) -> dict[str, float]:
     for row in rows:
         if row.memory is not None:
             job, cluster = row.jobs()[0], cluster_of(load_gpu_machine(row.profile, row.software))
-            layout = _layout(job, cluster)
+            layout = layout_of(job, cluster)
             bare = replace(cluster, software=replace(cluster.software, workspace=0.0))
             used = float(np.max(memory_use(Geometry.of(job.workload), layout, bare, job.training.optimizer).total))
             beyond.setdefault(row.software, []).append(row.memory - used - lost_memory(row.profile))
@@ -230,82 +51,102 @@ def lost_memory(profile: str) -> float:
     return values.memory.value * (1.0 - values.usable_memory.value)
 
 
-def _stacks_left_out(rows: Sequence[GpuRow]) -> dict[str, dict[str, float]]:
-    """{stack: ln(predicted / published) of its rows} without any of them, and without what only it has."""
-    families: dict[str, dict[str, float]] = {}
+def _without(rows: Sequence[GpuRow], mine: Sequence[GpuRow], strange: Collection[str]) -> Strange:
+    """`mine` under the fit of all other rows, where nothing is known of what only the profiles in `strange` have."""
+    out = {row.id for row in mine}
+    found = fit_stacks([row for row in rows if row.id not in out], strange)
+    groups = groups_of(mine)
+    errors = ratios_of(groups, found.constants, found.values)
+    hosts = [host for group in groups for host in group.hosts(found.constants, found.values).tolist()]
+    return Strange(
+        {row.id: round(errors[row.id], 4) for row in mine},
+        dict(zip([row.id for group in groups for row in group.rows], hosts, strict=True)),
+    )
+
+
+def _stacks_left_out(rows: Sequence[GpuRow]) -> dict[str, Strange]:
+    """By stack."""
+    found = {}
     for name, belongs in STACKS.items():
-        inside = np.array([row.software in belongs for row in rows])
         mine = [row for row in rows if row.software in belongs]
-        of_its_own = {*belongs, *(row.profile for row in mine)} - {
-            row.profile for row in rows if row.software not in belongs
-        }
-        for out in leave_out(rows, {name: inside}, partial(fit_stacks, strange=of_its_own)):
-            ratios = _ratios(_groups(mine), out.found.constants, out.found.values)
-            families[name] = {row: round(ratio, 4) for row, ratio in ratios.items()}
-    return families
+        of_others = {row.profile for row in rows if row.software not in belongs}
+        found[name] = _without(rows, mine, {*belongs, *(row.profile for row in mine)} - of_others)
+    return found
+
+
+def _devices_left_out(rows: Sequence[GpuRow]) -> dict[str, Strange]:
+    """By device: its rows, with the stack known."""
+    found = {}
+    for name, device in DEVICES.items():
+        mine = [row for row in rows if gpu_of(row) == device]
+        found[name] = _without(rows, mine, {device, *(row.profile for row in mine), *(row.software for row in mine)})
+    return found
+
+
+def gpu_of(row: GpuRow) -> str:
+    """The profile of a row's GPU."""
+    return load_gpu_machine(row.profile).gpu.name
 
 
 def fit_gpus(own: Sequence[GpuRow] = ()) -> Found:
-    """Constants, spread by stack, and what a stack without rows of its own adds."""
-    rows = [*fit_rows(), *own]
+    """Constants, spread by group, and what a stack or a device without rows of its own adds."""
+    rows, said = [*fit_rows(), *own], declared()
     found = fit_stacks(rows)
-    groups = grouped(rows)
-    usual = normal_sigma(list(found.residuals.values()))
-    families = _stacks_left_out(rows)
-    strange = normal_sigma([error for of_stack in families.values() for error in of_stack.values()])
+    sample = Sample.of(found.problem, found.values)
+    scatter = scatter_of(sample, said)
+    known = next(iter(scatter.values())).covariance
+    left_out = families_left_out(sample, scatter, said)
+    stacks, devices = _stacks_left_out(rows), _devices_left_out(rows)
+    strange, new = strangers(stacks, rows, said), strangers(devices, rows, said)
+    widest = max(part.total for part in scatter.values())
     fit = Fit(
         set="gpu",
         date=today(),
         rows=tuple(row.id for row in rows),
         constants=fit_constants(
-            [(c.name, float(value), c.places) for c, value in zip(found.constants, found.values, strict=True)],
-            found.covariance,
+            [(c.name, float(value), c.places) for c, value in zip(found.constants, found.values, strict=True)], known
         ),
-        correlations=correlations(found.covariance),
-        spread=spreads(groups, found.residuals),
-        transfer=round(sqrt(max(0.0, strange**2 - usual**2)), 3),
-        widening=dict.fromkeys(groups, declared().widening),
+        correlations=correlations(known),
+        spread={group: rounded(part.within, 3) for group, part in scatter.items()},
+        between={group: rounded(part.between, 3) for group, part in scatter.items()},
+        degrees={group: part.degrees for group, part in scatter.items()},
+        transfer=_besides(strange.total, widest),
+        transfer_degrees=strange.degrees_of_total,
+        devices=tuple(sorted({gpu_of(row) for row in rows})),
+        new_device=_besides(new.total, strange.total),
+        guessed=said.guessed,
+        beyond=beyond(sample, scatter, said),
+        widening=dict.fromkeys(scatter, rounded(max(left_out.widening, said.widening), 3)),
         features=NAMES,
-        behind={group: tuple(sorted({features_of(row) for row in members})) for group, members in groups.items()},
-        families=families,
+        behind={group: behind(sample, group) for group in scatter},
+        left_out=dict(left_out.rows),
+        families={name: one.errors for name, one in {**stacks, **devices}.items()},
     )
     changes = [
         Change(profile, ("values", constant.number), value, error)
         for constant, value, error in zip(
-            found.constants, found.values.tolist(), standard_errors(found.covariance).tolist(), strict=True
+            found.constants, found.values.tolist(), standard_errors(known).tolist(), strict=True
         )
         for profile in constant.sets
     ]
     changes += [Change(software, ("values", "workspace"), size) for software, size in workspace(fit_rows()).items()]
-    return Found(fit, tuple(changes), {row.id: _error(row, found.residuals[row.id]) for row in rows})
+    errors = {row.id: _error(row, error) for row, error in zip(sample.rows, sample.errors.tolist(), strict=True)}
+    return Found(fit, tuple(changes), {row.id: errors[row.id] for row in rows})
 
 
-def grouped(rows: Sequence[GpuRow]) -> dict[str, list[GpuRow]]:
-    """By training stack and cluster, on one node and on several: what shares its errors."""
-    groups: dict[str, list[GpuRow]] = {}
-    for row in rows:
-        groups.setdefault(group_of(load_gpu_machine(row.profile, row.software), row.gpus), []).append(row)
-    return groups
+def _besides(whole: float, part: float) -> float:
+    """The standard deviation that makes `whole` of `part`."""
+    return rounded(sqrt(max(0.0, whole**2 - part**2)), 3)
 
 
-def spreads(groups: Mapping[str, Sequence[GpuRow]], residuals: Mapping[str, float]) -> dict[str, float]:
-    """Standard deviation of the rows of each group, pooled with that of all."""
-    usual = normal_sigma(list(residuals.values()))
-    out = {}
-    for group, members in groups.items():
-        own, rows = normal_sigma([residuals[row.id] for row in members]), len(members)
-        out[group] = round(sqrt((rows * own**2 + POOLED * usual**2) / (rows + POOLED)), 4)
-    return out
+def behind(sample: Sample, group: str) -> tuple[tuple[float, ...], ...]:
+    """Features of a group's rows, each once."""
+    return tuple(sorted({tuple(row) for row in sample.features[sample.groups == group].tolist()}))
 
 
 def _error(row: GpuRow, log_ratio: float) -> float:
     """Of the value as it is stated: a rate is too low where the time is too high."""
     return expm1(log_ratio if row.metric == "iteration_time" else -log_ratio)
-
-
-def features_of(row: GpuRow) -> tuple[float, ...]:
-    """Logarithms of `NAMES`."""
-    return values(row.jobs()[0].workload, row.batch, row.gpus)
 
 
 def refused(row: GpuRow) -> str | None:

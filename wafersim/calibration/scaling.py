@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, expm1, lgamma, log, pi
+from functools import cached_property
+from math import expm1, lgamma, log, pi, sqrt
 from statistics import NormalDist
 
 import numpy as np
 
 from wafersim.calibration.record import Change, fit_constants, rounded
 from wafersim.calibration.robust import Floats, standard_errors
-from wafersim.evidence.sets.wafer_scaling import ScalingRatio, scaling_ratios
+from wafersim.evidence.sets.wafer import scaling_rows
+from wafersim.evidence.sets.wafer_ratio import ScalingRow
+from wafersim.evidence.sets.wafer_row import NO_CHANGE
 from wafersim.inputs.fit import FitConstant
 
 NAMES = ("reduction_tail", "reduction_tail_per_parameter")
@@ -35,24 +38,31 @@ FAN_OUT = 4  # of the nodes that "levels of the tree" supposes
 class Steps:
     """What a law is held against: measured ratios beside simulated steps without a tail, row by row."""
 
-    rows: tuple[ScalingRatio, ...]
+    rows: tuple[ScalingRow, ...]
     one: Floats
     many: Floats
 
-    @property
-    def column(self) -> tuple[Floats, Floats]:
-        """(systems, parameters)."""
-        return np.array([float(r.systems) for r in self.rows]), np.array(
-            [float(r.workload.parameters) for r in self.rows]
-        )
+    @cached_property
+    def systems(self) -> Floats:
+        """Of each row."""
+        return np.array([float(row.job.systems) for row in self.rows])
+
+    @cached_property
+    def parameters(self) -> Floats:
+        """Of each row's model."""
+        return np.array([float(row.job.workload.parameters) for row in self.rows])
+
+    @cached_property
+    def _of_a_second(self) -> Floats:
+        """Predicted over measured ratios where steps of all systems take a second."""
+        return np.array([row.predicted(one, 1.0) / row.published for row, one in zip(self.rows, self.one, strict=True)])
 
     def errors(self, many: Floats) -> Floats:
         """Logarithms of predicted over measured ratios where the steps of all systems take `many` seconds."""
-        ratios = [row.predicted(one, each) for row, one, each in zip(self.rows, self.one, many, strict=True)]
-        out: Floats = np.log(ratios) - np.log([row.ratio for row in self.rows])
+        out: Floats = np.log(self._of_a_second / many)
         return out
 
-    def only(self, keep: Callable[[ScalingRatio], bool]) -> Steps:
+    def only(self, keep: Callable[[ScalingRow], bool]) -> Steps:
         """Of some rows."""
         mask = np.array([keep(row) for row in self.rows])
         return Steps(tuple(row for row in self.rows if keep(row)), self.one[mask], self.many[mask])
@@ -81,12 +91,18 @@ class Compared:
 class ScalingFit:
     """The constants by name with the covariance of their logarithms; errors are predicted / measured - 1 by row."""
 
+    rows: tuple[ScalingRow, ...]
     values: Mapping[str, float]
     covariance: Floats
     scatter: float
     errors: Mapping[str, float]
     left_out: Mapping[str, float]  # by the rows of other models
     laws: Mapping[str, Compared]
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of a ratio's logarithm that models left out show: of the form and of single points."""
+        return rounded(sqrt(float(np.mean(np.square(np.log1p(list(self.left_out.values())))))), 3)
 
     @property
     def constants(self) -> tuple[FitConstant, ...]:
@@ -118,9 +134,14 @@ class ScalingFit:
         return "\n".join(lines)
 
 
-def fit_scaling(rows: Sequence[ScalingRatio] | None = None) -> ScalingFit:
-    """Fit on the shipped ratios, or on others, around the step times that the profiles give today. Needs scipy."""
-    steps = simulated(scaling_ratios() if rows is None else rows)
+def fit_scaling(rows: Sequence[ScalingRow] | None = None, constants: Mapping[str, float] = NO_CHANGE) -> ScalingFit:
+    """Fit on the shipped ratios, or on others, around step times under these constants of the wafer. Needs scipy.
+
+    Without a row the tail is what was known beforehand, and as wide.
+    """
+    steps = simulated(fit_rows() if rows is None else rows, constants)
+    if not steps.rows:
+        return ScalingFit((), dict(zip(NAMES, BEFOREHAND, strict=True)), np.eye(2) * WIDTH**2, SCATTER, {}, {}, {})
     law = TAIL
     found = _most_likely(law, steps, prior=True)
     values = dict(zip(NAMES, (rounded(v, 4) for v in np.exp(found[:-1]).tolist()), strict=True))
@@ -129,20 +150,26 @@ def fit_scaling(rows: Sequence[ScalingRatio] | None = None) -> ScalingFit:
     jackknife = (len(refits) - 1) * np.cov(refits.T, bias=True)  # of what shares a run on one system
     curvature = np.linalg.inv(_hessian(law, steps, found))[:-1, :-1]
     wider = jackknife if np.trace(jackknife) > np.trace(curvature) else curvature
-    left_out = _left_out(law, steps, prior=True)
     return ScalingFit(
+        rows=steps.rows,
         values=values,
         covariance=np.asarray(wider, np.float64),
         scatter=rounded(float(np.exp(found[-1])), 3),
         errors=_by_row(steps, steps.errors(law.many(steps, list(values.values())))),
-        left_out=_by_row(steps, left_out),
+        left_out=_by_row(steps, _left_out(law, steps, prior=True)),
         laws={each.name: _compared(each, steps) for each in LAWS},
     )
 
 
-def simulated(rows: Sequence[ScalingRatio]) -> Steps:
+def fit_rows() -> list[ScalingRow]:
+    """Ratios marked `fit`."""
+    return [row for row in scaling_rows().values() if row.use == "fit"]
+
+
+def simulated(rows: Sequence[ScalingRow], constants: Mapping[str, float] = NO_CHANGE) -> Steps:
     """Every row's step of one system and of all, without a tail."""
-    pairs = np.array([row.seconds(tail=False) for row in rows])
+    bare = {**constants, **dict.fromkeys(NAMES, 0.0)}
+    pairs = np.array([row.seconds(bare) for row in rows]).reshape(-1, 2)
     return Steps(tuple(rows), pairs[:, 0], pairs[:, 1])
 
 
@@ -202,29 +229,27 @@ def _by_row(steps: Steps, errors: Floats) -> dict[str, float]:
     return {row.id: rounded(expm1(error), 4) for row, error in zip(steps.rows, errors.tolist(), strict=True)}
 
 
-def _tail(grows: Callable[[float], float]) -> Callable[[Steps, Sequence[float]], Floats]:
+def _tail(grows: Callable[[Floats], Floats]) -> Callable[[Steps, Sequence[float]], Floats]:
     """A base and a part per parameter, times what grows with the systems."""
 
     def many(steps: Steps, constants: Sequence[float]) -> Floats:
-        systems, parameters = steps.column
-        return steps.many + (constants[0] + constants[1] * parameters) * [grows(n) for n in systems.tolist()]
+        return steps.many + (constants[0] + constants[1] * steps.parameters) * grows(steps.systems)
 
     return many
 
 
 def _slowest(steps: Steps, constants: Sequence[float]) -> Floats:
     """The slowest of n systems with paces log-normal around one another, by Blom's score as in `plan.Jitter`."""
-    systems, _ = steps.column
-    scores = np.array([NormalDist().inv_cdf((n - 1 + 0.625) / (n + 0.25)) for n in systems.tolist()])
+    scores = np.array([NormalDist().inv_cdf((n - 1 + 0.625) / (n + 0.25)) for n in steps.systems.tolist()])
     return steps.many * np.exp(constants[0] * scores - constants[0] ** 2 / 2)
 
 
-TAIL = Law("tail by log2 n", BEFOREHAND, _tail(lambda n: float(np.log2(n))))
+TAIL = Law("tail by log2 n", BEFOREHAND, _tail(np.log2))
 LAWS = (
     TAIL,
     Law("tail per parameter alone, by log2 n", BEFOREHAND[1:], lambda s, c: TAIL.many(s, [0.0, *c])),
-    Law("tail by levels of a 1:4 tree", BEFOREHAND, _tail(lambda n: float(ceil(np.log(n) / np.log(FAN_OUT) - 1e-9)))),
-    Law("tail of any number of systems", BEFOREHAND, _tail(lambda n: 1.0)),
+    Law("tail by levels of a 1:4 tree", BEFOREHAND, _tail(lambda n: np.ceil(np.log(n) / np.log(FAN_OUT) - 1e-9))),
+    Law("tail of any number of systems", BEFOREHAND, _tail(np.ones_like)),
     Law("spread between systems", (0.016,), _slowest),
     Law("linear scaling", (), lambda steps, _: steps.many),
 )

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 
 import numpy as np
 
 from wafersim.calibration.robust import Floats
+from wafersim.metrics.interval import t_quantile
 
 GRID = 41  # points of each standard deviation
 SPAN = 3.5  # of the prior's widths, on each side of its middle
@@ -51,11 +52,28 @@ class Components:
     between: float
     covariance: Floats
     families: int
+    jobs: int
 
     @property
     def degrees(self) -> int:
         """Of freedom of Student's t: a width that n families show is known as n - 1 differences say."""
         return max(1, self.families - 1)
+
+    @property
+    def degrees_of_total(self) -> int:
+        """Of freedom of the sum of both variances, of which one may be known far better (Satterthwaite 1946)."""
+        parts = ((self.within, self.jobs - self.families), (self.between, self.families - 1))
+        return max(1, int(self.total**4 / sum(size**4 / max(1, degrees) for size, degrees in parts)))
+
+    @property
+    def total(self) -> float:
+        """Standard deviation of a job of a new family around the fit, its constants apart."""
+        return hypot(self.within, self.between)
+
+    def half_width(self, elasticities: Floats) -> float:
+        """Of the 80 % interval of a job's log ratio, from the jobs that the components come from."""
+        constants = float(elasticities @ self.covariance @ elasticities)
+        return t_quantile(self.degrees) * sqrt(constants + self.within**2 + self.between**2)
 
 
 def components(
@@ -67,23 +85,44 @@ def components(
     """
     names = list(dict.fromkeys(families))
     member = np.array([[float(family == name) for name in names] for family in families])
-    alike, known = member @ member.T, (jacobian * widths**2) @ jacobian.T
     within_grid, between_grid = within.grid, between.grid
-    scores = np.array([_scores(residuals, within_grid, b**2 * alike + known) for b in between_grid]).T
+    columns = np.hstack([member, jacobian * widths])
+    axes = np.linalg.qr(columns)[0]  # all that families and constants move: elsewhere jobs scatter by `within` alone
+    along, inside_axes = axes.T @ residuals, axes.T @ columns
+    elsewhere = (len(residuals) - len(along), max(0.0, float(residuals @ residuals - along @ along)))
+    size = np.ones(columns.shape[1])
+    scores = np.empty((GRID, GRID))
+    for at, b in enumerate(between_grid):
+        size[: len(names)] = b
+        scores[:, at] = _scores(along, within_grid, inside_axes * size, *elsewhere)
     scores += within.log_prior(within_grid)[:, None] + between.log_prior(between_grid)[None, :]
     weights = np.exp(scores - scores.max())
     weights /= weights.sum()
     inside = sqrt(float(weights.sum(axis=1) @ np.square(within_grid)))
     outside = sqrt(float(weights.sum(axis=0) @ np.square(between_grid)))
-    inverse = np.linalg.inv(inside**2 * np.eye(len(residuals)) + outside**2 * alike)
+    inverse = np.linalg.inv(inside**2 * np.eye(len(residuals)) + outside**2 * (member @ member.T))
     precision = jacobian.T @ inverse @ jacobian + np.diag(widths**-2.0)
-    return Components(inside, outside, np.asarray(np.linalg.inv(precision), np.float64), len(names))
+    return Components(inside, outside, np.asarray(np.linalg.inv(precision), np.float64), len(names), len(residuals))
 
 
-def _scores(residuals: Floats, within: Floats, rest: Floats) -> Floats:
-    """Logarithm of the restricted likelihood for each `within`, where the rest of the variance is given."""
-    values, vectors = np.linalg.eigh(rest)
-    along = np.square(vectors.T @ residuals)
-    v = np.maximum(values, 0.0) + np.square(within)[:, None]
-    out: Floats = -0.5 * (np.log(v) + along / v).sum(axis=1)
+def together(parts: Sequence[Components], widths: Floats) -> Floats:
+    """Covariance of constants that several sets of jobs tell of, each under components of its own.
+
+    Every part's covariance holds what is known beforehand (`widths`); their precisions add up, that one once.
+    """
+    beforehand = np.diag(widths**-2.0)
+    told = np.sum([np.linalg.inv(part.covariance) - beforehand for part in parts], axis=0)
+    return np.asarray(np.linalg.inv(beforehand + told), np.float64)
+
+
+def _scores(along: Floats, within: Floats, factor: Floats, others: int, left: float) -> Floats:
+    """Logarithm of the restricted likelihood for each `within`, the rest of the variance being factor factor'.
+
+    Besides, in `others` directions whose squares sum to `left`, there is no such rest.
+    """
+    vectors, roots, _ = np.linalg.svd(factor, full_matrices=False)
+    squares = np.square(vectors.T @ along)
+    v = np.square(within)[:, None] + np.square(roots)
+    here = -0.5 * (np.log(v) + squares / v).sum(axis=1)
+    out: Floats = here - others * np.log(within) - 0.5 * left / np.square(within)
     return out

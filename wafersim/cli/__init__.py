@@ -21,6 +21,7 @@ COMMANDS = {
     "list": "List models, hardware profiles or experiments.",
     "schema": "Print the JSON Schema of experiments or hardware profiles.",
 }
+INTERRUPTED = 130  # the exit code, as shells have it of a program that Ctrl-C ended
 COMPLETION = "_WAFERSIM_COMPLETE"  # how a shell asks click for the words that may follow
 
 
@@ -78,7 +79,7 @@ def run_command_line() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Aborted!", err=True)
-        return 1
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        click.echo(str(stopped) or "interrupted", err=True)
+        return INTERRUPTED
     return 0

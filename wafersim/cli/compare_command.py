@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from time import perf_counter
 
 import click
 
@@ -14,16 +15,23 @@ import click
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "sides": [...]} and nothing else.')
 @click.option("--figures/--no-figures", default=True, help="Draw the figure of the comparison.")
 @click.option("--save/--no-save", default=True, help="Write the comparison's directory.")
-def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool) -> None:
+@click.option("--all", "every", is_flag=True, help="Print every number of every side before the answer.")
+@click.option(
+    "--why", is_flag=True, help="Print what binds, what is not measured and where prices come from before it."
+)
+def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool, every: bool, why: bool) -> None:
     """Set the sides of COMPARISON beside each other: a YAML file, or the name of a shipped one.
 
     Sides may be sized to match the first one's peak FLOP/s, power or hourly price, or to meet a deadline.
     """
+    began = perf_counter()
     from wafersim.errors import Infeasible
     from wafersim.inputs.comparison import load_comparison
     from wafersim.planning.comparison import compare_sides
     from wafersim.report import console, json_output
-    from wafersim.report.comparison import comparison_lines, comparison_table, save_comparison
+    from wafersim.report.comparison import print_comparison, print_reasons, save_comparison
+    from wafersim.report.screen.comparison import Compared, comparison_screen
+    from wafersim.report.screen.layout import show, width_of
 
     spec, experiments = load_comparison(comparison)
     with console.progress(len(experiments), f"{spec.name}: ") as advance:
@@ -35,9 +43,10 @@ def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool
     if as_json:
         sys.stdout.write(json_output.document(sides=rows) + "\n")
         return
-    screen = console.new_console()
-    console.print_table(screen, comparison_table(spec.title or spec.name, rows))
-    for line in comparison_lines(rows):
-        console.say(screen, line)
-    if directory is not None:
-        console.say(screen, f"Written to {directory}")
+    screen, title = console.new_console(), spec.title or spec.name
+    if every:
+        print_comparison(title, rows, screen)
+    if why:
+        print_reasons(rows, screen)
+    answer = Compared(title, rows, directory, perf_counter() - began)
+    show(screen, comparison_screen(answer, width_of(screen)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from math import isnan
 from pathlib import Path
+from time import perf_counter
 
 import click
 
@@ -30,12 +31,15 @@ SIDE = click.IntRange(1, 10_000_000)
     "--heatmap", type=click.Path(path_type=Path), help="Draw busy fraction and wait of every PE: PNG, SVG or PDF."
 )
 @click.option("--sweep", type=click.Path(path_type=Path), help="Draw efficiency against size: PNG, SVG or PDF.")
+@click.option("--all", "every", is_flag=True, help="Print every number of every dataflow before the answer.")
+@click.option("--why", is_flag=True, help="Print what binds, why tiles do not fit and whose loops ran, before it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object and nothing else.")
 def command(
     dataflow: str, m: int, k: int, n: int, density: float, profile: str, compare: bool, heatmap: Path | None,
-    sweep: Path | None, as_json: bool,
+    sweep: Path | None, every: bool, why: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Cycles, time, efficiency and bound of one matmul (m x k by k x n) on a wafer."""
+    began = perf_counter()
     from wafersim.inputs.profile import SystemProfile
     from wafersim.inputs.profile_file import find_profile, read_profile
 
@@ -50,8 +54,10 @@ def command(
         raise WafersimError(f"--profile {profile}: is a {system.kind}; a system is needed, such as cs2")
 
     from wafersim.kernel import kernel_cost
-    from wafersim.report import json_output
-    from wafersim.report.kernel_table import print_kernels
+    from wafersim.report import console, json_output
+    from wafersim.report.kernel_table import print_kernel_reasons, print_kernels
+    from wafersim.report.screen.kernel import kernel_screen
+    from wafersim.report.screen.layout import show, width_of
 
     chosen = DATAFLOWS if compare else (dataflow,)
     costs = [kernel_cost(system, name, m, k, n, density) for name in chosen]
@@ -66,10 +72,13 @@ def command(
         rows = [cost.to_json() for cost in costs]
         sys.stdout.write(json_output.document(**({"dataflows": rows} if compare else rows[0])) + "\n")
         return
-    print_kernels(system.name, costs)
-    for path in (heatmap, sweep):
-        if path is not None:
-            click.echo(f"Written to {path}")
+    screen = console.new_console()
+    if every:
+        print_kernels(system.name, costs, screen)
+    if why:
+        print_kernel_reasons(costs, screen)
+    written = [path for path in (heatmap, sweep) if path is not None]
+    show(screen, kernel_screen(system.name, costs, written, perf_counter() - began, width_of(screen)))
 
 
 def _drawable(option: str, path: Path | None) -> None:

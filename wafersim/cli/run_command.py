@@ -71,7 +71,8 @@ def command(
             sys.stdout.write(json_output.document(points=rows) + "\n")
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
     found = sensitivities(shown.simulated) if sensitive else None
-    directory = save_run(out, spec, results, figures, found) if save else None
+    helps = [] if as_json else what_would_help(shown.simulated)
+    directory = save_run(out, spec, results, figures, found, helps) if save else None
     if as_json:
         extra = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
         sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
@@ -81,9 +82,8 @@ def command(
     if every:
         console.print_points(title, rows, screen)
     if why:
-        console.print_reasons(rows, circuit_lines(shown), screen)
+        console.print_reasons(rows, circuit_lines(shown), helps, screen)
     if found is not None:
         console.print_table(screen, sensitivity_table(line_name(largest_row), found))
-    helps = what_would_help(shown.simulated)
     answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began)
     show(screen, run_screen(answer, width_of(screen)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from time import perf_counter
 
 import click
 
@@ -11,11 +12,15 @@ import click
 @click.argument("experiments", nargs=-1, required=True)
 @click.option("--check", is_flag=True, help="Compare every tick with the SimPy reference.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "jobs": [...]} and nothing else.')
-def command(experiments: tuple[str, ...], check: bool, as_json: bool) -> None:
+@click.option("--all", "every", is_flag=True, help="Print every number of every job before the answer.")
+def command(experiments: tuple[str, ...], check: bool, as_json: bool, every: bool) -> None:
     """Run EXPERIMENTS side by side: systems of their own, one MemoryX; how much each one slows down."""
+    began = perf_counter()
     from wafersim.inputs.loader import load_experiment
     from wafersim.planning.sharing import share_cluster
     from wafersim.report import console, json_output
+    from wafersim.report.screen.layout import show, width_of
+    from wafersim.report.screen.sharing import sharing_screen
     from wafersim.report.sharing import sharing_table
 
     jobs = share_cluster([load_experiment(name, []) for name in experiments], check)
@@ -23,8 +28,6 @@ def command(experiments: tuple[str, ...], check: bool, as_json: bool) -> None:
         sys.stdout.write(json_output.document(jobs=[vars(job) for job in jobs]) + "\n")
         return
     screen = console.new_console()
-    console.print_table(screen, sharing_table(jobs))
-    worst = max(jobs, key=lambda job: job.slowdown)
-    console.say(screen, f"{worst.name} slows down most: a step takes {worst.slowdown - 1:.2%} longer than alone.")
-    if check:
-        console.say(screen, "Equal to the SimPy reference on every tick.")
+    if every:
+        console.print_table(screen, sharing_table(jobs))
+    show(screen, sharing_screen(jobs, check, perf_counter() - began, width_of(screen)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from time import perf_counter
 
 import click
 
@@ -28,7 +29,8 @@ FORMATS = (".png", ".svg", ".pdf")
     default=None,
     help="Your own table, in the columns of a shipped one.",
 )
-@click.option("--rows", "every_row", is_flag=True, help="Print every row, however many they are.")
+@click.option("--all", "--rows", "every_row", is_flag=True, help="Print every row before the answer.")
+@click.option("--why", is_flag=True, help="Print errors by group, what was skipped and why, before it.")
 @click.option(
     "--figure", "figure", type=click.Path(path_type=Path), default=None, help="Draw predicted against published."
 )
@@ -41,6 +43,7 @@ def command(
     row: str | None,
     data: Path | None,
     every_row: bool,
+    why: bool,
     figure: Path | None,
     page: Path | None,
     as_json: bool,
@@ -49,8 +52,10 @@ def command(
 
     Exit code 1 when an error is worse than the committed floor; your own rows have none.
     """
+    began = perf_counter()
     from wafersim.errors import WafersimError
-    from wafersim.evidence.judge import validate, validate_own
+    from wafersim.evidence.judge import published, validate, validate_own
+    from wafersim.report import console
 
     if data is not None and (which or row or page):
         raise WafersimError("--data tells its set by its columns; leave out --set, --row and --page")
@@ -59,11 +64,19 @@ def command(
     if page is not None and (which or row):
         raise WafersimError("--page covers all sets; leave out --set and --row")
     chosen = [name for name in KINDS if not which or name in which]
-    report = validate(chosen, row) if data is None else validate_own(data)
+    if data is None:
+        count = sum(len(rows.measured) for rows in published(chosen, row))
+        with console.progress(count, "validate: ") as advance:
+            report = validate(chosen, row, advance)
+    else:
+        with console.working(f"validate {data}"):
+            report = validate_own(data)
 
     from wafersim.evidence.floors import broken_floors  # what is slow to load, once the row is known
     from wafersim.report import json_output
-    from wafersim.report.validation_table import print_validation
+    from wafersim.report.screen.layout import show, width_of
+    from wafersim.report.screen.validation import Validated, validation_screen
+    from wafersim.report.validation_table import print_groups, print_rows
 
     broken = broken_floors(report) if data is None else []
     if figure is not None:
@@ -78,7 +91,14 @@ def command(
     if as_json:
         sys.stdout.write(json_output.document(**report.to_json()) + "\n")
     else:
-        print_validation(report, every_row, whose="Published" if data is None else "Your")
+        screen = console.new_console()
+        if every_row and report.rows:
+            print_rows(report, "Published" if data is None else "Your", screen)
+        if why:
+            print_groups(report, screen)
+        written = [path for path in (figure, page) if path is not None]
+        answer = Validated(report, broken if data is None else None, written, perf_counter() - began)
+        show(screen, validation_screen(answer, width_of(screen)))
     if data is not None and not report.rows:
         raise WafersimError(f"{data}: no row states enough to be predicted")
     if broken:

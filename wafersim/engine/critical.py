@@ -67,17 +67,22 @@ def _served_before(users: Ints, starts: Ints, ends: Ints, period: int, task: int
     """(task, step) of whom the server served right before a task of a step; (-1, 0) for nobody in the window.
 
     In the order of start, end, step and task, which cannot run in a circle where tasks of no duration share a tick. A user
-    of the step after can have been served first.
+    of a later step can have been served first: weights that do not wait for this step's updates leave before them.
     """
     rows = len(ends)
     shift = (step // rows) * period
     start, end = starts[step % rows, task] + shift, ends[step % rows, task] + shift
     found, then, since, until = -1, 0, 0, 0
-    lowest = 0 if period < 0 else step - rows
-    for other_step in range(lowest, min(step + rows, rows)):
-        shift = (other_step // rows) * period
+    for row in range(rows):
         for other in users:
-            s, e = starts[other_step % rows, other] + shift, ends[other_step % rows, other] + shift
+            turn = 0  # the last cycle in which the other one came before
+            if period == 0:
+                turn = step // rows
+            elif period > 0:
+                turn = (start - starts[row, other]) // period
+            s, e, other_step = starts[row, other] + turn * period, ends[row, other] + turn * period, row + turn * rows
+            if period >= 0 and s == start and (e, other_step, other) >= (end, step, task):
+                s, e, other_step = s - period, e - period, other_step - rows
             if s > start or (s == start and (e, other_step, other) >= (end, step, task)):
                 continue
             if found < 0 or (s, e, other_step, other) > (since, until, then, found):

@@ -4,6 +4,9 @@ A task without a server starts as soon as its predecessors allow, so its times f
 holds decisions of servers only. A decision is taken when every earlier one has been, so whatever could have been there
 by then is. Servers that decide in one tick do so in the order of their numbers.
 
+A rank at a server stands for one source, which asks for one thing at a time: its tasks there wait for each other, in a
+chain. A graph whose source asks for the next before it was served is refused.
+
 The state of a few steps is kept, in a ring. What leads beyond it is set aside until the oldest step is complete; a decision
 due no earlier than that could have come out otherwise, so the ring grows before it is taken.
 """
@@ -12,16 +15,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 
 from wafersim.compiled import njit
-from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
+from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
 
 RING_TOO_SMALL, STUCK = -1, -2
+ASKS_TWICE = "a source asks a server for the next before it was served"
 MOST_ROWS = 1024
-HEAP, STACK, ASIDE = range(3)  # places in the array of sizes
+HEAP, STACK, ASIDE, LOST = range(4)  # places in the array of sizes; requests that another of their source displaced
 # Columns by task: what one look at a task needs lies side by side in memory.
 BUNDLE, DURATION, SERVER, RANK = range(4)  # fixed
 READY, WAITS, END = range(3)  # of one step: ready so far at, predecessors still to come, end
@@ -45,20 +48,16 @@ class EventQueue:
         self._graph, self._lags, self._durations_of = graph, lags, durations_of
         wanted = rows or graph.reach + 1
         self._rows = 1 << (wanted - 1).bit_length()  # a power of two: a step's row is step & (rows - 1)
-        groups, tasks, bundle_of = int(graph.group.max()) + 1, graph.tasks, graph.bundle_of
+        assert np.all(graph.waits[-1] > 0), "a task that waits for nothing would start before every step"
+        groups, tasks = len(graph.task_at) - 1, graph.tasks
         self._taken = [0] * groups
         self._done: list[deque[Ints]] = [deque() for _ in range(groups)]
-        sizes = np.bincount(graph.group[bundle_of], minlength=groups)
-        self._group_at = np.concatenate(([0], np.cumsum(sizes)))
-        self._successors, self._below, self._ahead = _successors(graph, lags), _children(graph), _furthest(graph)
-        self._needs = _needs(graph)
-        self._fresh = np.zeros((tasks, STATES), np.int64)
-        self._fresh[:, WAITS] = self._needs.sum(axis=0)
-        assert np.all(self._fresh[:, WAITS] > 0), "a task that waits for nothing would start before every step"
-        self._fixed = np.stack([bundle_of, graph.duration_of, graph.server_of_task, graph.rank[bundle_of]], axis=1)
+        rank = graph.rank[graph.bundle_of]
+        self._fixed = np.stack([graph.bundle_of, graph.duration_of, graph.server_of_task, rank], axis=1)
         servers, ranks = int(graph.server_of_task.max(initial=0)) + 1, int(graph.rank.max()) + 1
+        followers = graph.followers
+        self._followers = followers._replace(lag=lags[followers.lag])  # in ticks
         self._durations = np.zeros((self._rows, graph.durations), np.int64)
-        self._duration_at = _durations_of_groups(graph)
         self._state = np.zeros((self._rows, tasks, STATES), np.int64)
         self._remaining = np.zeros((self._rows, groups), np.int64)
         self._oldest = np.zeros(groups, np.int64)
@@ -68,13 +67,14 @@ class EventQueue:
         self._place = np.full(servers, -1, np.int64)  # in the heap
         self._stack = np.zeros(self._rows * tasks + 1, np.int64)
         self._aside = np.zeros(self._rows * tasks + 1, np.int64)  # ended, but what follows is beyond the ring
-        self._sizes = np.zeros(3, np.int64)
+        self._sizes = np.zeros(4, np.int64)
         self._start()
 
     def next_step(self, group: int = 0) -> Ints:
         """Ends of the tasks of the group's next step, by task."""
         while not self._done[group]:
             outcome = self._advance()
+            assert not self._sizes[LOST], ASKS_TWICE
             assert outcome != STUCK, "the plan deadlocks"
             if outcome == RING_TOO_SMALL:
                 self._again_with_more_rows()
@@ -86,7 +86,7 @@ class EventQueue:
     def _collect(self, group: int) -> None:
         """Put a complete step aside and make room for a later one."""
         step = int(self._oldest[group])
-        own = slice(self._group_at[group], self._group_at[group + 1])
+        own = slice(self._graph.task_at[group], self._graph.task_at[group + 1])
         row = step % self._rows
         self._done[group].append(self._state[row, own, END].copy())
         self._prepare(group, step + self._rows)
@@ -96,18 +96,16 @@ class EventQueue:
         for group in range(len(self._oldest)):
             for step in range(self._rows):
                 self._prepare(group, step)
-        for step in range(min(self._rows, self._graph.reach)):
-            # Before the first step everything is there at tick 0: edges from there are already satisfied.
-            self._state[step, :, WAITS] -= self._needs[step + 1 :].sum(axis=0)
         self._release_roots()
 
     def _release_roots(self) -> None:
         """What waits for nothing ends or asks its server, all of it at tick 0."""
-        step, task = np.nonzero(self._state[:, :, WAITS] == 0)
+        step, task = self._graph.roots
         code, (_, duration, server, rank) = step << SHIFT | task, self._fixed[task].T
         free = server < 0
         self._state[step[free], task[free], END] = self._durations[step[free], duration[free]]
         ended, asked = code[free], np.unique(server[~free])
+        assert len(np.unique(np.stack((server, rank))[:, ~free], axis=1).T) == np.sum(~free), ASKS_TWICE
         self._stack[: len(ended)] = ended
         self._waiting[server[~free], rank[~free]] = code[~free]
         self._heap[: len(asked), WHO] = asked  # all due at once: in the order of their numbers they are a heap
@@ -116,18 +114,20 @@ class EventQueue:
 
     def _prepare(self, group: int, step: int) -> None:
         """Make room in the ring for a step of a group."""
-        row, low, high = step % self._rows, self._group_at[group], self._group_at[group + 1]
-        self._state[row, low:high] = self._fresh[low:high]
+        graph, row = self._graph, step % self._rows
+        low, high = graph.task_at[group], graph.task_at[group + 1]
+        self._state[row, low:high] = 0
+        self._state[row, low:high, WAITS] = graph.waits[min(step, graph.reach), low:high]
         self._remaining[row, group] = high - low
-        durations = self._durations_of(group, step)
-        self._durations[row, self._duration_at[group] : self._duration_at[group + 1]] = durations
+        own = slice(graph.duration_from[group], graph.duration_from[group + 1])
+        self._durations[row, own] = self._durations_of(group, step)
 
     def _advance(self) -> int:
         g = self._graph
         return int(
             _run(
                 self._fixed, self._state, self._durations, self._free_at, self._waiting, self._heap, self._place,
-                self._stack, self._sizes, self._aside, g.offset, g.group, self._ahead, *self._successors, g.maps, *self._below,
+                self._stack, self._sizes, self._aside, g.offset, g.group, g.furthest, *self._followers, g.maps, *g.children,
                 self._remaining, self._oldest,
             )
         )  # fmt: skip
@@ -139,62 +139,6 @@ class EventQueue:
         for group, steps in enumerate(taken):
             for _ in range(steps):
                 self.next_step(group)
-
-
-def _successors(graph: BundleGraph, lags: Ints) -> tuple[Ints, ...]:
-    """The edges by source: (first, first task and width of the target, relation, ticks of delay, distance, map, its start)."""
-    to = np.repeat(np.arange(len(graph.width)), np.diff(graph.first))
-    first, order = sorted_into(graph.source, len(graph.width))
-    target, which = to[order], graph.map[order]
-    return (
-        first, graph.offset[target], graph.width[target], graph.relation[order], lags[graph.lag[order]],
-        graph.distance[order], which, graph.map_at[which],
-    )  # fmt: skip
-
-
-def _durations_of_groups(graph: BundleGraph) -> Ints:
-    """Where the durations of each group begin, and the end."""
-    last = np.maximum.reduceat(
-        graph.duration_at + (graph.width - 1) * graph.duration_stride, np.flatnonzero(np.diff(graph.group, prepend=-1))
-    )
-    return np.concatenate(([0], last + 1))
-
-
-def _furthest(graph: BundleGraph) -> Ints:
-    """How many steps ahead of a bundle the tasks that wait for it are."""
-    furthest = np.zeros(len(graph.width), np.int64)
-    np.maximum.at(furthest, graph.source, graph.distance)
-    return furthest
-
-
-def _children(graph: BundleGraph) -> tuple[Ints, Ints, Ints]:
-    """The children of parent p of map m are `below[below_at[parent_at[m] + p] : below_at[parent_at[m] + p + 1]]`."""
-    below, firsts, parent_at = [], [np.zeros(0, np.int64)], [0]
-    for low, high in pairwise(graph.map_at.tolist()):
-        parents = graph.maps[low:high]
-        first, order = sorted_into(parents, int(parents.max(initial=-1)) + 1)
-        below.append(order)
-        firsts.append(first + low)
-        parent_at.append(parent_at[-1] + len(first))
-    return np.concatenate([np.zeros(0, np.int64), *below]), np.concatenate(firsts), np.array(parent_at)
-
-
-def _needs(graph: BundleGraph) -> Ints:
-    """[distance, task]: how many predecessors a task has so many steps back."""
-    to = np.repeat(np.arange(len(graph.width)), np.diff(graph.first))
-    gathers = np.isin(graph.relation, (FROM_CHILDREN, FROM_ALL))
-    single = np.zeros((graph.reach + 1, len(graph.width)), np.int64)  # edges that bring each task of a bundle one
-    np.add.at(single, (graph.distance[~gathers], to[~gathers]), 1)
-    needs: Ints = single[:, graph.bundle_of]
-    of_all = graph.relation == FROM_ALL
-    np.add.at(needs, (graph.distance[of_all], graph.offset[to[of_all]]), graph.width[graph.source[of_all]])
-    of_children = np.flatnonzero(graph.relation == FROM_CHILDREN)
-    widths = graph.width[graph.source[of_children]]
-    edge = np.repeat(of_children, widths)
-    child = np.arange(len(edge)) - np.repeat(np.cumsum(widths) - widths, widths)
-    parent = graph.maps[graph.map_at[graph.map[edge]] + child]
-    np.add.at(needs, (graph.distance[edge], graph.offset[to[edge]] + parent), 1)
-    return needs
 
 
 @njit(error_model="numpy", inline="always")
@@ -249,6 +193,7 @@ def _settle(
         stack[sizes[STACK]] = step << SHIFT | task
         sizes[STACK] += 1
     else:
+        sizes[LOST] += waiting[server, fixed[task, RANK]] >= 0
         waiting[server, fixed[task, RANK]] = step << SHIFT | task
         _decide_at(heap, place, sizes, server, max(free_at[server], state[row, task, READY]))
 

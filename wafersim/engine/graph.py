@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,27 @@ class Edges:
     lag: int = 0
     distance: Ints | int = 0
     map: int = 0
+
+
+class Followers(NamedTuple):
+    """The edges by source: those of bundle b are `first[b]` .. `first[b + 1]`."""
+
+    first: Ints
+    target: Ints  # the first task of the bundle that waits
+    width: Ints  # of that bundle
+    relation: Ints
+    lag: Ints
+    distance: Ints
+    map: Ints
+    map_at: Ints
+
+
+class Children(NamedTuple):
+    """Children of parent p of map m: `below[below_at[parent_at[m] + p] : below_at[parent_at[m] + p + 1]]`."""
+
+    below: Ints
+    below_at: Ints
+    parent_at: Ints
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,74 @@ class BundleGraph:
         """Where every task finds its duration."""
         bundle = self.bundle_of
         return self.duration_at[bundle] + self.duration_stride[bundle] * self.entity_of
+
+    @cached_property
+    def followers(self) -> Followers:
+        """The edges by source."""
+        to = np.repeat(np.arange(len(self.width)), np.diff(self.first))
+        first, order = sorted_into(self.source, len(self.width))
+        target, which = to[order], self.map[order]
+        return Followers(
+            first, self.offset[target], self.width[target], self.relation[order], self.lag[order],
+            self.distance[order], which, self.map_at[which],
+        )  # fmt: skip
+
+    @cached_property
+    def children(self) -> Children:
+        """The maps from the parents' side."""
+        below, firsts, parent_at = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [0]
+        for low, high in pairwise(self.map_at.tolist()):
+            parents = self.maps[low:high]
+            first, order = sorted_into(parents, int(parents.max(initial=-1)) + 1)
+            below.append(order)
+            firsts.append(first + low)
+            parent_at.append(parent_at[-1] + len(first))
+        return Children(np.concatenate(below), np.concatenate(firsts), np.array(parent_at))
+
+    @cached_property
+    def furthest(self) -> Ints:
+        """How many steps ahead of each bundle the tasks that wait for it are."""
+        furthest = np.zeros(len(self.width), np.int64)
+        np.maximum.at(furthest, self.source, self.distance)
+        return furthest
+
+    @cached_property
+    def waits(self) -> Ints:
+        """[step, task]: how many predecessors a task has in a step; from step `reach` on as many as there.
+
+        Before step 0 everything is there at tick 0, so that the first steps wait for less.
+        """
+        to = np.repeat(np.arange(len(self.width)), np.diff(self.first))
+        gathers = np.isin(self.relation, (FROM_CHILDREN, FROM_ALL))
+        single = np.zeros((self.reach + 1, len(self.width)), np.int64)  # edges that bring each task of a bundle one
+        np.add.at(single, (self.distance[~gathers], to[~gathers]), 1)
+        needs = single[:, self.bundle_of]  # [distance, task]
+        of_all = self.relation == FROM_ALL
+        np.add.at(needs, (self.distance[of_all], self.offset[to[of_all]]), self.width[self.source[of_all]])
+        of_children = np.flatnonzero(self.relation == FROM_CHILDREN)
+        widths = self.width[self.source[of_children]]
+        edge = np.repeat(of_children, widths)
+        child = np.arange(len(edge)) - np.repeat(np.cumsum(widths) - widths, widths)
+        parent = self.maps[self.map_at[self.map[edge]] + child]
+        np.add.at(needs, (self.distance[edge], self.offset[to[edge]] + parent), 1)
+        return np.cumsum(needs, axis=0)
+
+    @cached_property
+    def roots(self) -> tuple[Ints, Ints]:
+        """Steps and tasks of what waits for nothing."""
+        step, task = np.nonzero(self.waits == 0)
+        return step, task
+
+    @cached_property
+    def task_at(self) -> Ints:
+        """Where the tasks of each group begin, and the end."""
+        return np.concatenate(([0], np.cumsum(np.bincount(self.group[self.bundle_of]))))
+
+    @cached_property
+    def duration_from(self) -> Ints:
+        """Where the durations of each group begin, and the end."""
+        last = self.duration_at + (self.width - 1) * self.duration_stride
+        return np.concatenate(([0], np.maximum.reduceat(last, np.flatnonzero(np.diff(self.group, prepend=-1))) + 1))
 
     def arrays(self) -> tuple[Ints, ...]:
         """What the longest-path kernel reads."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wafersim.evidence.coverage import Coverage, by_group
 from wafersim.evidence.kinds import kinds
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
+from wafersim.evidence.sets.gpu import left_out_by_stack
 from wafersim.evidence.tables import own_count, read_data
 from wafersim.inputs.fit import load_fit
 from wafersim.inputs.profile_file import number_at
 
+MANY = 8  # rows of a group, of which a share says something
 FLOORS = {
     "median": "median",
     "mean": "mean",
@@ -80,7 +83,18 @@ def broken_floors(report: ValidationReport) -> list[str]:
         share = coverage(report, which)
         if share is not None and not least <= share <= most:
             out.append(f"{which}: 80 % intervals cover {share:.0%} of the rows, floor {least:.0%} to {most:.0%}")
+    if any(row.set == "gpu" for row in report.rows):
+        out += _badly_covered(by_group(left_out_by_stack(load_fit("gpu"))), *table["left_out"]["gpu"])
     return out
+
+
+def _badly_covered(groups: Mapping[str, Coverage], least: float, most: float) -> list[str]:
+    """Groups of many rows whose families, left out, lie in their intervals too seldom or too often."""
+    return [
+        f"{group}: 80 % intervals cover {one.share:.0%} of {one.families} families left out, floor {least:.0%} to {most:.0%}"
+        for group, one in groups.items()
+        if one.rows >= MANY and not least <= one.share <= most
+    ]
 
 
 def coverage(report: ValidationReport, which: str) -> float | None:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from wafersim.errors import WafersimError, did_you_mean
 from wafersim.evidence.kinds import KINDS, Kind, kind
 from wafersim.evidence.own_table import read_own
-from wafersim.evidence.rows import Rows, ValidationReport, judged, read_rows
+from wafersim.evidence.rows import Measured, Rows, ValidationReport, judged, read_rows
 from wafersim.evidence.tables import published_ids
 from wafersim.inputs.fit import load_fit
 
 
-def validate(which: Sequence[str] = tuple(KINDS), only: str | None = None) -> ValidationReport:
+def validate(
+    which: Sequence[str] = tuple(KINDS), only: str | None = None, progress: Callable[[str], None] = lambda _: None
+) -> ValidationReport:
     """Rows of the kinds, or the one row; raises WafersimError for an id that no table of theirs has."""
+    report = ValidationReport(())
+    for rows in published(which, only):
+        report = report.with_rows(judged(rows, progress))
+    return report
+
+
+def published(which: Sequence[str], only: str | None = None) -> list[Rows[Measured]]:
+    """What `validate` predicts, by kind."""
     chosen = [name for name in which if only is None or only in published_ids(name)]
     if not chosen:
         known = [name for each in which for name in sorted(published_ids(each))]
         raise WafersimError(f"--row {only}: no such row{did_you_mean(only, known)}")
-    report = ValidationReport(())
-    for name in chosen:
-        rows = kind(name).published()
-        report = report.with_rows(judged(rows if only is None else rows.only(only)))
-    return report
+    found = (kind(name).published() for name in chosen)
+    return [rows if only is None else rows.only(only) for rows in found]
 
 
 def validate_own(path: Path) -> ValidationReport:

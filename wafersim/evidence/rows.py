@@ -127,12 +127,13 @@ def read_rows(table: Sequence[Cells], read: Callable[[Cells], Row]) -> Rows[Row]
     return Rows(rows, refused)
 
 
-def judged(rows: Rows[Measured]) -> ValidationReport:
-    """Every row predicted; one that nothing can run is skipped with the reason."""
+def judged(rows: Rows[Measured], progress: Callable[[str], None] = lambda _: None) -> ValidationReport:
+    """Every row predicted; one that nothing can run is skipped with the reason. `progress` hears of each when it is done."""
     done, refused = [], dict(rows.refused)
     for name, row in rows.measured.items():
         try:
             done.append(row.judge())
         except Infeasible as reason:
             refused[name] = f"no setting of it runs: {reason}"
+        progress(name)
     return ValidationReport(tuple(done), refused)

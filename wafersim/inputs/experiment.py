@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from wafersim.errors import WafersimError
+from wafersim.inputs.faults import WrongField
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
 from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override, release_of
 from wafersim.inputs.model import CheckedModel
@@ -25,7 +26,7 @@ from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
 from wafersim.inputs.sourced import Frozen
-from wafersim.inputs.strategy import GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
+from wafersim.inputs.strategy import ActivationSpec, GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 PER_PARAMETER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*per parameter\s*")
@@ -138,14 +139,14 @@ class SystemSpec(Frozen):
             try:
                 load_software(self.software)
             except WafersimError as error:
-                raise ValueError(f"software: {error}") from None
+                raise WrongField("software", str(error)) from None
         if not self.on_gpus and not isinstance(self.software, str | None):
-            raise ValueError(f"software: {self.profile_name} is made of wafers: give a release, such as R2.1")
+            raise WrongField("software", f"{self.profile_name} is made of wafers: give a release, such as R2.1")
         if not self.on_gpus:
             try:
                 release_of(None if self.software is None else named(self.software), self.profile)
             except WafersimError as error:
-                raise ValueError(f"software: {error}") from None
+                raise WrongField("software", str(error)) from None
         return self
 
     @property
@@ -234,7 +235,9 @@ class TrainingSpec(Frozen):
         description="forward: the forward pass alone (validation); lora: adapters of frozen weights, which stream and send no "
         "gradients.",
     )
-    lora_rank: Annotated[int, Field(ge=1, le=1024, strict=True)] = 16
+    lora_rank: Annotated[int, Field(ge=1, le=1024, strict=True)] | None = Field(
+        default=None, description="Rank of the adapters, 16 if left out; lora only."
+    )
     sequence_length: Whole | None = Field(default=None, description="Tokens per sequence; the model's own if left out.")
     batch: Whole | Literal["published"] | None = Field(
         default=None, description="Sequences of the whole cluster in a step."
@@ -250,7 +253,9 @@ class TrainingSpec(Frozen):
         "before the last gradient has arrived.",
     )
     loss_scaling: Literal["dynamic", "none"] = "none"
-    weight_precision: Literal["fp16", "bf16", "fp32"] = "fp16"
+    weight_precision: Literal["fp16", "bf16", "fp32", "fp8"] = Field(
+        default="fp16", description="Of the weights that stream; fp8 halves their bytes and multiplies as fp16."
+    )
     gradient_precision: Literal["fp16", "bf16", "fp32"] = "fp32"
     density: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Share of the weights that are not zero; the others are neither sent nor worked on."
@@ -292,8 +297,25 @@ class TrainingSpec(Frozen):
             raise ValueError(f"exactly one of batch, batch_per_system and phases is needed ({which})")
         if self.phases and self.steps is not None:
             raise ValueError("give steps in the phases")
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_mode(self) -> TrainingSpec:
+        """Fields that mean nothing in a mode are refused where they are given, not left aside."""
         if self.baked_in_zeros and self.mode == "train":
-            raise ValueError("baked_in_zeros: weights that are trained do not stay zero; mode must be forward or lora")
+            raise WrongField(
+                "baked_in_zeros", "weights that are trained do not stay zero; mode must be forward or lora"
+            )
+        if self.baked_in_zeros and self.density < 1.0:
+            raise WrongField(
+                "baked_in_zeros",
+                "these zeros are sent, those of density are not: one weight cannot be both; give one of them",
+            )
+        if self.lora_rank is not None and self.mode != "lora":
+            raise WrongField("lora_rank", f"adapters are of mode lora (mode is {self.mode})")
+        for name, least in {"optimizer_barrier": "none", "loss_scaling": "none", "gradient_precision": "fp32"}.items():
+            if self.mode == "forward" and getattr(self, name) != least:
+                raise WrongField(name, "a forward pass has no gradients; leave it out, or mode must be train or lora")
         return self
 
 
@@ -370,5 +392,8 @@ class Experiment(Frozen):
         changed = [name for name, value in usual.items() if getattr(self.training, name) != value]
         if gpus and changed:
             instead = "; GPUs have strategy.precision" if "precision" in changed[0] else ""
-            raise ValueError(f"training.{changed[0]} is simulated on wafers only{instead}")
+            raise WrongField(f"training.{changed[0]}", f"is simulated on wafers only{instead}")
+        activations = None if isinstance(self.strategy, GpuParallelSpec) else self.strategy.activations
+        if self.training.mode == "forward" and activations not in (None, ActivationSpec()):
+            raise WrongField("strategy.activations", "a forward pass keeps no activations; leave it out, or train")
         return self

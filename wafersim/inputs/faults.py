@@ -38,7 +38,7 @@ BOUNDS = {
 
 
 class WrongField(ValueError):
-    """A check of several fields that blames one of them."""
+    """A check of several fields that blames one of them, by its path from where the check stands: `mode`, `training.mode`."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(problem)
@@ -65,7 +65,7 @@ def problems(error: ValidationError, values: Any, adapter: TypeAdapter[Any]) -> 
         path = _real_path(one["loc"], values, one["type"] == "missing")
         wrong = one.get("ctx", {}).get("error")
         if isinstance(wrong, WrongField):
-            path = (*path, wrong.path)
+            path = (*path, *wrong.path.split("."))
         by_path.setdefault(path, []).append(one)
     found: list[tuple[Path_, str]] = []
     for path, errors in by_path.items():

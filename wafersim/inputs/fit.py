@@ -34,15 +34,41 @@ class LeftOut(Frozen):
     half_width: float
 
 
+class Ratios(Frozen):
+    """What measured ratios say of cases that differ in one `feature`, which then is no distance from the other rows.
+
+    `spread` is the standard deviation of the ratio's logarithm, `beyond` what is added per e-fold by which one of `features` lies
+    beyond all its rows in `behind`, by group; a group that is not there has none.
+    """
+
+    feature: str
+    features: tuple[str, ...]
+    spread: float
+    beyond: dict[str, float]
+    behind: dict[str, tuple[tuple[float, ...], ...]]
+
+
+class Nested(Frozen):
+    """A family predicted by constants and by a form that were both chosen without it: {row: ln(predicted / published)}."""
+
+    form: str
+    errors: dict[str, float]
+
+
 class Fit(Frozen):
     """A calibration. Logarithms throughout: of constants, of ratios of predicted to published, of features.
 
     `spread` is the standard deviation of a ratio by group of rows, `inflation` what constants and spread are multiplied by
     so that intervals hold what they should of rows left out, `transfer` what is added where no row of the group exists,
     `widening` what is added per e-fold of distance from the nearest row of the group in `features`. `between` is the standard
-    deviation between families of rows, which every case has besides; widths are those of Student's t with `degrees` of
-    freedom where rows are too few for a normal. `beyond` is what is added per e-fold by which a feature lies beyond all rows of
-    the group.
+    deviation between families of rows of a group, which every case has besides; widths are those of Student's t with `degrees` of
+    freedom where rows are too few for a normal, `transfer_degrees` where the group has none. `beyond` is what is added per e-fold
+    by which a feature lies beyond all rows of the group, `new_device` what is added on a device that is none of `devices`,
+    `guessed` the width of numbers that are taken from other groups, `modes` what is added for jobs that do something else than
+    most rows, `ratios` what measured ratios say besides.
+
+    How it was judged: `left_out` by row, without its job; `families`, without its family, with the `family_half_widths` that
+    the other rows give; `forms`, rms of the errors of families left out by form; `nested`, without the family for the form, too.
     """
 
     set: Set
@@ -53,8 +79,12 @@ class Fit(Frozen):
     spread: dict[str, float]
     inflation: float = 1.0
     transfer: float = 0.0
-    between: float = 0.0
-    degrees: int | None = None
+    between: dict[str, float] = Field(default_factory=dict)
+    degrees: dict[str, int] = Field(default_factory=dict)
+    transfer_degrees: int | None = None
+    devices: tuple[str, ...] = ()
+    new_device: float = 0.0
+    guessed: float = 0.0
     beyond: dict[str, float] = Field(default_factory=dict)
     widening: dict[str, float] = Field(default_factory=dict)
     features: tuple[str, ...] = ()
@@ -63,6 +93,11 @@ class Fit(Frozen):
     families: dict[str, dict[str, float]] = Field(
         default_factory=dict
     )  # what was left out -> {row: ln(predicted / published)}
+    family_half_widths: dict[str, dict[str, float]] = Field(default_factory=dict)
+    ratios: Ratios | None = None
+    modes: dict[str, float] = Field(default_factory=dict)
+    forms: dict[str, float] = Field(default_factory=dict)
+    nested: dict[str, Nested] = Field(default_factory=dict)
 
 
 def fit_path(which: Set) -> Path:

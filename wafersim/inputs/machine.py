@@ -90,13 +90,18 @@ class Machine:
         reached = int(self.swarmx.values.max_systems.value)
         return reached if self.cluster is None else min(reached, int(self.cluster.values.systems.value))
 
+    @property
+    def price(self) -> Sourced | None:
+        """Dollars an hour of one wafer, where one is known."""
+        return self.system.values.rent
+
     def supply(self, count: int) -> Supply:
         """A cluster's power a system where it is published, all in all; else, or where the experiment says it, the system's."""
         cluster, values = self.cluster, self.system.values
         power, each = values.power, values.power.value
         if cluster is not None and cluster.values.power is not None and power.source != THIS_EXPERIMENT:
             power, each = cluster.values.power, cluster.values.power.value / cluster.values.systems.value
-        return _supply(count * each, count, power, values.rent)
+        return _supply(count * each, count, power, self.price)
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,17 @@ class GpuMachine:
         installed = self.network.values.gpus
         return None if installed is None else int(installed.value)
 
+    @property
+    def price(self) -> Sourced | None:
+        """Dollars an hour of one GPU, where one is known."""
+        return self.network.values.price
+
     def supply(self, count: int) -> Supply:
         """GPUs at their rated power, with the hosts of their nodes."""
         node, gpu = self.network.values, self.gpu.values
         watts = count * gpu.power.value + ceil(count / node.gpus_per_node.value) * node.host_power.value
         host = f", and {node.host_power.written} for the host of {node.gpus_per_node.value:g}"
-        return _supply(watts, count, gpu.power, node.price, host)
+        return _supply(watts, count, gpu.power, self.price, host)
 
 
 AnyMachine = Machine | GpuMachine

@@ -22,7 +22,7 @@ Kind = Literal["datasheet", "measured", "derived", "calibrated", "assumed"]
 class Frozen(BaseModel):
     """A frozen value that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False, defer_build=True)
 
 
 class Sourced(Frozen):

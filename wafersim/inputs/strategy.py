@@ -40,7 +40,7 @@ class WeightStreamingSpec(Frozen):
     )
     activations: ActivationSpec = ActivationSpec()
     chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] | Literal["auto"] = Field(
-        default="auto", description="Of a block; auto: 4, more where a chunk would take over 1 % of SRAM."
+        default="auto", description="Of a block; auto: 4, more where a chunk would take over 1 % of SRAM or 0.4 GB."
     )
     weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
     drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8

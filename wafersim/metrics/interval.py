@@ -2,8 +2,8 @@
 
 The logarithm of a step time is taken as normal, or as Student's t where the rows are of few families, with
   variance = inflation^2 (e' C e + spread^2) + between^2 + transfer^2 + (widening distance)^2 + sum (beyond excess)^2,
-elasticities e and covariance C of the constants, the spread of the rows around them and of their families, the distance from
-the nearest row, and for each feature the excess over what any row has.
+elasticities e and covariance C of the constants, the spread of the rows around them and of their families, what a group or a
+device without rows adds, the distance from the nearest row, and for each feature the excess over what any row has.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from math import atan, cos, exp, hypot, pi, sin, sqrt
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from wafersim.inputs.fit import Fit
 
+Floats = npt.NDArray[np.float64]
 LEVEL = 0.8
 NUDGE = 0.01  # of a number, by which elasticities are taken
 Z80 = 1.2815515655446004  # standard deviations on each side that hold 80 %
@@ -102,10 +104,12 @@ def uncertainty(
     group: str,
     features: Sequence[float],
     extra: float = 0.0,
+    device: str = "",
 ) -> Uncertainty:
     """Of a case whose rows, if there are any, are those of `group` in the first calibration.
 
-    `extra` is a standard deviation that belongs to the case alone, such as a release's factor that one row has set.
+    `extra` is a standard deviation that belongs to the case alone, such as a release's factor that one row has set; `device` is
+    the chip, where the calibration says which have rows.
     """
     fit = fits[0]
     variance = 0.0
@@ -115,41 +119,79 @@ def uncertainty(
         variance += each.inflation**2 * max(0.0, float(e @ covariance(each) @ e))
         loaded |= {f"{each.set}.{c.name}": float(v) for c, v in zip(each.constants, e, strict=True) if v}
     own = group in fit.behind
-    rows = np.array(fit.behind[group] if own else [row for of in fit.behind.values() for row in of])
-    if len(rows):
-        widening = fit.widening.get(group, max(fit.widening.values(), default=0.0))
-        distance = widening * float(np.sqrt(((rows - np.asarray(features)) ** 2).sum(axis=1)).min())
-        distance = hypot(distance, *_excesses(rows, features, fit))
-        outside = _outside(rows, features, fit.features)
-    else:
-        distance, outside = 0.0, ()
-    if not own:
-        outside = (Outside(f"no measured run of {group}"), *outside)
+    apart = _apart(fit, group, features)
+    strange = bool(fit.devices) and device not in fit.devices
+    unmeasured = [f"of {group}"] * (not own) + [f"on {device}"] * strange
+    outside = (*(Outside(f"no measured run {of}") for of in unmeasured), *apart.outside)
     spread = fit.inflation * fit.spread.get(group, max(fit.spread.values()))
-    quantile = Z80 if fit.degrees is None else t_quantile(fit.degrees)
-    transfer = 0.0 if own else fit.transfer
-    return Uncertainty(
-        sqrt(variance), hypot(spread, fit.between, extra), transfer, distance, loaded, outside, quantile
-    )  # fmt: skip
+    between = fit.between.get(group, max(fit.between.values(), default=0.0))
+    transfer = hypot(0.0 if own else fit.transfer, fit.new_device if strange else 0.0)
+    spread = hypot(spread, between, apart.spread, extra)
+    return Uncertainty(sqrt(variance), spread, transfer, apart.distance, loaded, outside, _quantile(fit, group))
 
 
-def _excesses(rows: np.ndarray, features: Sequence[float], fit: Fit) -> list[float]:
+def _quantile(fit: Fit, group: str) -> float:
+    """Standard deviations on each side that hold 80 %: of a group's families, or of the groups that were left out."""
+    few = min(fit.degrees.values(), default=None) if fit.transfer_degrees is None else fit.transfer_degrees
+    degrees = fit.degrees.get(group, few)
+    return Z80 if degrees is None else t_quantile(degrees)
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """How far a case lies from the rows: standard deviations, and what lies outside."""
+
+    distance: float = 0.0
+    spread: float = 0.0  # of ratios that it leans on
+    outside: tuple[Outside, ...] = ()
+
+
+def _apart(fit: Fit, group: str, features: Sequence[float]) -> _Apart:
+    """From rows of the group, if there are any, else from all; along the feature of measured ratios, from their rows."""
+    rows = np.array(fit.behind.get(group) or [row for of in fit.behind.values() for row in of])
+    if not len(rows):
+        return _Apart()
+    case = dict(zip(fit.features, features, strict=True))
+    ratios = fit.ratios if fit.ratios is not None and group in fit.ratios.behind else None
+    axes = [at for at, name in enumerate(fit.features) if ratios is None or name != ratios.feature]
+    names = [fit.features[at] for at in axes]
+    place = np.array([features[at] for at in axes])
+    widening = fit.widening.get(group, max(fit.widening.values(), default=0.0))
+    nearest = widening * float(np.sqrt(((rows[:, axes] - place) ** 2).sum(axis=1)).min())
+    excess = _excesses(rows[:, axes], place, names, fit.beyond)
+    outside = _outside(rows[:, axes], place, names)
+    if ratios is None or case[ratios.feature] <= 0.0:  # a ratio is to one of what the feature counts
+        return _Apart(hypot(nearest, *excess), 0.0, outside)
+    of_ratio = np.array(ratios.behind[group])
+    of_ratio = np.concatenate(
+        [of_ratio, of_ratio * [name != ratios.feature for name in ratios.features]]
+    )  # and that one
+    at = np.array([case[name] for name in ratios.features])
+    excess += _excesses(of_ratio, at, ratios.features, ratios.beyond)
+    said = [name if name == ratios.feature else f"{name} on several {ratios.feature}" for name in ratios.features]
+    return _Apart(hypot(nearest, *excess), ratios.spread, (*outside, *_outside(of_ratio, at, said)))
+
+
+def _excesses(rows: Floats, place: Floats, names: Sequence[str], beyond: Mapping[str, float]) -> list[float]:
     """Standard deviations for what lies beyond every row, feature by feature."""
-    found = []
-    for index, name in enumerate(fit.features):
-        low, high = float(rows[:, index].min()), float(rows[:, index].max())
-        found.append(fit.beyond.get(name, 0.0) * max(0.0, low - features[index], features[index] - high))
-    return found
+    excess = np.maximum(0.0, np.maximum(rows.min(axis=0) - place, place - rows.max(axis=0)))
+    return [beyond.get(name, 0.0) * each for name, each in zip(names, excess.tolist(), strict=True)]
 
 
-def _outside(rows: np.ndarray, features: Sequence[float], names: Sequence[str]) -> tuple[Outside, ...]:
+def _outside(rows: Floats, place: Floats, names: Sequence[str]) -> tuple[Outside, ...]:
     """The features that lie beyond every row, with the range that the rows have."""
     out = []
-    for index, (name, value) in enumerate(zip(names, features, strict=True)):
-        low, high = float(rows[:, index].min()), float(rows[:, index].max())
+    for name, value, low, high in zip(
+        names, place.tolist(), rows.min(axis=0).tolist(), rows.max(axis=0).tolist(), strict=True
+    ):
         if not low - 1e-6 <= value <= high + 1e-6:
-            out.append(Outside(name, exp(value), exp(low), exp(high)))
+            out.append(Outside(name, *map(_unlogged, (value, low, high))))
     return tuple(out)
+
+
+def _unlogged(value: float) -> float:
+    """What a logarithm of four decimals is of, in the digits that it knows: 16, not 16.00022."""
+    return float(f"{exp(value):.4g}")
 
 
 def probability_less(mine: tuple[float, Uncertainty], theirs: tuple[float, Uncertainty], fits: Sequence[Fit]) -> float:

@@ -183,6 +183,25 @@ class Prediction:
         return {**out, **bounds}
 
 
+def binding_of(of_parts: Binding, chain: Critical | None, words: Words) -> Binding:
+    """What binds a step: the kind of task that takes most of its critical chain.
+
+    The parts of a step are one chip's, so that waiting for two links may look less than its compute though no kernel is on the
+    chain. Among what is computed the parts tell more than the chain, and without a chain they are all there is.
+    """
+    if chain is None:
+        return of_parts
+    part_of, computes = dict(words.on_circuit), words.parts[0].key
+    shares: dict[str, float] = {}
+    for task, share in chain.shares:
+        part = part_of.get(task, computes)
+        shares[part] = shares.get(part, 0.0) + share
+    part = max(shares, key=lambda name: shares[name])
+    if part == of_parts.part or (part == computes and of_parts.part not in part_of.values()):
+        return of_parts
+    return Binding(part, words.part[part].resource)
+
+
 def predict(
     job: Job,
     words: Words,
@@ -196,6 +215,7 @@ def predict(
     step = to_seconds(float(periodic.step_ticks))
     workload, training = job.workload, job.training
     flops = workload.flops_done_per_token(training.density) * training.batch * workload.sequence_length
+    chain = critical(periodic)
     phases = (*earlier, PhaseTime.of(job, step))
     tokens = sum(phase.tokens for phase in phases)
     return Prediction(
@@ -215,12 +235,12 @@ def predict(
         model_flops_per_step=flops,
         training_flops=workload.published_flops_per_token * tokens,
         breakdown=account.breakdown,
-        binding=account.binding,
+        binding=binding_of(account.binding, chain, words),
         utilisation=account.utilisation,
         memory=account.memory,
         split=account.split,
         engine=EngineRun(periodic.engine, periodic.reason, periodic.steps_simulated, account.simulated),
-        critical=critical(periodic),
+        critical=chain,
         bill=bill_of(job.machine, [(phase.n_systems, phase.days * SECONDS_PER_DAY) for phase in phases]),
         uncertainty=uncertainty,
         provenance=Provenance(assumed, account.notes),

@@ -21,6 +21,7 @@ from wafersim.strategies.registry import strategy_of
 CLOSE = 0.9  # of the matched size: a smaller cluster whose numbers divide better may be the faster one
 SIMULATED_SIZES = 4  # of those that the closed form puts first, for each matched side
 BELOW = 12  # sizes below the one that meets a deadline that are tried
+UNCHECKED = "unchecked"  # in the source of a number that somebody recalled
 LARGEST = 32_768  # GPUs that a deadline may ask for
 
 
@@ -40,9 +41,18 @@ class Side:
         if self.prediction is None:
             return {**own, "model": self.experiment.model_name, "infeasible": self.infeasible}
         out = {**own, **self.prediction.to_json(), "dimensions": list(self.prediction.split.dimensions)}
+        out["price"] = _price(self.experiment)
         if first is None or first is self or first.prediction is None:
             return out
         return {**out, "against_first": against(self.prediction, first.prediction)}
+
+
+def _price(experiment: Experiment) -> dict[str, Any] | None:
+    """What an hour of one chip costs, as it is written, with its date and whether anybody has checked it."""
+    price = _machine(experiment).price
+    if price is None:
+        return None
+    return {"written": price.written, "date": price.date, "unchecked": UNCHECKED in price.source}
 
 
 def against(one: Prediction, other: Prediction) -> dict[str, float]:

@@ -49,7 +49,7 @@ def sensitivities(simulated: Simulated) -> list[Sensitivity]:
     alone.
     """
     stated = {path: number for path, number, _ in numbers(simulated.job.machine) if _continuous(path) and number.value}
-    percents = simulated.replay().elasticities(list(stated))
+    percents = simulated.replay.elasticities(list(stated))
     open_order = bool(simulated.plan.arrival_order)
     found = [
         Sensitivity(path, one.written, one.kind, percents[path], open_order and worse_when_better(path, percents[path]))

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
 
 from wafersim.inputs.comparison import Comparison
 from wafersim.planning.comparison import Side
 from wafersim.report import json_output
+from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
-from wafersim.report.run_directory import save_directory
-from wafersim.report.words import Row, figure, same_job, seconds, with_interval
+from wafersim.report.run_directory import WIDEST, save_directory
+from wafersim.report.words import Row, chance, figure, same_job, seconds, unmeasured, with_interval
 
 MATCHED = {
     "peak": "same peak FLOP/s",
@@ -31,7 +33,7 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
         table.add_column(name)
     table.add_column("chips", justify="right")
     table.add_column("split")
-    columns = ("step time", "tokens/s", "MFU", "days", "kW", "MWh", "kUSD", "memory free", "dimensions")
+    columns = ("step time", "tokens/s", "MFU", "days", "kW", "MWh", "kUSD", "memory free", "dimensions", "measured")
     for name in columns:
         table.add_column(name, justify="right")
     for side in sides:
@@ -48,6 +50,7 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
             with_interval(side, "cost_usd", 1e3),
             f"{memory_headroom(side):.0%}",
             str(len(side["dimensions"])),
+            "no such run" if unmeasured(side) else "like it",
         )
         table.add_row(side["name"], side["model"], str(side["n_systems"]), side["split"]["name"], *numbers)
     return table
@@ -70,7 +73,7 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
         if side is not first and same_job(side, first):
             said += f"; {against(side, first)}{likely(side)}"
         lines.append(said)
-    lines += outside(ran)
+    lines += outside([{**side, "model": side["name"]} for side in ran])  # of every side, under its name
     bills = dict.fromkeys(f"{side['profile']}: {'; '.join(side['bill'])}" for side in ran)
     lines += bills
     if any(not same_job(side, first) for side in ran):
@@ -109,15 +112,22 @@ def likely(side: Row) -> str:
     return f"; probability: {', '.join(said)}" if said else ""
 
 
-def chance(probability: float) -> str:
-    """In percent; what is all but certain is said to be beyond 99 or below 1 %."""
-    return "> 99 %" if probability > 0.99 else "< 1 %" if probability < 0.01 else f"{probability:.0%}"
+def print_comparison(title: str, sides: Sequence[Row], console: Console) -> None:
+    """Every number of every side."""
+    print_table(console, comparison_table(title, sides))
+
+
+def print_reasons(sides: Sequence[Row], console: Console) -> None:
+    """What the numbers say and rest on, side by side."""
+    for line in comparison_lines(sides):
+        say(console, line)
+    console.file.write("\n")
 
 
 def save_comparison(
     root: Path, spec: Comparison, sides: Sequence[Side], figures: bool = True, formats: Sequence[str] = ("png",)
 ) -> Path:
-    """`root/<name>-<short hash>/` with the resolved comparison, the sides and the figure, once in each of the `formats`."""
+    """`root/<name>-<short hash>/` with the resolved comparison, the sides, their reasons, the figure in each of the `formats`."""
     rows = [side.to_json(sides[0]) for side in sides]
     resolved = {
         "name": spec.name,
@@ -129,6 +139,10 @@ def save_comparison(
         with (draft / "comparison.yaml").open("w", encoding="utf-8") as file:
             YAML().dump(resolved, file)
         (draft / "comparison.json").write_text(json_output.document(sides=rows) + "\n", encoding="utf-8")
+        with (draft / "reasons.txt").open("w", encoding="utf-8") as file:
+            console = Console(file=file, width=WIDEST)
+            print_comparison(spec.title or spec.name, rows, console)
+            print_reasons(rows, console)
         if figures:
             from wafersim.report.figures.comparison import comparison_figure
 

@@ -9,32 +9,64 @@ from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from wafersim.report.explain import engines, explain, search_line, why_these_policies
+from wafersim.errors import Interrupted
+from wafersim.planning.what_if import WhatIf
+from wafersim.report.explain import engines, explain, search_line, why_these_policies, would_help
 from wafersim.report.tables import (
     breakdown_table,
     memory_table,
+    published_run_table,
     published_table,
     search_table,
     throughput_table,
 )
 from wafersim.report.words import COUNTS, Row, line_name
 
+MOST_NAMED = 12  # things to do that are named one by one where the user interrupts
 MOST_REFUSALS = 10  # points that are named with their reason
 
 
 @contextmanager
 def progress(total: int, label: str) -> Iterator[Callable[[str], None]]:
-    """A progress bar on stderr, only on a terminal and only for more than one point."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda name: bar.update(task, advance=1, description=f"{label}{name}")
+    """A progress bar on stderr, only on a terminal and only for more than one point.
+
+    Raises Interrupted, which says how far it came, where the user interrupts.
+    """
+    done: list[str] = []
+    try:
+        if total < 2 or not sys.stderr.isatty():
+            yield done.append
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(label, total=total)
+
+            def advance(name: str) -> None:
+                done.append(name)
+                bar.update(task, advance=1, description=f"{label}{name}")
+
+            yield advance
+    except KeyboardInterrupt:
+        names = f" ({', '.join(done) if total <= MOST_NAMED else f'the last one {done[-1]}'})" if done else ""
+        raise Interrupted(f"{label}interrupted, {len(done):,} of {total:,} done{names}; nothing is written") from None
+
+
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """The time that something without parts has taken so far, on stderr of a terminal. Raises Interrupted."""
+    try:
+        if not sys.stderr.isatty():
+            yield
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            bar.add_task(label, total=None)
+            yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"{label}: interrupted before it was done; nothing is written") from None
 
 
 def print_points(title: str, rows: Sequence[Row], console: Console) -> None:
@@ -50,12 +82,12 @@ def print_points(title: str, rows: Sequence[Row], console: Console) -> None:
         say(console, f"and {more} more points that cannot run (prediction.json has each reason)")
 
 
-def print_reasons(rows: Sequence[Row], circuit: Sequence[str], console: Console) -> None:
-    """Memory and policies, what binds and what to change, the critical `circuit` of one point, engines, what was assumed."""
+def print_reasons(rows: Sequence[Row], circuit: Sequence[str], helps: Sequence[WhatIf], console: Console) -> None:
+    """Memory and policies, what binds, the critical `circuit` of one point and what would help it, engines, what was assumed."""
     good, varied = [row for row in rows if "infeasible" not in row], _varied(rows)
     for kind in dict.fromkeys(row["kind"] for row in good):
         print_table(console, memory_table([row for row in good if row["kind"] == kind], varied))
-    for line in [*why_these_policies(good), *explain(good), *circuit, *engines(good)]:
+    for line in [*why_these_policies(good), *explain(good), *circuit, *would_help(helps), *engines(good)]:
         say(console, line)
 
 
@@ -66,6 +98,8 @@ def _print_tables(console: Console, title: str, rows: Sequence[Row], varied: Seq
         tables += [breakdown_table(good, varied)]
     beside = [row for row in good if row.get("published")]
     tables += [published_table(beside, varied)] if beside else []
+    trained = [row for row in good if "published_run" in row]
+    tables += [published_run_table(trained)] if trained else []
     searches = [row for row in good if row.get("search") and row["search"]["considered"] > 1]
     if len(searches) == 1:
         tables += [search_table(searches[0])]

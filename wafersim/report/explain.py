@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from wafersim.report.words import Row, figure, line_name
+from wafersim.planning.what_if import WhatIf
+from wafersim.report.words import Row, line_name, plain
 from wafersim.strategies.registry import words_of
 
 MOST_NAMES = 12  # assumed numbers that are named
@@ -62,8 +63,7 @@ def outside(rows: Sequence[Row]) -> list[str]:
         for way in row.get("interval", {}).get("outside", []):
             value, measure = "", way["measure"]
             if way["value"] is not None:
-                low, high = figure(way["low"]), figure(way["high"])
-                value = figure(way["value"])
+                value, low, high = (plain(way[key]) for key in ("value", "low", "high"))
                 measure += f" (measured: {low if low == high else f'{low} to {high}'})"
             names = by_measure.setdefault(measure, {}).setdefault(value, [])
             names.append(f"{line_name(row)} on {row['n_systems']}")
@@ -94,6 +94,14 @@ def turning_points(rows: Sequence[Row]) -> list[str]:
         if turns:
             out.append(f"{name}: {'; '.join(turns)}")
     return out
+
+
+def would_help(helps: Sequence[WhatIf]) -> list[str]:
+    """Every change that was tried on the largest point, and how much longer or shorter its run is for it."""
+    if not helps:
+        return []
+    said = (f"{one.label} {one.change:+.2%}{' (order of service)' if one.anomaly else ''}" for one in helps)
+    return [f"Each made and simulated again, the time to train changes by: {', '.join(said)}"]
 
 
 def engines(rows: Sequence[Row]) -> list[str]:

@@ -13,13 +13,12 @@ from ruamel.yaml import YAML
 from wafersim.inputs.experiment import Experiment
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
+from wafersim.planning.what_if import WhatIf
 from wafersim.report import json_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
-from wafersim.report.run_directory import save_directory
+from wafersim.report.run_directory import WIDEST, save_directory
 from wafersim.report.words import line_name
-
-WIDEST = 400  # characters of a line of reasons.txt
 
 
 def save_run(
@@ -28,6 +27,7 @@ def save_run(
     results: Sequence[PointResult],
     figures: bool = True,
     sensitive: Sequence[Sensitivity] | None = None,
+    helps: Sequence[WhatIf] = (),
     formats: Sequence[str] = ("png",),
 ) -> Path:
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced.
@@ -38,7 +38,7 @@ def save_run(
     return save_directory(
         root,
         resolved,
-        lambda draft: _write(draft, experiment, resolved, results, formats if figures else (), sensitive),
+        lambda draft: _write(draft, experiment, resolved, results, formats if figures else (), sensitive, helps),
     )
 
 
@@ -49,6 +49,7 @@ def _write(
     results: Sequence[PointResult],
     formats: Sequence[str],
     sensitive: Sequence[Sensitivity] | None,
+    helps: Sequence[WhatIf],
 ) -> None:
     text = StringIO()
     YAML().dump(resolved, text)
@@ -58,7 +59,7 @@ def _write(
     with (draft / "reasons.txt").open("w", encoding="utf-8") as file:
         console = Console(file=file, width=WIDEST)
         print_points(experiment.title or experiment.name, rows, console)
-        print_reasons(rows, circuit_lines(shown) if shown is not None else [], console)
+        print_reasons(rows, circuit_lines(shown) if shown is not None else [], helps, console)
     (draft / "prediction.json").write_text(json_output.document(points=rows) + "\n", encoding="utf-8")
     if shown is None:
         return

@@ -30,6 +30,7 @@ from typing import Any
 from wafersim.errors import WafersimError
 
 DRAFT = ".wafersim-"
+WIDEST = 400  # characters of a line of reasons.txt
 OLD = "old"  # in a draft: the earlier run, where it had to be moved away
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fs.h
 # What a kernel or file system without the exchange answers.

@@ -93,6 +93,37 @@ def published_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
     return table
 
 
+def published_run_table(rows: Sequence[Row]) -> Table:
+    """The runs that authors describe: batch, steps and FLOPs beside those simulated; blank where nothing is published."""
+    table = Table(title="The published runs: simulated, and (published)", title_justify="left")
+    table.add_column("model")
+    for name in ("systems", "batch", "steps", "training FLOPs", "error", "relative utilisation"):
+        table.add_column(name, justify="right")
+    first = flops_per_system(rows[0])
+    for row in rows:
+        run = row["published_run"]
+        steps = sum(phase["steps"] for phase in row["phases"])
+        card, relative = run.get("training_flops"), run.get("relative_utilisation")
+        table.add_row(
+            row["model"],
+            " then ".join(f"{phase['n_systems']}" for phase in row["phases"]),
+            " then ".join(f"{phase['batch']:,}" for phase in row["phases"]),
+            f"{steps:,.0f}",
+            f"{row['training_flops']:.2e} ({'-' if card is None else f'{card:.1e}'})",
+            "-" if card is None else f"{row['training_flops'] / card - 1:+.1%}",
+            f"{flops_per_system(row) / first:.2f} ({'-' if relative is None else f'{relative:.2f}'})",
+        )
+    table.caption = (
+        "FLOPs as the cards count them: with the softmax; relative to the first run of these, in the same FLOPs."
+    )
+    return table
+
+
+def flops_per_system(row: Row) -> float:
+    """FLOP/s of a system, in the FLOPs that the model's card counts."""
+    return float(row["training_flops"] / row["tokens"] * row["tokens_per_s"] / row["n_systems"])
+
+
 def search_table(row: Row) -> Table:
     """The fastest splits of a search, and those that need less memory."""
     table = Table(title=f"The fastest splits of {row['model']} on {counted(row)}", title_justify="left")

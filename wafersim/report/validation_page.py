@@ -13,6 +13,9 @@ from wafersim.evidence.kinds import kinds
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.evidence.sets.wafer import batch_sweep
 from wafersim.inputs.fit import Fit, load_fit
+from wafersim.report.gpu_judgement import gpu_judgement
+from wafersim.report.page_tables import median, page_table
+from wafersim.report.wafer_judgement import wafer_judgement
 from wafersim.report.words import figure
 
 PEERS = (
@@ -66,11 +69,12 @@ def page(report: ValidationReport) -> str:
         "Rows that set nothing, by source; `fit` rows set one set of constants per device, cluster and training stack.",
         _groups([row for row in rows if row.set == "gpu" and row.use == "test"], TARGETS),
         "Peers on the same kind of rows, run with their own code:",
-        _table(("rows", "who", "mean error"), PEERS),
+        page_table(("rows", "who", "mean error"), PEERS),
         "Without any row of a stack or its cluster, with the constants that only it has guessed from other stacks, "
         "within a factor of two. What is known beforehand of the others was written down when the rows had been seen: "
         "it is the error of an unmeasured stack at its best, and what intervals add for one:",
         _families(load_fit("gpu")),
+        *gpu_judgement(load_fit("gpu"), [row for row in rows if row.set == "gpu"]),
         "## Kernels and collectives",
         _groups([row for row in rows if row.set not in ("wafer", "gpu") and row.use == "test"], {}),
         "## Intervals",
@@ -109,11 +113,10 @@ def _wafers(report: ValidationReport) -> list[str]:
         f"The {sum(row.left_out is not None for row in mine)} rows of a rate that are marked fit set the four and R2.0's, so "
         "their errors are in sample; rows of one job count as one. Beside each stands what the other jobs predict. Rows marked "
         "release set the speed of theirs; those marked shown state too little or were starved, and judge nothing.",
-        _table(
+        page_table(
             ("row", "what", "use", "predicted", "published", "error", "left out", "80 % interval", "remarks"), judged
         ),
-        "A whole family left out, one size of a family, or all of CS-3:",
-        _families(fit),
+        *wafer_judgement(fit, mine),
         "Speed-ups over one system, with its own micro-batch, and utilisations relative to 111M in the convention of their paper "
         "(which other rows contradict for small models, so nothing is held to them):",
         _groups([row for row in mine if row.group in RATIOS], {}),
@@ -130,8 +133,8 @@ def _wafers(report: ValidationReport) -> list[str]:
     spread = summary([row for row in mine if row.left_out])
     lines.append(
         f"Median error of the rows that set them {spread.median:.1%}; median of the errors left out "
-        f"{_median(abs(expm1(one.error)) for one in fit.left_out.values()):.1%}, of the half-widths beside them "
-        f"{_median(one.half_width for one in fit.left_out.values()):.0%}."
+        f"{median(abs(expm1(one.error)) for one in fit.left_out.values()):.1%}, of the half-widths beside them "
+        f"{median(one.half_width for one in fit.left_out.values()):.0%}."
     )
     return lines
 
@@ -143,9 +146,9 @@ def _families(fit: Fit) -> str:
         size = [abs(error) for error in errors]
         said = ", ".join(f"{row} {expm1(error):+.1%}" for row, error in rows.items()) if len(rows) < 9 else ""
         lines.append(
-            (name, len(errors), f"{_median(size):.1%}", f"{sum(size) / len(size):.1%}", f"{max(size):.1%}", said)
+            (name, len(errors), f"{median(size):.1%}", f"{sum(size) / len(size):.1%}", f"{max(size):.1%}", said)
         )
-    return _table(("left out", "n", "median", "mean", "max", "rows"), lines)
+    return page_table(("left out", "n", "median", "mean", "max", "rows"), lines)
 
 
 def _groups(rows: Sequence[ValidatedRow], targets: dict[str, str]) -> str:
@@ -169,23 +172,24 @@ def _groups(rows: Sequence[ValidatedRow], targets: dict[str, str]) -> str:
         "half-width",
         *(("target",) if targets else ()),
     )
-    return _table(names, lines)
+    return page_table(names, lines)
 
 
 def _coverage(report: ValidationReport) -> str:
     lines = []
     for each in kinds():
         judges = [row for row in report.rows if row.set == each.name and row.use == "test"]
-        left_out = load_fit(each.fit).left_out.values() if each.fit else ()
+        judged = any(row.left_out for row in report.rows if row.set == each.name)
+        left_out = load_fit(each.fit).left_out.values() if each.fit and judged else ()
         if left_out:
-            half, error = _median(one.half_width for one in left_out), _median(abs(one.error) for one in left_out)
+            half, error = median(one.half_width for one in left_out), median(abs(one.error) for one in left_out)
             count = len(left_out)
         elif judges and (found := summary(judges)).half_width is not None:
             half, error, count = found.half_width, found.median, found.n
         else:
             continue
         lines.append((each.name, count, f"{coverage(report, each.name):.0%}", f"{half:.1%}", f"{error:.1%}"))
-    return _table(("set", "n", "covered", "median half-width", "median error"), lines)
+    return page_table(("set", "n", "covered", "median half-width", "median error"), lines)
 
 
 def _constants() -> Iterable[str]:
@@ -196,7 +200,7 @@ def _constants() -> Iterable[str]:
             for constant in fit.constants
         ]
         yield f"{which}, fitted on {len(fit.rows)} rows:"
-        yield _table(("constant (SI)", "value", "standard error", "kind"), lines)
+        yield page_table(("constant (SI)", "value", "standard error", "kind"), lines)
 
 
 def _skipped(report: ValidationReport) -> str:
@@ -207,17 +211,4 @@ def _skipped(report: ValidationReport) -> str:
         (len(names), f"{names[0]} to {names[-1]}" if len(names) > 3 else ", ".join(names), reason)
         for reason, names in by_reason.items()
     ]
-    return _table(("n", "rows", "why"), lines)
-
-
-def _median(values: Iterable[float]) -> float:
-    ranked = sorted(values)
-    return (
-        ranked[len(ranked) // 2] if len(ranked) % 2 else 0.5 * (ranked[len(ranked) // 2 - 1] + ranked[len(ranked) // 2])
-    )
-
-
-def _table(names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    out = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    out += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines]
-    return "\n".join(out)
+    return page_table(("n", "rows", "why"), lines)

@@ -1,4 +1,4 @@
-"""Predicted beside published on the console: row by row, or by group where rows are many."""
+"""Predicted beside published on the console: row by row, and by group."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.table import Table
 
 from wafersim.evidence.floors import coverage, summary
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
-from wafersim.report.console import new_console, print_table, say
+from wafersim.report.console import print_table, say
 from wafersim.report.words import figure
 
-MOST_ROWS = 60
+MOST_ROWS = 60  # that are named when they are skipped
 USES = {
     "fit": "fit rows set the constants (errors are in-sample)",
     "release": "release rows set one factor each",
@@ -23,16 +23,15 @@ USES = {
 }
 
 
-def print_validation(
-    report: ValidationReport, every_row: bool = False, console: Console | None = None, whose: str = "Published"
-) -> None:
-    """The rows (or their groups), then what was skipped and why; `whose` measurements they are heads the table."""
-    console = console or new_console()
+def print_rows(report: ValidationReport, whose: str, console: Console) -> None:
+    """Every row; `whose` measurements they are heads the table."""
+    print_table(console, row_table(report.rows, whose))
+
+
+def print_groups(report: ValidationReport, console: Console) -> None:
+    """Errors by group, what was skipped and why, rows left out one by one, what each use means."""
     rows = report.rows
-    few = [row for row in rows if every_row or len(rows) <= MOST_ROWS or row.set == "wafer"]
-    if few:
-        print_table(console, row_table(few, whose))
-    if len({(row.group, row.use) for row in rows}) > 1 or len(rows) > len(few):
+    if rows:
         print_table(console, group_table(rows))
     if len(report.skipped) <= MOST_ROWS:
         for name, reason in report.skipped.items():
@@ -48,6 +47,7 @@ def print_validation(
     said = "; ".join(text for use, text in USES.items() if any(row.use == use for row in rows))
     if said:
         say(console, f"use: {said}. Intervals hold 80 %.")
+    console.file.write("\n")
 
 
 def row_table(rows: Sequence[ValidatedRow], whose: str) -> Table:

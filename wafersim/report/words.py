@@ -27,6 +27,12 @@ def figure(value: float) -> str:
     return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if _rounded(value) >= 1000 else _three(value)
 
 
+def plain(value: float) -> str:
+    """A number with three digits, without zeros that say nothing: 16, 1.5, 245,760, 1.11e+08."""
+    short = f"{_rounded(value):.3g}"
+    return short if _rounded(value) < 1000 else figure(value)
+
+
 def plus_minus(row: Row) -> str:
     """The 80 % interval of a step time around it, both sides: they differ, since its logarithm is what is symmetric."""
     interval = row.get("interval")
@@ -73,3 +79,15 @@ def line_name(row: Row) -> str:
 def same_job(side: Row, first: Row) -> bool:
     """Whether a side trains the same model on the same tokens."""
     return bool(side["model"] == first["model"] and side["tokens"] == first["tokens"])
+
+
+def chance(probability: float) -> str:
+    """In percent; what is all but certain is said to be beyond 99 or below 1 %."""
+    return "> 99 %" if probability > 0.99 else "< 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+
+
+def unmeasured(row: Row) -> list[str]:
+    """Chips and stacks of a point that nobody has measured: `no measured run of megatron-lm on dgx-a100-80gb, several nodes`."""
+    if not row.get("interval"):
+        return [f"no measured run of anything like {row['model']} on this machine"]
+    return [way["measure"] for way in row["interval"]["outside"] if way["value"] is None]

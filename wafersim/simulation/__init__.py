@@ -28,17 +28,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Simulated:
-    """A prediction with the job, what was chosen for it, the plan and the periodic step behind it."""
+    """A prediction with the job, what was chosen for it, the plan and the periodic step behind it.
+
+    `replay` simulates the job under the same choice on other machines; what the prediction has asked it, it knows.
+    """
 
     prediction: Prediction
     job: Job
     choice: Any
     plan: Any
     periodic: PeriodicStep[Any]
-
-    def replay(self, exact: bool = True) -> Replay:
-        """The same job under the same choice on other machines."""
-        return Replay(self.job, self.choice, exact)
+    replay: Replay
 
 
 def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
@@ -71,7 +71,7 @@ def simulate_step(job: Job, engine: Engine = "auto", earlier: tuple[PhaseTime, .
     exact = rough if strategy.simulates_seconds else Replay(job, choice, exact=True)
     sure, assumed = uncertainty_of(rough), moving_assumed(rough, exact)
     prediction = predict(job, strategy.words, periodic, account, sure, assumed, earlier)
-    return Simulated(prediction, job, choice, plan, periodic)
+    return Simulated(prediction, job, choice, plan, periodic, exact)
 
 
 def step_and_interval(job: Job) -> tuple[float, Uncertainty]:

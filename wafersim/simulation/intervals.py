@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import hypot
+
 from wafersim.inputs.fit import load_fit
 from wafersim.metrics.interval import Uncertainty, uncertainty
 from wafersim.simulation.replay import Replay
@@ -9,10 +11,13 @@ from wafersim.strategies.registry import strategy_of
 
 
 def uncertainty_of(replay: Replay) -> Uncertainty:
-    """Of a job's step under a choice. What is known from one row adds the spread of rows once more."""
+    """Of a job's step under a choice. What is known from one row adds the spread of rows once more, another mode its own;
+    guesses err together."""
     job = replay.job
     features = strategy_of(job.kind).features(job, replay.choice)
     fits = tuple(load_fit(which) for which in features.fits)
     wanted = {number for fit in fits for constant in fit.constants for number in constant.sets}
-    extra = fits[0].spread.get(features.group, 0.0) if features.one_row else 0.0
-    return uncertainty(fits, replay.by_origin(wanted), features.group, features.values, extra)
+    one_row = fits[0].spread.get(features.group, 0.0) if features.one_row else 0.0
+    guesses = fits[0].guessed * sum(replay.elasticities(features.guessed).values()) if features.guessed else 0.0
+    extra = hypot(one_row, guesses, fits[0].modes.get(job.workload.mode, 0.0))
+    return uncertainty(fits, replay.by_origin(wanted), features.group, features.values, extra, features.device)

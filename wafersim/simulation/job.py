@@ -11,7 +11,7 @@ from wafersim.inputs.machine import load_any
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import load_model
-from wafersim.workload.transformer import Workload, workload_of
+from wafersim.workload.transformer import LORA_RANK, Workload, workload_of
 
 
 def job_of(experiment: Experiment) -> Job:
@@ -25,7 +25,8 @@ def jobs_of(experiment: Experiment) -> tuple[Job, ...]:
     Raises Infeasible where it asks for something that nobody published.
     """
     training = experiment.training
-    workload = workload_of(load_model(experiment.model), training.sequence_length, training.mode, training.lora_rank)
+    rank = training.lora_rank or LORA_RANK
+    workload = workload_of(load_model(experiment.model), training.sequence_length, training.mode, rank)
     phases = _phases(experiment, workload)
     if phases is None:
         count = _count(experiment, workload)

@@ -103,13 +103,16 @@ class Account:
 @dataclass(frozen=True)
 class Features:
     """Where a job stands among those that were measured: logarithms of `names`, the rows it belongs to (`group`) of the first
-    of the calibrations that it leans on (`fits`). `one_row`: a factor of it is known from one row alone."""
+    of the calibrations that it leans on (`fits`). `one_row`: a factor of it is known from one row alone. `guessed`: paths of
+    numbers that are another's, whose rows say nothing of this machine; `device`: the chip, where rows of a group name one."""
 
     fits: tuple[Set, ...]
     group: str
     names: tuple[str, ...]
     values: tuple[float, ...]
     one_row: bool = False
+    guessed: tuple[str, ...] = ()
+    device: str = ""
 
 
 @dataclass(frozen=True)

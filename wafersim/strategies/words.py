@@ -40,6 +40,9 @@ class Words:
     memory_title: str
     memory: tuple[tuple[str, str], ...]  # (key, heads) of what takes memory, in reading order
     tasks: tuple[tuple[str, str], ...] = ()  # (kind of task on the critical circuit, label) where they differ
+    on_circuit: tuple[
+        tuple[str, str], ...
+    ] = ()  # (kind of task, key of the part that it makes longer); the others compute
     improvements: tuple[Improvement, ...] = ()  # of the machine, tried one by one where it is asked what would help
 
     @cached_property

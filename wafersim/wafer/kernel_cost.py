@@ -24,6 +24,7 @@ class KernelCost:
     cycles: float
     time_s: float
     efficiency: float  # useful multiply-accumulates over the grid's peak
+    pe_utilisation: float  # a PE works on a weight or a tile, its loop's overhead included
     simd_utilisation: float
     link_utilisation: float
     memory_utilisation: float  # of two 64-bit reads and one 64-bit write a cycle
@@ -47,12 +48,14 @@ def weight_streaming_cost(grid: Grid, clock: float, m: int, k: int, n: int, dens
     t, h = mapping.tokens_per_pe, mapping.hidden_per_pe
     groups = ceil(t / grid.simd_width)
     vector_cycles = n * h * density * groups
+    busy = n * h * density * (grid.weight_issue + grid.group_cost * groups)
     needed = weight_streaming.tile_bytes(t, h)
     return KernelCost(
         "weight-streaming", m, k, n, density,
         cycles=mapping.cycles,
         time_s=mapping.cycles / clock,
         efficiency=m * k * n * density / (mapping.cycles * grid.peak_macs),
+        pe_utilisation=busy / mapping.cycles,
         simd_utilisation=vector_cycles / mapping.cycles,
         link_utilisation=max(n * h * density, n * t if mapping.hidden_axis > 1 else 0) / mapping.cycles,
         memory_utilisation=vector_cycles * grid.simd_width * 3 * FP16_BYTES / PORT_BYTES / mapping.cycles,
@@ -85,6 +88,7 @@ def mesh_cost(
         cycles=cycles,
         time_s=cycles / clock,
         efficiency=m * k * n / (cycles * p * p * grid.simd_width),
+        pe_utilisation=p * (work - code.sync) / cycles,
         simd_utilisation=vector_cycles / cycles,
         link_utilisation=p * max(words) / cycles,
         memory_utilisation=p * macs * 3 * FP16_BYTES / PORT_BYTES / cycles,

@@ -37,6 +37,7 @@ class PE:
     words_per_partial: int = 1  # wavelets per partial sum
     queue: int = 8  # weights a PE's router holds before the column stalls
     sram_bytes: int = 48_000
+    wavelet: int = 1  # of a column's link, per weight
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,21 @@ def simulate(
 
 
 def simulate_cycles(
-    tokens_per_pe: int, features_per_pe: int, outputs: int, rows: int, columns: int, pe: PE, one_row: bool = False
+    tokens_per_pe: int,
+    features_per_pe: int,
+    outputs: int,
+    rows: int,
+    columns: int,
+    pe: PE,
+    one_row: bool = False,
+    density: float = 1.0,
 ) -> Run:
-    """Cycles of a dense product without its numbers. `one_row` uses that rows are shifted copies of the first."""
-    counts = np.full((outputs, columns), features_per_pe, np.int64)
+    """Cycles of a product without its numbers; of sparse weights every column meets as many, dealt evenly to the outputs.
+
+    `one_row` uses that rows are shifted copies of the first.
+    """
+    met = np.floor(np.arange(outputs + 1) * features_per_pe * density + 1e-9).astype(np.int64)
+    counts = np.repeat(np.diff(met)[:, None], columns, axis=1)
     simulated = 1 if one_row else rows
     cycles, busy, wait = _clock(counts, simulated, tokens_per_pe, *_constants(pe))
     shift = (rows - simulated) * pe.hop
@@ -109,8 +121,8 @@ def closed_form(tokens_per_pe: int, features_per_pe: int, outputs: int, rows: in
     return lag + axpy + (outputs - 1) * max(axpy, reduce) + reduce + across
 
 
-def _constants(pe: PE) -> tuple[int, int, int, int, int, int]:
-    return pe.simd_width, pe.issue, pe.group, pe.hop, pe.words_per_partial, pe.queue
+def _constants(pe: PE) -> tuple[int, int, int, int, int, int, int]:
+    return pe.simd_width, pe.issue, pe.group, pe.hop, pe.wavelet, pe.words_per_partial, pe.queue
 
 
 @njit()
@@ -164,7 +176,7 @@ def reduce_wave(ends, other, free, ticks, hop):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _clock(counts, rows, t, simd, issue, group, hop, words, queue):  # type: ignore[no-untyped-def]
+def _clock(counts, rows, t, simd, issue, group, hop, wavelet, words, queue):  # type: ignore[no-untyped-def]
     """Cycle recurrence; `counts[j, c]` weights of output j go down column c. Returns (makespan, busy, wait) per PE.
 
     Arrays are column by row, so that the innermost loop runs over the rows of a column, which do not depend on each other.
@@ -185,7 +197,7 @@ def _clock(counts, rows, t, simd, issue, group, hop, words, queue):  # type: ign
             for _ in range(counts[j, c]):
                 slot = sequence[c] % queue
                 leave = max(sent[c], taken[c, slot])
-                sent[c] = leave + 1
+                sent[c] = leave + wavelet
                 sequence[c] += 1
                 slowest = np.int64(0)
                 for r in range(rows):

@@ -11,16 +11,16 @@ INDEX_BYTES = 2  # of a non-zero weight's position, when weights are sparse
 
 
 def memoryx_bytes(workload: Workload, optimizer: OptimizerName, density: float = 1.0) -> int:
-    """Bytes that MemoryX holds of a job: of every trained weight that is not zero its states, summed gradient and index.
-
-    Weights that are not trained are kept in 16 bits, whatever their zeros.
+    """Bytes that MemoryX holds of a job: of every trained weight its states and summed gradient, or, if that is less, of those
+    that are not zero these and an index. Weights that are not trained are kept in 16 bits, whatever their zeros.
 
     The 16-bit weights of a stream are made of the master weights a layer at a time; they are not kept besides.
     """
     states = OPTIMIZERS[optimizer]
-    each = states.stored + states.gradient + (INDEX_BYTES if density < 1.0 else 0)
+    dense = states.stored + states.gradient
+    each = min(dense, density * (dense + INDEX_BYTES))
     frozen = 0 if workload.mode == "train" else workload.parameters * states.weight
-    return ceil(workload.trained * density * each + frozen)
+    return ceil(workload.trained * each + frozen)
 
 
 def update_bytes(optimizer: OptimizerName) -> float:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.evidence.cells import checked, flag, stated, whole, zero_stage
+from wafersim.evidence.coverage import Judged
 from wafersim.evidence.kinds import Kind
 from wafersim.evidence.rows import Cells, Rows, read_rows
 from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
 from wafersim.evidence.sets.gpu_sources import Source, source_of
 from wafersim.evidence.tables import shipped
+from wafersim.inputs.fit import Fit
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.machine import GpuMachine
+from wafersim.simulation import job_of
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
 from wafersim.workload.model import Model
 
@@ -29,9 +35,33 @@ def published_rows() -> Rows[GpuRow]:
     return read_rows(shipped("gpu"), read_row)
 
 
+def left_out_by_stack(fit: Fit) -> dict[str, list[Judged]]:
+    """Published rows as a calibration predicts them without their family, by stack and cluster."""
+    found: dict[str, list[Judged]] = {}
+    for row in published_rows().measured.values():
+        if row.id in fit.left_out:
+            found.setdefault(row.stack, []).append((row.family, fit.left_out[row.id]))
+    return found
+
+
 def read_row(cells: Cells) -> GpuRow:
     """A row of a table, of a published study if its id begins like one; raises Infeasible where it does not state enough."""
-    return _row(cells, source_of(cells["id"]))
+    source = source_of(cells["id"])
+    row = _row(cells, source)
+    return _as_run(row, source.experiment) if source.experiment else row
+
+
+def _as_run(row: GpuRow, name: str) -> GpuRow:
+    """A row that a shipped experiment runs: its model and its settings are the experiment's, so that `run` says the same."""
+    experiment = load_experiment(name)
+    job = job_of(experiment)
+    assert isinstance(job.machine, GpuMachine)
+    settings = job.strategy.model_dump(exclude={"kind"})
+    assumed = (f"batch {job.training.batch}, split and micro-batch as in the experiment {name}",)
+    return replace(
+        row, profile=job.machine.name, software=job.machine.software.name, model=job.workload.model, gpus=job.count,
+        batch=job.training.batch, settings=settings, options={}, assumed=assumed,
+    )  # fmt: skip
 
 
 class _Reader:

@@ -19,6 +19,7 @@ from wafersim.evidence.rows import ValidatedRow
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.simulation import step_and_interval
+from wafersim.strategies.gpu_parallel.features import group_of
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import Model
 from wafersim.workload.transformer import workload_of
@@ -56,6 +57,24 @@ class GpuRow:
     def group(self) -> str:
         """Source, and GPU where it reports several."""
         return f"{self.source} {self.device}".strip()
+
+    @property
+    def stack(self) -> str:
+        """Training stack and cluster, on one node or on several: the rows that its interval rests on."""
+        return group_of(load_gpu_machine(self.profile, self.software), self.gpus)
+
+    @property
+    def family(self) -> str:
+        """What runs the same kernels on every GPU, and errs alike whatever its layers, replicas and stages."""
+        kernels = (
+            self.model.d_model,
+            self.model.heads,
+            self.sequence,
+            self.settings["tensor"],
+            self.settings.get("micro_batch"),
+        )
+        said = zip(("hidden", "heads", "sequence", "tensor", "micro-batch"), kernels, strict=True)
+        return f"{self.software} on {self.profile}: {', '.join(f'{name} {value}' for name, value in said)}"
 
     @property
     def unit(self) -> str:

@@ -47,6 +47,7 @@ class Source:
     context_parallel: bool = False
     sharded_once: bool = False
     recalled: bool = False
+    experiment: str = ""  # the shipped one that is this run, with what a row does not state
 
     def stack(self, cells: Cells, zero: int, notes: str) -> Stack:
         """The cluster and training stack of a row; raises Infeasible where neither is known."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import log2
 
 from wafersim.evidence.rows import ValidatedRow
-from wafersim.evidence.sets.wafer_row import WaferRow
+from wafersim.evidence.sets.wafer_row import NO_CHANGE, WaferRow
 from wafersim.simulation import step_seconds
 from wafersim.workload.transformer import build_workload
 
@@ -60,16 +62,40 @@ class ScalingRow(_OfAJob):
         batch = self.job.batch // self.job.systems if self.weak else self.job.batch
         return replace(self.job, systems=1, batch=batch, micro_batch=self.baseline_micro_batch)
 
+    @property
+    def doublings(self) -> float:
+        """From one system to these."""
+        return log2(self.job.systems)
+
+    @property
+    def family(self) -> str:
+        """The architecture and its parameters, in billions."""
+        return f"{self.job.called.split()[0]} {self.job.workload.parameters / 1e9:.1f}B"
+
+    @property
+    def series(self) -> tuple[object, ...]:
+        """What ratios that share a run on one system have in common."""
+        one = self.baseline
+        return one.called, one.sequence, one.batch, one.micro_batch, self.weak
+
+    def seconds(self, constants: Mapping[str, float] = NO_CHANGE) -> tuple[float, float]:
+        """(a step of one system, a step of all) under changed constants."""
+        return step_seconds(self.baseline.job(constants)), step_seconds(self.job.job(constants))
+
+    def predicted(self, one: float, many: float) -> float:
+        """The ratio that two step times give."""
+        return self.job.batch / many / (self.baseline.batch / one)
+
     def judge(self) -> ValidatedRow:
         """The ratio of two simulated rates; there is no interval of a ratio yet."""
-        many, one = (row.batch / step_seconds(row.job()) for row in (self.job, self.baseline))
         row = self.job
         what = f"{row.called} at {row.sequence}, {row.systems} systems over 1, micro-batch {row.micro_batch}"
         if self.baseline_micro_batch != row.micro_batch:
             what += f" over {self.baseline_micro_batch}"
         return ValidatedRow(
-            self.id, self.use, what, many / one, self.published, self.unit, row.assumed, row.why, group=self.group
-        )
+            self.id, self.use, what, self.predicted(*self.seconds()), self.published, self.unit, row.assumed, row.why,
+            group=self.group,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from wafersim.evidence.rows import ValidatedRow
 from wafersim.inputs.fit import load_fit
-from wafersim.inputs.machine import Machine, load_machine
+from wafersim.inputs.machine import WAFER_PARTS, Machine, load_machine
 from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.simulation import step_and_interval
 from wafersim.strategies.job import Job, Training
@@ -54,8 +54,8 @@ class WaferRow:
         return workload_of(self.model, self.sequence, self.mode)
 
     def machine(self, constants: Mapping[str, float] = NO_CHANGE) -> Machine:
-        """Its machine under changed constants of the system; `releases.R2.0` is the speed of a release."""
-        overrides = {f"system.{name}": value for name, value in constants.items() if not name.startswith("releases.")}
+        """Its machine under changed constants of the system and the SwarmX; `releases.R2.0` is the speed of a release."""
+        overrides = {_path(name): value for name, value in constants.items() if not name.startswith("releases.")}
         machine = load_machine(self.profile, overrides, self.software)
         speed = constants.get(f"releases.{self.software}")
         if speed is None or self.software not in machine.system.releases:
@@ -65,7 +65,7 @@ class WaferRow:
         return replace(machine, system=machine.system.model_copy(update={"releases": releases}))
 
     def job(self, constants: Mapping[str, float] = NO_CHANGE) -> Job:
-        """The one place where a row becomes a job, under changed constants of the system."""
+        """The one place where a row becomes a job, under changed constants."""
         return Job(
             workload=self.workload,
             machine=self.machine(constants),
@@ -88,3 +88,9 @@ class WaferRow:
             self.id, self.use, self.what, rate, self.published, self.unit, self.assumed, self.why,
             group=self.group, low=low, high=high, left_out=left_out,
         )  # fmt: skip
+
+
+def _path(name: str) -> str:
+    """Of a constant of a machine, for an override: `system.weight_issue`."""
+    part = "swarmx" if name in WAFER_PARTS["swarmx"].model_fields else "system"
+    return f"{part}.{name}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.profile import SystemProfile
-from wafersim.kernel import kernel_cost, kernel_run
+from wafersim.kernel import TICKS, busy_shares, kernel_cost, kernel_run
 from wafersim.report.figures.sheet import PAGE, SLIDE, Words, inches, sheet, widest
 from wafersim.report.figures.style import GREY, INK, LINES, quiet
 from wafersim.wafer.kernel_cost import KernelCost
@@ -28,14 +28,14 @@ def heatmap_figure(system: SystemProfile, cost: KernelCost, path: Path, width: f
         raise WafersimError(f"--heatmap: drawn for weight-streaming, not for {cost.dataflow}")
     run, outputs = kernel_run(system, cost)
     rows, columns = run.busy.shape
-    busy = 100 * run.busy.mean() / run.cycles
+    busy = 100 * cost.pe_utilisation
     words = Words(
         f"{cost.m} x {cost.k} by {cost.k} x {cost.n} on {system.name}: a PE is busy {busy:.0f} % of the time",
         f"{rows} x {columns} PEs of one replica, the first {outputs} of {cost.n} outputs simulated weight by weight",
     )
     maps = (
-        (run.busy / run.cycles, "busy fraction", "viridis", 1.0),
-        (run.wait, "cycles waited before a weight", "magma", None),
+        (busy_shares(cost, run, outputs), "busy fraction", "viridis", 1.0),
+        (run.wait / TICKS, "cycles waited before a weight", "magma", None),
     )
     beside = width >= 6
     each = width / 2 if beside else width

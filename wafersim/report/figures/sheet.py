@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -102,11 +102,11 @@ NO_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"Creation
 """The same rows give the same file."""
 
 
+@lru_cache(maxsize=4096)
 def inches(text: str, size: float = 9.0, bold: bool = False) -> float:
     """The width of a line of text."""
-    with matplotlib.rc_context(RC):
-        font = FontProperties(family=RC["font.family"], size=size, weight="bold" if bold else "normal")
-        across, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    font = FontProperties(family=RC["font.family"], size=size, weight="bold" if bold else "normal")
+    across, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return HINTED * float(across) / 72
 
 

@@ -38,6 +38,11 @@ class Column:
         return [pad(text, self.width) for text in (self.head, *self.cells)]
 
 
+def fits(columns: Sequence[Column], width: int) -> bool:
+    """Whether no column has to give way."""
+    return sum(column.width + GAP for column in columns if any(column.cells)) - GAP <= width
+
+
 def table(columns: Sequence[Column], width: int) -> list[str]:
     """Head and rows of the columns that fit; what is said nowhere (no cell at all) takes no room."""
     kept = [column for column in columns if any(column.cells)]
@@ -59,6 +64,21 @@ def sentence(label: str, items: Sequence[str], width: int, most: int = 2, separa
     return []
 
 
+def first_that_fits(
+    label: str, wordings: Sequence[Sequence[str]], width: int, most: int = 2, separator: str = ", "
+) -> list[str]:
+    """A sentence in the first of some wordings that leaves nothing out, else in the last."""
+    gutter = GUTTER if width >= 2 * NARROWEST else 0
+    whole = (items for items in wordings if len(_wrapped(label, separator.join(items), width, gutter)) <= most)
+    return sentence(label, next(whole, wordings[-1]), width, most, separator)
+
+
+def whole(label: str, path: str, what: str, width: int) -> str:
+    """A line with a path, which people copy: where there is no room it loses `what` it is, and is never cut."""
+    line = label.ljust(GUTTER) + what + path
+    return line if len(line) <= width else f"{label}: {path}"
+
+
 def _wrapped(label: str, text: str, width: int, gutter: int) -> list[str]:
     if not gutter:
         lines = textwrap.wrap(f"{label}: {text}", width, break_on_hyphens=False)
@@ -66,6 +86,20 @@ def _wrapped(label: str, text: str, width: int, gutter: int) -> list[str]:
         body = textwrap.wrap(text, width - gutter, break_on_hyphens=False)
         lines = [(" " * gutter if index else label.ljust(gutter)) + line for index, line in enumerate(body)]
     return [line.replace(UNBROKEN, " ").rstrip() for line in lines]
+
+
+def titled(title: str, took: float, width: int) -> str:
+    """The first line of a screen: what was asked, and how long the answer took."""
+    seconds = f"{took:.1f} s"
+    room = width - len(seconds) - GAP
+    return f"{clipped(title, room):{room}}  {seconds}"
+
+
+def cut(rows: list[str], room: int) -> list[str]:
+    """As many lines as there is room for; the last one says how many are left out."""
+    if len(rows) <= room:
+        return rows
+    return [*rows[: room - 1], f"and {len(rows) - room + 1} more: --all"]
 
 
 def clipped(line: str, width: int, mark: str = "~") -> str:

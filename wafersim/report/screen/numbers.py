@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from wafersim.report.words import Row
 
@@ -25,6 +26,16 @@ def unit_of(seconds: float, units: tuple[str, ...] = ("ms", "s", "min", "h", "d"
         if name in units and float(f"{seconds:.2e}") >= FIRST[name]:
             chosen = (name, size)
     return chosen
+
+
+def short_unit(seconds: float) -> tuple[str, float]:
+    """Of what may take microseconds."""
+    return ("us", 1e-6) if seconds < 0.9995e-3 else unit_of(seconds, STEPS)
+
+
+def common_unit(times: Sequence[float]) -> tuple[str, float]:
+    """One unit for steps or kernels that may be far apart: that of their geometric mean."""
+    return short_unit(math.exp(sum(map(math.log, times)) / len(times)))
 
 
 def step(seconds: float, unit: tuple[str, float] | None = None) -> str:
@@ -56,12 +67,17 @@ def tenths(value: float) -> str:
     return f"{value:,.1f}" if abs(value) < 99.95 else f"{value:,.0f}"
 
 
-def digits(value: float) -> str:
-    """Three significant digits, never an exponent."""
+def digits(value: float, count: int = 3) -> str:
+    """So many significant digits, never an exponent."""
     if value == 0:
         return "0"
-    rounded = float(f"{value:.2e}")
-    return f"{rounded:,.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}"
+    rounded = float(f"{value:.{count - 1}e}")
+    return f"{rounded:,.{max(0, count - 1 - math.floor(math.log10(abs(rounded))))}f}"
+
+
+def grouped(value: float) -> str:
+    """`3.2`, `29`, `2,287`: two significant digits below ten, else whole."""
+    return two(value) if abs(value) < 9.95 else f"{value:,.0f}"
 
 
 def amount(value: float, unit: str = "") -> str:
@@ -94,6 +110,11 @@ def two(value: float) -> str:
 def percent(share: float) -> str:
     """`96 %`; what rounds to nothing is `< 1 %`."""
     return f"{100 * share:.0f} %" if share >= 0.005 or share == 0 else "< 1 %"
+
+
+def error(size: float) -> str:
+    """`2.9 %`, `34 %`: the size of an error, with a decimal below ten."""
+    return f"{100 * size:.1f} %" if size < 0.0995 else f"{100 * size:,.0f} %"
 
 
 def change(relative: float) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen import numbers
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table
+from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table, whole
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
+from wafersim.report.tables import flops_per_system
 from wafersim.report.words import Row
 from wafersim.strategies.registry import words_of
 from wafersim.strategies.words import Words
@@ -57,7 +58,7 @@ def run_screen(found: Found, width: int) -> list[str]:
     left = room - len(main) - len(block)
     gaps = (left >= 1, left >= 2 and bool(block), left >= 2 + bool(block))
     out = [_titled(found, width), *[""] * gaps[0], *main, *[""] * gaps[1], *block, *[""] * gaps[2]]
-    return [clipped(line, width) for line in [*out, *_warnings(found.rows, width), *sayings]]
+    return [*out, *_warnings(found.rows, width), *sayings]
 
 
 def _titled(found: Found, width: int) -> str:
@@ -72,7 +73,7 @@ def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
     lengths = {row["sequence_length"] for row in rows}
     trained = f"train {numbers.amount(base['tokens'])}" if len({row["tokens"] for row in rows}) == 1 else "train in"
     columns = [
-        Column(heads, tuple(line.name for line in lines), left=True),
+        Column(heads, tuple(_marked(line.name, row) for line, row in zip(lines, rows, strict=True)), left=True),
         Column(chips_of(rows), tuple(f"{row['n_systems']:,}" for row in rows)),
         Column(
             f"batch x {rows[0]['sequence_length']:,}" if len(lengths) == 1 else "batch x length",
@@ -88,6 +89,16 @@ def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
         _published(rows),
     ]
     return table(columns, width)
+
+
+def _marked(name: str, row: Row) -> str:
+    """A star where nobody has measured such a machine or stack at all; `Trust` says what."""
+    return f"{name} *" if _unmeasured(row) else name
+
+
+def _unmeasured(row: Row) -> bool:
+    ways = row.get("interval", {}).get("outside", [])
+    return "interval" not in row or any(way["value"] is None for way in ways)
 
 
 def _batches(rows: Sequence[Row], lengths: set[int]) -> tuple[str, ...]:
@@ -113,17 +124,12 @@ def _published(rows: Sequence[Row]) -> Column:
     relative = [row.get("published_run", {}).get("relative_utilisation") for row in rows]
     if not any(relative):
         return Column("", ("",) * len(rows), 9)
-    first = _utilisation(rows[0])
+    first = flops_per_system(rows[0])
     said = (
-        f"{_utilisation(row) / first:.2f} ({f'{one:.2f}' if one else '-'})"
+        f"{flops_per_system(row) / first:.2f} ({f'{one:.2f}' if one else '-'})"
         for row, one in zip(rows, relative, strict=True)
     )
     return Column("util. (pub.)", tuple(said), 2)
-
-
-def _utilisation(row: Row) -> float:
-    """FLOP/s of a system, in the FLOPs that the model's card counts."""
-    return float(row["training_flops"] / row["tokens"] * row["tokens_per_s"] / row["n_systems"])
 
 
 def _block(lines: Sequence[Line], width: int) -> list[str]:
@@ -195,7 +201,7 @@ def _sayings(found: Found, lines: Sequence[Line], width: int, roomy: bool) -> li
         *sentence("Would help", _helps(found.helps), width, 2, " | "),
         *(sentence("Bill", _bill(row), width) if roomy else []),
         *sentence("Trust", _trust(heads), width, 3 if roomy else 2, "; "),
-        *(sentence("Written", [f"figures and {points}: {found.directory}/"], width, 1) if found.directory else []),
+        *([whole("Written", f"{found.directory}/", f"figures and {points}: ", width)] if found.directory else []),
         *sentence("More", [f"--all, --why; next: {_next(found)}"], width, 1),
     ]
 
@@ -274,11 +280,11 @@ def _trust(rows: Sequence[Row]) -> list[str]:
         low, high = (numbers.percent(half) for half in (min(halves), max(halves)))
         parts.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
     if len(halves) < len(rows):
-        parts.append(f"{len(rows) - len(halves)} without an interval, as nothing like it was measured")
+        parts.append(f"* {len(rows) - len(halves)} without an interval, as nothing like it was measured")
     outside: dict[str, float | None] = {}
     for row in rows:
         for way in row.get("interval", {}).get("outside", []):
-            measure = way["measure"] + _measured(way)
+            measure = f"* {way['measure']}" if way["value"] is None else way["measure"] + _measured(way)
             outside[measure] = max(filter(None, (outside.get(measure), way["value"])), default=None)
     said = [f"{'' if value is None else numbers.amount(value)} {measure}".strip() for measure, value in outside.items()]
     if said:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from wafersim.inputs.machine import GpuMachine, evidence_name
+from wafersim.gpu.layout import Layout
+from wafersim.inputs.machine import THIS_EXPERIMENT, GpuMachine, evidence_name
 from wafersim.strategies.features import logs
-from wafersim.strategies.gpu_parallel.choice import clusters_of
+from wafersim.strategies.gpu_parallel.choice import Choice, clusters_of
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Features
-from wafersim.workload.transformer import Workload
 
-NAMES = ("parameters", "tokens a GPU and step", "tokens a sequence", "elements a head", "GPUs")
+NAMES = (
+    "parameters", "tokens a GPU and step", "tokens a sequence", "elements a head", "GPUs",
+    "hidden elements a GPU and micro-batch", "nodes a tensor-parallel group", "experts",
+)  # fmt: skip
+HOST = "software.host_factor"  # multiplies every launch
 
 
-def values(workload: Workload, batch: int, gpus: int) -> tuple[float, ...]:
+def values(job: Job, layout: Layout) -> tuple[float, ...]:
     """Logarithms of `NAMES`."""
-    sequence = workload.sequence_length
-    return logs(workload.parameters, batch * sequence / gpus, sequence, workload.model.head_dim, gpus)
+    workload, gpus = job.workload, job.count
+    model, sequence, tensor = workload.model, workload.sequence_length, float(layout.tensor)
+    kernel = float(layout.micro_batch) * sequence / float(layout.context) * model.d_model / tensor
+    nodes = max(1.0, tensor / clusters_of(job.machine).unit)
+    return logs(
+        workload.parameters, job.training.batch * sequence / gpus, sequence, model.head_dim, gpus, kernel, nodes,
+        max(1, model.experts),
+    )  # fmt: skip
 
 
 def group_of(machine: GpuMachine, gpus: int) -> str:
@@ -24,8 +34,18 @@ def group_of(machine: GpuMachine, gpus: int) -> str:
     return f"{evidence_name(machine.software)} on {evidence_name(machine.network)}, {'one node' if one else 'several nodes'}"
 
 
-def features(job: Job) -> Features:
+def guessed(machine: GpuMachine) -> tuple[str, ...]:
+    """Numbers of the training stack that another one's stand for: its launches, unless its own rows or the user set them."""
+    forward = machine.software.values.launch_forward
+    known = (forward.kind == "calibrated" and not forward.like) or forward.source == THIS_EXPERIMENT
+    return () if known else (HOST,)
+
+
+def features(job: Job, choice: Choice) -> Features:
     """Rows are grouped by training stack and cluster, on one node and on several."""
-    group = group_of(clusters_of(job.machine), job.count)
-    of_job = values(job.workload, job.training.batch, job.count)
-    return Features(("gpu", "collective"), group, NAMES, of_job)
+    machine = clusters_of(job.machine)
+    of_job = values(job, choice.layout)
+    return Features(
+        ("gpu", "collective"), group_of(machine, job.count), NAMES, of_job, device=evidence_name(machine.gpu),
+        guessed=guessed(machine),
+    )  # fmt: skip

@@ -45,7 +45,7 @@ class GpuParallel(Runs):
 
     def features(self, job: Job, choice: Choice) -> Features:
         """Its place among measured jobs on GPUs."""
-        return features(job)
+        return features(job, choice)
 
     def seconds(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[float]:
         """By the closed form, on each machine."""

@@ -61,6 +61,14 @@ WORDS = Words(
         ("tie", "tied embeddings"),
         ("norm", "gradient norm"),
     ),
+    on_circuit=(
+        ("send", "sends"),
+        ("gather", "data"),
+        ("scatter", "data"),
+        ("tie", "data"),
+        ("norm", "optimizer"),
+        ("update", "optimizer"),
+    ),
     improvements=(
         Improvement("GPU peak x2", (("gpu.peak_fp16", 2.0),)),
         Improvement("GPU memory x2", (("gpu.memory", 2.0), ("gpu.usable_memory", 2.0))),

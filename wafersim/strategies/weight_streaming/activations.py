@@ -121,21 +121,31 @@ def wafer_memory(
     sets = [int(working_set * tokens * live) for live in _live_bytes(block, head, policy, workload.mode)]
     smallest = max(sets) / MOST_LANES
     if free <= 0 or smallest > free:
-        held = "buffers of the traffic to activation servers" if on_servers else "activations kept on the wafer"
-        terms = {
-            "a smaller strategy.micro_batch or other strategy.activations": activation,
-            "more strategy.chunks_per_layer or fewer strategy.weight_credits and drain_credits": buffers,
-            "a smaller strategy.micro_batch or training.sequence_length": smallest,
-        }
-        return (
-            f"does not fit: {held} {activation / 1e9:.1f} GB, weight and gradient buffers {buffers / 1e9:.1f} GB, "
-            f"code {code / 1e9:.1f} GB, smallest working set {smallest / 1e9:.1f} GB of {sram / 1e9:.0f} GB; "
-            f"the largest of them shrinks with {max(terms, key=lambda change: terms[change])}"
-        )
+        return _refusal(policy, tokens <= workload.sequence_length, activation, buffers, code, smallest, sram)
     lanes = [max(1.0, size / free) for size in sets]
     working = max(int(size / n) for size, n in zip(sets, lanes, strict=True))
     return WaferMemory(
         int(sram), code, weight_buffer, drain_buffer, activation, working, kept if on_servers else 0, *lanes
+    )
+
+
+def _refusal(
+    policy: Policy, alone: bool, activation: int, buffers: int, code: int, smallest: float, sram: float
+) -> str:
+    """Every term, and the fields that shrink the largest; a micro-batch of one sequence (`alone`) gets no smaller."""
+    on_servers, fewer = policy.place == "servers", "a smaller strategy.micro_batch"
+    if alone:
+        fewer = "a shorter training.sequence_length"
+    held = "buffers of the traffic to activation servers" if on_servers else "activations kept on the wafer"
+    terms = [
+        (activation, fewer if on_servers and policy.every else f"{fewer} or other strategy.activations"),
+        (buffers, "more strategy.chunks_per_layer or fewer strategy.weight_credits and drain_credits"),
+        (smallest, fewer if alone else f"{fewer} or training.sequence_length"),
+    ]
+    return (
+        f"does not fit: {held} {activation / 1e9:.1f} GB, weight and gradient buffers {buffers / 1e9:.1f} GB, "
+        f"code {code / 1e9:.1f} GB, smallest working set {smallest / 1e9:.1f} GB of {sram / 1e9:.0f} GB; "
+        f"the largest of them shrinks with {max(terms)[1]}"
     )
 
 

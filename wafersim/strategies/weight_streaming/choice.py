@@ -77,7 +77,10 @@ def _micro_batches(job: Job, on: _System) -> tuple[int, tuple[str, ...]]:
         return on.fastest(), none
     count = nearest_count(on.largest, asked)
     if count > MOST_MICRO_BATCHES:
-        raise Infeasible(f"{count} micro-batches a step; up to {MOST_MICRO_BATCHES} are simulated")
+        raise Infeasible(
+            f"strategy.micro_batch {asked} makes {count} micro-batches a step of the {on.largest} sequences of a system; "
+            f"up to {MOST_MICRO_BATCHES} are simulated: give it {ceil(on.largest / MOST_MICRO_BATCHES)} or more"
+        )
     size = ceil(on.largest / count)
     if size == asked:
         return count, ()
@@ -149,9 +152,14 @@ class _System:
 
     def _smallest(self, most: int) -> int:
         found = self._fitting(most)
-        if isinstance(found, str):
-            raise Infeasible(f"no micro-batch fits: {found}")
-        return most
+        if isinstance(found, Fitting):
+            return most
+        if most < self.largest:
+            raise Infeasible(
+                f"{self.largest} sequences a system do not fit in {most} micro-batches, as many as are simulated; "
+                "take a smaller training batch"
+            )
+        raise Infeasible(f"no micro-batch fits: {found}")
 
 
 def _fewest(holds: Callable[[int], bool], most: int) -> int | None:

@@ -38,6 +38,12 @@ class PlanLayer:
     accumulate_ticks: tuple[int, ...]  # adding to MemoryX's gradient
     read_ticks: tuple[int, ...]  # reading from MemoryX's memory; a task of its own only where that memory is shared
 
+    @cached_property
+    def link_ticks(self) -> int:
+        """Ticks of all its chunks on all links and in MemoryX's memory, once down and once up."""
+        down = self.send_ticks, self.down_ticks, self.ingress_ticks, self.read_ticks
+        return sum(map(sum, (*down, self.egress_ticks, self.up_ticks, self.root_ticks, self.accumulate_ticks)))
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -118,14 +124,15 @@ class WeightStreamingPlan:
 
     `compute_ticks[size][kernel]` holds a kernel's slices for each distinct micro-batch size (and pace of a system),
     `size_of[system][micro_batch]` the index into it. `input_ticks[size]` is what the input workers need to deliver it.
-    The last kernel drains: a step is over when what it sends has arrived and the updates are done.
+    The last kernel drains, and what drains is updated, in one unit, and nothing else: a step is over when the last of its
+    gradients has arrived and the updates are done. A plan without that is refused.
     `arrival_order` names the resources whose order of service the plan does not fix: "ingress" and "egress" of the
     systems, MemoryX's "memory", its two "ports"; they serve first come first served.
     """
 
     tree: Tree
-    layers: tuple[PlanLayer, ...]
-    kernels: tuple[Kernel, ...]
+    layers: tuple[PlanLayer, ...] = field(hash=False)  # long, and few plans that are looked up differ in them alone
+    kernels: tuple[Kernel, ...] = field(hash=False)
     micro_batches: int
     micro_batch_sizes: tuple[int, ...]
     size_of: tuple[tuple[int, ...], ...]
@@ -145,6 +152,12 @@ class WeightStreamingPlan:
     ] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
     flops: tuple[tuple[float, ...], ...] = ()  # [size][kernel]
     jitter: Jitter | None = None
+
+    def __post_init__(self) -> None:
+        assert self.kernels[-1].drains, "work after the last gradient of a step would not end with it"
+        drained = {kernel.layer for kernel in self.kernels if kernel.drains}
+        updated = sorted(layer for unit in self.updates for layer in unit.layers)
+        assert updated == sorted(drained), f"layers {sorted(drained)} send gradients, {updated} are updated"
 
     @property
     def systems(self) -> int:
@@ -169,10 +182,7 @@ class WeightStreamingPlan:
         """Ticks of a step in which nothing overlaps: an upper bound, jitter up to six sigma included."""
         kernels = max(sum(map(sum, size)) for size in self.compute_ticks)
         slow = max(factor for level in self.tree.slowdown for factor in level)
-        links = 0
-        for layer in self.layers:
-            links += sum(map(sum, (layer.send_ticks, layer.down_ticks, layer.ingress_ticks, layer.read_ticks)))
-            links += sum(map(sum, (layer.egress_ticks, layer.up_ticks, layer.root_ticks, layer.accumulate_ticks)))
+        links = sum(layer.link_ticks for layer in self.layers)
         pieces = len(self.kernels) * max(map(sum, self.fetch_ticks))
         if self.jitter is not None:
             kernels = round(kernels * exp(6 * (self.jitter.sigma + self.jitter.spread)))

@@ -13,7 +13,6 @@ from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory
 from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import (
     Jitter,
-    Kernel,
     Latencies,
     PlanLayer,
     UpdateUnit,
@@ -25,11 +24,13 @@ from wafersim.wafer.op_cost import BAKED_IN_SAVING, OpCosts, WaferDevice
 from wafersim.workload.optimizer import INDEX_BYTES, update_bytes
 from wafersim.workload.transformer import Op, Workload
 
-PRECISION_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
+PRECISION_BYTES = {"fp8": 1, "fp16": 2, "bf16": 2, "fp32": 4}
 MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
-FEWEST_CHUNKS = 4  # of a block
+FEWEST_CHUNKS, MOST_CHUNKS = 4, 1024  # of a block, where their number is not said
+LARGEST_LAYER = 100_000  # chunks
+LARGEST_SHARE = 0.01  # of SRAM in a chunk, where their number is not said: buffers of eight each way then always fit
 LARGEST_CHUNK = (
-    0.01  # of SRAM, where the number of chunks is not said: buffers of eight chunks each way then always fit
+    0.4e9  # bytes, that share of a CS-2: a wafer of more SRAM streams no more coarsely, which would cost time
 )
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
@@ -72,7 +73,7 @@ class Settings:
 
     shards: tuple[int, ...]  # sequences of each system in one step
     micro_batches: int
-    chunks_per_layer: int | None  # None: 4, or as many as keep a chunk of the largest block below 1 % of SRAM
+    chunks_per_layer: int | None  # None: 4, or as many as keep a chunk of a block below 1 % of SRAM and 0.4 GB
     weight_credits: int
     drain_credits: int
     retain_output_weights: bool
@@ -104,7 +105,10 @@ def build_plan(
     retain = settings.retain_output_weights and layers[-1].chunks < settings.weight_credits
     held = max((layers[1].chunks * policy.every if policy.hold else 0), layers[-1].chunks if retain else 0)
     if held > settings.weight_credits:
-        return f"weights held for recompute take {held} chunks of {settings.weight_credits} weight credits"
+        return (
+            f"does not fit: {held} chunks of weights are held for recompute, in room for {settings.weight_credits}; give "
+            f"strategy.weight_credits {held} or more, or strategy.activations.recompute_weights restream"
+        )
     shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
     paces = {system: factor for system, factor in settings.disturbances.paces if factor != 1.0}
     of_system = [[(-size, paces.get(system, 1.0)) for size in shard] for system, shard in enumerate(shards)]
@@ -116,7 +120,7 @@ def build_plan(
         return memory
     pieces = layers[1].chunks if policy.place == "servers" else 0
     kernels = kernels_of(workload, policy, retain, pieces)
-    priced = workload, tuple(layer.chunks for layer in layers), kernels
+    priced = workload, tuple(layer.chunks for layer in layers), policy, retain, pieces
     how = machine.device, settings.weight_precision, settings.density, settings.baked_in_zeros
     tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
@@ -216,11 +220,9 @@ Costs = tuple[tuple[tuple[int, ...], ...], tuple[int, ...], tuple[float, ...]]
 
 
 def weight_bytes(parameters: int, precision: str, density: float) -> int:
-    """Bytes of a layer's weights on the way down; a sparse weight travels with its index."""
+    """Bytes of a layer's weights on the way down: all of them, or those that are not zero with their indices if that is less."""
     value = PRECISION_BYTES[precision]
-    if density < 1.0:
-        return ceil(parameters * density * (value + INDEX_BYTES))
-    return parameters * value
+    return min(parameters * value, ceil(parameters * density * (value + INDEX_BYTES)))
 
 
 class Links(NamedTuple):
@@ -244,7 +246,8 @@ def _plan_layers(workload: Workload, machine: Machine, settings: Settings) -> tu
     chunks = settings.chunks_per_layer
     if chunks is None:
         block = weight_bytes(workload.layers[1].parameters, weights, settings.density)
-        chunks = max(FEWEST_CHUNKS, ceil(block / (LARGEST_CHUNK * machine.sram)))
+        chunks = ceil(block / min(LARGEST_SHARE * machine.sram, LARGEST_CHUNK))
+        chunks = min(max(FEWEST_CHUNKS, chunks), MOST_CHUNKS)
     return _linked(workload, links, weights, gradients, settings.density, chunks)
 
 
@@ -271,6 +274,11 @@ def _linked(
 
 def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Links) -> PlanLayer:
     chunks = max(1, ceil(down / chunk_bytes))
+    if chunks > LARGEST_LAYER:
+        raise Infeasible(
+            f"a layer of {parameters:.3g} parameters streams in {chunks} chunks of {chunk_bytes} bytes, a block's; "
+            f"up to {LARGEST_LAYER} are simulated: take fewer strategy.chunks_per_layer or a smaller vocabulary"
+        )
 
     def ticks(size: int, bandwidth: float) -> tuple[int, ...]:
         return split(to_ticks(size / bandwidth), chunks)
@@ -296,7 +304,9 @@ def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Li
 def _kernel_costs(
     workload: Workload,
     chunks: tuple[int, ...],
-    kernels: tuple[Kernel, ...],
+    policy: Policy,
+    retain: bool,
+    pieces: int,
     tokens: int,
     device: WaferDevice,
     precision: str,
@@ -311,7 +321,7 @@ def _kernel_costs(
     """
     known: dict[tuple[str, str], tuple[tuple[int, ...], int, float]] = {}
     slices, floors, flops = [], [], []
-    for kernel in kernels:
+    for kernel in kernels_of(workload, policy, retain, pieces):
         layer = workload.layers[kernel.layer]
         key = (layer.kind, kernel.pass_)
         if key not in known:
@@ -354,16 +364,19 @@ def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[
     per_parameter = update_bytes(settings.optimizer) * settings.density / machine.optimizer_bandwidth
     head = len(workload.layers) - 1
 
-    def unit(members: tuple[int, ...], parameters: int) -> UpdateUnit:
-        return UpdateUnit(members, to_ticks(parameters * per_parameter))
+    sizes = {layer.trained for layer in workload.layers}
+    ticks = {size: to_ticks(size * per_parameter) for size in sizes}
 
     if workload.mode == "forward":
         return (UpdateUnit((head,), 0),)
-    blocks = tuple(unit((i,), workload.layers[i].trained) for i in range(head - 1, 0, -1))
+    blocks = tuple(UpdateUnit((i,), ticks[workload.layers[i].trained]) for i in range(head - 1, 0, -1))
     first, last = workload.layers[0].trained, workload.layers[head].trained
     if not first:
         return blocks
     if workload.tied:
         table = workload.model.vocab * workload.model.d_model
-        return (*blocks, unit((0, head), first + last - table))
-    return (unit((head,), last), *blocks, unit((0,), first))
+        return (*blocks, UpdateUnit((0, head), to_ticks((first + last - table) * per_parameter)))
+    heads = (
+        (UpdateUnit((head,), ticks[last]),) if last else ()
+    )  # without a vocabulary, a norm and a pooler it has no weights
+    return (*heads, *blocks, UpdateUnit((0,), ticks[first]))

@@ -111,7 +111,7 @@ class _Job:
             yield self._wafer(system)
             yield self._egress_link(system)
             yield self._input_worker(system)
-            if self._offloads_activations:
+            if any(kernel.offloads for kernel in self.plan.kernels):
                 yield self._offload_activations(system)
                 yield self._fetch_activations(system)
         for level, nodes in enumerate(tree.nodes):

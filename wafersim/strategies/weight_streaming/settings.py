@@ -9,7 +9,7 @@ from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.plan import Jitter
 from wafersim.strategies.weight_streaming.planner import Disturbances, Machine, Settings
-from wafersim.strategies.weight_streaming.tree import build_tree
+from wafersim.strategies.weight_streaming.tree import depth
 from wafersim.wafer.device import device_of
 
 
@@ -92,11 +92,10 @@ def disturbances_of(job: Job, machine: Machine) -> Disturbances:
     sigma = {"none": 0.0, "profile": machine.compute_jitter}.get(str(asked.jitter), asked.jitter)
     spread = {"none": 0.0, "profile": machine.system_spread}.get(str(asked.spread), asked.spread)
     assert isinstance(sigma, float) and isinstance(spread, float)
-    depth = build_tree(systems, machine.fan_out).depth
     return Disturbances(
         paces=tuple(asked.slow_systems.items()),
         slow_links=(
-            *((depth, system, factor) for system, factor in asked.slow_system_links.items()),
+            *((depth(systems, machine.fan_out), system, factor) for system, factor in asked.slow_system_links.items()),
             *((*_node(path), factor) for path, factor in asked.slow_node_links.items()),
         ),
         lost_nodes=tuple(_node(path) for path in asked.lost_nodes),

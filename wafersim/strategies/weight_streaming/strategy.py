@@ -9,12 +9,13 @@ from math import nan
 from wafersim.errors import Infeasible
 from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.job import HEALTHY, Job
+from wafersim.strategies.run import run_to_period
 from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
 from wafersim.strategies.weight_streaming.account import account
 from wafersim.strategies.weight_streaming.choice import Choice, choose
 from wafersim.strategies.weight_streaming.features import features
 from wafersim.strategies.weight_streaming.memoryx import check_memoryx, kept_bytes
-from wafersim.strategies.weight_streaming.periodic import PeriodicStep, Runs, run_to_period
+from wafersim.strategies.weight_streaming.periodic import PeriodicStep, Runs
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import build_plan
 from wafersim.strategies.weight_streaming.settings import disturbances_of, machine_of, wafers_of
@@ -60,13 +61,16 @@ class WeightStreaming(Runs):
 
     def _seconds(self, job: Job, choice: Choice) -> float:
         try:
-            return to_seconds(float(run_to_period(self.plan(job, choice)).step_ticks))
+            return self._simulated(self.plan(job, choice))
         except Infeasible:
             return nan
 
     def estimate(self, job: Job) -> float:
         """A simulation: it takes milliseconds."""
-        return to_seconds(float(run_to_period(self.plan(job, self.choose(job))).step_ticks))
+        return self._simulated(self.plan(job, self.choose(job)))
+
+    def _simulated(self, plan: WeightStreamingPlan) -> float:
+        return to_seconds(float(run_to_period(self, plan).step_ticks))
 
     def slacks(self, periodic: PeriodicStep) -> list[Slack]:
         """Of every resource that has work in the step; nothing where no step repeats."""

@@ -9,6 +9,7 @@ leaving out all but one child of a class moves nothing, and it does not matter h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -43,7 +44,17 @@ def fold(plan: WeightStreamingPlan) -> Folded[WeightStreamingPlan]:
     """One representative for each class of alike systems; jitter makes every system its own class."""
     if plan.jitter is not None:
         return Folded(plan, lambda timeline: timeline)
-    tree, classes = plan.tree, _classes(plan)
+    smaller, kept, standing = _representatives(plan.tree, plan.size_of)
+    return Folded(replace(plan, tree=smaller, size_of=tuple(plan.size_of[system] for system in kept)), standing.unfold)
+
+
+SizeOf = tuple[tuple[int, ...], ...]
+
+
+@lru_cache(maxsize=32)
+def _representatives(tree: Tree, size_of: SizeOf) -> tuple[Tree, tuple[int, ...], Standing]:
+    """The tree of representatives, the systems that they are, and whom each stands for."""
+    classes = _classes(tree, size_of)
     stands_for: list[list[int]] = [[0]]
     parents, slowdown = [], []
     kept: list[int] = [0]
@@ -59,18 +70,13 @@ def fold(plan: WeightStreamingPlan) -> Folded[WeightStreamingPlan]:
         stands_for.append(standing)
         parents.append(tuple(parent for parent, _ in number))
         slowdown.append(tuple(tree.slowdown[level][child] for child in kept))
-    smaller = replace(
-        plan,
-        tree=Tree(tree.fan_out, tuple(parents), tuple(slowdown)),
-        size_of=tuple(plan.size_of[system] for system in kept),
-    )
-    return Folded(smaller, Standing(tuple(tuple(level) for level in stands_for)).unfold)
+    smaller = Tree(tree.fan_out, tuple(parents), tuple(slowdown))
+    return smaller, tuple(kept), Standing(tuple(tuple(level) for level in stands_for))
 
 
-def _classes(plan: WeightStreamingPlan) -> list[list[object]]:
+def _classes(tree: Tree, size_of: SizeOf) -> list[list[object]]:
     """The class of every entity, level by level; the link above it included."""
-    tree = plan.tree
-    below: list[object] = list(zip(plan.size_of, tree.slowdown[-1], strict=True))
+    below: list[object] = list(zip(size_of, tree.slowdown[-1], strict=True))
     classes = [below]
     for level in range(tree.depth - 1, -1, -1):
         slowdown = tree.slowdown[level - 1] if level else (1.0,)

@@ -7,7 +7,7 @@ Level 0 is the root, fed by MemoryX. Systems hang below the nodes of the last le
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from wafersim.errors import Infeasible
 
@@ -92,14 +92,25 @@ class Tree:
         return smaller if smaller.children(level - 1, above) else smaller._without(level - 1, above)
 
 
+def depth(systems: int, fan_out: int) -> int:
+    """Levels of nodes of the lowest tree that reaches every system; one even for one system."""
+    return len(_counts(systems, fan_out)) - 1
+
+
+@lru_cache(maxsize=64)
 def build_tree(systems: int, fan_out: int) -> Tree:
     """The lowest healthy tree that reaches every system; one node even for one system."""
-    counts = [systems]
-    while counts[-1] > 1 or len(counts) == 1:
-        counts.append(-(-counts[-1] // fan_out))
-    below = counts[-2::-1]
+    below = _counts(systems, fan_out)[-2::-1]
     return Tree(
         fan_out,
         tuple(tuple(child // fan_out for child in range(count)) for count in below),
         tuple((1.0,) * count for count in below),
     )
+
+
+def _counts(systems: int, fan_out: int) -> list[int]:
+    """Systems, then nodes of every level up to the root."""
+    counts = [systems]
+    while counts[-1] > 1 or len(counts) == 1:
+        counts.append(-(-counts[-1] // fan_out))
+    return counts

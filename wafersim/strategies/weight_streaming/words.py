@@ -17,7 +17,7 @@ WORDS = Words(
     parts=(
         Part(
             "compute", "compute", "compute", palette.BLUE, "wafer compute",
-            "the wafer itself: only more systems, sparsity or a better matmul kernel make the step shorter", working=True,
+            "the wafer itself: what would help was tried, below", working=True,
         ),
         Part(
             "kernel_latency", "kernel latency", "kernel latency", palette.SKY, "kernel latency",
@@ -71,6 +71,21 @@ WORDS = Words(
         ("accumulate", "MemoryX adds"),
         ("read", "MemoryX reads"),
         ("tail", "reduction tail"),
+    ),
+    on_circuit=(
+        ("stream", "exposed_stream"),
+        ("broadcast", "exposed_stream"),
+        ("ingress", "exposed_stream"),
+        ("read", "exposed_stream"),
+        ("egress", "exposed_drain"),
+        ("reduce", "exposed_drain"),
+        ("into MemoryX", "exposed_drain"),
+        ("accumulate", "exposed_drain"),
+        ("fetch", "exposed_activations"),
+        ("offload", "exposed_activations"),
+        ("tail", "exposed_reduction"),
+        ("update", "optimizer"),
+        ("latency", "fixed_latency"),
     ),
     improvements=(
         Improvement("clock x2", (("system.clock", 2.0),)),

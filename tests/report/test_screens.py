@@ -1,0 +1,338 @@
+"""First screens of compare, kernel, share and validate: 24 lines of 80 columns that answer the question."""
+
+import copy
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.golden.answers import kept
+from wafersim.cli import run_command_line
+from wafersim.evidence.judge import validate
+from wafersim.evidence.rows import ValidatedRow, ValidationReport
+from wafersim.evidence.sets.collective import MeasuredCollective
+from wafersim.inputs.comparison import load_comparison
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.profile_file import find_profile, read_profile
+from wafersim.inputs.resources import names
+from wafersim.kernel import kernel_cost
+from wafersim.planning import comparison as planning
+from wafersim.planning.comparison import compare_sides
+from wafersim.planning.sharing import Shared, share_cluster
+from wafersim.report.screen.comparison import Compared, comparison_screen
+from wafersim.report.screen.kernel import kernel_screen
+from wafersim.report.screen.layout import show
+from wafersim.report.screen.sharing import sharing_screen
+from wafersim.report.screen.validation import Validated, validation_screen
+
+Rows = list[dict[str, Any]]
+MACHINE_NUMBER = re.compile(r"\d(\.\d+)?e[+-]\d|\b0\.00\d\d")  # 1.36e+07, 0.000943
+DATAFLOWS = ("weight-streaming", "interleaved", "summa", "cannon")
+SIZES = {
+    "fits": ("cs2", 65536, 4096, 4096),
+    "small": ("cs3", 512, 512, 512),
+    "too large": ("cs3", 500_000, 50_000, 64),
+    "one": ("cs1", 1, 1, 1),
+}
+
+
+def assert_a_screen(lines: list[str], width: int = 80, most: int = 24) -> None:
+    assert len(lines) <= most, "\n".join(lines)
+    assert max(map(len, lines)) <= width, "\n".join(lines)
+    assert not [line for line in lines if MACHINE_NUMBER.search(line)]
+    assert not set("".join(lines)) & set("\x1b│┃─━\t\N{NO-BREAK SPACE}")
+
+
+def said(lines: list[str]) -> str:
+    """The text without the breaks of its lines."""
+    return re.sub(r"\s+", " ", " ".join(lines))
+
+
+@pytest.fixture(scope="session")
+def comparisons() -> dict[str, Rows]:
+    """The sides of every shipped comparison."""
+    found = {}
+    for name in names("comparisons"):
+        sides = compare_sides(*load_comparison(name))
+        found[name] = [side.to_json(sides[0]) for side in sides]
+    return found
+
+
+@pytest.fixture(scope="session")
+def beside_gpus(comparisons: dict[str, Rows]) -> Rows:
+    return comparisons["cs2_vs_a100"]
+
+
+@pytest.fixture(scope="session")
+def jobs() -> list[Shared]:
+    return share_cluster([load_experiment(name) for name in ("shared_111m", "shared_13b")])
+
+
+@pytest.fixture(scope="session")
+def collectives() -> ValidationReport:
+    return validate(["collective"])
+
+
+@pytest.fixture(scope="session")
+def everything() -> ValidationReport:
+    """Every row as it was when the answers were kept: how many there are is what fills the screen."""
+    answer = kept("validate")
+    rows = []
+    for row in answer["rows"]:
+        fields = {name: value for name, value in row.items() if name not in ("error", "covers")}
+        left_out = fields.pop("left_out")
+        fields["assumed"] = tuple(fields["assumed"])
+        rows.append(ValidatedRow(**fields, left_out=None if left_out is None else tuple(left_out)))
+    return ValidationReport(tuple(rows), {one["id"]: one["reason"] for one in answer["skipped"]})
+
+
+def compared(sides: Rows, width: int = 80) -> list[str]:
+    return comparison_screen(Compared("A title", sides, Path("runs/cs2-vs-a100-4d1bcae4"), 12.3), width)
+
+
+def kernels(size: str, dataflows: tuple[str, ...] = DATAFLOWS, width: int = 80) -> list[str]:
+    profile, *sides = SIZES[size]
+    system = read_profile(find_profile(profile, Path()))
+    return kernel_screen(profile, [kernel_cost(system, name, *sides) for name in dataflows], [], 0.1, width)
+
+
+# --- 24 lines of 80 columns, 40 columns where the terminal has no more
+
+
+def test_every_shipped_comparison_is_a_screen(comparisons: dict[str, Rows]) -> None:
+    assert "cs2_vs_a100" in comparisons
+    for sides in comparisons.values():
+        assert_a_screen(compared(sides), most=24 + 3 * any("infeasible" in side for side in sides))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dataflows", [DATAFLOWS, DATAFLOWS[:1]], ids=["all", "one"])
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_kernel_is_a_screen(size: str, dataflows: tuple[str, ...], width: int) -> None:
+    lines = kernels(size, dataflows, width)
+    assert_a_screen(lines, width, most=27 if size == "too large" or width == 40 else 24)
+    assert all(any(line.startswith(name) for line in lines) for name in dataflows)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_sharing_is_a_screen(jobs: list[Shared], width: int) -> None:
+    lines = sharing_screen(jobs, True, 8.0, width)
+    assert_a_screen(lines, width)
+    assert "shared_111m slows down most" in said(lines)
+
+
+def test_thirty_jobs_are_a_screen_that_says_how_many_are_left_out(jobs: list[Shared]) -> None:
+    lines = sharing_screen([*jobs] * 15, False, 8.0, 80)
+    assert_a_screen(lines)
+    assert "more: --all" in said(lines)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_validation_is_a_screen(everything: ValidationReport, collectives: ValidationReport, width: int) -> None:
+    for report in (everything, collectives):
+        lines = validation_screen(Validated(report, [], [], 50.0), width)
+        assert_a_screen(lines, width)
+        sets = {row.set for row in report.rows}
+        assert all(any(line.startswith(name) for line in lines) for name in sets)
+
+
+@pytest.mark.parametrize("width", [40, 120, 200])
+def test_a_comparison_has_the_width_of_its_terminal(beside_gpus: Rows, width: int) -> None:
+    lines = compared(beside_gpus, width)
+    assert_a_screen(lines, width)
+    assert all(any(line.startswith(side["name"][:20]) for line in lines) for side in beside_gpus)
+
+
+def test_twenty_sides_are_a_screen(beside_gpus: Rows) -> None:
+    many = [{**side, "name": f"side {index}"} for index, side in enumerate([*beside_gpus[:5]] * 4)]
+    lines = compared(many)
+    assert_a_screen(lines)
+    assert "more: --all" in said(lines) and "faster" in lines[1] + lines[2]
+
+
+# --- what a buyer reads
+
+
+def test_a_comparison_answers_who_is_faster_and_cheaper_and_what_is_too_close(beside_gpus: Rows) -> None:
+    same = beside_gpus[:5]
+    fastest = min(same, key=lambda side: side["days_to_train"])["name"]
+    cheapest = min(same, key=lambda side: side["cost_usd"])["name"]
+    text = said(compared(beside_gpus))
+    assert f"fastest: {fastest}; cheapest: {cheapest}; too close to call:" in text
+    # One unit a column: days for a run of a week and for one of two months.
+    rows = [line for line in compared(beside_gpus) if re.match(r"(Andromeda|A100s|OPT|GPT)", line) and " x" not in line]
+    assert len(rows) == 7 and all(" d " in row for row in rows)
+
+
+def test_a_side_with_another_job_and_one_that_nobody_measured_say_so_in_their_row(beside_gpus: Rows) -> None:
+    lines = compared(beside_gpus)
+    (opt,) = [line for line in lines if line.startswith("OPT-175B")]
+    assert opt.startswith("OPT-175B (other job) *")
+    assert "* never measured with this stack" in said(lines)
+    measured = copy.deepcopy(beside_gpus)
+    for side in measured:
+        side["interval"]["outside"] = []
+    assert "*" not in said(compared(measured))
+
+
+def test_what_is_extrapolated_is_told_of_every_side(beside_gpus: Rows) -> None:
+    # Two sides of one model: today's table spoke of the larger alone.
+    sides = copy.deepcopy(beside_gpus)
+    for side in sides:
+        side["interval"]["outside"] = []
+    for index, value in ((1, 7.0), (2, 9.0)):
+        sides[index]["interval"]["outside"] = [{"measure": "knots", "value": value, "low": 1.0, "high": 2.0}]
+    assert "measured: 1 to 2 knots (here 7 and 9)" in said(compared(sides))
+
+
+def test_cost_without_a_price_says_which_field_gives_it(beside_gpus: Rows) -> None:
+    sides = copy.deepcopy(beside_gpus)
+    for side in sides[1:5]:
+        side.update(cost_usd=None, price=None)
+        side["against_first"].pop("cheaper")
+    text = said(compared(sides))
+    assert "none of dgx-a100-80gb: system.overrides.network.price gives one" in text
+    assert_a_screen(compared(sides))
+
+
+def test_prices_have_a_date_and_say_that_nobody_checked_them(beside_gpus: Rows) -> None:
+    assert "unchecked: andromeda 188 USD/h (2021-09)" in said(compared(beside_gpus))
+    sides = copy.deepcopy(beside_gpus)
+    sides[0]["price"]["unchecked"] = False
+    assert "andromeda 188 USD/h (2021-09); dgx-a100-80gb 5.12 USD/h (2022-05, unchecked)" in said(compared(sides))
+
+
+def test_sides_that_cannot_run_stand_there_with_their_reason(beside_gpus: Rows) -> None:
+    refused = [{"name": name, "match": None, "profile": "cs2", "model": "m", "infeasible": "no price " * 20}
+               for name in ("one", "two")]  # fmt: skip
+    lines = compared([*beside_gpus, *refused])
+    assert_a_screen(lines, most=27)
+    assert "Cannot run one: no price" in said(lines) and "1 more" in said(lines)
+
+
+def test_the_fastest_kernel_that_fits_is_the_answer() -> None:
+    system = read_profile(find_profile("cs2", Path()))
+    costs = {name: kernel_cost(system, name, *SIZES["fits"][1:]) for name in DATAFLOWS}
+    best = min(costs.values(), key=lambda cost: cost.time_s)
+    assert f"Answer {best.dataflow} takes {best.time_s * 1e6:.0f} us" in said(kernels("fits"))
+    text = said(kernels("too large"))
+    assert "Answer no dataflow's tile fits" in text and "Too large weight-streaming needs" in text
+    assert "nobody has measured a kernel or a step on cs1" in said(kernels("one"))
+
+
+def test_a_validation_says_whether_floors_hold_and_what_is_worst(everything: ValidationReport) -> None:
+    text = said(validation_screen(Validated(everything, [], [], 50.0), 80))
+    assert (
+        "Floors all hold" in text and "median error of test rows: " in text and "rows whose own job set nothing" in text
+    )
+    broken = validation_screen(Validated(everything, ["A04: error +9.1%, floor 8%"] * 30, [], 50.0), 80)
+    assert_a_screen(broken, most=27)
+    assert "Broken A04: error +9.1%, floor 8%" in said(broken) and "all hold" not in said(broken)
+
+
+def test_a_row_of_validate_is_told_as_one(everything: ValidationReport) -> None:
+    one = ValidationReport(tuple(row for row in everything.rows if row.id == "A04"))
+    lines = validation_screen(Validated(one, [], [], 1.0), 80)
+    assert lines[0].startswith("A04: GPT-J 6B on 2 CS-2, predicted")
+    assert "its own job unseen: " in said(lines)
+
+
+# --- the figure and the table
+
+
+def test_the_heatmap_and_the_table_have_the_same_busy_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from wafersim.report.figures.kernel import heatmap_figure
+
+    drawn, titles = [], []
+    show_image, write = Axes.imshow, Figure.text
+    monkeypatch.setattr(Axes, "imshow", lambda self, x, **more: (drawn.append(x), show_image(self, x, **more))[1])
+    monkeypatch.setattr(
+        Figure, "text", lambda self, x, y, s, **more: (titles.append(s), write(self, x, y, s, **more))[1]
+    )
+    system = read_profile(find_profile("cs3", Path()))
+    for index, (*sides, density) in enumerate([(20000, 2048, 64, 1.0), (20000, 2048, 64, 0.25)]):
+        cost = kernel_cost(system, "weight-streaming", *sides, density)
+        heatmap_figure(system, cost, tmp_path / "heat.png")
+        assert drawn[2 * index].mean() == pytest.approx(cost.pe_utilisation, rel=2e-3)
+        screen = kernel_screen("cs3", [cost], [], 0.1, 80)
+        assert f" {100 * cost.pe_utilisation:.0f} % " in screen[3]
+        assert any(f"{cost.pe_utilisation:.0%} of the time" in text for text in titles)
+
+
+# --- terminals, pipes, interruptions
+
+
+def test_a_terminal_without_colours_gets_none(beside_gpus: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = io.StringIO()
+    show(Console(file=file, force_terminal=True, width=80), compared(beside_gpus))
+    assert not re.search(r"\x1b\[[0-9;]*[34][0-9]", file.getvalue())  # bold is no colour
+
+
+@pytest.mark.parametrize("arguments", [("kernel", "--m", "64", "--k", "64", "--n", "64", "--compare", "--all")])
+def test_a_reader_that_leaves_is_no_fault(arguments: tuple[str, ...]) -> None:
+    command = ["bash", "-o", "pipefail", "-c", '"$@" | head -1', "sh", sys.executable, "-m", "wafersim", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+
+
+def command_line(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["wafersim", *arguments])
+    return run_command_line()
+
+
+def test_an_interrupted_comparison_says_which_sides_were_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    simulated = planning._simulated
+
+    def interrupt(name: str, *rest: Any) -> Any:
+        if name == "second":
+            raise KeyboardInterrupt
+        return simulated(name, *rest)
+
+    monkeypatch.setattr(planning, "_simulated", interrupt)
+    file = tmp_path / "small.yaml"
+    file.write_text(
+        "name: small\ncommon: {model: cerebras-gpt-111m, training: {batch: 120, tokens: 1e9}}\n"
+        "sides:\n"
+        "  - {name: first, fields: {system: {profile: cs2, systems: 1}}}\n"
+        "  - {name: second, fields: {system: {profile: cs3, systems: 1}}}\n"
+    )
+    code = command_line(monkeypatch, "compare", str(file), "--out", str(tmp_path / "runs"))
+    assert code == 130
+    assert capsys.readouterr() == ("", "small: interrupted, 1 of 2 done (first); nothing is written\n")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_interrupted_validation_says_how_far_it_came(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge, done = MeasuredCollective.judge, []
+
+    def interrupt(self: MeasuredCollective) -> ValidatedRow:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(self.id)
+        return judge(self)
+
+    monkeypatch.setattr(MeasuredCollective, "judge", interrupt)
+    assert command_line(monkeypatch, "validate", "--set", "collective") == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"validate: interrupted, 3 of \d+ done \(the last one {done[-1]}\); nothing is written\n", err)
+
+
+def test_a_path_is_never_cut(beside_gpus: Rows) -> None:
+    place = Path("/tmp") / "a-folder" / ("x" * 60) / "cs2-vs-a100-4d1bcae4"
+    lines = comparison_screen(Compared("A title", beside_gpus, place, 12.3), 80)
+    assert len(lines) <= 24 and any(line.endswith(f"{place}/") for line in lines)

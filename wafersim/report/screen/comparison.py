@@ -1,0 +1,268 @@
+"""The first screen of a comparison: which side is faster and cheaper, how sure that is, what binds, what had to be tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wafersim.report.screen import numbers
+from wafersim.report.screen.binding import shares_of
+from wafersim.report.screen.layout import (
+    GUTTER,
+    LINES,
+    Column,
+    clipped,
+    cut,
+    first_that_fits,
+    fits,
+    sentence,
+    table,
+    titled,
+    whole,
+)
+from wafersim.report.words import Row, chance, same_job, unmeasured
+
+DAY = 86_400.0
+OPEN = (0.1, 0.9)  # probabilities between which nobody can call it
+NAME = 30  # characters of a side's name at least, and what numbers need beside it
+NUMBERS = 50
+PRICE_FIELD = {"gpu": "network.price", "wafer": "system.rent"}
+NO_RUN = "no measured run of "
+MOST_MONEY = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
+MOST_ENERGY = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison found, its `sides` as plain values; seconds that it `took`."""
+
+    title: str
+    sides: Sequence[Row]
+    directory: Path | None
+    took: float
+
+
+def comparison_screen(found: Compared, width: int) -> list[str]:
+    """At most 24 lines; up to three more where sides cannot run."""
+    ran = [side for side in found.sides if "infeasible" not in side]
+    main, block = _tables(ran, width)
+    sayings = _sayings(found, ran, width, roomy=True)
+    if 1 + len(main) + len(block) + len(sayings) > LINES:
+        sayings = _sayings(found, ran, width, roomy=False)
+    room = LINES - 1 - len(sayings)
+    if len(main) + len(block) > room:
+        main, block = cut(_one_table(ran, width), room), []
+    left = room - len(main) - len(block)
+    gaps = (left >= 1, left >= 2 and bool(block), left >= 2 + bool(block))
+    warning = _refused(found.sides, width)
+    out = [titled(found.title, found.took, width), *[""] * gaps[0], *main, *[""] * gaps[1], *block, *[""] * gaps[2]]
+    return [*out, *warning, *sayings]
+
+
+def _tables(ran: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
+    """One row a side; what it is beside the first stands there, too, or in a block of its own where the screen is narrow."""
+    names = tuple(_name(side, ran[0], width) for side in ran)
+    side = Column("side", names, left=True)
+    main, beside = _main(ran), _beside(ran, ran[0])
+    if fits([side, *main, *beside], width):
+        return _one_table(ran, width), []
+    same = [index for index, one in enumerate(ran) if index and same_job(one, ran[0])]
+    if not same:
+        return table([side, *main], width), []
+    head = f"beside {ran[0]['name']}"
+    block = [Column(clipped(head, max(NAME, width - NUMBERS)), tuple(names[index] for index in same), left=True)]
+    block += [_picked(column, same) for column in beside]
+    return table([side, *main], width), table(block, width)
+
+
+def _one_table(ran: Sequence[Row], width: int) -> list[str]:
+    names = tuple(_name(side, ran[0], width) for side in ran)
+    return table([Column("side", names, left=True), *_main(ran), *_beside(ran, ran[0])], width)
+
+
+def _picked(column: Column, rows: Sequence[int]) -> Column:
+    return Column(column.head, tuple(column.cells[row] for row in rows), column.gives_way)
+
+
+def _name(side: Row, first: Row, width: int) -> str:
+    """A side's name, whether its job is another one, and a star where nobody has measured its chip or stack."""
+    mark = ("" if same_job(side, first) else " (other job)") + (" *" if unmeasured(side) else "")
+    return clipped(side["name"], max(NAME, width - NUMBERS) - len(mark)) + mark
+
+
+def _main(ran: Sequence[Row]) -> list[Column]:
+    step_unit = numbers.common_unit([side["step_time_s"] for side in ran])
+    unit, size = numbers.unit_of(min(side["days_to_train"] for side in ran) * DAY)
+    energy, joules = _scale([side["energy_j"] for side in ran], MOST_ENERGY)
+    money, dollars = _scale([side["cost_usd"] for side in ran if side["cost_usd"] is not None], MOST_MONEY)
+
+    def spans(side: Row) -> str:
+        bounds = side.get("interval", {}).get("days_to_train")
+        return "-" if bounds is None else " - ".join(numbers.tenths(bound * DAY / size) for bound in bounds)
+
+    def train(side: Row) -> str:
+        return f"{numbers.tenths(side['days_to_train'] * DAY / size)} {unit}"
+
+    def cost(side: Row) -> str:
+        return "-" if side["cost_usd"] is None else numbers.grouped(side["cost_usd"] / dollars)
+
+    return [
+        _column("chips", ran, lambda side: f"{side['n_systems']:,}", 1),
+        _column("step", ran, lambda side: numbers.step(side["step_time_s"], step_unit), 6),
+        _column("train", ran, train),
+        _column("80 % range", ran, spans, 5),
+        _column(energy, ran, lambda side: numbers.grouped(side["energy_j"] / joules), 7),
+        _column(money, ran, cost, 2),
+    ]
+
+
+def _beside(ran: Sequence[Row], first: Row) -> list[Column]:
+    """Time, energy and cost over the first side's, and how likely each is smaller; blank for another job."""
+
+    def ratio(key: str) -> Callable[[Row], str]:
+        def said(side: Row) -> str:
+            if side is first or not same_job(side, first):
+                return ""
+            if side[key] is None or first[key] is None:
+                return "-"
+            return f"{numbers.digits(side[key] / first[key], 2)} x"
+
+        return said
+
+    def likely(key: str) -> Callable[[Row], str]:
+        def said(side: Row) -> str:
+            probability = side.get("against_first", {}).get(key)
+            return chance(probability) if probability is not None and same_job(side, first) else ""
+
+        return said
+
+    return [
+        _column("time", ran, ratio("days_to_train")),
+        _column("faster", ran, likely("faster"), 1),
+        _column("energy", ran, ratio("energy_j"), 8),
+        _column("less", ran, likely("less_energy"), 9),
+        _column("cost", ran, ratio("cost_usd"), 4),
+        _column("cheaper", ran, likely("cheaper"), 3),
+    ]
+
+
+def _column(head: str, ran: Sequence[Row], cell: Callable[[Row], str], gives_way: int = 0) -> Column:
+    return Column(head, tuple(cell(side) for side in ran), gives_way)
+
+
+def _scale(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """The largest unit in which no value is below one."""
+    fitting = [unit for unit in units if values and min(values) >= 0.9995 * unit[1]]
+    return fitting[-1] if fitting else units[0]
+
+
+def _refused(sides: Sequence[Row], width: int) -> list[str]:
+    """Sides that cannot run, each with its reason as far as three lines hold it."""
+    said = [f"{side['name']}: {side['infeasible']}" for side in sides if "infeasible" in side]
+    return sentence("Cannot run", said, width, 3, "; ") if said else []
+
+
+def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> list[str]:
+    more, place = "--all, --why; next: wafersim validate", found.directory
+    written = [] if place is None else [whole("Written", f"{place}/", "figure, reasons: ", width)]
+    both = f"{place}/; {more}"
+    if place is not None and not roomy and GUTTER + len(both) <= width:
+        more, written = both, []
+    return [
+        *sentence("Answer", _answer(ran, roomy), width, 3 if roomy else 2, "; "),
+        *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
+        *first_that_fits("Tuned", [_tuned(ran, 2), _tuned(ran, 1)], width, 2 if roomy or not written else 1, "; "),
+        *sentence("Trust", _trust(ran, roomy), width, 5 if roomy else 2, "; "),
+        *sentence("Prices", _prices(ran), width, 3 if roomy else 2, "; "),
+        *written,
+        *sentence("More", [more], width, 1),
+    ]
+
+
+def _answer(ran: Sequence[Row], roomy: bool) -> list[str]:
+    """The fastest and the cheapest side of those with the first one's job, and which are too close to it to call."""
+    first = ran[0]
+    same = [side for side in ran if same_job(side, first)]
+    if len(same) < 2:
+        return [f"no other side trains the job of {first['name']}: their times cannot be set beside each other"]
+    priced = [side for side in same if side["cost_usd"] is not None]
+    said = [_best("fastest", same, first, "days_to_train", "faster", roomy)]
+    said += [_best("cheapest", priced, first, "cost_usd", "cheaper", roomy)] if len(priced) > 1 else []
+    chances = {side["name"]: side.get("against_first", {}).get("faster") for side in same}
+    close = [f"{name} ({chance(one)})" for name, one in chances.items() if one and OPEN[0] < one < OPEN[1]]
+    return [*said, *(f"too close to call: {text}" for text in close)]
+
+
+def _best(word: str, same: Sequence[Row], first: Row, key: str, likely: str, roomy: bool) -> str:
+    best = min(same, key=lambda side: float(side[key]))
+    if best is first:
+        return f"{word}: {first['name']}"
+    probability = best.get("against_first", {}).get(likely)
+    sure = "" if probability is None else f" ({chance(probability)})"
+    ratio = f", {numbers.digits(best[key] / first[key], 2)} x {first['name']}'s{sure}"
+    return f"{word}: {best['name']}{ratio if roomy else ''}"  # the table has it as well
+
+
+def _binds(ran: Sequence[Row]) -> list[str]:
+    """What the largest share of each side's step is, sides that the same binds told together."""
+    bound: dict[str, list[tuple[str, float]]] = {}
+    for side in ran:
+        name, share = next(iter(shares_of(side).items()))
+        bound.setdefault(name, []).append((side["name"], share))
+    said = []
+    for name, sides in bound.items():
+        shares = sorted(share for _, share in sides)
+        low, high = numbers.percent(shares[0]), numbers.percent(shares[-1])
+        span = low if low == high else f"{low.removesuffix(' %')} to {high}"
+        who = sides[0][0] if len(sides) == 1 else f"{len(sides)} sides"
+        said.append(f"{name} {span} ({who})")
+    return said
+
+
+def _tuned(ran: Sequence[Row], most: int) -> list[str]:
+    """How each job is split over chips, which somebody had to choose; of sides that split alike up to `most` are named."""
+    by_split: dict[str, list[str]] = {}
+    for side in ran:
+        by_split.setdefault(" x ".join(side["dimensions"]) or "nothing", []).append(side["name"])
+    ranked = sorted(by_split.items(), key=lambda item: item[0].count(" x "))
+    return [f"{split}: {', '.join(names) if len(names) <= most else f'{len(names)} sides'}" for split, names in ranked]
+
+
+def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
+    """How sure the times are; what nobody measured, and what lies beyond what was measured, on every side."""
+    halves = [side["interval"]["half_width"] for side in ran if side.get("interval")]
+    said = []
+    if halves:
+        low, high = numbers.percent(min(halves)), numbers.percent(max(halves))
+        said.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
+    groups = list(dict.fromkeys(name.removeprefix(NO_RUN) for side in ran for name in unmeasured(side)))
+    beyond: dict[str, list[str]] = {}
+    for side in ran:
+        for way in side.get("interval", {}).get("outside", []):
+            if way["value"] is not None:
+                value, low, high = (numbers.amount(float(f"{way[key]:.4g}")) for key in ("value", "low", "high"))
+                measured = f"{low if low == high else f'{low} to {high}'} {way['measure']}"
+                beyond.setdefault(measured, []).append(value)
+    kinds = {side["kind"] for side in ran if unmeasured(side)}
+    starred = (
+        ["* never measured with this stack" if kinds == {"gpu"} else "* chip or stack never measured"] if groups else []
+    )
+    outside = [f"{measured} (here {' and '.join(dict.fromkeys(values))})" for measured, values in beyond.items()]
+    outside = [f"measured: {outside[0]}", *outside[1:]] if outside else []
+    return [*said, *starred, *outside, *(f"none of {group}" for group in groups if roomy)]
+
+
+def _prices(ran: Sequence[Row]) -> list[str]:
+    """What an hour of a chip is taken to cost, since when, whether anybody checked it, or which field gives a price."""
+    prices = {side["profile"]: side["price"] for side in ran if side["price"] is not None}
+    nobody = bool(prices) and all(price["unchecked"] for price in prices.values())
+    said = [
+        f"{name} {price['written']} ({price['date']}{', unchecked' if price['unchecked'] and not nobody else ''})"
+        for name, price in prices.items()
+    ]
+    if nobody:
+        said[0] = f"unchecked: {said[0]}"
+    without = {side["profile"]: PRICE_FIELD[side["kind"]] for side in ran if side["price"] is None}
+    fields = (f"none of {name}: system.overrides.{field} gives one" for name, field in without.items())
+    return [*fields, *said]

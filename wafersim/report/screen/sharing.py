@@ -1,0 +1,57 @@
+"""The first screen of `share`: how much each job slows down beside the others, and which one most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wafersim.planning.sharing import Shared
+from wafersim.report.screen import numbers
+from wafersim.report.screen.layout import LINES, Column, clipped, cut, sentence, table, titled
+
+NOTICED = 1e-3  # a step that is longer by less is as good as alone
+
+
+def sharing_screen(jobs: Sequence[Shared], checked: bool, took: float, width: int) -> list[str]:
+    """At most 24 lines."""
+    unit = numbers.common_unit([job.alone_s for job in jobs])
+    names = " ".join(job.name.replace("-", "_") for job in jobs)
+    sayings = [
+        *sentence("Answer", _answer(jobs), width, 3, "; "),
+        *sentence("Rests on", _rests_on(jobs, checked), width, 3, "; "),
+        *sentence("More", ["next: wafersim run " + names.split()[0] + " (what binds a job alone)"], width, 2),
+    ]
+    rows = table(
+        [
+            Column("job", tuple(job.name for job in jobs), left=True),
+            Column("model", tuple(job.model for job in jobs), 2, left=True),
+            Column("systems", tuple(f"{job.n_systems:,}" for job in jobs), 1),
+            Column("alone", tuple(numbers.step(job.alone_s, unit) for job in jobs), 3),
+            Column("together", tuple(numbers.step(job.together_s, unit) for job in jobs)),
+            Column("longer", tuple(numbers.change(job.slowdown - 1) for job in jobs)),
+        ],
+        width,
+    )
+    title = titled(f"{len(jobs)} jobs on one MemoryX, first come first served", took, width)
+    rows = cut(rows, LINES - 3 - len(sayings))
+    return [clipped(line, width) for line in [title, "", *rows, "", *sayings]]
+
+
+def _answer(jobs: Sequence[Shared]) -> list[str]:
+    worst = max(jobs, key=lambda job: job.slowdown)
+    if worst.slowdown - 1 < NOTICED:
+        return ["no job notices the others: none has a step longer by 0.1 %"]
+    rest = [job for job in jobs if job is not worst and job.slowdown - 1 >= NOTICED]
+    quiet = "the other one does not notice" if len(jobs) == 2 else "the others do not notice"
+    others = f"{len(rest)} other{'s' * (len(rest) > 1)} slow{'s' * (len(rest) == 1)} down as well" if rest else quiet
+    longer = numbers.change(worst.slowdown - 1).removeprefix("+")
+    return [f"{worst.name} slows down most: its step takes {longer} longer than alone", others]
+
+
+def _rests_on(jobs: Sequence[Shared], checked: bool) -> list[str]:
+    steps = sum(job.steps for job in jobs)
+    said = [f"means of {steps:,} simulated steps in all, every job from its own start"]
+    return (
+        [*said, "equal to the SimPy reference on every tick"]
+        if checked
+        else [*said, "--check compares each tick with SimPy"]
+    )
