@@ -12,7 +12,7 @@ from wafersim.errors import WafersimError
 from wafersim.inputs.profile import SystemProfile
 from wafersim.kernel import TICKS, busy_shares, kernel_cost, kernel_run
 from wafersim.report.figures.sheet import PAGE, SLIDE, Words, inches, sheet, widest
-from wafersim.report.figures.style import GREY, INK, LINES, quiet
+from wafersim.report.figures.style import GREY, INK, LINES, MARKERS, quiet
 from wafersim.wafer.kernel_cost import KernelCost
 
 SWEEP = [2**i for i in range(-6, 5)]  # of the size asked for
@@ -72,7 +72,9 @@ def sweep_figure(
             values = [100 * cost.efficiency for cost in curve]
             axes.plot(SWEEP, values, "-", color=colour, linewidth=1.8)
             faces = ["white" if cost.refused else colour for cost in curve]
-            axes.scatter(SWEEP, values, s=22, facecolors=faces, edgecolors=colour, zorder=3)
+            axes.scatter(
+                SWEEP, values, s=22, marker=MARKERS[index % len(MARKERS)], facecolors=faces, edgecolors=colour, zorder=3
+            )
         axes.set_xscale("log", base=2)
         axes.set_ylim(0, 100)
         place, wide = -np.inf, width - names - 0.55

@@ -25,9 +25,10 @@ def sensitivity_figure(name: str, found: Sequence[Sensitivity], path: Path, widt
     side = widest(texts, SMALL) + 0.05
     width = max(width, names + 2 * (side + HALF) + 0.1)
     tall = ROW * len(bars)
+    said = "; hatched: assumed, nobody has published it" if any(one.kind == "assumed" for one in bars) else ""
     words = Words(
         f"{name}: 1 % of {bars[0].path} is {abs(bars[0].percent):.2f} % of the step",
-        "every choice kept, the plan simulated again for each number; hatched: assumed, nobody has published it",
+        "every choice kept, the plan simulated again for each number" + said,
         [Patch(facecolor=KINDS[kind], hatch=_hatch(kind), edgecolor="white", label=kind)
          for kind in KINDS if any(one.kind == kind for one in bars)],
     )  # fmt: skip

@@ -7,6 +7,7 @@ counted upwards from the top of the legend.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def wrapped(text: str, width: float, size: float = 9.0, bold: bool = False) -> l
             lines[-1] += f" {word}"
             continue
         while inches(word, size, bold) > width:
-            fits = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or inches(word[:n], size, bold) <= width)
+            fits = max(1, bisect_left(range(1, len(word)), True, key=lambda n: inches(word[:n], size, bold) > width))
             lines.append(word[:fits])
             word = word[fits:]
         lines.append(word)
