@@ -53,7 +53,7 @@ def test_element_wise_work_rides_on_the_kernel_before_it_and_has_no_floor() -> N
     slow = replace(TWO, kernel_latency=100.0)
     norms = op_cost(Op("norms", "elementwise", elements=8), "forward", 1, "fp16", 1.0, slow)
     assert (norms.ticks, norms.bound, norms.floor_ticks) == (12 * SECOND, "vector", 0)
-    product = op_cost(Op("up", "matmul", 1, 4), "forward", 1, "fp16", 1.0, slow)
+    product = op_cost(Op("up", "matmul", 2, 2), "forward", 1, "fp16", 1.0, slow)
     assert product.ticks == pytest.approx(101.98 * SECOND, rel=1e-4) and product.bound == "latency"
     assert product.floor_ticks == pytest.approx(81.98 * SECOND, rel=1e-4)
 
@@ -74,9 +74,15 @@ def test_a_matmul_by_hand() -> None:
     device = replace(NO_FLOOR, weight_issue=20.0, group_cost=2.0, clock=1e9)
     ticks = op_cost(Op("m", "matmul", 6800, 1000), "forward", 75_000, "fp16", 1.0, device).ticks
     assert ticks == pytest.approx(420e-6 * TICKS_PER_SECOND, rel=1e-6)
-    # A half feature a PE is half the work: the hidden axis is not rounded up.
-    narrow = op_cost(Op("m", "matmul", 567, 1000), "forward", 75_000, "fp16", 1.0, device).ticks
-    assert narrow == pytest.approx(ticks * 567 / 6800, rel=1e-6)
+    # One feature more is a seventh on some PEs, for which all wait.
+    wider = op_cost(Op("m", "matmul", 6801, 1000), "forward", 75_000, "fp16", 1.0, device).ticks
+    assert wider == pytest.approx(ticks * 7 / 6, rel=1e-6)
+    # 1,000 features leave 133 PEs idle; 500 lie there twice, each time for half of the tokens: 13 groups of 4 for 50.
+    idle, twice = (
+        op_cost(Op("m", "matmul", k, 1000), "forward", 75_000, "fp16", 1.0, device).ticks for k in (1000, 500)
+    )
+    assert idle == pytest.approx(ticks / 6, rel=1e-6)
+    assert twice == pytest.approx(1000 * (20 + 13 * 2) * 1e-9 * TICKS_PER_SECOND, rel=1e-6)
 
 
 def test_attention_by_hand() -> None:

@@ -28,9 +28,10 @@ def _added(work: Floats, floor: Floats) -> Floats:
     return work + floor
 
 
-def _whole_axis(op: Op, device: WaferDevice) -> Op:
-    axis = device.hidden_axis
-    return replace(op, k=round(ceil(op.k / axis) * axis)) if op.kind == "matmul" else op
+def _parts(op: Op, device: WaferDevice) -> float:
+    """What a product costs where a feature may lie on a part of a PE, of what whole features cost."""
+    features = op.k / device.hidden_axis
+    return features / ceil(features) if op.kind == "matmul" else 1.0
 
 
 def _no_products(op: Op, _: WaferDevice) -> Op:
@@ -71,8 +72,8 @@ CHOICES = (
         ("no exchange", Form(device=_no_exchange)),
     )),
     Choice("whether a hidden feature may lie on a part of a PE", (
-        ("axis as it is", Form()),
-        ("whole features a PE", Form(op=_whole_axis)),
+        ("whole features", Form()),
+        ("parts of features a PE", Form(scale=_parts)),
     )),
     Choice("whether attention's products cost what a matmul's do", (
         ("products", Form()),
@@ -110,7 +111,10 @@ def _both(one: Form, other: Form) -> Form:
     def device(device: WaferDevice) -> WaferDevice:
         return other.device(one.device(device))
 
-    return Form(op=op, device=device)
+    def scale(op: Op, device: WaferDevice) -> float:
+        return one.scale(op, device) * other.scale(op, device)
+
+    return Form(op=op, device=device, scale=scale)
 
 
 @dataclass(frozen=True)

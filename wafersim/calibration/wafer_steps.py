@@ -101,14 +101,15 @@ def worst(steps: Mapping[str, Step], constants: Mapping[str, float]) -> float:
 class Form:
     """How the work of a step follows from the constants; this one is the product's, others change a part of it.
 
-    `works` says which kernels a step launches, `op` and `device` what each costs, `joined` what becomes of a kernel's work and
-    of the launch floor, `held` which constants keep a value whatever is fitted.
+    `works` says which kernels a step launches, `op` and `device` what each costs, times `scale`, `joined` what becomes of a
+    kernel's work and of the launch floor, `held` which constants keep a value whatever is fitted.
     """
 
     name: str = "as simulated"
     works: Callable[[tuple[Work, ...]], tuple[Work, ...]] = lambda works: works
     op: Callable[[Op, WaferDevice], Op] = lambda op, _: op
     device: Callable[[WaferDevice], WaferDevice] = lambda device: device
+    scale: Callable[[Op, WaferDevice], float] = lambda _, __: 1.0
     joined: Callable[[Floats, Floats], Floats] = np.hypot
     held: Mapping[str, float] = field(default_factory=dict)
 
@@ -181,11 +182,12 @@ def rates_of(rows: Sequence[WaferRow], steps: Mapping[str, Step], form: Form = A
 
 def _seconds_per_unit(work: Work, device: WaferDevice, form: Form) -> tuple[float, ...]:
     """(1 where it has a floor, seconds whatever the constants, seconds per unit of each)."""
-    op, nothing = form.op(work.op, device), dict.fromkeys((*LINEAR, FLOOR), 0.0)
+    op, scale = form.op(work.op, device), form.scale(work.op, device)
+    nothing = dict.fromkeys((*LINEAR, FLOOR), 0.0)
 
     def seconds(**changed: float) -> float:
         bare = replace(device, **{**nothing, **changed})  # type: ignore[arg-type]
-        return to_seconds(float(op_cost(op, work.pass_, work.tokens, "fp16", 1.0, bare).ticks))
+        return scale * to_seconds(float(op_cost(op, work.pass_, work.tokens, "fp16", 1.0, bare).ticks))
 
     rest = seconds()
     each = [(seconds(**{name: UNIT}) - rest) / UNIT for name in LINEAR]

@@ -84,11 +84,11 @@ def broken_floors(report: ValidationReport) -> list[str]:
         if share is not None and not least <= share <= most:
             out.append(f"{which}: 80 % intervals cover {share:.0%} of the rows, floor {least:.0%} to {most:.0%}")
     if any(row.set == "gpu" for row in report.rows):
-        out += _badly_covered(by_group(left_out_by_stack(load_fit("gpu"))), *table["left_out"]["gpu"])
+        out += badly_covered(by_group(left_out_by_stack(load_fit("gpu"))), *table["left_out"]["gpu"])
     return out
 
 
-def _badly_covered(groups: Mapping[str, Coverage], least: float, most: float) -> list[str]:
+def badly_covered(groups: Mapping[str, Coverage], least: float, most: float) -> list[str]:
     """Groups of many rows whose families, left out, lie in their intervals too seldom or too often."""
     return [
         f"{group}: 80 % intervals cover {one.share:.0%} of {one.families} families left out, floor {least:.0%} to {most:.0%}"

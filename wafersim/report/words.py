@@ -8,6 +8,7 @@ from typing import Any
 from wafersim.strategies.registry import words_of
 
 Row = dict[str, Any]
+PRICE_FIELD = {"gpu": "network.price", "wafer": "system.rent"}  # of an experiment's overrides, by kind of machine
 COUNTS = ("system.systems", "system.gpus")  # swept paths that have a column of their own
 
 

@@ -73,20 +73,20 @@ def best_mapping(tokens: int, hidden: int, outputs: int, density: float, grid: G
 
 
 def streamed_cycles(tokens: float, hidden: int, outputs: int, density: float, hidden_axis: float, grid: Grid) -> float:
-    """Cycles of a product in a step: outputs x (hidden / hidden axis) x density x (issue + group x ceil(tokens / rows / SIMD)).
+    """Cycles of a product in a step: outputs x features x density x (issue + group x ceil(tokens / rows / SIMD)).
 
-    Tokens lie over the rows, the hidden dimension over `hidden_axis` PEs of a row, which need not be whole. Three things
+    Tokens lie over the rows, the hidden dimension over `hidden_axis` PEs of a row, whole `features` on each: ceil(hidden / hidden
+    axis). A dimension that is shorter than half of the axis lies there several times, each for tokens of its own. Two things
     differ from `best_mapping`, the same dataflow with every PE counted, because measured steps say so:
 
     - all cores compute (`hidden_axis` is cores / rows): 750 x 994 is what the SDK hands to programs of others, the vendor's
       compiler has the whole fabric;
-    - the hidden axis is not rounded up: a model 1,088 wide, on 1,133 columns, takes what its width says;
     - the reduce link does not bind: where a PE holds a single feature, partial sums of two features still leave in time.
-
-    A rounding of tokens to whole SIMD groups stays.
     """
-    groups = ceil(max(1, ceil(tokens)) / grid.rows / grid.simd_width)
-    return outputs * hidden / hidden_axis * density * (grid.weight_issue + grid.group_cost * groups)
+    replicas = max(1, int(hidden_axis / hidden))
+    features = ceil(hidden / hidden_axis)
+    groups = ceil(max(1, ceil(tokens)) / (grid.rows * replicas) / grid.simd_width)
+    return outputs * features * density * (grid.weight_issue + grid.group_cost * groups)
 
 
 @lru_cache(maxsize=64)

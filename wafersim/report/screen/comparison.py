@@ -21,13 +21,12 @@ from wafersim.report.screen.layout import (
     titled,
     whole,
 )
-from wafersim.report.words import Row, chance, same_job, unmeasured
+from wafersim.report.words import PRICE_FIELD, Row, chance, same_job, unmeasured
 
 DAY = 86_400.0
 OPEN = (0.1, 0.9)  # probabilities between which nobody can call it
 NAME = 30  # characters of a side's name at least, and what numbers need beside it
 NUMBERS = 50
-PRICE_FIELD = {"gpu": "network.price", "wafer": "system.rent"}
 NO_RUN = "no measured run of "
 MOST_MONEY = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
 MOST_ENERGY = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen import numbers
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, sentence, table, whole
+from wafersim.report.screen.binding import shares_of
+from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, sentence, table, titled, whole
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.tables import flops_per_system
-from wafersim.report.words import Row
-from wafersim.strategies.registry import words_of
-from wafersim.strategies.words import Words
+from wafersim.report.words import PRICE_FIELD, Row, unmeasured
 
 DAY = 86_400.0
 MOST_HELP = 5  # changes that are named
@@ -25,7 +24,6 @@ BESIDE_GPUS = {
     "andromeda16": "cs2_vs_a100",
     "experiments/andromeda16.yaml": "cs2_vs_a100",
 }  # shipped: experiment -> comparison
-COMPUTE = "compute "  # what tasks of the chips themselves begin with
 UNITS = {"step_time_s": "s", "tokens_per_s": "tokens/s", "samples_per_s": "/s", "days_to_train": "d", "speed_up": "x"}
 OF_GPUS = {"hardware_tflops_per_gpu": "TFLOP/s"}
 
@@ -53,18 +51,12 @@ def run_screen(found: Found, width: int) -> list[str]:
         sayings = _sayings(found, able, width, roomy=False)
     room = LINES - 1 - len(sayings)
     if block:  # of two tables that do not fit the block loses what it can first
-        block = _cut(block, max(room - len(main), 1 + LEAST_LINES))
-    main = _cut(main, room - len(block))
+        block = cut(block, max(room - len(main), 1 + LEAST_LINES))
+    main = cut(main, room - len(block))
     left = room - len(main) - len(block)
     gaps = (left >= 1, left >= 2 and bool(block), left >= 2 + bool(block))
-    out = [_titled(found, width), *[""] * gaps[0], *main, *[""] * gaps[1], *block, *[""] * gaps[2]]
+    out = [titled(found.title, found.took, width), *[""] * gaps[0], *main, *[""] * gaps[1], *block, *[""] * gaps[2]]
     return [*out, *_warnings(found.rows, width), *sayings]
-
-
-def _titled(found: Found, width: int) -> str:
-    took = f"{found.took:.1f} s"
-    room = width - len(took) - 2
-    return f"{clipped(found.title, room):{room}}  {took}"
 
 
 def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
@@ -93,12 +85,7 @@ def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
 
 def _marked(name: str, row: Row) -> str:
     """A star where nobody has measured such a machine or stack at all; `Trust` says what."""
-    return f"{name} *" if _unmeasured(row) else name
-
-
-def _unmeasured(row: Row) -> bool:
-    ways = row.get("interval", {}).get("outside", [])
-    return "interval" not in row or any(way["value"] is None for way in ways)
+    return f"{name} *" if unmeasured(row) else name
 
 
 def _batches(rows: Sequence[Row], lengths: set[int]) -> tuple[str, ...]:
@@ -175,13 +162,6 @@ def _kept(line: Line, count: int) -> str:
     return "" if share is None else numbers.percent(share)
 
 
-def _cut(rows: list[str], room: int) -> list[str]:
-    """As many lines as there is room for; the last one says how many are left out."""
-    if len(rows) <= room:
-        return rows
-    return [*rows[: room - 1], f"and {len(rows) - room + 1} more lines: --all"]
-
-
 def _warnings(rows: Sequence[Row], width: int) -> list[str]:
     refused = [row for row in rows if "infeasible" in row]
     if not refused:
@@ -224,11 +204,8 @@ def _runs_as(row: Row) -> list[str]:
 
 def _binds(row: Row, lines: Sequence[Line], in_detail: bool) -> list[str]:
     """What the step of the largest point is made of, from its critical circuit; then lines that something else binds."""
-    words = words_of(row["kind"])
-    shares = {part.label: row["breakdown"][part.key] / row["step_time_s"] for part in words.parts}
-    if row["critical"] is not None:
-        shares = _grouped(row["critical"]["shares"], words, in_detail)
-    ranked = [item for item in sorted(shares.items(), key=lambda item: -item[1]) if item[1] >= SHOWN][:MOST_SHARES]
+    shares = shares_of(row, in_detail)
+    ranked = [item for item in shares.items() if item[1] >= SHOWN][:MOST_SHARES]
     others: dict[str, list[str]] = {}
     mine = ""
     for line in lines:
@@ -239,20 +216,6 @@ def _binds(row: Row, lines: Sequence[Line], in_detail: bool) -> list[str]:
     said = [f"{name} {numbers.percent(share)}" for name, share in ranked]
     said[0] += mine
     return [*said, *(f"{resource}: {' '.join(names[:4])}" for resource, names in others.items())]
-
-
-def _grouped(shares: dict[str, float], words: Words, in_detail: bool) -> dict[str, float]:
-    """Shares of the critical circuit, what the chips compute told as one, in detail with its own parts."""
-    out: dict[str, float] = {}
-    computed = {name.removeprefix(COMPUTE): share for name, share in shares.items() if name.startswith(COMPUTE)}
-    if computed:
-        ranked = sorted(computed.items(), key=lambda item: -item[1])
-        parts = f" ({', '.join(f'{name} {100 * share:.0f}' for name, share in ranked)})" if in_detail else ""
-        out[words.parts[0].resource + parts] = sum(computed.values())
-    for name, share in shares.items():
-        if not name.startswith(COMPUTE):
-            out[words.task.get(name, name)] = out.get(words.task.get(name, name), 0.0) + share
-    return out
 
 
 def _helps(helps: Sequence[WhatIf]) -> list[str]:
@@ -266,7 +229,7 @@ def _bill(row: Row) -> list[str]:
     """Energy and money of the run at the power and price of the profile, or which field gives a price."""
     said = [numbers.energy(row["energy_j"])]
     if row["cost_usd"] is None:
-        field = "network.price" if row["kind"] == "gpu" else "system.rent"
+        field = PRICE_FIELD[row["kind"]]
         return [*said, f"no price is known: --set system.overrides.{field}='2 USD/h' gives one"]
     price = next(text for text in row["bill"] if text.startswith("price")).removeprefix("price ")
     return [*said, f"{numbers.amount(row['cost_usd'], 'USD')} at {price}"]
