@@ -126,20 +126,22 @@ def _scale(axes: Any, axis: Axis, series: Sequence[Series]) -> None:
 
 
 def _ticks(axes: Any, axis: Axis, across: float) -> None:
-    """The swept values as ticks, those that are too near to the one before left out."""
+    """The swept values as ticks, those that are too near to another left out."""
     low, high = axes.get_xlim()
     place = (
         (lambda x: math.log(x / low) / math.log(high / low))
         if axis.logarithmic
         else (lambda x: (x - low) / (high - low))
     )
+    halves = {x: 0.5 * inches(text) + 0.03 for x, text in axis.ticks}
+    last = axis.ticks[-1][0]
     kept: list[tuple[float, str]] = []
-    free = -1.0
-    for x, text in axis.ticks:
-        half = 0.5 * inches(text) + 0.03
-        if place(x) * across - half >= free:
+    free, until = -1.0, place(last) * across - halves[last]
+    for x, text in axis.ticks:  # the last one stays
+        middle = place(x) * across
+        if x == last or (middle - halves[x] >= free and middle + halves[x] <= until):
             kept.append((x, text))
-            free = place(x) * across + half
+            free = middle + halves[x]
     axes.set_xticks([x for x, _ in kept], [text for _, text in kept], minor=False)
     axes.set_xticks([], minor=True)
     axes.tick_params(axis="x", pad=6)  # clear of the label at the foot of the other axis
