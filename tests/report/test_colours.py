@@ -88,7 +88,7 @@ def test_a_lighter_layer_is_not_taken_for_another_pass(vision: str) -> None:
                 assert delta_e(*shades, VISIONS[vision]) >= 10, f"{one} and {other}"
 
 
-@pytest.mark.parametrize(("colours", "least"), [(WAFER_PARTS, 15), (GPU_PARTS, 14), (list(style.LINES), 5)])
+@pytest.mark.parametrize(("colours", "least"), [(WAFER_PARTS, 14), (GPU_PARTS, 14), (list(style.LINES), 10)])
 def test_what_follows_each_other_differs_in_grey(colours: list[str], least: float) -> None:
     for one, other in pairwise(colours):
         assert abs(lightness(one) - lightness(other)) >= least, f"{one} and {other}"

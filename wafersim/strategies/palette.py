@@ -1,7 +1,7 @@
 """The colours of everything that is told apart by one, in every figure: parts of a step, passes, kinds of numbers, sides.
 
 Found by a search over hue, chroma and lightness for colours of which any two differ by 22 in CIE Lab as everybody and as
-protanopes and deuteranopes see them (Machado et al. 2009), and that follow each other in tables of parts by 15 in lightness,
+protanopes and deuteranopes see them (Machado et al. 2009), and that follow each other in tables of parts by 14 in lightness,
 so that a bar of them can be read in grey; `tests/report/test_colours.py` holds both.
 """
 
