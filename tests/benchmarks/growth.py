@@ -15,15 +15,16 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from wafersim.inputs.loader import load_experiment
-from wafersim.report.figures.style import INK, figure, quiet, title
+from wafersim.report.figures.sheet import Words, sheet
+from wafersim.report.figures.style import INK, LINES, MARKERS, quiet
 from wafersim.simulation import job_of, simulate_step
 from wafersim.strategies.steps import LoweredSteps, choose_engine
 from wafersim.strategies.weight_streaming.graph import _structure, lower
 from wafersim.strategies.weight_streaming.plan import Jitter, WeightStreamingPlan
 from wafersim.strategies.weight_streaming.tree import build_tree
-from wafersim.strategies.weight_streaming.words import WORDS
 
 
 @cache
@@ -110,33 +111,29 @@ def draw(path: Path) -> None:
         measured[name] = [measure(plan(value)) for value in values]
         for value, row in zip(values, measured[name], strict=True):
             print(f"{name} {value}: {row[0]:,} tasks, {row[1] * 1e3:.1f} ms, {row[2]:.1f} MiB", flush=True)
-    colours = [part.colour for part in WORDS.parts]
-    with figure(path, 9, 4.4) as drawn:
-        for column, (label, factor) in enumerate((("seconds", 1.0), ("MiB", 1.0))):
-            axes = drawn.add_axes((0.08 + 0.48 * column, 0.13, 0.4, 0.66))
-            for (name, rows), colour in zip(measured.items(), colours[::2], strict=False):
-                values = KNOBS[name][0]
-                span = f"{values[0]}-{values[-1]:,}"
-                axes.plot(
-                    [r[0] for r in rows], [r[column + 1] * factor for r in rows], "o-", color=colour, markersize=4,
-                    label=f"{name} {span}",
-                )  # fmt: skip
-            largest = max(measured["systems"])
-            ends = np.array([1e4, largest[0]])
-            axes.plot(ends, ends * largest[column + 1] / largest[0], "--", color=INK, linewidth=1, label="proportional")
+    tasks, seconds, mib = max(measured["systems"])
+    spans = {name: f"{name} {KNOBS[name][0][0]}-{KNOBS[name][0][-1]:,}" for name in measured}
+    handles = [Line2D([], [], color=colour, marker=marker, markersize=4, label=spans[name])
+               for name, colour, marker in zip(measured, LINES, MARKERS, strict=False)]  # fmt: skip
+    handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1, label="proportional"))
+    words = Words(
+        f"2,048 systems with jitter: {tasks / 1e6:.1f} million tasks in {seconds:.1f} s and {mib / 1024:.1f} GiB",
+        "one step of Llama 2 70B on CS-3, lowering included; each knob turned alone (64 systems but for the first)",
+        handles,
+    )
+    with sheet(path, 9.0, 3.6, words) as page:
+        for column, label in enumerate(("seconds", "MiB")):
+            axes = page.axes(0.75 + 4.4 * column, 4.45 + 4.4 * column, 0.5, 3.0)
+            for rows, colour, marker in zip(measured.values(), LINES, MARKERS, strict=False):
+                axes.plot([r[0] for r in rows], [r[column + 1] for r in rows], marker + "-", color=colour, markersize=4)
+            most = (seconds, mib)[column]
+            ends = np.array([1e4, tasks])
+            axes.plot(ends, ends * most / tasks, "--", color=INK, linewidth=1)
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xlabel("tasks of the step")
             axes.set_ylabel(label)
             quiet(axes, "both")
-            if not column:
-                axes.legend(frameon=False, fontsize=8)
-        tasks, seconds, mib = largest
-        title(
-            drawn,
-            f"2,048 systems with jitter: {tasks / 1e6:.1f} million tasks in {seconds:.1f} s and {mib / 1024:.1f} GiB",
-            "one step of Llama 2 70B on CS-3, lowering included; each knob turned alone (64 systems but for the first)",
-        )
 
 
 if __name__ == "__main__":

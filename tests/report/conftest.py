@@ -25,7 +25,7 @@ def row() -> Callable[..., Row]:
             "binding_part": "compute", "binding_resource": "wafer compute", "memory": memory,
             "split": {"name": f"DP {n_systems}", "dimensions": ["data"]}, "layout": None, "search": None,
             "days_to_train": 3.0, "engine": "fast", "engine_reason": "longest path: why", "systems_simulated": 1,
-            "notes": [], "assumed": [], **fields,
+            "notes": [], "assumed": [], "critical": None, **fields,
         }  # fmt: skip
 
     return make

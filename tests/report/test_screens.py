@@ -264,7 +264,7 @@ def test_the_heatmap_and_the_table_have_the_same_busy_share(monkeypatch: pytest.
         assert drawn[2 * index].mean() == pytest.approx(cost.pe_utilisation, rel=2e-3)
         screen = kernel_screen("cs3", [cost], [], 0.1, 80)
         assert f" {100 * cost.pe_utilisation:.0f} % " in screen[3]
-        assert any(f"{cost.pe_utilisation:.0%} of the time" in text for text in titles)
+        assert any(f"{100 * cost.pe_utilisation:.0f} % of the time" in text for text in titles)
 
 
 # --- terminals, pipes, interruptions

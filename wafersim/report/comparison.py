@@ -124,8 +124,10 @@ def print_reasons(sides: Sequence[Row], console: Console) -> None:
     console.file.write("\n")
 
 
-def save_comparison(root: Path, spec: Comparison, sides: Sequence[Side], figures: bool) -> Path:
-    """`root/<name>-<short hash>/` with the resolved comparison, the sides, their reasons and the figure."""
+def save_comparison(
+    root: Path, spec: Comparison, sides: Sequence[Side], figures: bool = True, formats: Sequence[str] = ("png",)
+) -> Path:
+    """`root/<name>-<short hash>/` with the resolved comparison, the sides, their reasons, the figure in each of the `formats`."""
     rows = [side.to_json(sides[0]) for side in sides]
     resolved = {
         "name": spec.name,
@@ -144,6 +146,7 @@ def save_comparison(root: Path, spec: Comparison, sides: Sequence[Side], figures
         if figures:
             from wafersim.report.figures.comparison import comparison_figure
 
-            comparison_figure(rows, draft / "comparison.png")
+            for suffix in formats:
+                comparison_figure(rows, draft / f"comparison.{suffix}")
 
     return save_directory(root, resolved, write)

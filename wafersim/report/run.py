@@ -29,11 +29,17 @@ def save_run(
     figures: bool = True,
     sensitive: Sequence[Sensitivity] | None = None,
     helps: Sequence[WhatIf] = (),
+    formats: Sequence[str] = ("png",),
 ) -> Path:
-    """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced."""
+    """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced.
+
+    Figures are drawn once in each of the `formats`: png, svg, pdf.
+    """
     resolved = experiment.model_dump(mode="json", exclude_none=True)
     return save_directory(
-        root, resolved, lambda draft: _write(draft, experiment, resolved, results, figures, sensitive, helps)
+        root,
+        resolved,
+        lambda draft: _write(draft, experiment, resolved, results, formats if figures else (), sensitive, helps),
     )
 
 
@@ -42,7 +48,7 @@ def _write(
     experiment: Experiment,
     resolved: dict[str, Any],
     results: Sequence[PointResult],
-    figures: bool,
+    formats: Sequence[str],
     sensitive: Sequence[Sensitivity] | None,
     helps: Sequence[WhatIf],
 ) -> None:
@@ -66,18 +72,7 @@ def _write(
     if sensitive is not None:
         plain = [one.to_json() for one in sensitive]
         (draft / "sensitivity.json").write_text(json_output.dumps(plain) + "\n", encoding="utf-8")
-    if not figures:
-        return
-    if sensitive:
-        from wafersim.report.figures.sensitivity import sensitivity_figure
+    if formats:
+        from wafersim.report.figures.of_run import run_figures
 
-        sensitivity_figure(line_name(shown.to_json()), sensitive, draft / "sensitivity.png")
-    from wafersim.report.figures.breakdown import breakdown_figure
-    from wafersim.report.figures.step import step_figure
-    from wafersim.report.figures.throughput import throughput_figure
-
-    good = [row for row in rows if "infeasible" not in row]
-    breakdown_figure(good, draft / "breakdown.png")
-    if len(good) > len({line_name(row) for row in good}):  # some line has more than a point
-        throughput_figure(good, draft / "throughput.png")
-    step_figure(simulated, line_name(shown.to_json()), draft / f"{name}.png")
+        run_figures(draft, rows, simulated, line_name(shown.to_json()), sensitive, formats)

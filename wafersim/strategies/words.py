@@ -16,7 +16,6 @@ class Part:
     colour: str
     resource: str
     advice: str
-    pale: bool = False  # its colour wants dark ink
     working: bool = False  # chips work during it, as opposed to wait
 
 

@@ -16,7 +16,7 @@ FIGURES: dict[str, Callable[[Simulated, str, Path], None]] = {
 
 
 def step_figure(simulated: Simulated, name: str, path: Path) -> None:
-    """Draw it; a strategy without a figure has none."""
+    """Draw it, one step of the run called `name`; a strategy without a figure has none."""
     draw = FIGURES.get(simulated.job.kind)
     if draw is not None:
         draw(simulated, name, path)

@@ -1,59 +1,64 @@
-"""One style for every figure: quiet axes, colours that the colour-blind can tell apart, a title that says the finding."""
+"""One style for every figure: quiet axes, ink that can be read on its colour, and the colours that are no part of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
+from matplotlib.colors import to_hex, to_rgb
 
-INK, GREY, LIGHT = "#22272b", "#7a858e", "#e3e7ea"
-PASS_COLOURS = {
-    "forward": "#3b6fb6",
-    "recompute": "#9dbbe0",
-    "dgrad": "#e8a33d",
-    "wgrad": "#c8553d",
-    "update": "#4f9d69",
-}
-MODEL_COLOURS = ("#22577a", "#3b6fb6", "#38a3a5", "#57a773", "#e8a33d", "#d9743a", "#a23b53", "#6a4c93")
+from wafersim.strategies import palette
 
-
-def label_width(text: str) -> float:
-    """Inches that a label of 8.5 to 9 points takes, generously."""
-    return 0.078 * len(text)
-
-
-@contextmanager
-def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure that is written when the block ends well, and closed however it ends."""
-    with plt.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.labelcolor": INK,
-                         "xtick.color": GREY, "ytick.color": INK, "axes.edgecolor": LIGHT}):  # fmt: skip
-        drawn = plt.figure(figsize=(width, height), dpi=160, facecolor="white")
-        try:
-            yield drawn
-            drawn.savefig(path)
-        finally:
-            plt.close(drawn)
+INK, GREY, LIGHT = "#22272b", "#68727a", "#e3e7ea"
+RC: Any = {
+    "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "xtick.color": GREY,
+    "ytick.color": INK, "axes.edgecolor": LIGHT, "hatch.linewidth": 0.6, "pdf.fonttype": 42, "svg.hashsalt": "wafersim",
+}  # fmt: skip
+PASSES = {
+    "forward": palette.BLUE, "recompute": palette.SKY, "dgrad": palette.ORANGE, "wgrad": palette.RED, "update": palette.GREEN,
+    "backward": palette.ORANGE,
+}  # fmt: skip
+CHANNELS = {"gather": palette.VIOLET, "scatter": palette.WINE}
+KINDS = {
+    "datasheet": palette.BLUE, "measured": palette.GREEN, "derived": palette.SILVER, "calibrated": palette.VIOLET,
+    "assumed": palette.ORANGE,
+}  # fmt: skip
+FIRST, MATCHED, OTHER = palette.ORANGE, palette.BLUE, palette.SILVER
+LINES = palette.LINES
+LIGHTER = 0.28  # how far every other layer's colour goes towards white
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def quiet(axes: Any, grid: str = "x") -> None:
     """Remove the frame, keep a light grid along one axis."""
     for side in axes.spines.values():
         side.set_visible(False)
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, which="both")
     axes.grid(axis=grid, color=LIGHT, linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-def title(drawn: Figure, main: str, sub: str) -> None:
-    """The finding in bold, the circumstances in grey below it; inches from the top, whatever the figure's height."""
-    height = drawn.get_size_inches()[1]
-    drawn.text(0.02, 1 - 0.18 / height, main, fontsize=12.5, fontweight="bold", va="top")
-    drawn.text(0.02, 1 - 0.44 / height, sub, fontsize=9, color=GREY, va="top")
+def ring(colour: str = INK) -> dict[str, Any]:
+    """How what is published is marked: hollow, around what is predicted."""
+    return {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgecolor": colour, "linestyle": "none"}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of sRGB, 0 for black to 1 for white (WCAG 2, ITU-R BT.709)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def ink_on(colour: str) -> str:
+    """Dark ink or white, whichever stands out more from a colour."""
+    behind, dark = luminance(colour) + 0.05, luminance(INK) + 0.05
+    return INK if behind / dark > 1.05 / behind else "white"
+
+
+def lighter(colour: str, share: float = LIGHTER) -> str:
+    """A colour mixed with white."""
+    red, green, blue = (channel + (1 - channel) * share for channel in to_rgb(colour))
+    return to_hex((red, green, blue))

@@ -25,3 +25,8 @@ def shares_of(row: Row, in_detail: bool = False) -> dict[str, float]:
         name = words.parts[0].resource + parts if task.startswith(COMPUTE) else words.task.get(task, task)
         shares[name] = shares.get(name, 0.0) + share
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def bound_by(row: Row) -> str:
+    """The resource with the largest share of the step."""
+    return next(iter(shares_of(row)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wafersim.strategies import palette
 from wafersim.strategies.words import Improvement, Part, Words
 
 WORDS = Words(
@@ -12,35 +13,35 @@ WORDS = Words(
     works="The busiest GPU computes",
     parts=(
         Part(
-            "compute", "compute", "compute", "#3b6fb6", "GPU compute",
+            "compute", "compute", "compute", palette.BLUE, "GPU compute",
             "the GPUs themselves: less recompute, fp8, or more of them", working=True,
         ),
         Part(
-            "recompute", "recompute", "recompute", "#9dbbe0", "GPU compute",
-            "the GPUs themselves: less recompute, fp8, or more of them", pale=True, working=True,
+            "recompute", "recompute", "recompute", palette.SKY, "GPU compute",
+            "the GPUs themselves: less recompute, fp8, or more of them", working=True,
         ),
         Part(
-            "launch", "launches", "kernel launches", "#b9a48c", "kernel launches (host)",
-            "the host cannot launch fast enough: a larger micro-batch, fused kernels or fewer tensor-parallel GPUs", pale=True,
+            "launch", "launches", "kernel launches", palette.WINE, "kernel launches (host)",
+            "the host cannot launch fast enough: a larger micro-batch, fused kernels or fewer tensor-parallel GPUs",
         ),
         Part(
-            "tensor", "in-layer collectives", "collectives inside layers", "#38a3a5", "collectives inside layers",
+            "tensor", "in-layer collectives", "collectives inside layers", palette.ORANGE, "collectives inside layers",
             "tensor parallelism talks too much: a smaller tensor-parallel group",
         ),
         Part(
-            "bubble", "bubble", "pipeline bubble", "#d5dade", "pipeline bubble",
-            "stages wait: more micro-batches, virtual stages or fewer stages", pale=True,
+            "bubble", "bubble", "pipeline bubble", palette.SILVER, "pipeline bubble",
+            "stages wait: more micro-batches, virtual stages or fewer stages",
         ),
         Part(
-            "sends", "sends", "transfers between stages", "#e8a33d", "transfers between stages",
-            "stages wait for transfers: fewer stages, or sends that do not block", pale=True,
+            "sends", "sends", "transfers between stages", palette.RED, "transfers between stages",
+            "stages wait for transfers: fewer stages, or sends that do not block",
         ),
         Part(
-            "data", "data-parallel", "data-parallel collectives", "#8e6bbf", "data-parallel collectives",
+            "data", "data-parallel", "data-parallel collectives", palette.WHEAT, "data-parallel collectives",
             "gradients or weights travel too slowly: a larger batch, overlap or faster links between nodes",
         ),
         Part(
-            "optimizer", "optimizer", "optimizer", "#4f9d69", "optimizer",
+            "optimizer", "optimizer", "optimizer", palette.GREEN, "optimizer",
             "the optimizer: a larger batch spreads it, sharded states divide it",
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wafersim.strategies import palette
 from wafersim.strategies.words import Improvement, Part, Words
 
 STREAM_LINKS = {"stream": "MemoryX link", "ingress": "system I/O"}
@@ -15,40 +16,40 @@ WORDS = Words(
     works="The wafer works",
     parts=(
         Part(
-            "compute", "compute", "compute", "#3b6fb6", "wafer compute",
+            "compute", "compute", "compute", palette.BLUE, "wafer compute",
             "the wafer itself: what would help was tried, below", working=True,
         ),
         Part(
-            "kernel_latency", "kernel latency", "kernel latency", "#9dbbe0", "kernel latency",
-            "kernels too short for their launch: a larger micro-batch gives each of them more work", pale=True, working=True,
+            "kernel_latency", "kernel latency", "kernel latency", palette.SKY, "kernel latency",
+            "kernels too short for their launch: a larger micro-batch gives each of them more work", working=True,
         ),
         Part(
-            "exposed_stream", "stream", "exposed weight stream", "#e8a33d", "weight stream",
-            "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps", pale=True,
+            "exposed_stream", "stream", "exposed weight stream", palette.ORANGE, "weight stream",
+            "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps",
         ),
         Part(
-            "exposed_drain", "drain", "exposed gradient drain", "#c8553d", "gradient drain",
+            "exposed_drain", "drain", "exposed gradient drain", palette.RED, "gradient drain",
             "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path",
         ),
         Part(
-            "exposed_reduction", "reduction", "exposed reduction", "#8c3a4e", "reduction over the systems",
+            "exposed_reduction", "reduction", "exposed reduction", palette.WINE, "reduction over the systems",
             "the end of the reduction over all systems: a larger batch per system gives it less weight, and so do fewer systems",
         ),
         Part(
-            "exposed_activations", "activations", "exposed activation traffic", "#8e6bbf", "activation traffic (system I/O)",
+            "exposed_activations", "activations", "exposed activation traffic", palette.VIOLET, "activation traffic (system I/O)",
             "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller",
         ),
         Part(
-            "exposed_input", "input", "input workers", "#b9a48c", "input workers",
-            "input workers starve the wafer: add workers", pale=True,
+            "exposed_input", "input", "input workers", palette.WHEAT, "input workers",
+            "input workers starve the wafer: add workers",
         ),
         Part(
-            "optimizer", "optimizer", "optimizer", "#4f9d69", "optimizer (MemoryX)",
+            "optimizer", "optimizer", "optimizer", palette.GREEN, "optimizer (MemoryX)",
             "the optimizer at MemoryX: a larger batch spreads it, no clipping overlaps it with the backward pass",
         ),
         Part(
-            "fixed_latency", "fixed", "fixed latency", "#9aa5ad", "fixed latency (SwarmX hops, MemoryX)",
-            "hops and MemoryX's latency: a larger batch per system gives them less weight", pale=True,
+            "fixed_latency", "fixed", "fixed latency", palette.SILVER, "fixed latency (SwarmX hops, MemoryX)",
+            "hops and MemoryX's latency: a larger batch per system gives them less weight",
         ),
     ),
     memory_title="Wafer memory (GB) and activations",
