@@ -106,7 +106,9 @@ def test_the_keys_of_a_point_are_those_that_are_documented(tmp_path: Path) -> No
     assert list(on_wafers) == top_level("run")
     works, too_large = on_wafers["points"]
     on_gpus = printed("run", "opt175b_992a100", "--no-save")["points"][0]
-    assert set(works) | set(on_gpus) == documented("`points[]`")
+    trained = printed("run", "hello_111m", "--no-save", "--set", "system.systems=published")["points"][0]
+    assert set(works) | set(on_gpus) | set(trained) == documented("`points[]`")
+    assert set(trained["published_run"]) <= set(re.findall(r"`(\w+)`", section("`points[]`")))
     assert set(too_large) == {"kind", "model", "n_systems", "infeasible", "varied"}
     said = set(re.findall(r"`(\w+)`", section("`points[]`")))
     assert {*works["interval"], *on_gpus["interval"]["outside"][0], *on_wafers["sensitivity"][0]} <= said

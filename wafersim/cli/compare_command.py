@@ -14,12 +14,29 @@ import click
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "sides": [...]} and nothing else.')
 @click.option("--figures/--no-figures", default=True, help="Draw the figure of the comparison.")
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(("png", "svg", "pdf")),
+    multiple=True,
+    default=("png",),
+    help="Of figures; repeatable.",
+)
 @click.option("--save/--no-save", default=True, help="Write the comparison's directory.")
 @click.option("--all", "every", is_flag=True, help="Print every number of every side before the answer.")
 @click.option(
     "--why", is_flag=True, help="Print what binds, what is not measured and where prices come from before it."
 )
-def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool, every: bool, why: bool) -> None:
+def command(
+    comparison: str,
+    out: Path,
+    as_json: bool,
+    figures: bool,
+    formats: tuple[str, ...],
+    save: bool,
+    every: bool,
+    why: bool,
+) -> None:
     """Set the sides of COMPARISON beside each other: a YAML file, or the name of a shipped one.
 
     Sides may be sized to match the first one's peak FLOP/s, power or hourly price, or to meet a deadline.
@@ -39,7 +56,7 @@ def command(comparison: str, out: Path, as_json: bool, figures: bool, save: bool
     rows = [side.to_json(sides[0]) for side in sides]
     if all(side.prediction is None for side in sides):
         raise Infeasible("\n".join(f"{side.name}: {side.infeasible}" for side in sides))
-    directory = save_comparison(out, spec, sides, figures) if save else None
+    directory = save_comparison(out, spec, sides, figures, formats) if save else None
     if as_json:
         sys.stdout.write(json_output.document(sides=rows) + "\n")
         return

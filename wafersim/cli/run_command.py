@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "points": [...]} and nothing else.')
 @click.option("--figures/--no-figures", default=True, help="Draw the figures of the run directory.")
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(("png", "svg", "pdf")),
+    multiple=True,
+    default=("png",),
+    help="Of figures; repeatable.",
+)
 @click.option("--save/--no-save", default=True, help="Write the run directory.")
 @click.option(
     "--engine",
@@ -47,6 +55,7 @@ def command(
     sweeps: tuple[str, ...],
     as_json: bool,
     figures: bool,
+    formats: tuple[str, ...],
     save: bool,
     engine: Engine,
     every: bool,
@@ -82,7 +91,7 @@ def command(
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
     found = sensitivities(shown.simulated) if sensitive else None
     helps = [] if as_json else what_would_help(shown.simulated)
-    directory = save_run(out, spec, results, figures, found, helps) if save else None
+    directory = save_run(out, spec, results, figures, found, helps, formats) if save else None
     if as_json:
         extra = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
         sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
