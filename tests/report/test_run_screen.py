@@ -9,9 +9,9 @@ import pytest
 from tests.checkout import ROOT
 from tests.golden.answers import RUNS, kept
 from wafersim.inputs.loader import load_experiment
+from wafersim.numbers import amount, change, digits, duration, energy, percent, span, step
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen import LINES, Found, run_screen
-from wafersim.report.screen.numbers import amount, change, digits, duration, energy, percent, span, step
 
 HELPS = [
     WhatIf("clock x2", -0.4780),
@@ -117,5 +117,5 @@ def test_the_readme_shows_todays_screen() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = text.split("answers on one screen:")[1].split("```")[1].strip().splitlines()
     today = run_screen(found("andromeda16"), 80)
-    tables = [index for index, line in enumerate(today) if line.startswith("Binds")][0]
+    tables = next(index for index, line in enumerate(today) if line.startswith("Binds"))
     assert shown[1:tables] == today[1:tables]

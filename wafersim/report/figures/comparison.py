@@ -9,10 +9,10 @@ from typing import Any
 
 from matplotlib.patches import Patch
 
+from wafersim.numbers import FIRST as FROM
+from wafersim.numbers import TIMES, digits, duration
 from wafersim.report.figures.sheet import Words, inches, sheet, widest
 from wafersim.report.figures.style import FIRST, GREY, INK, MATCHED, OTHER, quiet
-from wafersim.report.screen.numbers import FIRST as FROM
-from wafersim.report.screen.numbers import TIMES, digits, duration
 from wafersim.report.words import Row, same_job
 
 DAY = 86_400.0
