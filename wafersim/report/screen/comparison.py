@@ -164,8 +164,10 @@ def _scale(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple
 
 def _refused(sides: Sequence[Row], width: int) -> list[str]:
     """Sides that cannot run, each with its reason as far as three lines hold it."""
-    said = [f"{side['name']}: {side['infeasible']}" for side in sides if "infeasible" in side]
-    return sentence("Cannot run", said, width, 3, "; ") if said else []
+    refused = [(side["name"], side["infeasible"]) for side in sides if "infeasible" in side]
+    said = [f"{name}: {reason}" for name, reason in refused]
+    short = [f"{name}: {reason.rpartition(': ')[0] or reason}" for name, reason in refused]
+    return first_that_fits("Cannot run", [said, short], width, 3, "; ") if said else []
 
 
 def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> list[str]:

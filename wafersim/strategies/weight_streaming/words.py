@@ -33,7 +33,8 @@ WORDS = Words(
         ),
         Part(
             "exposed_reduction", "reduction", "exposed reduction", palette.WINE, "reduction over the systems",
-            "the end of the reduction over all systems: a larger batch per system gives it less weight, and so do fewer systems", traffic=True,
+            "the end of the reduction over all systems: a larger batch per system gives it less weight, and so do fewer systems",
+            traffic=True,
         ),
         Part(
             "exposed_activations", "activations", "exposed activation traffic", palette.VIOLET, "activation traffic (system I/O)",
