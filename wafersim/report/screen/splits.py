@@ -51,10 +51,12 @@ def _exposed(side: Row) -> float:
 
 
 def tuned(ran: Sequence[Row]) -> list[str]:
-    """Micro-batch and recompute of each split, which somebody had to choose besides; those alike together."""
+    """Micro-batch and recompute of each split of GPUs, which somebody had to choose besides; those alike together."""
     alike: dict[str, list[str]] = {}
     for side in ran:
-        recompute = "none" if side["layout"] is None else side["layout"]["recompute"]
+        if side["layout"] is None:
+            continue
+        recompute = side["layout"]["recompute"]
         also = "" if recompute == "none" else f" with {recompute} recompute"
         alike.setdefault(f"{side['micro_batch']}{also}", []).append(side["name"])
     said = [f"{how} ({', '.join(names)})" for how, names in alike.items()]
