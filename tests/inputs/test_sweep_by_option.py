@@ -76,6 +76,36 @@ def test_a_list_of_several_fields_gives_up_the_one_that_is_swept_anew_and_what_w
     assert all(one.published is None for one in experiments)
 
 
+@pytest.mark.parametrize(
+    ("sets", "sweeps", "stays"),
+    [
+        ((), (), True),
+        (("system.gpus=384", "training.batch=2048"), (), True),  # what the file has
+        (("title=BLOOM", "name=bloom"), (), True),
+        (("system.gpus=64",), (), False),
+        (("strategy.micro_batch=1",), (), False),
+        (("training.sequence_length=1024",), (), False),
+        ((), ("system.gpus=64,384",), False),
+        (("sweep.system.gpus=[64, 128]",), (), False),
+        (("system.gpus=64", "published.value=120"), (), True),  # whoever states it means this job
+    ],
+)
+def test_what_is_published_of_a_job_is_not_shown_beside_another(
+    sets: tuple[str, ...], sweeps: tuple[str, ...], stays: bool
+) -> None:
+    for point in expand(load_experiment("bloom176b_384a100", sets, sweeps=sweeps)):
+        assert (point.experiment.published is not None) == stays
+
+
+def test_what_is_published_by_the_number_of_chips_holds_on_any_of_them() -> None:
+    points = expand(load_experiment("andromeda16_strong", sweeps=["system.systems=4,8,16"]))
+    stated = [point.experiment.published and point.experiment.published.value_on(int(str(point.experiment.system.systems)))
+              for point in points]  # fmt: skip
+    assert stated == [3.97, 7.10, None, 3.97, 7.90, None]  # rows W30, W31, W36, W37; none of 16
+    others = expand(load_experiment("andromeda16_strong", ["training.sequence_length=1024"]))
+    assert all(point.experiment.published is None for point in others)
+
+
 def test_what_is_set_is_no_longer_swept_wherever_it_stands() -> None:
     # scale_1_to_192 sweeps {batch_per_system: 90} and {batch: 4096}: a batch that is set excludes both.
     experiments = [point.experiment for point in expand(load_experiment("scale_1_to_192", ["training.batch=512"]))]

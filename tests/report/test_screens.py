@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from wafersim.report.screen.validation import Validated, validation_screen
 
 Rows = list[dict[str, Any]]
 MACHINE_NUMBER = re.compile(r"\d(\.\d+)?e[+-]\d|\b0\.00\d\d")  # 1.36e+07, 0.000943
+SLOW = ("llama3_70b", "llama3_405b")  # comparisons, by the search of their splits
 DATAFLOWS = ("weight-streaming", "interleaved", "summa", "cannon")
 SIZES = {
     "fits": ("cs2", 65536, 4096, 4096),
@@ -53,19 +55,22 @@ def said(lines: list[str]) -> str:
     return re.sub(r"\s+", " ", " ".join(lines))
 
 
-@pytest.fixture(scope="session")
-def comparisons() -> dict[str, Rows]:
-    """The sides of every shipped comparison."""
-    found = {}
-    for name in names("comparisons"):
-        sides = compare_sides(*load_comparison(name))
-        found[name] = [side.to_json(sides[0]) for side in sides]
-    return found
+@cache
+def sides_of(name: str) -> Rows:
+    """The sides of a shipped comparison."""
+    sides = compare_sides(*load_comparison(name))
+    return [side.to_json(sides[0]) for side in sides]
 
 
 @pytest.fixture(scope="session")
-def beside_gpus(comparisons: dict[str, Rows]) -> Rows:
-    return comparisons["cs2_vs_a100"]
+def beside_gpus() -> Rows:
+    return sides_of("cs2_vs_a100")
+
+
+@pytest.fixture(scope="session")
+def splits() -> Rows:
+    """One job on the same GPUs, split in several ways, beside wafers."""
+    return sides_of("gpu_strategies")
 
 
 @pytest.fixture(scope="session")
@@ -104,10 +109,15 @@ def kernels(size: str, dataflows: tuple[str, ...] = DATAFLOWS, width: int = 80) 
 # --- 24 lines of 80 columns, 40 columns where the terminal has no more
 
 
-def test_every_shipped_comparison_is_a_screen(comparisons: dict[str, Rows]) -> None:
-    assert "cs2_vs_a100" in comparisons
-    for sides in comparisons.values():
-        assert_a_screen(compared(sides), most=24 + 3 * any("infeasible" in side for side in sides))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in names("comparisons")]
+)
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_every_shipped_comparison_is_a_screen(name: str, width: int) -> None:
+    sides = sides_of(name)
+    lines = compared(sides, width)
+    assert_a_screen(lines, width, most=24 + 3 * any("infeasible" in side for side in sides))
+    assert "next: wafersim validate" in said(lines)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -169,6 +179,37 @@ def test_a_comparison_answers_who_is_faster_and_cheaper_and_what_is_too_close(be
     assert len(rows) == 7 and all(" d " in row for row in rows)
 
 
+def test_splits_of_one_job_are_told_by_what_each_costs(splits: Rows) -> None:
+    # A side of 10 s that stands still for 1 s and waits 2.5 s for layers, 0.5 s for stages, 1 s for replicas, in 60 GB.
+    made = copy.deepcopy(splits)
+    side = next(one for one in made if one["name"] == "pipeline 8")
+    side["step_time_s"] = 10.0
+    side["breakdown"] |= {"compute": 5.0, "bubble": 1.0, "tensor": 2.5, "sends": 0.5, "data": 1.0}
+    side["memory"]["total_bytes"] = 60e9
+    side["layout"] |= {"virtual_stages": 4, "zero_stage": 1, "micro_batch": 2, "recompute": "full"}
+    side["micro_batch"] = 2
+    text = said(compared(made))
+    assert "side split memory bubble exposed traffic" in text
+    assert "pipeline 8 * PP 8 DP 8 v4 ZeRO-1 60 GB 10 % 40 %" in text
+    assert "2 with full recompute (pipeline 8)" in text
+    assert "beside" not in text
+    assert "Cannot run data: " in text and "data, ZeRO-1: " in text  # two reasons, each as far as it fits
+
+
+def test_sides_that_differ_in_their_size_are_set_beside_the_first(beside_gpus: Rows, splits: Rows) -> None:
+    assert "beside Andromeda time faster" in said(compared(beside_gpus))
+    made = copy.deepcopy(splits)
+    made[-1]["n_systems"] = 128
+    assert "beside 4 CS-2 time faster" in said(compared(made))
+
+
+def test_a_first_side_without_a_price_says_so_where_the_cheapest_is_told() -> None:
+    text = said(compared(sides_of("llama3_8b")))
+    assert re.search(r"cheapest: \S+ of the same power \(no price of 16 CS-3\)", text)
+    assert "none of megatron-core on dgx-h100, several nodes" in text and "none of no measured" not in text
+    assert " cost" not in text
+
+
 def test_a_side_with_another_job_and_one_that_nobody_measured_say_so_in_their_row(beside_gpus: Rows) -> None:
     lines = compared(beside_gpus)
     (opt,) = [line for line in lines if line.startswith("OPT-175B")]
@@ -213,6 +254,8 @@ def test_sides_that_cannot_run_stand_there_with_their_reason(beside_gpus: Rows) 
     lines = compared([*beside_gpus, *refused])
     assert_a_screen(lines, most=27)
     assert "Cannot run one: no price" in said(lines) and "1 more" in said(lines)
+    long = [{**side, "infeasible": f"does not fit: 90 GB of 80 GB: {'weights 3 GB, ' * 9}"} for side in refused]
+    assert "Cannot run one: does not fit: 90 GB of 80 GB; two: does not fit" in said(compared([*beside_gpus, *long]))
 
 
 def test_the_fastest_kernel_that_fits_is_the_answer() -> None:

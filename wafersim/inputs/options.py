@@ -11,6 +11,8 @@ from wafersim.inputs.sweep import EVERYTHING, ONE_OF, put, split_path
 from wafersim.inputs.yaml_file import Option, read_list, read_scalar
 from wafersim.inputs.yaml_reader import Refused
 
+OF_NO_JOB = ("name", "title")
+COUNTS = ("system.systems", "system.gpus")
 SHAPES = {"--set": "PATH=VALUE, such as system.systems=8", "--sweep": "PATH=a,b,c, such as system.systems=1,2,4"}
 
 
@@ -21,9 +23,21 @@ def place(
 
     What is set is no longer swept, and what is swept anew no longer as the file has it: alone, among several fields at
     once, or as the other of two that exclude each other. A path that the file does not sweep joins its grid at the end.
+    What the file has as published of its job goes where an option makes another job of it.
     """
     settings, found = _read("--set", sets)
     lists, wrong = _read("--sweep", sweeps)
+    placed = _placed(values, settings, lists)
+    paths = [path.removeprefix("sweep.") for path in (*settings, *lists)]
+    if placed != values and not any(_within(path, ("published",)) for path in paths):
+        of_job = [path for path in paths if not _within(path, OF_NO_JOB)]
+        kept = _unpublished(values, by_count=all(_within(path, COUNTS) for path in of_job)) if of_job else values
+        placed = _placed(kept, settings, lists)
+    options = [Option("--set", tuple(split_path(path))) for path in settings]
+    return placed, (*options, *(Option("--sweep", ("sweep", path)) for path in lists)), found + wrong
+
+
+def _placed(values: dict[str, Any], settings: dict[str, Any], lists: dict[str, list[Any]]) -> dict[str, Any]:
     values = copy.deepcopy(values)
     for path, value in settings.items():
         _displace(values.get("sweep"), _leaves(path, value), keep="")
@@ -34,8 +48,7 @@ def place(
         if isinstance(values["sweep"], dict):  # else it is refused as it stands
             _displace(values["sweep"], [leaf for item in items for leaf in _leaves(path, item)], keep=path)
             values["sweep"][path] = items
-    options = [Option("--set", tuple(split_path(path))) for path in settings]
-    return values, (*options, *(Option("--sweep", ("sweep", path)) for path in lists)), found + wrong
+    return values
 
 
 def _read(flag: str, texts: Sequence[str]) -> tuple[dict[str, Any], list[Fault]]:
@@ -77,11 +90,33 @@ def _displace(swept: Any, paths: Sequence[str], keep: str) -> None:
             left = [_without(item, prefix, gone) for item in swept[name]]
             if left == swept[name]:
                 continue
-            # What was published of the job as it stood is not published of another one.
-            left = [_without(item, prefix, ("published",)) for item in left]
             swept[name] = [item for index, item in enumerate(left) if item != {} and item not in left[:index]]
             if not swept[name]:
                 del swept[name]
+
+
+def _unpublished(values: dict[str, Any], by_count: bool) -> dict[str, Any]:
+    """Values without what is published of their job, alone or beside several swept fields.
+
+    What is published by the number of chips stays where nothing but that number changes (`by_count`).
+    """
+    out = _without_stale(values, by_count)
+    sweep = values.get("sweep")
+    if isinstance(sweep, dict) and isinstance(sweep.get(EVERYTHING), list):
+        items = [_without_stale(item, by_count) if isinstance(item, dict) else item for item in sweep[EVERYTHING]]
+        out["sweep"] = {**sweep, EVERYTHING: items}
+    return out
+
+
+def _without_stale(fields: dict[str, Any], by_count: bool) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if not _stale(name, value, by_count)}
+
+
+def _stale(name: str, value: Any, by_count: bool) -> bool:
+    if not _within(name, ("published",)):
+        return False
+    holds_value = "value" in value if isinstance(value, dict) else name == "published.value"
+    return holds_value or not by_count
 
 
 def _excluded_by(path: str) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.experiment import SystemSpec
+from wafersim.inputs.machine import load_any, numbers
 from wafersim.inputs.sweep import EVERYTHING, Point
 from wafersim.planning.published import beside_published, published_run
 from wafersim.simulation import Simulated, jobs_of, simulate_run, step_seconds

@@ -17,6 +17,7 @@ class Part:
     resource: str
     advice: str
     working: bool = False  # chips work during it, as opposed to wait
+    traffic: bool = False  # chips wait during it for what travels
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from wafersim.report.screen.layout import (
     titled,
     whole,
 )
+from wafersim.report.screen.splits import alike_but_split, splits_of, tuned
 from wafersim.report.words import PRICE_FIELD, Row, chance, same_job, unmeasured
 
 OPEN = (0.1, 0.9)  # probabilities between which nobody can call it
 NAME = 30  # characters of a side's name at least, and what numbers need beside it
 NUMBERS = 50
-NO_RUN = "no measured run of "
+NO_RUN = "no measured run "
 MOST_MONEY = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
 MOST_ENERGY = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
 
@@ -59,9 +60,14 @@ def comparison_screen(found: Compared, width: int) -> list[str]:
 
 
 def _tables(ran: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
-    """One row a side; what it is beside the first stands there, too, or in a block of its own where the screen is narrow."""
+    """One row a side; what it is beside the first stands there, too, or in a block of its own where the screen is narrow.
+
+    Where sides differ in how they split one job over the same chips the block says what each split costs.
+    """
     names = tuple(_name(side, ran[0], width) for side in ran)
     side = Column("side", names, left=True)
+    if alike_but_split(ran):
+        return table([side, *_main(ran)], width), table([side, *splits_of(ran)], width)
     main, beside = _main(ran), _beside(ran, ran[0])
     if fits([side, *main, *beside], width):
         return _one_table(ran, width), []
@@ -123,7 +129,7 @@ def _beside(ran: Sequence[Row], first: Row) -> list[Column]:
             if side is first or not same_job(side, first):
                 return ""
             if side[key] is None or first[key] is None:
-                return "-"
+                return "-" * any(one[key] is not None for one in ran if one is not first and first[key] is not None)
             return f"{numbers.digits(side[key] / first[key], 2)} x"
 
         return said
@@ -157,8 +163,10 @@ def _scale(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple
 
 def _refused(sides: Sequence[Row], width: int) -> list[str]:
     """Sides that cannot run, each with its reason as far as three lines hold it."""
-    said = [f"{side['name']}: {side['infeasible']}" for side in sides if "infeasible" in side]
-    return sentence("Cannot run", said, width, 3, "; ") if said else []
+    refused = [(side["name"], side["infeasible"]) for side in sides if "infeasible" in side]
+    said = [f"{name}: {reason}" for name, reason in refused]
+    short = [f"{name}: {reason.rpartition(': ')[0] or reason}" for name, reason in refused]
+    return first_that_fits("Cannot run", [said, short], width, 3, "; ") if said else []
 
 
 def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> list[str]:
@@ -170,7 +178,7 @@ def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> li
     return [
         *sentence("Answer", _answer(ran, roomy), width, 3 if roomy else 2, "; "),
         *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
-        *first_that_fits("Tuned", [_tuned(ran, 2), _tuned(ran, 1)], width, 2 if roomy or not written else 1, "; "),
+        *first_that_fits("Tuned", _tuned(ran), width, 2 if roomy or not written else 1, "; "),
         *sentence("Trust", _trust(ran, roomy), width, 5 if roomy else 2, "; "),
         *sentence("Prices", _prices(ran), width, 3 if roomy else 2, "; "),
         *written,
@@ -194,8 +202,9 @@ def _answer(ran: Sequence[Row], roomy: bool) -> list[str]:
 
 def _best(word: str, same: Sequence[Row], first: Row, key: str, likely: str, roomy: bool) -> str:
     best = min(same, key=lambda side: float(side[key]))
-    if best is first:
-        return f"{word}: {first['name']}"
+    if best is first or first[key] is None:
+        unpriced = "" if first[key] is not None else f" (no price of {first['name']})"
+        return f"{word}: {best['name']}{unpriced}"
     probability = best.get("against_first", {}).get(likely)
     sure = "" if probability is None else f" ({chance(probability)})"
     ratio = f", {numbers.digits(best[key] / first[key], 2)} x {first['name']}'s{sure}"
@@ -218,7 +227,12 @@ def _binds(ran: Sequence[Row]) -> list[str]:
     return said
 
 
-def _tuned(ran: Sequence[Row], most: int) -> list[str]:
+def _tuned(ran: Sequence[Row]) -> list[list[str]]:
+    """What somebody had to choose, in wordings of which the first that fits is told: by how much of it is said."""
+    return [tuned(ran)] if alike_but_split(ran) else [_split_by(ran, 2), _split_by(ran, 1)]
+
+
+def _split_by(ran: Sequence[Row], most: int) -> list[str]:
     """How each job is split over chips, which somebody had to choose; of sides that split alike up to `most` are named."""
     by_split: dict[str, list[str]] = {}
     for side in ran:
@@ -240,7 +254,8 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
         for way in side.get("interval", {}).get("outside", []):
             if way["value"] is not None:
                 value, low, high = (numbers.amount(float(f"{way[key]:.4g}")) for key in ("value", "low", "high"))
-                measured = f"{low if low == high else f'{low} to {high}'} {way['measure']}"
+                measure = way["measure"].removesuffix("s") if low == high == "1" else way["measure"]
+                measured = f"{low if low == high else f'{low} to {high}'} {measure}"
                 beyond.setdefault(measured, []).append(value)
     kinds = {side["kind"] for side in ran if unmeasured(side)}
     starred = (
@@ -248,7 +263,7 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
     )
     outside = [f"{measured} (here {' and '.join(dict.fromkeys(values))})" for measured, values in beyond.items()]
     outside = [f"measured: {outside[0]}", *outside[1:]] if outside else []
-    return [*said, *starred, *outside, *(f"none of {group}" for group in groups if roomy)]
+    return [*said, *starred, *outside, *(f"none {group}" for group in groups if roomy)]
 
 
 def _prices(ran: Sequence[Row]) -> list[str]:

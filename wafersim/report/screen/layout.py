@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ NARROWEST = 40
 GUTTER = 12  # columns of a sentence's label
 GAP = 2
 UNBROKEN = "\N{NO-BREAK SPACE}"  # inside what stays on one line; printed as a space
+TOGETHER = re.compile(r"='[^']*'|\d (?:[kMBTx%]|USD/h)(?!\w)")  # a quoted value, a number and its unit
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ def table(columns: Sequence[Column], width: int) -> list[str]:
 
 
 def sentence(label: str, items: Sequence[str], width: int, most: int = 2, separator: str = ", ") -> list[str]:
-    """A label and what it says of the answer, in at most so many lines; items for which there is no room are counted."""
+    """A label and what it says of the answer, in at most so many lines; items for which there is no room are counted.
+
+    A narrow screen has two at least: commands, which people copy, are not cut.
+    """
+    most = most if width >= 2 * NARROWEST else max(most, 2)
     gutter = GUTTER if width >= 2 * NARROWEST else 0
     for count in range(len(items), 0, -1):
         left_out = len(items) - count
@@ -75,11 +81,12 @@ def first_that_fits(
 
 def whole(label: str, path: str, what: str, width: int) -> str:
     """A line with a path, which people copy: where there is no room it loses `what` it is, and is never cut."""
-    line = label.ljust(GUTTER) + what + path
-    return line if len(line) <= width else f"{label}: {path}"
+    wordings = (label.ljust(GUTTER) + what + path, f"{label}: {path}", path)
+    return next((line for line in wordings if len(line) <= width), wordings[1])
 
 
 def _wrapped(label: str, text: str, width: int, gutter: int) -> list[str]:
+    text = TOGETHER.sub(lambda found: found[0].replace(" ", UNBROKEN), text)
     if not gutter:
         lines = textwrap.wrap(f"{label}: {text}", width, break_on_hyphens=False)
     else:

@@ -41,23 +41,44 @@ def as_trained(row: Row) -> bool:
 
 
 def lines_of(rows: Sequence[Row]) -> tuple[str, list[Line]]:
-    """(what their names say, the lines in the order of the sweep)."""
+    """(what their names say, the lines in the order of the sweep).
+
+    A name has the values that tell its line from others, and before a number its field where there is room.
+    """
     grouped: dict[tuple[str, ...], list[Row]] = {}
     varied = [name for row in rows for name in row.get("varied", {}) if name not in ("model", *COUNTS)]
     paths = list(dict.fromkeys(varied))
     for row in rows:
         values = row.get("varied", {})
         grouped.setdefault((row["model"], *(label(values.get(path, "")) for path in paths)), []).append(row)
-    shown = [index for index in range(1 + len(paths)) if len({key[index] for key in grouped}) > 1] or [0]
-    columns = [
-        shortened([key[index] for key in grouped]) if index == 0 else [key[index] for key in grouped] for index in shown
-    ]
-    names = [" ".join(filter(None, parts)) for parts in zip(*columns, strict=True)]
-    if max(map(len, names)) > LONG:  # values without the fields they are of
-        names = [re.sub(r"(?<!\S)[^\s=]+=", "", name) for name in names]
+    shown = _telling(list(grouped)) or [0]
     heads = ["model", *(path.rpartition(".")[2].replace("_", " ") for path in paths)]
+    plain = [[key[index] for key in grouped] for index in range(1 + len(paths))]
+    plain[0] = shortened(plain[0])
+    said = [plain[0], *([f"{head} {one}" if one[:1].isdigit() else one for one in column]
+                        for head, column in zip(heads[1:], plain[1:], strict=True))]  # fmt: skip
+    names = _joined([said[index] for index in shown])
+    unsaid = [index for index in shown if said[index] == plain[index]]
+    if max(map(len, names)) > LONG:  # values without the fields they are of
+        names, unsaid = [re.sub(r"(?<!\S)[^\s=]+=", "", name) for name in _joined([plain[i] for i in shown])], shown
     points = (tuple(found) for found in grouped.values())
-    return " ".join(heads[index] for index in shown), [Line(*both) for both in zip(names, points, strict=True)]
+    head = " ".join(heads[index] for index in unsaid) or "point"
+    return head, [Line(*both) for both in zip(names, points, strict=True)]
+
+
+def _telling(keys: Sequence[tuple[str, ...]]) -> list[int]:
+    """Places of the values that tell keys apart: none in which all are alike, and none that goes with those before it."""
+    found: list[int] = []
+    apart = 1
+    for place in range(len(keys[0])):
+        together = len({tuple(key[one] for one in (*found, place)) for key in keys})
+        if together > apart:
+            found, apart = [*found, place], together
+    return found
+
+
+def _joined(columns: Sequence[Sequence[str]]) -> list[str]:
+    return [" ".join(filter(None, parts)) for parts in zip(*columns, strict=True)]
 
 
 def shortened(names: Sequence[str]) -> list[str]:

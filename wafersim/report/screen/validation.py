@@ -51,7 +51,7 @@ def validation_screen(found: Validated, width: int) -> list[str]:
         *sentence("More", [_more(rows, own)], width, 1),
     ]
     floors = _floors(found, width)
-    spare = LINES - 1 - len(sayings) - min(len(floors), 1)
+    spare = LINES - 1 - len(sayings) - (1 if found.broken else len(floors))
     main = cut(main, spare)
     gaps = (spare - len(main) >= 1, spare - len(main) >= 2 and bool(main))
     return [titled(title, found.took, width), *[""] * gaps[0], *main, *[""] * gaps[1], *floors, *sayings]

@@ -26,7 +26,7 @@ WORDS = Words(
         ),
         Part(
             "tensor", "in-layer collectives", "collectives inside layers", palette.ORANGE, "collectives inside layers",
-            "tensor parallelism talks too much: a smaller tensor-parallel group",
+            "tensor parallelism talks too much: a smaller tensor-parallel group", traffic=True,
         ),
         Part(
             "bubble", "bubble", "pipeline bubble", palette.SILVER, "pipeline bubble",
@@ -34,11 +34,11 @@ WORDS = Words(
         ),
         Part(
             "sends", "sends", "transfers between stages", palette.RED, "transfers between stages",
-            "stages wait for transfers: fewer stages, or sends that do not block",
+            "stages wait for transfers: fewer stages, or sends that do not block", traffic=True,
         ),
         Part(
             "data", "data-parallel", "data-parallel collectives", palette.WHEAT, "data-parallel collectives",
-            "gradients or weights travel too slowly: a larger batch, overlap or faster links between nodes",
+            "gradients or weights travel too slowly: a larger batch, overlap or faster links between nodes", traffic=True,
         ),
         Part(
             "optimizer", "optimizer", "optimizer", palette.GREEN, "optimizer",

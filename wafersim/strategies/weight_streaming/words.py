@@ -25,19 +25,20 @@ WORDS = Words(
         ),
         Part(
             "exposed_stream", "stream", "exposed weight stream", palette.ORANGE, "weight stream",
-            "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps",
+            "weights arrive too slowly: a larger micro-batch streams them less often; more link bandwidth helps", traffic=True,
         ),
         Part(
             "exposed_drain", "drain", "exposed gradient drain", palette.RED, "gradient drain",
-            "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path",
+            "gradients leave too slowly: a larger micro-batch, fp16 gradients or a faster reduce path", traffic=True,
         ),
         Part(
             "exposed_reduction", "reduction", "exposed reduction", palette.WINE, "reduction over the systems",
             "the end of the reduction over all systems: a larger batch per system gives it less weight, and so do fewer systems",
+            traffic=True,
         ),
         Part(
             "exposed_activations", "activations", "exposed activation traffic", palette.VIOLET, "activation traffic (system I/O)",
-            "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller",
+            "activations on servers fill the system's I/O: keep fewer, or make the micro-batch smaller", traffic=True,
         ),
         Part(
             "exposed_input", "input", "input workers", palette.WHEAT, "input workers",
