@@ -57,6 +57,8 @@ def lines_of(rows: Sequence[Row]) -> tuple[str, list[Line]]:
     plain[0] = shortened(plain[0])
     said = [plain[0], *([f"{head} {one}" if one[:1].isdigit() else one for one in column]
                         for head, column in zip(heads[1:], plain[1:], strict=True))]  # fmt: skip
+    if len(shown) == 1:  # the head of the column says of what
+        said = plain
     names = _joined([said[index] for index in shown])
     unsaid = [index for index in shown if said[index] == plain[index]]
     if max(map(len, names)) > LONG:  # values without the fields they are of

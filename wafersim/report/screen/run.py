@@ -17,6 +17,7 @@ from wafersim.report.words import PRICE_FIELD, Row, unmeasured
 MOST_HELP = 5  # changes that are named
 MOST_COUNTS = 7  # columns of the block of step times
 LEAST_LINES = 3  # of a table that has more
+MOST_WARNINGS = 3  # lines
 MOST_SHARES = 5  # parts of a step that are named
 SHOWN = 0.01  # of the step: smaller parts are not
 BESIDE_GPUS = {
@@ -42,13 +43,14 @@ class Found:
 
 
 def run_screen(found: Found, width: int) -> list[str]:
-    """At most 24 lines; up to three more where points cannot run."""
+    """At most 24 lines; up to three more where points cannot run or something was done otherwise than asked."""
     heads, lines = lines_of(found.rows)
     able = [line for line in lines if line.head is not None]
     main, block = _main(heads, able, width), _block(able, width)
-    sayings = _sayings(found, able, width, roomy=True)
+    of = "" if heads.startswith("model") or heads == "point" else f"{heads} "
+    sayings = _sayings(found, able, of, width, roomy=True)
     if 1 + len(main) + len(block) + len(sayings) > LINES:
-        sayings = _sayings(found, able, width, roomy=False)
+        sayings = _sayings(found, able, of, width, roomy=False)
     room = LINES - 1 - len(sayings)
     if block:  # of two tables that do not fit the block loses what it can first
         block = cut(block, max(room - len(main), 1 + LEAST_LINES))
@@ -130,11 +132,11 @@ def _block(lines: Sequence[Line], width: int) -> list[str]:
     counts = _spread(every, MOST_COUNTS)
     last = counts[-1]
     cells = {count: tuple(_step_on(line, count) for line in scaled) for count in counts}
-    fixed = all(len({row["batch"] for row in line.ran}) == 1 for line in scaled)
+    kinds = {"batch fixed" if len({row["batch"] for row in line.ran}) == 1 else "batch grows" for line in scaled}
     kept = tuple(_kept(line, last) for line in scaled)
     return table(
         [
-            Column(f"step, batch {'fixed' if fixed else 'grows'}", tuple(line.name for line in scaled), left=True),
+            Column(", ".join(["step", *(kinds if len(kinds) == 1 else ())]), tuple(line.name for line in scaled), left=True),
             *(Column(f"{count:,}", cells[count], 1 + (index % 2) if 0 < index < len(counts) - 1 else 0)
               for index, count in enumerate(counts)),
             Column(f"linear kept 1-{last:,}", kept, 1),
@@ -169,14 +171,14 @@ def _warnings(rows: Sequence[Row], width: int) -> list[str]:
     said = [f"{count}{row['model']} on {row['n_systems']}: {row['infeasible']}" for row in refused[:1]]
     notes = list(dict.fromkeys(note for row in rows for note in row.get("notes", [])))
     room = 2 if refused and notes else 3
-    return [*sentence("Cannot run", said, width, room), *sentence("Note", notes, width, 3 - room or 1, "; ")]
+    return [*sentence("Cannot run", said, width, room), *sentence("Note", notes, width, 2, "; ")][:MOST_WARNINGS]
 
 
-def _sayings(found: Found, lines: Sequence[Line], width: int, roomy: bool) -> list[str]:
+def _sayings(found: Found, lines: Sequence[Line], of: str, width: int, roomy: bool) -> list[str]:
     """What the tables come down to; how it runs and what it costs where there is room."""
     row, heads = found.largest, [line.head for line in lines if line.head is not None]
     points = f"all {len(found.rows)} points" if len(found.rows) > 1 else "everything"
-    mine = next((line.name for line in lines if line.head is row and len(lines) > 1), "")
+    mine = next((of + line.name for line in lines if line.head is row and len(lines) > 1), "")
     return [
         *(sentence("Runs as", _of(mine, _runs_as(row)), width) if roomy else []),
         *sentence("Binds", _of(mine, _binds(row, lines, roomy)), width, 2 if roomy else 1),
@@ -241,7 +243,9 @@ def _bill(row: Row) -> list[str]:
         field = PRICE_FIELD[row["kind"]]
         return [*said, f"no price is known: --set system.overrides.{field}='2 USD/h' gives one"]
     price = next(text for text in row["bill"] if text.startswith("price")).removeprefix("price ")
-    return [*said, f"{numbers.amount(row['cost_usd'], 'USD')} at {price}"]
+    written, source, date = price.partition(": ")[0], price.partition(": ")[2], price.rpartition(", ")[2]
+    checked = ", unchecked" if "unchecked" in source else ""
+    return [*said, f"{numbers.amount(row['cost_usd'], 'USD')} at {written} ({date}{checked})"]
 
 
 def _trust(rows: Sequence[Row], roomy: bool) -> list[str]:
