@@ -26,7 +26,7 @@ FLOORS = [
     {"timeline"},
     {"workload"},
     {"inputs"},
-    {"quantity", "errors", "compiled"},
+    {"quantity", "numbers", "errors", "compiled"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 LEVELS = [{"wafer", "gpu"}, {"strategies", "engine", "simulation", "metrics"}, {"training_run"}, {"planning"}]

@@ -60,7 +60,7 @@ def test_a_terminal_keeps_a_point_on_one_line(row: MakeRow, width: int) -> None:
     lines = printed([one], terminal=True, width=width).splitlines()
     rows = [line.split()[:2] for line in lines if line.startswith(" cerebras")]
     assert rows == [["cerebras-gpt-13b", "16"]] * 3  # throughput, breakdown, memory
-    assert any(re.search(r"16 .*8 .*2 x 4.*2\.00 s.*1,981,657.*25\.0%.*wafer compute.*3\.00", line) for line in lines)
+    assert any(re.search(r"16 .*8 .*2 x 4.*2\.00 s.*1,981,657.*25\.0%.*wafer compute.*3\.0 d", line) for line in lines)
 
 
 def test_a_terminal_too_narrow_for_the_table_loses_no_column(row: MakeRow) -> None:
@@ -107,7 +107,8 @@ def test_a_time_has_three_digits(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.000811, "0.000811"), (10.04, "10.0"), (999.7, "1,000"), (1234.5, "1,234"), (3.17e7, "3.17e+07")],
+    [(0, "0"), (0.000811, "0.000811"), (10.04, "10.0"), (999.7, "1,000"), (1234.5, "1,234"), (3.174e7, "31,700,000"),
+     (2.3e22, "2.30e+22")],
 )  # fmt: skip
 def test_a_number_has_three_digits_whole_above_a_thousand(value: float, text: str) -> None:
     assert figure(value) == text

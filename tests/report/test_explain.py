@@ -19,8 +19,7 @@ def test_what_lies_outside_takes_one_line_for_each_measure() -> None:
         ]
     )
     assert said == [
-        "Outside the calibrated range: parameters (measured: 3.00e+08 to 6.00e+09): 1.00e+08 - small on 16; "
-        "1.00e+10 - large on 16",
+        "Outside the calibrated range: parameters (measured: 300 M to 6 B): 100 M - small on 16; 10 B - large on 16",
         "Outside the calibrated range: systems (measured: 1 to 2): 16 - small on 16, large on 16",
         "Outside the calibrated range: no measured run of x on y: strange on 16",
     ]

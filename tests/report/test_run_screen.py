@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.checkout import ROOT
 from tests.golden.answers import RUNS, kept
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.resources import names
+from wafersim.numbers import amount, change, digits, duration, energy, percent, span, step
 from wafersim.planning.results import run
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen import LINES, Found, run_screen
-from wafersim.report.screen.numbers import amount, change, digits, duration, energy, percent, span, step
 
 HELPS = [
     WhatIf("clock x2", -0.4780),
@@ -62,7 +63,7 @@ def test_it_is_24_lines_of_its_width_in_numbers_for_people(name: str, width: int
     told = found(name)
     screen = run_screen(told, width)
     assert len(screen) <= LINES + WARNED * any("infeasible" in row for row in told.rows)
-    assert max(map(len, screen)) <= width
+    assert max(len(line) for line in screen if not line.startswith("Written")) <= width  # a path is never cut
     assert not NOT_FOR_PEOPLE.search("\n".join(screen))
     assert not any(line.endswith("~") for line in screen) or width < 80
 
@@ -151,3 +152,11 @@ def test_a_price_that_nobody_knows_is_asked_for_by_its_field() -> None:
 )
 def test_numbers_are_said_as_people_say_them(said: str, expected: str) -> None:
     assert said == expected
+
+
+def test_the_readme_shows_todays_screen() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.split("answers on one screen:")[1].split("```")[1].strip().splitlines()
+    today = run_screen(found("andromeda16"), 80)
+    tables = next(index for index, line in enumerate(today) if line.startswith("Binds"))
+    assert shown[1:tables] == today[1:tables]

@@ -8,6 +8,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
+from wafersim import numbers
 from wafersim.errors import Infeasible
 from wafersim.inputs.comparison import Comparison, load_comparison
 from wafersim.inputs.experiment import Experiment
@@ -91,7 +92,7 @@ class Sides(Sequence[Side]):
         said = [
             f"{side.name} cannot run"
             if side.prediction is None
-            else f"{side.name} {side.prediction.days_to_train:.3g} days"
+            else f"{side.name} {numbers.duration(side.prediction.days_to_train * numbers.DAY)}"
             for side in self.sides
         ]
         return f"<Sides of {self.name}: {', '.join(said)}>"

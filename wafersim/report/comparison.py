@@ -16,7 +16,7 @@ from wafersim.report import json_output
 from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
 from wafersim.report.run_directory import WIDEST, save_directory
-from wafersim.report.words import Row, chance, figure, same_job, seconds, unmeasured, with_interval
+from wafersim.report.words import Row, chance, figure, same_job, seconds, to_train, unmeasured, with_interval
 
 MATCHED = {
     "peak": "same peak FLOP/s",
@@ -33,7 +33,7 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
         table.add_column(name)
     table.add_column("chips", justify="right")
     table.add_column("split")
-    columns = ("step time", "tokens/s", "MFU", "days", "kW", "MWh", "kUSD", "memory free", "dimensions", "measured")
+    columns = ("step time", "tokens/s", "MFU", "to train", "kW", "MWh", "kUSD", "memory free", "dimensions", "measured")
     for name in columns:
         table.add_column(name, justify="right")
     for side in sides:
@@ -44,7 +44,7 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
             seconds(side["step_time_s"]),
             figure(side["tokens_per_s"]),
             f"{side['mfu']:.1%}",
-            with_interval(side, "days_to_train"),
+            to_train(side),
             figure(side["power_w"] / 1e3),
             with_interval(side, "energy_j", 3.6e9),
             with_interval(side, "cost_usd", 1e3),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from wafersim.report.words import Row, counted, figure, label, plus_minus, seconds, with_interval
+from wafersim.report.words import Row, counted, figure, label, plus_minus, seconds, to_train
 from wafersim.strategies.registry import words_of
 
 
@@ -16,7 +16,7 @@ def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()
     scales = any(row.get("scaling_efficiency") is not None for row in rows)
     splits = any(row.get("layout") is not None for row in rows)
     names = ["batch", "micro-batch", *(["split"] if splits else []), "step time", "80 %", "tokens/s", "MFU"]
-    names += [*(["scaling"] if scales else []), "binding resource", "days to train"]
+    names += [*(["scaling"] if scales else []), "binding resource", "to train"]
     table = _table(title, varied, *names, counted=_many(rows))
     for row in rows:
         if "infeasible" in row:
@@ -28,7 +28,7 @@ def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()
         if scales:
             efficiency = row["scaling_efficiency"]
             cells.append("-" if efficiency is None else f"{efficiency:.1%}")
-        table.add_row(*_head(row, varied), *cells, row["binding_resource"], with_interval(row, "days_to_train"))
+        table.add_row(*_head(row, varied), *cells, row["binding_resource"], to_train(row))
     return table
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from wafersim import numbers
 from wafersim.strategies.registry import words_of
 
 Row = dict[str, Any]
 PRICE_FIELD = {"gpu": "network.price", "wafer": "system.rent"}  # of an experiment's overrides, by kind of machine
+MOST_BY_COMMAS = 1e12
 COUNTS = ("system.systems", "system.gpus")  # swept paths that have a column of their own
 
 
@@ -24,14 +26,16 @@ def seconds(value: float) -> str:
 
 
 def figure(value: float) -> str:
-    """A number with three digits, whole above a thousand."""
-    return f"{value:.2e}" if value >= 1e7 else f"{value:,.0f}" if _rounded(value) >= 1000 else _three(value)
+    """A number with three digits, whole above a thousand; FLOPs of a run, which nobody counts by commas, with an exponent."""
+    if value >= MOST_BY_COMMAS:
+        return f"{value:.2e}"
+    return f"{value if value < 1e7 else _rounded(value):,.0f}" if _rounded(value) >= 1000 else _three(value)
 
 
 def plain(value: float) -> str:
-    """A number with three digits, without zeros that say nothing: 16, 1.5, 245,760, 1.11e+08."""
+    """A number with three digits, without zeros that say nothing: 16, 1.5, 245,760, 111 M."""
     short = f"{_rounded(value):.3g}"
-    return short if _rounded(value) < 1000 else figure(value)
+    return short if _rounded(value) < 1000 else figure(value) if value < 1e7 else numbers.amount(value)
 
 
 def plus_minus(row: Row) -> str:
@@ -52,6 +56,13 @@ def with_interval(row: Row, name: str, unit: float = 1.0) -> str:
         return figure(value / unit)
     low, high = interval[name]
     return f"{figure(value / unit)} ({figure(low / unit)}-{figure(high / unit)})"
+
+
+def to_train(row: Row) -> str:
+    """How long the whole run takes, with its 80 % interval in the same unit: `13.0 d (11.5 - 14.7)`."""
+    took = numbers.duration(row["days_to_train"] * numbers.DAY)
+    span = numbers.interval(row, "days_to_train", numbers.DAY)
+    return f"{took} ({span})" if span else took
 
 
 def _rounded(value: float) -> float:

@@ -7,11 +7,10 @@ from math import expm1
 from pathlib import Path
 from statistics import median
 
-from wafersim import quantity
+from wafersim import numbers, quantity
 from wafersim.calibration.front import Calibration
 from wafersim.evidence.tables import own_count
 from wafersim.inputs.profile_file import number_at
-from wafersim.report.screen import numbers
 from wafersim.report.screen.layout import LINES, Column, clipped, cut, sentence, table, titled
 
 SAME = 1e-6  # of a constant: what moves by less has not moved

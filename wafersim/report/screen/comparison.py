@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wafersim.report.screen import numbers
+from wafersim import numbers
 from wafersim.report.screen.binding import shares_of
 from wafersim.report.screen.layout import (
     GUTTER,
@@ -24,7 +24,6 @@ from wafersim.report.screen.layout import (
 from wafersim.report.screen.splits import alike_but_split, splits_of, tuned
 from wafersim.report.words import PRICE_FIELD, Row, chance, same_job, unmeasured
 
-DAY = 86_400.0
 OPEN = (0.1, 0.9)  # probabilities between which nobody can call it
 NAME = 30  # characters of a side's name at least, and what numbers need beside it
 NUMBERS = 50
@@ -98,16 +97,16 @@ def _name(side: Row, first: Row, width: int) -> str:
 
 def _main(ran: Sequence[Row]) -> list[Column]:
     step_unit = numbers.common_unit([side["step_time_s"] for side in ran])
-    unit, size = numbers.unit_of(min(side["days_to_train"] for side in ran) * DAY)
+    unit, size = numbers.unit_of(min(side["days_to_train"] for side in ran) * numbers.DAY)
     energy, joules = _scale([side["energy_j"] for side in ran], MOST_ENERGY)
     money, dollars = _scale([side["cost_usd"] for side in ran if side["cost_usd"] is not None], MOST_MONEY)
 
     def spans(side: Row) -> str:
         bounds = side.get("interval", {}).get("days_to_train")
-        return "-" if bounds is None else " - ".join(numbers.tenths(bound * DAY / size) for bound in bounds)
+        return "-" if bounds is None else " - ".join(numbers.tenths(bound * numbers.DAY / size) for bound in bounds)
 
     def train(side: Row) -> str:
-        return f"{numbers.tenths(side['days_to_train'] * DAY / size)} {unit}"
+        return f"{numbers.tenths(side['days_to_train'] * numbers.DAY / size)} {unit}"
 
     def cost(side: Row) -> str:
         return "-" if side["cost_usd"] is None else numbers.grouped(side["cost_usd"] / dollars)

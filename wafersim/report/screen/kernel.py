@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from wafersim.report.screen import numbers
+from wafersim import numbers
 from wafersim.report.screen.layout import LINES, Column, sentence, table, titled, whole
 from wafersim.wafer.kernel_cost import KernelCost
 

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wafersim import numbers
 from wafersim.planning.what_if import WhatIf
-from wafersim.report.screen import numbers
 from wafersim.report.screen.binding import shares_of
 from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, sentence, table, titled, whole
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.tables import flops_per_system
 from wafersim.report.words import PRICE_FIELD, Row, unmeasured
 
-DAY = 86_400.0
 MOST_HELP = 5  # changes that are named
 MOST_COUNTS = 7  # columns of the block of step times
 LEAST_LINES = 3  # of a table that has more
@@ -75,8 +74,8 @@ def _main(heads: str, lines: Sequence[Line], width: int) -> list[str]:
         Column("tokens", tuple(numbers.amount(row["batch"] * row["sequence_length"]) for row in rows), 6),
         Column("split", tuple(_split(row) for row in rows), 4, left=True),
         Column("step", tuple(numbers.step(row["step_time_s"]) for row in rows)),
-        Column(trained, tuple(numbers.duration(row["days_to_train"] * DAY) for row in rows), 1),
-        Column("80 % range", tuple(numbers.interval(row, "days_to_train", DAY) for row in rows), 2),
+        Column(trained, tuple(numbers.duration(row["days_to_train"] * numbers.DAY) for row in rows), 1),
+        Column("80 % range", tuple(numbers.interval(row, "days_to_train", numbers.DAY) for row in rows), 2),
         Column("MFU", tuple(numbers.percent(row["mfu"]) for row in rows), 3),
         _published(rows),
     ]

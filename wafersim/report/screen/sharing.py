@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wafersim import numbers
 from wafersim.planning.sharing import Shared
-from wafersim.report.screen import numbers
 from wafersim.report.screen.layout import LINES, Column, clipped, cut, sentence, table, titled
 
 NOTICED = 1e-3  # a step that is longer by less is as good as alone

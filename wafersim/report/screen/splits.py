@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wafersim.report.screen import numbers
+from wafersim import numbers
 from wafersim.report.screen.layout import Column
 from wafersim.report.words import Row, same_job
 from wafersim.strategies.registry import words_of

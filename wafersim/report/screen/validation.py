@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from wafersim import numbers
 from wafersim.evidence.floors import Summary, summary
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
-from wafersim.report.screen import numbers
 from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, cut, sentence, table, titled, whole
 
 FEW = 10  # rows that are shown one by one

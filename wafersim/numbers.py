@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from wafersim.report.words import Row
-
-TIMES = (("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0), ("y", 365.25 * 86_400.0))
+DAY = 86_400.0  # seconds
+TIMES = (("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0), ("d", DAY), ("y", 365.25 * DAY))
 FIRST = {
     "s": 1.0,
     "min": 120.0,
     "h": 5400.0,
-    "d": 2 * 86_400.0,
-    "y": 2000 * 86_400.0,
+    "d": 2 * DAY,
+    "y": 2000 * DAY,
 }  # seconds from which a unit is taken
 STEPS = ("ms", "s", "h")
 """Units of a step."""
@@ -56,7 +56,7 @@ def span(low: float, high: float, middle: float) -> str:
     return f"{tenths(low / size)} - {tenths(high / size)}"
 
 
-def interval(row: Row, name: str, factor: float = 1.0) -> str:
+def interval(row: Mapping[str, Any], name: str, factor: float = 1.0) -> str:
     """The 80 % interval of a time of a row, in the unit of the time; nothing where there is none."""
     bounds = row.get("interval", {}).get(name)
     return "" if bounds is None else span(bounds[0] * factor, bounds[1] * factor, row[name] * factor)
