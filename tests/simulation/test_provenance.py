@@ -64,7 +64,9 @@ def test_what_is_listed_moves_the_prediction_and_nothing_else_does(name: str) ->
         whole = dimension_of(OVERRIDABLE[part].model_fields[field]).least
         change = 0.0
         for turn in (1, -1):
-            value = number.value + turn if whole else number.value * (1 + TURN * turn)
+            value = (
+                number.value + turn * max(1, round(number.value * TURN)) if whole else number.value * (1 + TURN * turn)
+            )
             turned = said(experiment(name, **{path: quantity.format(value, number.dimension)}))
             both = [(usual[key], value) for key, value in turned.items() if usual.get(key)]
             change = max([change, *(abs(value / before - 1) for before, value in both)] if both else [1.0])

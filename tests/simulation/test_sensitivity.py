@@ -114,17 +114,17 @@ def test_anomalies_are_those_of_plans_whose_order_of_service_is_open(
 
 
 def test_a_faster_link_that_does_slow_a_step_is_named() -> None:
-    """256M, block inputs on servers: weights, gradients and activations take turns on links and at one memory as they come."""
+    """111M, block inputs on servers: weights, gradients and activations take turns on links and at one memory as they come."""
     fields = {
         "name": "odd",
-        "model": "cerebras-gpt-256m",
+        "model": "cerebras-gpt-111m",
         "system": {"profile": "cs2", "systems": 2, "overrides": {"system.io_bandwidth": "0.3 Tb/s"}},
         "strategy": {
-            "micro_batch": 24,
+            "micro_batch": 48,
             "activations": {"place": "servers", "keep": "block-inputs"},
             "memoryx_memory": "shared",
         },
-        "training": {"batch_per_system": 24, "sequence_length": 2048},
+        "training": {"batch_per_system": 48, "sequence_length": 2048},
     }
     simulated = simulate_step(job_of(Experiment.model_validate(fields)))
     (one,) = [one for one in sensitivities(simulated) if one.anomaly]

@@ -104,5 +104,5 @@ def command(
         console.print_reasons(rows, circuit_lines(shown), helps, screen)
     if found is not None:
         console.print_table(screen, sensitivity_table(line_name(largest_row), found))
-    answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began)
+    answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures)
     show(screen, run_screen(answer, width_of(screen)))

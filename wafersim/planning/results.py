@@ -125,7 +125,7 @@ class Results(Sequence[PointResult]):
 
 
 def _write(file: TextIO, rows: Sequence[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.experiment import SystemSpec
+from wafersim.inputs.machine import load_any, numbers
 from wafersim.inputs.sweep import EVERYTHING, Point
 from wafersim.planning.published import beside_published, published_run
 from wafersim.simulation import Simulated, jobs_of, simulate_run, step_seconds
@@ -115,12 +117,26 @@ class Singles:
 
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:
-    """The point that figures and the critical circuit are shown of: the largest model as it was trained, or on most systems."""
+    """The point that is told of: the largest model as it was trained, or on most systems; of these the machine as it is."""
     ran = [result for result in results if result.simulated is not None]
     return max(ran, key=_size, default=None)
 
 
-def _size(result: PointResult) -> tuple[int, bool, int]:
-    assert result.simulated is not None
-    trained = result.point.experiment.system.systems == "published"
-    return result.simulated.prediction.parameters, trained, result.simulated.prediction.n_systems
+def _size(result: PointResult) -> tuple[int, bool, int, int]:
+    simulated, system = result.simulated, result.point.experiment.system
+    assert simulated is not None
+    return (
+        simulated.prediction.parameters, system.systems == "published", simulated.prediction.n_systems, -_replaced(system),
+    )  # fmt: skip
+
+
+def _replaced(system: SystemSpec) -> int:
+    """How many numbers of a machine an experiment makes others than the profile has."""
+    if not system.overrides:
+        return 0
+    machines = (
+        load_any(system.profile, system.software, overrides)
+        for overrides in (system.overrides, dict[str, float | str]())
+    )
+    changed, usual = ({path: number.value for path, number, _ in numbers(machine)} for machine in machines)
+    return sum(changed[path] != usual.get(path) for path in changed)

@@ -9,7 +9,7 @@ from pathlib import Path
 from wafersim import numbers
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.screen.binding import shares_of
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, sentence, table, titled, whole
+from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, first_that_fits, sentence, table, titled, whole
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.tables import flops_per_system
 from wafersim.report.words import PRICE_FIELD, Row, unmeasured
@@ -38,6 +38,7 @@ class Found:
     helps: Sequence[WhatIf]
     directory: Path | None
     took: float
+    figures: bool = True  # whether they were drawn
 
 
 def run_screen(found: Found, width: int) -> list[str]:
@@ -115,7 +116,7 @@ def _published(rows: Sequence[Row]) -> Column:
         f"{flops_per_system(row) / first:.2f} ({f'{one:.2f}' if one else '-'})"
         for row, one in zip(rows, relative, strict=True)
     )
-    return Column("util. (pub.)", tuple(said), 2)
+    return Column(f"x {_first(rows)} (pub)", tuple(said), 2)
 
 
 def _block(lines: Sequence[Line], width: int) -> list[str]:
@@ -129,14 +130,14 @@ def _block(lines: Sequence[Line], width: int) -> list[str]:
     counts = _spread(every, MOST_COUNTS)
     last = counts[-1]
     cells = {count: tuple(_step_on(line, count) for line in scaled) for count in counts}
-    chips = chips_of(row for line in scaled for row in line.ran)
+    fixed = all(len({row["batch"] for row in line.ran}) == 1 for line in scaled)
     kept = tuple(_kept(line, last) for line in scaled)
     return table(
         [
-            Column(f"step on {chips}", tuple(line.name for line in scaled), left=True),
+            Column(f"step, batch {'fixed' if fixed else 'grows'}", tuple(line.name for line in scaled), left=True),
             *(Column(f"{count:,}", cells[count], 1 + (index % 2) if 0 < index < len(counts) - 1 else 0)
               for index, count in enumerate(counts)),
-            Column(f"linear kept by {last:,}", kept, 1),
+            Column(f"linear kept 1-{last:,}", kept, 1),
         ],
         width,
     )  # fmt: skip
@@ -162,27 +163,40 @@ def _kept(line: Line, count: int) -> str:
 
 
 def _warnings(rows: Sequence[Row], width: int) -> list[str]:
+    """What cannot run, and what was done otherwise than asked."""
     refused = [row for row in rows if "infeasible" in row]
-    if not refused:
-        return []
     count = f"{len(refused)} of {len(rows)} points; " if len(refused) > 1 else ""
-    name = f"{refused[0]['model']} on {refused[0]['n_systems']}"
-    return sentence("Cannot run", [f"{count}{name}: {refused[0]['infeasible']}"], width, 3)
+    said = [f"{count}{row['model']} on {row['n_systems']}: {row['infeasible']}" for row in refused[:1]]
+    notes = list(dict.fromkeys(note for row in rows for note in row.get("notes", [])))
+    room = 2 if refused and notes else 3
+    return [*sentence("Cannot run", said, width, room), *sentence("Note", notes, width, 3 - room or 1, "; ")]
 
 
 def _sayings(found: Found, lines: Sequence[Line], width: int, roomy: bool) -> list[str]:
     """What the tables come down to; how it runs and what it costs where there is room."""
     row, heads = found.largest, [line.head for line in lines if line.head is not None]
     points = f"all {len(found.rows)} points" if len(found.rows) > 1 else "everything"
+    mine = next((line.name for line in lines if line.head is row and len(lines) > 1), "")
     return [
-        *(sentence("Runs as", _runs_as(row), width) if roomy else []),
-        *sentence("Binds", _binds(row, lines, roomy), width, 2 if roomy else 1),
-        *sentence("Would help", _helps(found.helps), width, 2, " | "),
-        *(sentence("Bill", _bill(row), width) if roomy else []),
-        *sentence("Trust", _trust(heads), width, 3 if roomy else 2, "; "),
-        *([whole("Written", f"{found.directory}/", f"figures and {points}: ", width)] if found.directory else []),
-        *sentence("More", [f"--all, --why; next: {_next(found)}"], width, 1),
+        *(sentence("Runs as", _of(mine, _runs_as(row)), width) if roomy else []),
+        *sentence("Binds", _of(mine, _binds(row, lines, roomy)), width, 2 if roomy else 1),
+        *sentence("Would help", _of(mine, _helps(found.helps)), width, 2, " | "),
+        *(sentence("Bill", _of(mine, _bill(row)), width) if roomy else []),
+        *sentence("Trust", _trust(heads, roomy), width, 3 if roomy else 2, "; "),
+        *_written(found, points, width),
+        *first_that_fits("More", [[f"--all, --why; next: {_next(found)}"], [f"next: {_next(found)}"]], width, 1),
     ]
+
+
+def _of(name: str, items: Sequence[str]) -> list[str]:
+    """What is said of one line of several, which is named."""
+    return [f"{name}: {items[0]}", *items[1:]] if name and items else list(items)
+
+
+def _written(found: Found, points: str, width: int) -> list[str]:
+    if found.directory is None:
+        return []
+    return [whole("Written", f"{found.directory}/", f"{'figures and ' if found.figures else ''}{points}: ", width)]
 
 
 def _next(found: Found) -> str:
@@ -206,14 +220,10 @@ def _binds(row: Row, lines: Sequence[Line], in_detail: bool) -> list[str]:
     shares = shares_of(row, in_detail)
     ranked = [item for item in shares.items() if item[1] >= SHOWN][:MOST_SHARES]
     others: dict[str, list[str]] = {}
-    mine = ""
     for line in lines:
-        if line.head is row:
-            mine = f" ({line.name})" if len(lines) > 1 else ""
-        elif line.head is not None and line.head["binding_resource"] != row["binding_resource"]:
+        if line.head is not None and line.head["binding_resource"] != row["binding_resource"]:
             others.setdefault(line.head["binding_resource"], []).append(line.name)
     said = [f"{name} {numbers.percent(share)}" for name, share in ranked]
-    said[0] += mine
     return [*said, *(f"{resource}: {' '.join(names[:4])}" for resource, names in others.items())]
 
 
@@ -234,8 +244,8 @@ def _bill(row: Row) -> list[str]:
     return [*said, f"{numbers.amount(row['cost_usd'], 'USD')} at {price}"]
 
 
-def _trust(rows: Sequence[Row]) -> list[str]:
-    """How sure the times are, how they lie outside what was measured, and what is assumed."""
+def _trust(rows: Sequence[Row], roomy: bool) -> list[str]:
+    """How sure the times are, how far off what is published, how they lie outside what was measured, and what is assumed."""
     halves = [row["interval"]["half_width"] for row in rows if row.get("interval")]
     parts = []
     if halves:
@@ -243,6 +253,7 @@ def _trust(rows: Sequence[Row]) -> list[str]:
         parts.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
     if len(halves) < len(rows):
         parts.append(f"* {len(rows) - len(halves)} without an interval, as nothing like it was measured")
+    parts += _off(rows)
     outside: dict[str, float | None] = {}
     for row in rows:
         for way in row.get("interval", {}).get("outside", []):
@@ -250,11 +261,26 @@ def _trust(rows: Sequence[Row]) -> list[str]:
             outside[measure] = max(filter(None, (outside.get(measure), way["value"])), default=None)
     said = [f"{'' if value is None else numbers.amount(value)} {measure}".strip() for measure, value in outside.items()]
     if said:
-        parts += [f"beyond what was measured: {said[0]}", *said[1:]]
+        parts += [f"beyond measured: {said[0]}", *said[1:]]
     assumed = {name for row in rows for name in row["assumed"]}
-    if assumed:
+    if assumed and roomy:
         parts.append(f"{len(assumed)} assumed number{'s' * (len(assumed) > 1)}")
     return parts
+
+
+def _off(rows: Sequence[Row]) -> list[str]:
+    """How far the use that runs make of a system, beside the first one's, lies from what is published of it."""
+    first = flops_per_system(rows[0])
+    stated = [(row, row.get("published_run", {}).get("relative_utilisation")) for row in rows]
+    errors = [flops_per_system(row) / first / relative - 1.0 for row, relative in stated if relative]
+    if not errors:
+        return []
+    worst = max(errors, key=abs)
+    return [f"x {_first(rows)} up to {abs(100 * worst):.0f} % {'above' if worst > 0 else 'below'} the paper's"]
+
+
+def _first(rows: Sequence[Row]) -> str:
+    return str(rows[0]["model"]).rpartition("-")[2].upper()
 
 
 def _measured(way: Row) -> str:
