@@ -95,7 +95,7 @@ def test_on_a_narrow_screen_no_command_and_no_path_is_cut(name: str) -> None:
 
 def test_a_number_that_was_swept_says_of_what() -> None:
     binds = " ".join(run_screen(found("long_context"), 80))
-    assert "(sequence length 2048)" in binds  # the batch goes with it and is not said
+    assert "Binds       sequence length 2048: " in binds  # the batch goes with it and is not said
 
 
 def test_a_better_machine_that_is_slower_is_named_for_what_it_is() -> None:
