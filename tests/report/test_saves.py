@@ -182,3 +182,14 @@ def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=ENVIRONMENT)
     assert done.stderr.splitlines()[-1].endswith("--out /: cannot be written (Permission denied)")
+
+
+def test_a_place_that_takes_no_directories_is_refused_before_anything_is_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wafersim.planning.sweep.run_points", lambda *_: pytest.fail("simulated"))
+    (tmp_path / "file").touch()
+    for out in ("/proc/x", str(tmp_path / "file"), str(tmp_path / "file" / "below")):
+        done = CliRunner().invoke(commands, ["run", "hello_111m", "--out", out])
+        assert str(done.exception).startswith(f"--out {out}: cannot be written")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -214,7 +214,7 @@ def test_a_side_with_another_job_and_one_that_nobody_measured_say_so_in_their_ro
     lines = compared(beside_gpus)
     (opt,) = [line for line in lines if line.startswith("OPT-175B")]
     assert opt.startswith("OPT-175B (other job) *")
-    assert "* never measured with this stack" in said(lines)
+    assert "* no run measured of this stack" in said(lines)
     measured = copy.deepcopy(beside_gpus)
     for side in measured:
         side["interval"]["outside"] = []

@@ -76,6 +76,10 @@ def run_command_line() -> int:
             commands.invoke(context)
     except click.exceptions.Exit as ended:
         return ended.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "wafersim"
+        click.echo(f"{command}: {error.format_message()} (`{command} --help`)", err=True)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

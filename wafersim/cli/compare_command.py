@@ -47,10 +47,13 @@ def command(
     from wafersim.planning.comparison import compare_sides
     from wafersim.report import console, json_output
     from wafersim.report.comparison import print_comparison, print_reasons, save_comparison
+    from wafersim.report.run_directory import check_writable
     from wafersim.report.screen.comparison import Compared, comparison_screen
     from wafersim.report.screen.layout import show, width_of
 
     spec, experiments = load_comparison(comparison)
+    if save:
+        check_writable(out)
     with console.progress(len(experiments), f"{spec.name}: ") as advance:
         sides = compare_sides(spec, experiments, advance)
     rows = [side.to_json(sides[0]) for side in sides]

@@ -73,11 +73,14 @@ def command(
     from wafersim.report import console, json_output
     from wafersim.report.circuit import circuit_lines
     from wafersim.report.run import save_run
+    from wafersim.report.run_directory import check_writable
     from wafersim.report.screen import Found, run_screen, show, width_of
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
 
     spec = load_experiment(experiment, sets, sweeps=sweeps)
+    if save:
+        check_writable(out)
     points = expand(spec)
     with console.progress(len(points), f"{spec.name}: ") as advance:
         results = run_points(

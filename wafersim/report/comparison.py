@@ -17,6 +17,7 @@ from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
 from wafersim.report.run_directory import WIDEST, save_directory
 from wafersim.report.words import Row, chance, figure, same_job, seconds, to_train, unmeasured, with_interval
+from wafersim.strategies.registry import words_of
 
 MATCHED = {
     "peak": "same peak FLOP/s",
@@ -69,7 +70,8 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
     first = ran[0]
     for side in ran:
         tuned = ", ".join(side["dimensions"])
-        said = f"{side['name']}: {side['n_systems']} x {side['profile']}, bound by {side['binding_resource']}, tune {tuned}"
+        chips = f"{words_of(side['kind']).counted(side['n_systems'])}, {side['profile']}"
+        said = f"{side['name']}: {chips}, bound by {side['binding_resource']}, tune {tuned}"
         if side is not first and same_job(side, first):
             said += f"; {against(side, first)}{likely(side)}"
         lines.append(said)

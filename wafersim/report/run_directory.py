@@ -60,6 +60,17 @@ def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path],
     return place
 
 
+def check_writable(root: Path) -> None:
+    """Raises WafersimError, one line, where `root` could not be made or written in: asked before an hour of simulation."""
+    there = root.absolute()
+    try:
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        Path(tempfile.mkdtemp(prefix=DRAFT, dir=there)).rmdir()
+    except OSError as error:
+        raise WafersimError(f"--out {root}: cannot be written ({error.strerror or error})") from None
+
+
 def _in_the_way(place: Path) -> bool:
     """Whether something that is no directory stands there: one look, since another save may move a run away meanwhile."""
     try:

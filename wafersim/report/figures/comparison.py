@@ -13,7 +13,9 @@ from wafersim.numbers import FIRST as FROM
 from wafersim.numbers import TIMES, digits, duration
 from wafersim.report.figures.sheet import Words, inches, sheet, widest
 from wafersim.report.figures.style import FIRST, GREY, INK, MATCHED, OTHER, quiet
+from wafersim.report.screen.splits import alike_but_split
 from wafersim.report.words import Row, same_job
+from wafersim.strategies.registry import words_of
 
 DAY = 86_400.0
 USUAL = 10.0  # inches
@@ -117,7 +119,11 @@ def _colour(side: Row, first: Row) -> str:
 
 
 def _chips(side: Row) -> str:
-    return "cannot run" if "infeasible" in side else f"{side['n_systems']:,} x {side['profile']}"
+    return (
+        "cannot run"
+        if "infeasible" in side
+        else f"{words_of(side['kind']).counted(side['n_systems'])}, {side['profile']}"
+    )
 
 
 def _tuned(side: Row) -> str:
@@ -126,6 +132,8 @@ def _tuned(side: Row) -> str:
 
 def _finding(ran: Sequence[Row], first: Row) -> str:
     matched = [side for side in ran if side is not first and same_job(side, first)]
+    if alike_but_split(ran):  # of splits that are all as large the fastest is what was asked for
+        matched.sort(key=lambda side: float(side["days_to_train"]))
     return "; ".join(f"{side['name']}: {duration(side['days_to_train'] * DAY)}" for side in (first, *matched[:1]))
 
 

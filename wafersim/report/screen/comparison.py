@@ -207,6 +207,13 @@ def _best(word: str, same: Sequence[Row], first: Row, key: str, likely: str, roo
         return f"{word}: {best['name']}{unpriced}"
     probability = best.get("against_first", {}).get(likely)
     sure = "" if probability is None else f" ({chance(probability)})"
+    rival = min(
+        (side for side in same if side is not best and side is not first),
+        key=lambda side: float(side[key]),
+        default=None,
+    )
+    if rival is not None and rival[key] < best["interval"][key][1]:
+        return f"{word}: {best['name']} or {rival['name']} (too close)"
     ratio = f", {numbers.digits(best[key] / first[key], 2)} x {first['name']}'s{sure}"
     return f"{word}: {best['name']}{ratio if roomy else ''}"  # the table has it as well
 
@@ -259,7 +266,9 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
                 beyond.setdefault(measured, []).append(value)
     kinds = {side["kind"] for side in ran if unmeasured(side)}
     starred = (
-        ["* never measured with this stack" if kinds == {"gpu"} else "* chip or stack never measured"] if groups else []
+        ["* no run measured of this stack" if kinds == {"gpu"} else "* no run measured of this chip or stack"]
+        if groups
+        else []
     )
     outside = [f"{measured} (here {' and '.join(dict.fromkeys(values))})" for measured, values in beyond.items()]
     outside = [f"measured: {outside[0]}", *outside[1:]] if outside else []
