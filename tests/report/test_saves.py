@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.report.killed_saves import save, standing
+from wafersim.cli import commands
 from wafersim.errors import WafersimError
 from wafersim.report import run_directory
 from wafersim.report.run_directory import DRAFT, save_directory, sweep
