@@ -8,20 +8,14 @@ from time import perf_counter
 
 import click
 
+from wafersim.cli.figure_options import figure_options
+
 
 @click.command("compare")
 @click.argument("comparison")
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "sides": [...]} and nothing else.')
-@click.option("--figures/--no-figures", default=True, help="Draw the figure of the comparison.")
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(("png", "svg", "pdf")),
-    multiple=True,
-    default=("png",),
-    help="Of figures; repeatable.",
-)
+@figure_options
 @click.option("--save/--no-save", default=True, help="Write the comparison's directory.")
 @click.option("--all", "every", is_flag=True, help="Print every number of every side before the answer.")
 @click.option(

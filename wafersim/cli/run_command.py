@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wafersim.cli.completion import experiments
+from wafersim.cli.figure_options import figure_options
 
 if TYPE_CHECKING:
     from wafersim.strategies.steps import Engine
@@ -27,15 +28,7 @@ if TYPE_CHECKING:
     help="Vary a field, in place of or beside the file's sweep.",
 )
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "points": [...]} and nothing else.')
-@click.option("--figures/--no-figures", default=True, help="Draw the figures of the run directory.")
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(("png", "svg", "pdf")),
-    multiple=True,
-    default=("png",),
-    help="Of figures; repeatable.",
-)
+@figure_options
 @click.option("--save/--no-save", default=True, help="Write the run directory.")
 @click.option(
     "--engine",
