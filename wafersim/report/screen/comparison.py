@@ -213,7 +213,7 @@ def _best(word: str, same: Sequence[Row], first: Row, key: str, likely: str, roo
         default=None,
     )
     if rival is not None and rival[key] < best["interval"][key][1]:
-        return f"{word}: {best['name']} or {rival['name']} (too close)"
+        return f"{word}: {best['name']} or {rival['name']} (a tie)" if roomy else f"{word} (a tie): {best['name']}"
     ratio = f", {numbers.digits(best[key] / first[key], 2)} x {first['name']}'s{sure}"
     return f"{word}: {best['name']}{ratio if roomy else ''}"  # the table has it as well
 
