@@ -186,3 +186,23 @@ def test_a_fault_of_the_file_is_not_the_option_s(tmp_path: Path) -> None:
     path.write_text("name: x\nmodel: gpt5\nsystem: {profile: cs2, systems: 1}\ntraining: {batch: 8}\n")
     (found,) = refusal("system.systems=1,2", sets=("training.batch=16",), name=str(path))
     assert found.startswith(f"{path}:2: model: unknown model 'gpt5'")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            "model.lora=8",
+            "--set model.lora: model is bloom-176b, by name, whose fields cannot be set here; give model as a",
+        ),
+        (
+            "system.profile.sram=80 GB",
+            "--set system.profile.sram: system.profile is jean-zay, by name, whose fields cannot be",
+        ),
+    ],
+)
+def test_a_field_of_what_has_a_name_is_one_line(option: str, said: str) -> None:
+    with pytest.raises(InputFaults) as refused:
+        load_experiment("bloom176b_384a100", [option])
+    assert len(refused.value.faults) == 1
+    assert str(refused.value).startswith(said)

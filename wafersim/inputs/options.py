@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from wafersim.errors import Fault, shortened
@@ -27,6 +27,8 @@ def place(
     """
     settings, found = _read("--set", sets)
     lists, wrong = _read("--sweep", sweeps)
+    found += [fault for path in [*settings] if (fault := _below_a_name(values, path, settings)) is not None]
+    settings = {path: value for path, value in settings.items() if path not in {fault.path for fault in found}}
     placed = _placed(values, settings, lists)
     paths = [path.removeprefix("sweep.") for path in (*settings, *lists)]
     if placed != values and not any(_within(path, ("published",)) for path in paths):
@@ -35,6 +37,21 @@ def place(
         placed = _placed(kept, settings, lists)
     options = [Option("--set", tuple(split_path(path))) for path in settings]
     return placed, (*options, *(Option("--sweep", ("sweep", path)) for path in lists)), found + wrong
+
+
+def _below_a_name(values: dict[str, Any], path: str, settings: Collection[str]) -> Fault | None:
+    """A field of what the file, or another option, gives by name cannot be set; `model.layers` of `model: llama2-7b`."""
+    parts = split_path(path)
+    here: Any = values
+    for depth, part in enumerate(parts[:-1], start=1):
+        here = here.get(part) if isinstance(here, dict) else None
+        above = ".".join(parts[:depth])
+        if isinstance(here, str) and here != "auto" and above not in settings:
+            instead = (
+                "system.overrides changes its numbers" if above == "system.profile" else f"give {above} as a mapping"
+            )
+            return Fault("--set", None, path, f"{above} is {here}, by name, whose fields cannot be set here; {instead}")
+    return None
 
 
 def _placed(values: dict[str, Any], settings: dict[str, Any], lists: dict[str, list[Any]]) -> dict[str, Any]:
