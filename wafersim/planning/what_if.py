@@ -32,7 +32,7 @@ def what_would_help(simulated: Simulated) -> list[WhatIf]:
     Of a run of several phases it is the last one's step. Changes that cannot run are left out.
     """
     job = simulated.job
-    now = step_seconds(job) / job.training.batch
+    now = simulated.prediction.step_time_s / job.training.batch
     found = []
     for label, changed in _changes(simulated):
         try:

@@ -24,8 +24,14 @@ BESIDE_GPUS = {
     "andromeda16": "cs2_vs_a100",
     "experiments/andromeda16.yaml": "cs2_vs_a100",
 }  # shipped: experiment -> comparison
-UNITS = {"step_time_s": "s", "tokens_per_s": "tokens/s", "samples_per_s": "/s", "days_to_train": "d", "speed_up": "x"}
-OF_GPUS = {"hardware_tflops_per_gpu": "TFLOP/s"}
+UNITS = {
+    "step_time_s": "s",
+    "tokens_per_s": "tokens/s",
+    "samples_per_s": "/s",
+    "days_to_train": "d",
+    "speed_up": "x",
+    "hardware_tflops_per_gpu": "TFLOP/s",
+}  # of what an experiment states as published
 
 
 @dataclass(frozen=True)
@@ -105,11 +111,10 @@ def _published(rows: Sequence[Row]) -> Column:
     stated = [row.get("published") for row in rows]
     if any(stated):
         metric = next(one["metric"] for one in stated if one)
-        unit = (UNITS | OF_GPUS)[metric]
         cells = tuple(
             "" if one is None else f"{numbers.digits(one['value'])} ({numbers.change(one['error'])})" for one in stated
         )
-        return Column(f"pub. {unit}", cells, 2)
+        return Column(f"pub. {UNITS[metric]}", cells, 2)
     relative = [row.get("published_run", {}).get("relative_utilisation") for row in rows]
     if not any(relative):
         return Column("", ("",) * len(rows), 9)
@@ -126,10 +131,9 @@ def _block(lines: Sequence[Line], width: int) -> list[str]:
     scaled = [line for line in lines if len(line.ran) > 1]
     if not scaled:
         return []
-    every = sorted({row["n_systems"] for line in scaled for row in line.ran if not as_trained(row)}) or sorted(
-        {row["n_systems"] for line in scaled for row in line.ran}
-    )
-    counts = _spread(every, MOST_COUNTS)
+    points = [row for line in scaled for row in line.ran]
+    asked = [row for row in points if not as_trained(row)] or points
+    counts = _spread(sorted({row["n_systems"] for row in asked}), MOST_COUNTS)
     last = counts[-1]
     cells = {count: tuple(_step_on(line, count) for line in scaled) for count in counts}
     kinds = {"batch fixed" if len({row["batch"] for row in line.ran}) == 1 else "batch grows" for line in scaled}
