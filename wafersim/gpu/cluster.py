@@ -39,6 +39,7 @@ def device_of(profile: GpuProfile) -> Device:
         memory_bandwidth=v.memory_bandwidth.value,
         gemm_efficiency=v.gemm_efficiency.value,
         gemm_backward=v.gemm_backward.value,
+        operand_share=v.operand_share.value if v.operand_share is not None else 1.0,
         fp8_efficiency=v.fp8_efficiency.value if v.fp8_efficiency is not None else 0.0,
         memory_efficiency=v.memory_efficiency.value,
         flash_share=v.flash_share.value,

@@ -1,7 +1,8 @@
-"""How long a matrix product takes: its FLOPs at the rate of long products, plus its operands at the rate of the memory.
+"""How long a matrix product takes: its FLOPs at the rate of long products, plus what shows of its operands' traffic.
 
 The sum of the two, rather than the larger, is what makes small and thin products inefficient: a wave of tiles does not hide
-the loading of its first and the storing of its last.
+the loading of its first and the storing of its last. How much
+of it shows is measured on single products.
 """
 
 from __future__ import annotations
@@ -27,4 +28,4 @@ def gemm(m: Column, k: Column, n: Column, device: Device, fp8: Column = 0.0, pro
     """Seconds of `products` products of (m x k) by (k x n) with 16-bit operands."""
     flops = 2.0 * products * m * k * n
     operands = FP16_BYTES * products * (m * k + k * n + m * n)
-    return flops / matmul_rate(device, fp8) + operands / memory_rate(device)
+    return flops / matmul_rate(device, fp8) + device.operand_share * operands / memory_rate(device)

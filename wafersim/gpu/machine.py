@@ -21,6 +21,7 @@ class Device:
     memory_bandwidth: float  # bytes/s
     gemm_efficiency: float
     gemm_backward: float  # time of the two products of the backward pass over that of the forward product
+    operand_share: float  # of the traffic of a product's operands, that its computation does not hide
     fp8_efficiency: float
     memory_efficiency: float
     flash_share: (

@@ -19,6 +19,9 @@ class GpuValues(Frozen):
     memory_bandwidth: Bandwidth
     gemm_efficiency: Fraction
     gemm_backward: Count  # time of the two products backward over the one forward
+    operand_share: Fraction | None = (
+        None  # of the traffic of a product's operands, that its computation does not hide; all of it unless given
+    )
     fp8_efficiency: Ratio | None = None  # of a product in fp8 over one in fp16, both relative to their peaks
     memory_efficiency: Fraction
     flash_share: (
