@@ -81,6 +81,20 @@ def test_a_split_that_cannot_run_says_why_and_what_would(
     assert str(refused.value) == said
 
 
+def test_keys_and_values_go_to_gpus_as_whole_heads_or_as_copies() -> None:
+    grouped = replace(MODEL, kv_heads=4)
+    for tensor in (1, 2, 4, 12):
+        assert resolve(spec(tensor=tensor), grouped, tensor, 1, CLUSTER).tensor == tensor
+    for tensor in (3, 6):
+        with pytest.raises(Infeasible) as refused:
+            resolve(spec(tensor=tensor), grouped, tensor, 1, CLUSTER)
+        assert str(refused.value).startswith(
+            f"tensor {tensor} neither divides nor is a multiple of the 4 key and value heads of gpt3-1.3b; nearest: "
+        )
+    space = Space(Geometry.of(workload_of(grouped, 1024)), grouped, CLUSTER, 12, 12, True, "adamw")
+    assert set(np.unique(layouts(space, spec(tensor="auto")).tensor)) == {1.0, 2.0, 4.0}
+
+
 def test_what_follows_from_the_rest() -> None:
     found = resolved(32, 64, tensor=2, pipeline=4, virtual_stages=3, micro_batch=2)
     assert (found.data, found.micro_batches, found.shard, found.sequence_parallel) == (4, 8, 4, 1)

@@ -13,7 +13,7 @@ import numpy as np
 
 from wafersim.gpu.collectives import all_reduce, all_to_all, point_to_point
 from wafersim.gpu.gemm import FP16_BYTES, gemm, memory_rate
-from wafersim.gpu.layout import FULL, SELECTIVE, Geometry, Layout
+from wafersim.gpu.layout import FULL, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
 
 FUSED_SOFTMAX_HEADS = (
@@ -65,6 +65,12 @@ def tokens(geometry: Geometry, layout: Layout) -> Column:
     return layout.micro_batch * geometry.sequence / layout.context
 
 
+def mlp_width(geometry: Geometry) -> Column:
+    """Elements inside the MLPs that a token passes in the mean block: one of a dense block, routed and shared experts."""
+    g = geometry
+    return (1.0 - g.expert_share) * g.d_ffn + g.expert_share * (g.experts_per_token * g.expert_ffn + g.shared_ffn)
+
+
 def _pass(
     matmul: Column, attention: Column, traffic: Column, collectives: Column, host: Column, cluster: Cluster
 ) -> PassTime:
@@ -85,8 +91,9 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     attention, scores = _attention(g, layout, cluster, n)
     memory = memory_rate(device)
     whole = software.hidden_traffic * n * g.d_model / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1)
-    split_width = g.gates * g.d_ffn * g.experts_per_token + g.query_width + g.key_value_width
-    permuted = np.where(np.asarray(g.experts) > 1, PERMUTE_BYTES * n * g.d_model * g.experts_per_token, 0.0)
+    split_width = g.gates * mlp_width(g) + g.query_width + g.key_value_width * t / key_value_ranks(g, layout)
+    split_width = split_width + g.latent_width * t  # whole on every GPU
+    permuted = g.expert_share * PERMUTE_BYTES * n * g.d_model * g.experts_per_token
     traffic = (whole + permuted + software.split_traffic * n * split_width / t) / memory
     collectives = _block_collectives(g, layout, cluster, n)
     ring, merge = _ring(g, layout, cluster, n)
@@ -118,28 +125,55 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
 
 
 def _block_products(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:
-    """Seconds of a block's four linear layers, forward."""
-    device, t = cluster.device, layout.tensor
-    h, q = g.d_model, g.query_width
-    attention = gemm(n, h, (q + g.key_value_width) / t, device, layout.fp8) + gemm(n, q / t, h, device, layout.fp8)
+    """Seconds of the mean block's linear layers, forward."""
+    dense = (1.0 - g.expert_share) * _mlp(n, g.d_ffn, g, layout, cluster)
+    seconds = _projections(g, layout, cluster, n) + dense
+    if not np.any(g.expert_share):
+        return seconds
     local = g.experts / layout.expert
     each = n * g.experts_per_token / local  # tokens of one expert; what leaves for other GPUs comes back from others
-    up = gemm(each, h, g.gates * g.d_ffn / t, device, layout.fp8, local)
-    return attention + up + gemm(each, g.d_ffn / t, h, device, layout.fp8, local)
+    experts = _mlp(each, g.expert_ffn, g, layout, cluster, local)
+    shared = np.where(np.asarray(g.shared_ffn) > 0, _mlp(n, g.shared_ffn, g, layout, cluster), 0.0)
+    return seconds + g.expert_share * (experts + shared)
+
+
+def _mlp(n: Column, width: Column, g: Geometry, layout: Layout, cluster: Cluster, products: Column = 1.0) -> Column:
+    """Seconds of the products of `products` MLPs of n tokens each."""
+    device, t, fp8 = cluster.device, layout.tensor, layout.fp8
+    up = gemm(n, g.d_model, g.gates * width / t, device, fp8, products)
+    return up + gemm(n, width / t, g.d_model, device, fp8, products)
+
+
+def _projections(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:
+    """Seconds of attention's linear layers, with latent attention's down- and up-projections, and of cross attention's."""
+    device, t, fp8 = cluster.device, layout.tensor, layout.fp8
+    h, queries, ranks = g.d_model, g.query_width / t, key_value_ranks(g, layout)
+    output = gemm(n, g.value_width / t, h, device, fp8)
+    plain = gemm(n, h, queries + g.key_value_width / ranks, device, fp8) + output
+    if np.any(g.cross_share):  # queries of the decoder, keys and values of as many positions of the encoder
+        apart = gemm(n, h, queries, device, fp8) + gemm(n, h, g.key_value_width / ranks, device, fp8)
+        plain = plain + g.cross_share * (apart + output)
+    if not np.any(g.kv_rank):
+        return plain
+    heads = g.heads * (g.head_dim + g.value_head_dim) / t
+    down = gemm(n, h, g.latent_width, device, fp8)
+    compressed = np.asarray(g.q_rank) > 0
+    up = gemm(n, np.where(compressed, g.q_rank, h), queries, device, fp8) + gemm(n, g.kv_rank, heads, device, fp8)
+    return np.where(np.asarray(g.kv_rank) > 0, down + up + output, plain)
 
 
 def _attention(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tuple[Column, Column]:
     """(seconds of the two score products, seconds of the traffic of the scores), forward."""
     device = cluster.device
-    products = 4.0 * n * g.sequence * g.query_width / layout.tensor
+    widths = g.query_width + g.value_width
+    products, met = (2.0 * n * keys * widths / layout.tensor for keys in (g.keys, g.met_keys))
     flash = np.asarray(layout.flash) > 0
-    aligned = np.rint(g.head_dim) % HEAD_ALIGNMENT == 0
+    aligned = np.rint(g.key_dim) % HEAD_ALIGNMENT == 0
     share = np.where(aligned, device.attention_efficiency, device.misaligned_attention)
-    # A fused kernel skips what lies above the diagonal; a batched product cannot.
+    # A fused kernel skips what the mask hides; a batched product cannot, but for keys outside of every query's window.
     rate = device.peak_fp16 * cluster.software.flash_efficiency * device.flash_share
-    fused = products * (1.0 - 0.5 * g.causal) / rate
-    seconds = np.where(flash, fused, products / (device.peak_fp16 * share))
-    scores = n * g.sequence * g.heads / layout.tensor
+    seconds = np.where(flash, met / rate, products / (device.peak_fp16 * share))
+    scores = n * g.keys * g.heads / layout.tensor
     return seconds, np.where(flash, 0.0, cluster.software.score_traffic * scores / memory_rate(device))
 
 
@@ -150,7 +184,7 @@ def _block_collectives(g: Geometry, layout: Layout, cluster: Cluster, n: Column)
     # Two all-reduces a pass; with sequence parallelism an all-gather and a reduce-scatter each, which is the same traffic (the
     # second gather of a backward pass hides beside its products, Korthikanti et al. 2022). Experts that tensor parallelism
     # splits gather and scatter every copy of a token.
-    copies = np.where(np.asarray(g.experts) > 1, g.experts_per_token, 1.0)
+    copies = 1.0 + g.expert_share * (g.experts_per_token - 1.0)
     tensor = (1.0 + copies) * all_reduce(size, t, np.minimum(t, per_node), cluster)
     e = layout.expert
     near = np.clip(per_node / (t * c), 1, e)
@@ -158,7 +192,7 @@ def _block_collectives(g: Geometry, layout: Layout, cluster: Cluster, n: Column)
         size * g.experts_per_token / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1), e, near, cluster
     )
     exposed = cluster.software.tensor_exposed
-    return exposed * tensor + np.where(np.asarray(e) > 1, experts, 0.0)
+    return exposed * tensor + np.where(np.asarray(e) > 1, g.expert_share * experts, 0.0)
 
 
 def _ring(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tuple[Column, Column]:
@@ -167,10 +201,11 @@ def _ring(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tuple[Col
     Sequences are dealt out so that every GPU has its share of both ends: the causal work is even (Liu et al. 2023).
     """
     t, c = layout.tensor, layout.context
-    width = 2.0 * g.query_width if cluster.software.repeats_keys else g.key_value_width
+    repeated, ranks = g.query_width + g.value_width, key_value_ranks(g, layout)
+    width = repeated if cluster.software.repeats_keys else g.key_value_width * t / ranks
     across = np.where(np.asarray(t * c) > cluster.network.gpus_per_node, 1.0, 0.0)
     ring = (c - 1) * point_to_point(FP16_BYTES * n * width / t, across, t, cluster)
-    merge = (c - 1) * MERGE_BYTES * n * g.query_width / t / memory_rate(cluster.device)
+    merge = (c - 1) * MERGE_BYTES * n * g.value_width / t / memory_rate(cluster.device)
     several = np.asarray(c) > 1
     return np.where(several, ring, 0.0), np.where(several, merge, 0.0)
 

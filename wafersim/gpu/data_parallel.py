@@ -13,7 +13,7 @@ import numpy as np
 
 from wafersim.gpu.collectives import all_reduce, gather, gradient_bandwidth, share_bandwidth
 from wafersim.gpu.gemm import FP16_BYTES, memory_rate
-from wafersim.gpu.layout import FULL, Geometry, Layout
+from wafersim.gpu.layout import FULL, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
 
 
@@ -42,11 +42,11 @@ class Parameters:
 
 
 def block_parameters(geometry: Geometry, layout: Layout) -> Parameters:
-    """Of a block; an MLP that is not one of several experts is dense."""
-    experts = geometry.experts / layout.expert * geometry.mlp_parameters / layout.tensor
-    attention = geometry.attention_parameters / layout.tensor
-    several = np.asarray(geometry.experts) > 1
-    return Parameters(attention + np.where(several, 0.0, experts), np.where(several, experts, 0.0))
+    """Of the mean block; an MLP that is not one of several experts is dense."""
+    g, t = geometry, layout.tensor
+    attention = g.query_parameters / t + g.key_value_parameters / key_value_ranks(g, layout) + g.latent_parameters
+    experts = g.expert_share * g.experts / layout.expert * g.expert_parameters / t
+    return Parameters(attention + g.dense_parameters / t, experts)
 
 
 def table_parameters(geometry: Geometry, layout: Layout) -> Parameters:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from wafersim.gpu.machine import Column
+from wafersim.workload.attention import mean_keys, mean_met_keys
+from wafersim.workload.model import expert_blocks
 from wafersim.workload.transformer import Workload
 
 NONE, SELECTIVE, FULL = range(3)
@@ -17,57 +19,140 @@ RECOMPUTE = {"none": NONE, "selective": SELECTIVE, "full": FULL}
 
 @dataclass(frozen=True)
 class Geometry:
-    """The dimensions that costs read."""
+    """The dimensions that costs read, of a model whose blocks may differ: those of the mean block, and what share has experts.
 
-    layers: Column
+    Work, bytes and parameters of a block are linear in `keys`, `met_keys`, `expert_share` and `cross_share`, so that what
+    follows from the mean block is right for the mean of a model's blocks; `stage` is the mean block of a part of them.
+    """
+
+    layers: Column  # of an encoder-decoder both stacks
     d_model: Column
     heads: Column
-    head_dim: Column
+    head_dim: Column  # of queries and keys; under latent attention without the rotated elements
     kv_heads: Column
     d_ffn: Column
     gates: Column  # matrices on the way up: 2 for SwiGLU
     vocab: Column
     sequence: Column
-    causal: Column
+    keys: Column  # that a query has scores with where masked ones are computed: min(window, sequence), the blocks' mean
+    met_keys: Column  # that a query attends to: without what a mask hides of those, the blocks' mean
     experts: Column
     experts_per_token: Column
     untied: Column  # 1: the head has a table of its own
+    expert_share: Column  # of the blocks: those with experts
+    expert_ffn: Column  # width of a routed expert
+    shared_ffn: Column  # width of all shared experts of a block together
+    dense_blocks: Column  # at the start, without experts
+    expert_every: Column  # after these every n-th block has experts
+    cross_share: Column  # of the blocks: decoders' with cross attention
+    q_rank: Column
+    kv_rank: Column  # 0: keys and values are not compressed
+    rope_head_dim: Column
+    value_head_dim: Column
+    mtp_blocks: Column
 
     @classmethod
     def of(cls, workload: Workload) -> Geometry:
         """Of one workload."""
         m = workload.model
-        gates = 2 if m.mlp == "swiglu" else 1
+        layers = m.layers + m.encoder_layers
         return cls(
-            m.layers, m.d_model, m.heads, m.head_dim, m.kv_heads, m.d_ffn, gates, m.vocab, workload.sequence_length,
-            int(m.causal), m.experts, m.experts_per_token if m.experts > 1 else 1,
-            int(not m.tied_embeddings),
+            layers=layers, d_model=m.d_model, heads=m.heads, head_dim=m.head_dim, kv_heads=m.kv_heads, d_ffn=m.d_ffn,
+            gates=2 if m.gated else 1, vocab=m.vocab, sequence=workload.sequence_length,
+            keys=mean_keys(m, workload.sequence_length), met_keys=mean_met_keys(m, workload.sequence_length),
+            experts=m.experts, experts_per_token=m.experts_per_token if m.experts > 1 else 1,
+            untied=int(not m.tied_embeddings), expert_share=expert_blocks(m) / layers, expert_ffn=m.expert_width,
+            shared_ffn=m.shared_ffn, dense_blocks=m.dense_blocks, expert_every=m.expert_every,
+            cross_share=m.layers / layers if m.encoder_layers else 0.0, q_rank=m.q_rank, kv_rank=m.kv_rank,
+            rope_head_dim=m.rope_head_dim, value_head_dim=m.value_dim, mtp_blocks=m.mtp_blocks,
         )  # fmt: skip
+
+    def experts_before(self, block: Column) -> Column:
+        """Blocks with experts among the first so many."""
+        after = np.maximum(np.asarray(block, float) - self.dense_blocks, 0.0)
+        return np.where(np.asarray(self.experts) > 1, np.floor(after / self.expert_every), 0.0)
+
+    def stage(self, first: Column, blocks: Column) -> Geometry:
+        """The mean of so many blocks from the one numbered `first` on, counted from 0: what dense ones among them change."""
+        several = np.asarray(self.experts_before(first + blocks)) - self.experts_before(first)
+        return replace(self, expert_share=several / blocks)
+
+    @property
+    def key_dim(self) -> Column:
+        """Elements of a head's query and key."""
+        return self.head_dim + self.rope_head_dim
 
     @property
     def query_width(self) -> Column:
         """Elements of a token's queries."""
-        return self.heads * self.head_dim
+        return self.heads * self.key_dim
+
+    @property
+    def value_width(self) -> Column:
+        """Elements of what attention puts out for a token."""
+        return self.heads * self.value_head_dim
 
     @property
     def key_value_width(self) -> Column:
-        """Elements of a token's keys and values together."""
-        return 2 * self.kv_heads * self.head_dim
+        """Elements of a token's keys and values together, as attention reads them."""
+        return self.kv_heads * (self.key_dim + self.value_head_dim)
+
+    @property
+    def latent_width(self) -> Column:
+        """Elements of a token's compressed queries, keys and values with the rotated key (MLA), whole on every GPU; else 0."""
+        return np.where(np.asarray(self.kv_rank) > 0, self.q_rank + self.kv_rank + self.rope_head_dim, 0.0)
+
+    @property
+    def latent_parameters(self) -> Column:
+        """Matrix parameters of a block's down-projections (MLA), which tensor parallelism leaves whole; else 0."""
+        return self.d_model * self.latent_width
+
+    @property
+    def query_parameters(self) -> Column:
+        """Matrix parameters of a block's projections to queries and of attention's output, with those of cross attention."""
+        queries_from = np.where(np.asarray(self.q_rank) > 0, self.q_rank, self.d_model)
+        return (queries_from * self.query_width + self.d_model * self.value_width) * (1.0 + self.cross_share)
+
+    @property
+    def key_value_parameters(self) -> Column:
+        """Matrix parameters of a block's projection to keys and values, from the compressed ones where they are (MLA)."""
+        up = self.kv_rank * self.heads * (self.head_dim + self.value_head_dim)
+        plain = self.d_model * self.key_value_width
+        return np.where(np.asarray(self.kv_rank) > 0, up, plain) * (1.0 + self.cross_share)
 
     @property
     def attention_parameters(self) -> Column:
         """Matrix parameters of a block's attention."""
-        return self.d_model * (2 * self.query_width + self.key_value_width)
+        return self.latent_parameters + self.query_parameters + self.key_value_parameters
 
     @property
     def mlp_parameters(self) -> Column:
-        """Matrix parameters of one MLP (one expert)."""
+        """Matrix parameters of the MLP of a block without experts."""
         return (self.gates + 1) * self.d_model * self.d_ffn
 
     @property
+    def expert_parameters(self) -> Column:
+        """Matrix parameters of one routed expert."""
+        return (self.gates + 1) * self.d_model * self.expert_ffn
+
+    @property
+    def shared_parameters(self) -> Column:
+        """Matrix parameters of a block's shared experts."""
+        return (self.gates + 1) * self.d_model * self.shared_ffn
+
+    @property
+    def dense_parameters(self) -> Column:
+        """Matrix parameters of the mean block's MLPs that every token meets: of blocks without experts, and shared experts."""
+        return (1.0 - self.expert_share) * self.mlp_parameters + self.expert_share * self.shared_parameters
+
+    @property
     def block_parameters(self) -> Column:
-        """Matrix parameters of a block, all experts; norms and biases are below a thousandth."""
-        return self.attention_parameters + self.experts * self.mlp_parameters
+        """Matrix parameters of the mean block, all experts; norms, biases and routers are below a thousandth."""
+        return (
+            self.attention_parameters
+            + self.dense_parameters
+            + self.expert_share * self.experts * self.expert_parameters
+        )
 
     @property
     def table_parameters(self) -> Column:
@@ -103,6 +188,11 @@ class Layout:
     def replicas(self) -> Column:
         """GPUs that hold the same weights before any sharding: data and context."""
         return self.data * self.context
+
+
+def key_value_ranks(geometry: Geometry, layout: Layout) -> Column:
+    """GPUs of a tensor-parallel group that hold different keys and values: beyond the heads there are, they hold copies."""
+    return np.minimum(layout.tensor, geometry.kv_heads)
 
 
 def stack(values: Sequence[Any]) -> Any:

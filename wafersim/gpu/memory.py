@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from wafersim.gpu.block import tokens
+from wafersim.gpu.block import mlp_width, tokens
 from wafersim.gpu.data_parallel import block_parameters, table_parameters, tables_of_one_stage
 from wafersim.gpu.gemm import FP16_BYTES
-from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
+from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.stages import blocks_of_stages
 from wafersim.inputs.optimizer import OPTIMIZERS, OptimizerName
@@ -50,9 +50,11 @@ def _kept(g: Geometry, layout: Layout, cluster: Cluster, recompute: Column) -> C
     n, t = tokens(g, layout), layout.tensor
     split = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
     whole = (WHOLE_BYTES + cluster.software.mask_bytes) * g.d_model / split
-    heads = 2.0 * (2.0 * g.query_width + g.key_value_width)
-    mlp = 2.0 * g.experts_per_token * (g.gates + 1.0) * g.d_ffn
-    scores = np.where(np.asarray(layout.flash) > 0, 0.0, SCORE_BYTES * g.heads * g.sequence / t)
+    whole = whole + 2.0 * g.latent_width
+    queries = g.query_width + g.value_width
+    heads = 2.0 * (1.0 + g.cross_share) * (queries + g.key_value_width * t / key_value_ranks(g, layout))
+    mlp = 2.0 * (g.gates + 1.0) * mlp_width(g)
+    scores = np.where(np.asarray(layout.flash) > 0, 0.0, SCORE_BYTES * g.heads * g.keys / t)
     everything = n * (whole + (heads + mlp) / t + scores)
     # Selective recompute drops the scores; a stack may drop a share of what linear layers put out besides.
     saved = cluster.software.selective_share
@@ -87,6 +89,7 @@ def _of_stage(
 ) -> MemoryUse:
     software = cluster.software
     blocks = blocks_of_stages(g.layers, layout.pipeline)[stage]
+    g = g.stage(0.0 if stage == 0 else g.layers - blocks, blocks)
     own, table = block_parameters(g, layout), table_parameters(g, layout)
     # With one stage the first is the last, and holds both tables where they are not one.
     parameters = own.times(blocks) + table.times(tables_of_one_stage(g, layout))

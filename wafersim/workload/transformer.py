@@ -203,7 +203,7 @@ def _block(model: Model, sequence: int) -> Layer:
     # Norm inputs 4h, qkv input 2h, q k v, projection input, MLP input 2h, both sides of the activation, two dropout masks.
     kept = 4 * h + 2 * h + 2 * (q + kv) + 2 * q + 2 * h + active * (2 * gates * f + 2 * f) + 2 * h
     transient = FP16_BYTES * (2 * h + 2 * active * gates * f)
-    size = block_parameters(model)
+    size = block_parameters(model, model.experts > 1)
     return Layer("block", "block", size, size, tuple(ops), FP16_BYTES * h, kept, transient)
 
 

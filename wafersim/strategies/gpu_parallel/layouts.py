@@ -30,6 +30,12 @@ def blocks_divide(layers: int, pipeline: int) -> bool:
     return layers % pipeline == 0 or (pipeline > 1 and (layers + 2) % pipeline == 0 and layers > pipeline)
 
 
+def heads_divide(model: Model, tensor: int) -> bool:
+    """Over so many GPUs; keys and values go as whole heads, or each to as many GPUs as hold copies of it."""
+    kv = model.kv_heads
+    return model.heads % tensor == 0 and (kv % tensor == 0 or tensor % kv == 0)
+
+
 def schedule_of(spec: GpuParallelSpec, virtual_stages: int) -> str:
     """The schedule that `auto` stands for."""
     if spec.schedule != "auto":
@@ -102,6 +108,11 @@ def check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> 
     if model.heads % t:
         good = nearest(t, lambda n: model.heads % n == 0, model.heads)
         raise Infeasible(f"tensor {t} does not divide the {model.heads} heads of {model.name}; {good}")
+    if not heads_divide(model, t):
+        good = nearest(t, lambda n: heads_divide(model, n), model.heads)
+        raise Infeasible(
+            f"tensor {t} neither divides nor is a multiple of the {model.kv_heads} key and value heads of {model.name}; {good}"
+        )
     if not blocks_divide(model.layers, p) and not (spec.uneven_stages and uneven_allowed(model.layers, p)):
         good = nearest(p, lambda n: blocks_divide(model.layers, n), model.layers)
         raise Infeasible(f"pipeline {p} does not divide the {model.layers} layers of {model.name}; {good}")

@@ -25,6 +25,7 @@ from wafersim.strategies.gpu_parallel.layouts import (
     blocks_divide,
     check_model,
     check_precision,
+    heads_divide,
     nearest,
     schedule_of,
     uneven_allowed,
@@ -79,7 +80,7 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
 
     def placed(t: int) -> bool:
         even = per_node % t == 0 or t % per_node == 0  # others straddle nodes
-        return space.model.heads % t == 0 and (even or t == spec.tensor)
+        return heads_divide(space.model, t) and (even or t == spec.tensor)
 
     tensors = _values(spec.tensor, range(1, MOST_TENSOR_NODES * per_node + 1), placed)
 
