@@ -23,8 +23,6 @@ def loaded(*sets: str):
          "virtual_stages 3 does not divide the 11 layers of a stage (44 over 4); nearest: 1 or 11"),
         (("training.batch=20",), "batch 20 does not divide by data 8 x micro_batch 1 = 8; nearest: 16 or 24"),
         (("strategy.micro_batch=3",), "batch 512 does not divide by data 8 x micro_batch 3 = 24; nearest: 504 or 528"),
-        (("training.batch=24", "strategy.virtual_stages=11"),
-         "3 micro-batches are too few for, or do not divide by, pipeline 4, which interleaving needs; batch nearest: 32"),
         (("system.gpus=60",), "tensor 2 x pipeline 4 = 8 does not divide 60 GPUs; GPUs nearest: 56 or 64"),
         (("strategy.shard_group=3",), "shard_group 3 does not divide the 8 replicas; nearest: 2 or 4"),
         (("strategy.expert=4",), "expert 4 does not divide the 1 experts of gpt-neox-20b; nearest: 1"),

@@ -11,7 +11,7 @@ def gpu_plans(draw) -> GpuPlan:
     schedule = draw(st.sampled_from(["gpipe", "1f1b", "interleaved", "zero-bubble"]))
     stages = draw(st.integers(1, 5))
     chunks = draw(st.integers(2, 3)) if schedule == "interleaved" else 1
-    micro_batches = stages * draw(st.integers(1, 2)) if schedule == "interleaved" else draw(st.integers(1, 6))
+    micro_batches = draw(st.integers(1, 11 if schedule == "interleaved" else 6))
     gathers = draw(st.integers(0, 3)) == 0
     split = schedule == "zero-bubble"
 
@@ -33,6 +33,7 @@ def gpu_plans(draw) -> GpuPlan:
         units=units,
         fine="all" if gathers else draw(st.sampled_from(["none", "last", "all"])),
         sends=tuple(draw(TICKS) for _ in range(stages * chunks - 1)),
+        ports=tuple(draw(st.integers(0, 1)) for _ in range(stages * chunks - 1)),
         blocking_sends=draw(st.booleans()),
         gathers=gathers,
         prefetch=draw(st.integers(0, 2)),
@@ -43,6 +44,6 @@ def gpu_plans(draw) -> GpuPlan:
         norm=draw(TICKS),
         clipping=draw(st.booleans()),
         update=per_stage(),
-        regather=per_stage(),
+        regather=tuple(tuple(draw(TICKS) for _ in range(chunks)) for _ in range(stages)),
         overlap_regather=draw(st.booleans()),
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.gpu.test_memory import ONE
@@ -19,7 +20,7 @@ OPEN = replace(CLUSTER, software=replace(CLUSTER.software, blocking_sends=False)
 
 def piped(p: int, m: int, v: int, transfer: float = 0.0, last: float = 2.0, cluster: Any = OPEN) -> float:
     """Stages of 1 s forward and 2 s backward, the last one's backward `last`."""
-    times: Any = SimpleNamespace(forward=(1.0,) * 3, backward=(2.0, 2.0, last), middle_share=1.0)
+    times: Any = SimpleNamespace(forward=np.ones(p), backward=np.array([2.0] * (p - 1) + [last]))
     layout = replace(ONE, pipeline=p, micro_batches=m, virtual_stages=v)
     return float(pipeline_time(times, layout, transfer, cluster))
 

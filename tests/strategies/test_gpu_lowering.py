@@ -13,8 +13,8 @@ def one_stage(ticks: int) -> GpuPlan:
     """A single stage, which sends nothing, with one micro-batch of one unit."""
     return GpuPlan(
         stages=1, chunks=1, micro_batches=1, schedule="1f1b", units=(((Unit(ticks, 0),),),), fine="none", sends=(),
-        blocking_sends=False, gathers=False, prefetch=0, scatters=False, scatter_every=False, overlap=False, tie=0, norm=0,
-        clipping=False, update=(0,), regather=(0,), overlap_regather=False,
+        ports=(), blocking_sends=False, gathers=False, prefetch=0, scatters=False, scatter_every=False, overlap=False, tie=0,
+        norm=0, clipping=False, update=(0,), regather=((0,),), overlap_regather=False,
     )  # fmt: skip
 
 

@@ -62,10 +62,6 @@ def test_stages_of_equal_length(layers: int, stages: int, divides: bool) -> None
         (16, 16, {"tensor": 4, "data": 3}, "data 3 x tensor 4 x pipeline 1 = 12 GPUs, not 16; nearest: data 4, or 12 GPUs"),
         (8, 12, {"micro_batch": 2}, "batch 12 does not divide by data 8 x micro_batch 2 = 16; nearest: 16"),
         (
-            4, 6, {"pipeline": 4, "virtual_stages": 3},
-            "6 micro-batches are too few for, or do not divide by, pipeline 4, which interleaving needs; batch nearest: 4 or 8",
-        ),
-        (
             4, 8, {"pipeline": 4, "virtual_stages": 4},
             "virtual_stages 4 does not divide the 6 layers of a stage (24 over 4); nearest: 3 or 6",
         ),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,9 @@ from wafersim.inputs.machine import load_gpu_machine
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
+from wafersim.strategies.gpu_parallel.schedules import BACKWARD as BACKWARD_PASS
+from wafersim.strategies.gpu_parallel.schedules import FORWARD as FORWARD_PASS
+from wafersim.strategies.gpu_parallel.schedules import stage_orders
 from wafersim.timeline.clock import to_seconds
 from wafersim.workload.transformer import build_workload
 
@@ -24,8 +28,9 @@ def even_plan(schedule: str, stages: int, micro_batches: int, chunks: int = 1, s
     return GpuPlan(
         stages=stages, chunks=chunks, micro_batches=micro_batches, schedule=schedule,
         units=tuple(tuple((unit,) for _ in range(chunks)) for _ in range(stages)), fine="none",
-        sends=(0,) * (stages * chunks - 1), blocking_sends=False, gathers=False, prefetch=1, scatters=False,
-        scatter_every=False, overlap=False, tie=0, norm=0, clipping=True, update=(0,) * stages, regather=(0,) * stages,
+        sends=(0,) * (stages * chunks - 1), ports=(0,) * (stages * chunks - 1), blocking_sends=False, gathers=False,
+        prefetch=1, scatters=False, scatter_every=False, overlap=False, tie=0, norm=0, clipping=True, update=(0,) * stages,
+        regather=((0,) * chunks,) * stages,
     )  # fmt: skip
 
 
@@ -41,9 +46,49 @@ def test_gpipe_and_1f1b_leave_p_minus_1_micro_batches_idle(schedule: str, p: int
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(2, 6), st.integers(2, 5), st.integers(2, 6))
-def test_interleaving_divides_the_bubble_by_the_chunks(p: int, groups: int, v: int) -> None:
-    assert bubble(even_plan("interleaved", p, p * groups, v)) == (p - 1) * (FORWARD + BACKWARD) / v
+@given(st.integers(2, 6), st.integers(0, 20), st.integers(2, 6))
+def test_interleaving_divides_the_bubble_by_the_chunks_whatever_is_left_over(p: int, more: int, v: int) -> None:
+    assert bubble(even_plan("interleaved", p, p + more, v)) == (p - 1) * (FORWARD + BACKWARD) / v
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 8), st.integers(1, 4), st.integers(1, 20))
+def test_every_stage_works_on_every_micro_batch_of_every_chunk_once_each_way(p: int, v: int, m: int) -> None:
+    for order in stage_orders("interleaved", p, m, v):
+        slots = list(zip(order.pass_.tolist(), order.micro_batch.tolist(), order.chunk.tolist(), strict=True))
+        assert sorted(slots) == [
+            (way, b, c) for way in sorted((FORWARD_PASS, BACKWARD_PASS)) for b in range(m) for c in range(v)
+        ]
+
+
+def test_a_port_sends_one_transfer_at_a_time() -> None:
+    # The stage in the middle sends activations on and gradients back, 2 x 250 ticks for each micro-batch: one after the other
+    # where both leave by the network adapter, at once where its other neighbour is in the node.
+    def overlaps(ports: tuple[int, int]) -> bool:
+        plan = replace(even_plan("1f1b", 3, 16), sends=(250, 250), ports=ports)
+        sends = run_to_period(plan).timeline.of("send")
+        mine = sends.select(sends.entity == 1)
+        at = np.argsort(mine.start, kind="stable")
+        return bool((mine.start[at][1:] < mine.end[at][:-1]).any())
+
+    assert not overlaps((1, 1)) and overlaps((0, 1))
+
+
+def test_weights_of_later_chunks_come_back_behind_the_slots_before_them() -> None:
+    alone = float(run_to_period(even_plan("interleaved", 1, 4, 2)).step_ticks)
+    plan = replace(even_plan("interleaved", 1, 4, 2), regather=((60, 300),))
+    assert float(run_to_period(plan).step_ticks) == alone + 360
+    # The slot behind the first one of chunk 0 begins when its weights have come, after 60 ticks; the one behind that, the first
+    # behind chunk 1's, could begin after 120, and waits until 360.
+    assert float(run_to_period(replace(plan, overlap_regather=True)).step_ticks) == alone + 240
+
+
+def test_gradients_of_chunks_that_are_done_leave_behind_the_slots_to_come() -> None:
+    # Of two chunks the second is done p slots before the first: only the first one's gradients are seen.
+    plan = even_plan("interleaved", 4, 8, 2)
+    units = tuple(tuple((replace(chunk[0], scatter=300),) for chunk in stage) for stage in plan.units)
+    scattering = replace(plan, units=units, fine="last", scatters=True, overlap=True)
+    assert bubble(scattering) == bubble(plan) + 300
 
 
 @settings(max_examples=40, deadline=None)
@@ -83,7 +128,7 @@ def test_zero_sends_what_the_paper_says(stage: int, volume: int) -> None:
     plain = replace(cluster, network=network, software=software)
     plan = build_gpu_plan(GEOMETRY, replace(LAYOUT, zero_stage=stage), plain, "1f1b", clipping=True)
     units = [unit for chunk in plan.units[0] for unit in chunk]
-    ticks = sum(unit.gather + unit.gather_again + unit.scatter for unit in units) + sum(plan.regather)
+    ticks = sum(unit.gather + unit.gather_again + unit.scatter for unit in units) + sum(map(sum, plan.regather))
     parameters = GEOMETRY.layers * GEOMETRY.block_parameters + GEOMETRY.table_parameters
     assert to_seconds(ticks) * 1e9 / 2 == pytest.approx(volume * parameters * 15 / 16, rel=1e-3)
 

@@ -35,7 +35,7 @@ CLUSTERS = {machine: cluster_of(load_gpu_machine(*machine)) for machine in MACHI
 def spaces(draw: st.DrawFn) -> tuple[Space, GpuParallelSpec]:
     """A small model on a few GPUs, with anything that a user may leave open."""
     base = load_model("gpt3-1.3b")
-    model = replace(base, layers=draw(st.sampled_from([2, 4, 6, 8])), heads=draw(st.sampled_from([4, 8, 16])))
+    model = replace(base, layers=draw(st.sampled_from([2, 4, 6, 7, 8, 14])), heads=draw(st.sampled_from([4, 8, 16])))
     gpus = draw(st.sampled_from([1, 2, 4, 8, 16]))
     batch = gpus * draw(st.sampled_from([1, 2, 3, 4]))
     cluster = CLUSTERS[draw(st.sampled_from(MACHINES))]
@@ -51,6 +51,13 @@ def spaces(draw: st.DrawFn) -> tuple[Space, GpuParallelSpec]:
         recompute=draw(st.sampled_from(["auto", "full"])),
         show=draw(st.sampled_from([1, 3])),
     )
+    if schedule == "interleaved" and draw(st.booleans()):
+        chunks, stages = draw(st.sampled_from([2, 3])), draw(st.sampled_from([2, 4]))
+        spec = spec.model_copy(update={"virtual_stages": chunks, "uneven_stages": draw(st.booleans())})
+        if chunks * stages <= model.layers and draw(st.booleans()):
+            cuts = draw(st.permutations([1] * (model.layers - chunks * stages) + [0] * (chunks * stages - 1)))
+            listed = "".join(map(str, cuts)).split("0")
+            spec = spec.model_copy(update={"pipeline": stages, "stages": tuple(len(part) + 1 for part in listed)})
     if draw(st.booleans()):
         spec = spec.model_copy(update={"overlap_gradients": draw(st.booleans())})
         software = replace(cluster.software, overlap_gradients=spec.overlap_gradients)

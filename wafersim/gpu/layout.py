@@ -75,7 +75,7 @@ class Geometry:
     def stage(self, first: Column, blocks: Column) -> Geometry:
         """The mean of so many blocks from the one numbered `first` on, counted from 0: what dense ones among them change."""
         several = np.asarray(self.experts_before(first + blocks)) - self.experts_before(first)
-        return replace(self, expert_share=several / blocks)
+        return replace(self, expert_share=several / np.maximum(blocks, 1))
 
     @property
     def key_dim(self) -> Column:
@@ -178,6 +178,7 @@ class Layout:
     recompute: Column  # NONE, SELECTIVE or FULL
     flash: Column
     fp8: Column
+    stages: tuple[int, ...] = ()  # blocks of every virtual stage in the model's order, where a list says it; no column
 
     @property
     def gpus(self) -> Column:
@@ -196,6 +197,11 @@ def key_value_ranks(geometry: Geometry, layout: Layout) -> Column:
 
 
 def stack(values: Sequence[Any]) -> Any:
-    """Values of one dataclass as one value of columns."""
-    kind = type(values[0])
-    return kind(**{f.name: np.array([getattr(v, f.name) for v in values], float) for f in fields(kind)})
+    """Values of one dataclass as one value of columns; tuples, which they share, stay as they are."""
+    kind, first = type(values[0]), values[0]
+    shared = [f.name for f in fields(kind) if isinstance(getattr(first, f.name), tuple)]
+    assert all(getattr(v, name) == getattr(first, name) for v in values for name in shared), "lists differ"
+    columns = {
+        f.name: np.array([getattr(v, f.name) for v in values], float) for f in fields(kind) if f.name not in shared
+    }
+    return kind(**columns, **{name: getattr(first, name) for name in shared})

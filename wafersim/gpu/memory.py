@@ -16,7 +16,7 @@ from wafersim.gpu.data_parallel import block_parameters, table_parameters, table
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
-from wafersim.gpu.stages import blocks_of_stages
+from wafersim.gpu.stages import stage_blocks
 from wafersim.inputs.optimizer import OPTIMIZERS, OptimizerName
 
 SCORE_BYTES = 5.0  # of a score: the softmax's output, its dropout's output, the mask
@@ -69,7 +69,8 @@ def in_flight(layout: Layout, schedule: str = "1f1b", last: bool = False) -> Col
     p, v, m = np.asarray(layout.pipeline, float), np.asarray(layout.virtual_stages, float), layout.micro_batches
     if schedule == "gpipe":
         return np.asarray(m, float)
-    interleaved = ((0.0 if last else 2.0 * (p - 1)) + (v - 1) * p + 1) / v
+    group = np.where(m < p, m, p + m % p)  # the largest of an interleaved schedule
+    interleaved = ((0.0 if last else 2.0 * (p - 1)) + (v - 1) * group + 1) / v
     plain = p if schedule == "zero-bubble" or not last else np.ones_like(p)
     return np.minimum(m, np.where(v > 1, interleaved, plain))
 
@@ -88,7 +89,9 @@ def _of_stage(
     g: Geometry, layout: Layout, cluster: Cluster, optimizer: OptimizerName, schedule: str, stage: int
 ) -> MemoryUse:
     software = cluster.software
-    blocks = blocks_of_stages(g.layers, layout.pipeline)[stage]
+    of_stages, _ = stage_blocks(g.layers, layout)
+    at = np.asarray(layout.pipeline).astype(int) - 1 if stage else 0 * np.asarray(layout.pipeline).astype(int)
+    blocks = np.take_along_axis(of_stages, np.broadcast_to(at, of_stages.shape[1:])[None], axis=0)[0]
     g = g.stage(0.0 if stage == 0 else g.layers - blocks, blocks)
     own, table = block_parameters(g, layout), table_parameters(g, layout)
     # With one stage the first is the last, and holds both tables where they are not one.

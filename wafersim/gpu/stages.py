@@ -1,6 +1,7 @@
-"""What every kind of pipeline stage takes: the first with the embedding, the last with the head, those in between.
+"""What every pipeline stage takes: the first with the embedding, the last with the head, those in between.
 
-Blocks divide evenly over the stages, or are dealt out with embedding and head counted as one block each (as BLOOM did it).
+Blocks divide evenly over the virtual stages; or embedding and head count as one block each and all are dealt out as evenly as
+they go (BLOOM, Megatron-Core's account_for_embedding and account_for_loss, DeepSpeed); or a list says what each holds.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from wafersim.gpu.block import BlockTime, PassTime, block_time, embedding_time, head_time
 from wafersim.gpu.data_parallel import (
@@ -20,10 +22,13 @@ from wafersim.gpu.data_parallel import (
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
 
+Rows = npt.NDArray[np.float64]
+"""A row for each stage, and in it a number, or one for each layout."""
+
 
 @dataclass(frozen=True)
 class StageTimes:
-    """Seconds of a whole stage and micro-batch, all its virtual stages together; first, middle and last.
+    """Seconds of a micro-batch on every stage; `blocks` and what follows have one row a stage, 0 where a layout has no more.
 
     `backward` includes what is recomputed and the accumulation of gradients.
     """
@@ -32,67 +37,83 @@ class StageTimes:
     embedding: tuple[PassTime, PassTime]
     head: tuple[PassTime, PassTime]
     launch: Column  # of a micro-batch, half forward
-    blocks: tuple[Column, Column, Column]
-    forward: tuple[Column, Column, Column]
-    backward: tuple[Column, Column, Column]
-    parameters: tuple[Parameters, Parameters, Parameters]  # of a GPU, before sharding
-    middle_share: Column  # mean blocks of the stages in between over those of the fullest
+    blocks: Rows
+    forward: Rows  # of all chunks of a stage
+    backward: Rows
+    first_forward: Rows  # of its first chunk alone
+    first_backward: Rows
+    parameters: Parameters  # of a GPU of the first stage, before sharding
 
 
-def blocks_of_stages(layers: Column, pipeline: Column) -> tuple[Column, Column, Column]:
-    """Blocks of the first, of the fullest middle and of the last stage.
-
-    Where the layers do not divide, embedding and head count as one block each and all are dealt out as evenly as they go.
-    """
-    layers, pipeline = np.asarray(layers, float), np.asarray(pipeline, float)
-    uneven = (layers % pipeline != 0) & (pipeline > 2)
-    ends = np.where(uneven, np.floor((layers + 2) / pipeline) - 1, layers / pipeline)
-    middle = np.where(uneven, np.ceil((layers - 2 * ends) / np.maximum(pipeline - 2, 1)), layers / pipeline)
-    return ends, middle, ends
+def chunk_blocks(layers: int, layout: Layout) -> list[list[int]]:
+    """Blocks of every stage's chunks, of one layout."""
+    p, v = int(layout.pipeline), int(layout.virtual_stages)
+    of_virtual = layout.stages or dealt(layers, p * v)
+    return [[of_virtual[chunk * p + stage] for chunk in range(v)] for stage in range(p)]
 
 
-def middle_blocks(layers: int, pipeline: int) -> list[int]:
-    """Blocks of every stage between the first and the last, the fuller ones first."""
-    ends = int(np.asarray(blocks_of_stages(layers, pipeline)[0]))
-    base, more = divmod(layers - 2 * ends, pipeline - 2)
-    return [base + 1] * more + [base] * (pipeline - 2 - more)
+def dealt(layers: int, parts: int) -> tuple[int, ...]:
+    """Blocks of every virtual stage in the model's order; where they do not divide, those in between get what is left first."""
+    if layers % parts == 0:
+        return (layers // parts,) * parts
+    ends = (layers + 2) // parts - 1
+    each, more = divmod(layers - 2 * ends, parts - 2)
+    return (ends, *[each + 1] * more, *[each] * (parts - 2 - more), ends)
+
+
+def stage_blocks(layers: Column, layout: Layout) -> tuple[Rows, Rows]:
+    """(blocks of every stage, blocks of its first chunk): a row for each stage, 0 beyond a layout's last."""
+    pipeline, v = np.asarray(layout.pipeline, float), np.asarray(layout.virtual_stages, float)
+    layers, pipeline, v = np.broadcast_arrays(np.asarray(layers, float), pipeline, v)
+    stage = np.arange(int(pipeline.max())).reshape(-1, *[1] * pipeline.ndim)
+    if layout.stages:
+        p = len(stage)
+        listed = np.asarray(layout.stages, float).reshape(-1, p)
+        spread = np.ones_like(pipeline)
+        return np.multiply.outer(listed.sum(axis=0), spread), np.multiply.outer(listed[0], spread)
+    parts = pipeline * v
+    even = layers % parts == 0
+    ends = np.floor((layers + 2) / parts) - 1
+    between = np.maximum(parts - 2, 1)
+    each = np.floor((layers - 2 * ends) / between)
+    more = layers - 2 * ends - each * between  # virtual stages 1 to `more` hold one block more
+    fuller = np.maximum(np.floor((more - stage) / pipeline) + (stage > 0), 0)
+    last = stage == pipeline - 1
+    whole = v * each + fuller + np.where(stage == 0, ends - each, 0) + np.where(last, ends - each, 0)
+    only = v == 1  # a stage's first chunk is its last
+    first = each + ((stage > 0) & (stage <= more)) + np.where((stage == 0) | (last & only), ends - each, 0)
+    there = stage < pipeline
+    blocks = np.where(there, np.where(even, layers / pipeline, whole), 0.0)
+    return blocks, np.where(there, np.where(even, layers / parts, first), 0.0)
 
 
 def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
-    """The times of every kind of stage; with one stage it is first and last at once and `first` holds all of it."""
+    """The times of every stage."""
     block = block_time(geometry, layout, cluster)
     embedding, head = embedding_time(geometry, layout, cluster), head_time(geometry, layout, cluster)
-    blocks = blocks_of_stages(geometry.layers, layout.pipeline)
+    blocks, first_chunk = stage_blocks(geometry.layers, layout)
     own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
-    one = np.where(np.asarray(layout.pipeline) == 1, 1.0, 0.0)
-    first, middle, last = blocks
-    between = np.asarray(layout.pipeline) - 2
+    pipeline = np.asarray(layout.pipeline, float)
+    stage = np.arange(len(blocks)).reshape(-1, *[1] * (np.ndim(blocks) - 1))
+    first, last = np.where(stage == 0, 1.0, 0.0), np.where(stage == pipeline - 1, 1.0, 0.0)
     launch = cluster.software.launch_micro_batch * cluster.software.host_factor
-    forward_of_block = block.forward.seconds
-    backward_of_block = block.backward.seconds + block.recompute.seconds + accumulation_time(own, cluster)
+    each = np.where(stage < pipeline, 0.5 * launch, 0.0)
+    forward = np.asarray(block.forward.seconds)
+    backward = block.backward.seconds + block.recompute.seconds + accumulation_time(own, cluster)
     add_table = accumulation_time(table, cluster)
-    ends_forward = embedding[0].seconds, head[0].seconds
-    ends_backward = embedding[1].seconds + add_table, head[1].seconds + add_table
+    before = embedding[0].seconds, embedding[1].seconds + add_table
+    behind = head[0].seconds, head[1].seconds + add_table
+    only = last * np.where(np.asarray(layout.virtual_stages) == 1, 1.0, 0.0)
+    v = np.asarray(layout.virtual_stages, float)
     return StageTimes(
         block,
         embedding,
         head,
         launch,
         blocks,
-        (
-            first * forward_of_block + ends_forward[0] + one * ends_forward[1] + 0.5 * launch,
-            middle * forward_of_block + 0.5 * launch,
-            last * forward_of_block + ends_forward[1] + 0.5 * launch,
-        ),
-        (
-            first * backward_of_block + ends_backward[0] + one * ends_backward[1] + 0.5 * launch,
-            middle * backward_of_block + 0.5 * launch,
-            last * backward_of_block + ends_backward[1] + 0.5 * launch,
-        ),
-        (
-            own.times(first) + table.times(tables_of_one_stage(geometry, layout)),
-            own.times(middle),
-            own.times(last) + table,
-        ),
-        np.where(between > 0, (geometry.layers - first - last) / np.maximum(between, 1) / middle, 1.0),
+        blocks * forward + first * before[0] + last * behind[0] + each,
+        blocks * backward + first * before[1] + last * behind[1] + each,
+        first_chunk * forward + first * before[0] + only * behind[0] + each / v,
+        first_chunk * backward + first * before[1] + only * behind[1] + each / v,
+        own.times(blocks[0]) + table.times(tables_of_one_stage(geometry, layout)),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from wafersim.inputs.sourced import Frozen
 
 Whole = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
+Blocks = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 
 
@@ -67,6 +68,17 @@ class GpuParallelSpec(Frozen):
         default=False,
         description="Stages may differ by a block where the layers do not divide, as DeepSpeed deals them out.",
     )
+    stages: tuple[Blocks, ...] = Field(
+        default=(),
+        description="Blocks of every stage, or with virtual stages of every model chunk, in the model's order; empty: evenly, or "
+        "with embedding and head counted as a block each.",
+    )
+    first_stage_layers: Whole | None = Field(
+        default=None, description="Blocks of the first stage; the others share the rest evenly."
+    )
+    last_stage_layers: Whole | None = Field(
+        default=None, description="Blocks of the last stage; the others share the rest evenly."
+    )
     context: Whole = Field(default=1, description="GPUs that share a sequence.")
     expert: Whole = Field(
         default=1, description="GPUs that share the experts of a layer, inside the data-parallel group."
@@ -87,6 +99,18 @@ class GpuParallelSpec(Frozen):
     show: Annotated[int, Field(ge=1, le=100, strict=True)] = Field(
         default=5, description="Splits that a search prints."
     )
+
+    @model_validator(mode="after")
+    def _lists_are_of_known_stages(self) -> Self:
+        if self.lists_stages and "auto" in (self.pipeline, self.virtual_stages):
+            given = "stages" if self.stages else "first_stage_layers or last_stage_layers"
+            raise ValueError(f"{given} needs pipeline and virtual_stages as numbers, not auto")
+        return self
+
+    @property
+    def lists_stages(self) -> bool:
+        """Whether the blocks of stages are said."""
+        return bool(self.stages) or self.first_stage_layers is not None or self.last_stage_layers is not None
 
     @property
     def searched(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wafersim.engine.graph import Ints
 from wafersim.gpu.layout import RECOMPUTE, Layout
 from wafersim.gpu.memory import MemoryUse, memory_use
 from wafersim.gpu.stages import StageTimes, stage_times
@@ -158,7 +159,7 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
         micro_batches=int(layout.micro_batches),
         breakdown=breakdown,
         binding=Binding(breakdown.largest, WORDS.part[breakdown.largest].resource),
-        utilisation=tuple(_utilisation(periodic.timeline, ticks).items()),
+        utilisation=tuple(_utilisation(periodic.timeline, periodic.plan, ticks).items()),
         memory=GpuMemoryUse.of(use, cluster.device.memory),
         split=GpuSplit.of(layout, choice.schedule),
         simulated=periodic.plan.stages,
@@ -201,13 +202,13 @@ def parts_of_step(timeline: Timeline, plan: GpuPlan, times: StageTimes, step_tic
 
 def _work_shares(stage: int, plan: GpuPlan, times: StageTimes) -> dict[str, float]:
     """What a stage's busy time is made of, as shares."""
-    at = 0 if stage == 0 else 2 if stage + 1 == plan.stages else 1
+    blocks = float(np.asarray(times.blocks)[stage])
     passes = [
-        (times.block.forward, _one(times.blocks[at]), False),
-        (times.block.backward, _one(times.blocks[at]), False),
-        (times.block.recompute, _one(times.blocks[at]), True),
+        (times.block.forward, blocks, False),
+        (times.block.backward, blocks, False),
+        (times.block.recompute, blocks, True),
     ]
-    if at == 0 or plan.stages == 1:
+    if stage == 0:
         passes += [(each, 1.0, False) for each in times.embedding]
     if stage + 1 == plan.stages:
         passes += [(each, 1.0, False) for each in times.head]
@@ -237,17 +238,24 @@ def _tail(timeline: Timeline, plan: GpuPlan, stage: int) -> dict[str, float]:
     scatters = timeline.of("scatter")
     ends = scatters.end[scatters.entity == stage]
     reduced = max(over, int(ends.max())) if len(ends) else over
-    regather = 0 if plan.overlap_regather else plan.regather[stage]
+    regather = 0 if plan.overlap_regather else sum(plan.regather[stage])
     data = max(0, reduced - over) + regather + min(plan.tie, max(0, begin - reduced))
     return {"data": to_seconds(data), "optimizer": to_seconds(end - begin)}
 
 
-def _utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
-    """Busy share of the busiest stage's compute, links and channel."""
+def _utilisation(timeline: Timeline, plan: GpuPlan, step_ticks: int) -> dict[str, float]:
+    """Busy share of the busiest stage's compute, port and channel."""
     shares = {}
     for kind in ("compute", "send", "gather", "scatter"):
         tasks = timeline.select(timeline.kind == KIND[kind])
         if len(tasks):
-            busy = np.bincount(tasks.entity, weights=(tasks.end - tasks.start).astype(float))
+            place = 2 * tasks.entity + _ports(tasks, plan) if kind == "send" else tasks.entity
+            busy = np.bincount(place, weights=(tasks.end - tasks.start).astype(float))
             shares[kind] = float(busy.max() / step_ticks)
     return shares
+
+
+def _ports(sends: Timeline, plan: GpuPlan) -> Ints:
+    """The port that each transfer leaves by."""
+    slots = zip(sends.pass_.tolist(), sends.layer.tolist(), sends.entity.tolist(), strict=True)
+    return np.array([plan.ports[plan.boundary(*slot)] for slot in slots], np.int64)

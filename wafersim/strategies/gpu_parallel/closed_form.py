@@ -26,7 +26,7 @@ from wafersim.gpu.data_parallel import (
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
-from wafersim.gpu.stages import StageTimes, stage_times
+from wafersim.gpu.stages import Rows, StageTimes, stage_times
 
 ROUNDING = 1e-6  # what whole ticks may take from a bound
 
@@ -43,18 +43,26 @@ def transfer_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> Colum
     return np.where(np.asarray(layout.pipeline) > 1, seconds, 0.0)
 
 
+def sends_of_stage(stages: int, layout: Layout) -> Rows:
+    """Transfers that leave a stage for each micro-batch, a row for every stage: on and back from each of its chunks."""
+    p, v = np.asarray(layout.pipeline), np.asarray(layout.virtual_stages)
+    stage = np.arange(stages).reshape(-1, *[1] * np.broadcast(p, v).ndim)
+    outer = np.where((stage == 0) | (stage == p - 1), 1.0, 0.0)  # the model begins and ends there
+    return np.where((stage < p) & (p > 1), 2.0 * v - outer, 0.0)
+
+
 def pipeline_time(times: StageTimes, layout: Layout, transfer: Column, cluster: Cluster) -> Column:
-    """From the first forward to the last backward slot, in seconds."""
-    first, middle, last = (f + b for f, b in zip(times.forward, times.backward, strict=True))
+    """From the first forward to the last backward slot, in seconds; a stage takes the longer of its work and its port's."""
     p, m, v = layout.pipeline, layout.micro_batches, layout.virtual_stages
+    work = times.forward + times.backward
+    sending = sends_of_stage(len(work), layout) * transfer
     held = 1.0 if cluster.software.blocking_sends else 0.0
-    ends = held * (2 * v - 1) * transfer
-    first, middle, last = first + ends, middle + 2 * held * v * transfer, last + ends
-    one = np.asarray(p) == 1
-    slowest = np.where(one, first, np.maximum(np.maximum(first, last), np.where(np.asarray(p) > 2, middle, 0.0)))
-    everyone = np.where(one, first, first + last + (p - 2) * times.middle_share * middle)
-    wires = np.where(one, 0.0, 2 * (p - 1) * transfer * (1 - held))
-    return m * slowest + (everyone - slowest) / v + wires
+    work = work + held * sending
+    slowest, everyone = work.max(axis=0), work.sum(axis=0)
+    wires = 2 * (p - 1) * transfer * (1 - held)
+    steady = np.maximum(slowest, sending.max(axis=0))
+    seconds: Column = m * steady + (everyone - slowest) / v + wires
+    return seconds
 
 
 def sharded_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
@@ -80,7 +88,7 @@ def estimate(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
     """Seconds of a step."""
     times = stage_times(geometry, layout, cluster)
     piped = pipeline_time(times, layout, transfer_time(geometry, layout, cluster), cluster)
-    first = times.parameters[0]
+    first = times.parameters
     update = update_time(first, times.blocks[0], layout, cluster)
     reduce = exposed_reduction(first, layout, times, cluster)
     tied = tie_time(layout, table_parameters(geometry, layout), cluster)
@@ -96,10 +104,16 @@ def exposed_reduction(parameters: Parameters, layout: Layout, times: StageTimes,
     if not software.overlap_gradients:
         return now + later
     lost = software.overlap_cost * (now + later)
-    now = np.maximum(now - times.backward[0], 0.0)
+    v, p = np.asarray(layout.virtual_stages), np.asarray(layout.pipeline)
+    # A chunk's gradients are complete p slots before the next one's, and its updated weights are waited for p slots later; what
+    # shows is what the last chunk leaves by itself, or what all leave together.
+    rest = (v - 1) * p + 1
+    slot = times.backward[0] / v
+    now = np.maximum(now / v - slot, now - rest * slot)
     if software.overlap_weights:
-        later = np.maximum(later - times.forward[0] / layout.virtual_stages, 0.0)  # a first slot is one chunk
-    exposed: Column = now + later + lost
+        slot = times.forward[0] / v
+        later = np.maximum(np.maximum(later / v - slot, later - rest * slot), 0.0)
+    exposed: Column = np.maximum(now, 0.0) + later + lost
     return exposed
 
 
@@ -126,23 +140,23 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     pass them again; then the first stage's gradients and its update follow, as far as nothing can hide them.
     """
     times = stage_times(geometry, layout, cluster)
-    p, m, v = np.asarray(layout.pipeline), layout.micro_batches, layout.virtual_stages
+    p, m = np.asarray(layout.pipeline), layout.micro_batches
     x = transfer_time(geometry, layout, cluster)
     held = 1.0 if cluster.software.blocking_sends else 0.0
     back = 0.0 if split_backward else 1.0
-    first, middle, last = (f + b for f, b in zip(times.forward, times.backward, strict=True))
-    before_first, before_middle = (
-        (f + back * b) / v + (2.0 - held) * x for f, b in zip(times.forward[:2], times.backward[:2], strict=True)
-    )
-    bound = np.asarray(m * (first + held * x * np.where(p > 1, v, 0.0)))
-    in_between = (
-        m * (middle + 2 * held * x * v) + before_first + np.maximum(p - 3, 0) * times.middle_share * before_middle
-    )
-    at_last = m * (last + held * x * v) + before_first + np.maximum(p - 2, 0) * times.middle_share * before_middle
-    bound = np.maximum(bound, np.where(p > 2, in_between, 0.0))
-    bound = np.maximum(bound, np.where(p > 1, at_last, 0.0))
+    forward, backward = times.forward, times.backward
+    stage = np.arange(len(forward)).reshape(-1, *[1] * (forward.ndim - 1))
+    sending = sends_of_stage(len(forward), layout) * x
+    passed = times.first_forward + back * times.first_backward
+    before = np.cumsum(passed, axis=0) - passed + stage * (1.0 + back * (1.0 - held)) * x
+    busy = m * (forward + backward + held * sending)
+    # Transfers of one stage take turns where all of them leave by the same port.
+    whole = np.asarray(layout.tensor * layout.context * layout.data) >= cluster.network.gpus_per_node
+    one_port = whole | (np.asarray(layout.gpus) <= cluster.network.gpus_per_node)
+    busy = np.maximum(busy, np.where(one_port, m * sending, 0.0))
+    bound = np.where(stage < p, busy + before, 0.0).max(axis=0)
     gathered = weights_are_gathered(layout, cluster)
-    first_stage = times.parameters[0]
+    first_stage = times.parameters
     software = cluster.software
     sent: Column = 0.0 if software.overlap_gradients else reduce_time(first_stage, layout, cluster)
     if not (software.overlap_gradients or software.overlap_weights):
@@ -150,4 +164,5 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     tail = np.where(np.asarray(gathered), 0.0, sent)
     tail = tail + update_time(first_stage, times.blocks[0], layout, cluster)
     bound = np.maximum(bound, np.where(gathered, channel_time(geometry, layout, times, cluster), 0.0))
-    return (bound + tail) * (1.0 - ROUNDING)
+    seconds: Column = (bound + tail) * (1.0 - ROUNDING)
+    return seconds

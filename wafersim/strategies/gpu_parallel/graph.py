@@ -43,9 +43,11 @@ def lower(plan: GpuPlan) -> Lowered:
 def _shape(plan: GpuPlan) -> GpuPlan:
     """The plan without its ticks: equal for plans that share a structure."""
     nothing = Unit(0, 0)
-    none = (0,) * plan.stages
+    none, none_of = (0,) * plan.stages, (0,) * plan.chunks
     units = tuple(tuple((nothing,) * len(chunk) for chunk in stage) for stage in plan.units)
-    return replace(plan, units=units, sends=(0,) * len(plan.sends), tie=0, norm=0, update=none, regather=none)
+    return replace(
+        plan, units=units, sends=(0,) * len(plan.sends), tie=0, norm=0, update=none, regather=(none_of,) * plan.stages
+    )
 
 
 def _ticks(plan: GpuPlan) -> Ints:
@@ -61,7 +63,7 @@ def _ticks(plan: GpuPlan) -> Ints:
     begin = np.cumsum([0, *sizes[:-1]])
     whole = np.add.reduceat(each, begin, axis=0)
     # One stage sends nothing, and an empty tuple alone would be an array of floats, and make floats of all.
-    others = np.array([*plan.sends, plan.tie, plan.norm, *plan.update, *plan.regather], np.int64)
+    others = np.array([*plan.sends, plan.tie, plan.norm, *plan.update, *sum(plan.regather, ())], np.int64)
     return np.concatenate((each.ravel(), whole.ravel(), others))
 
 
@@ -119,7 +121,8 @@ class _Builder:
         shape = (plan.virtual_stages, plan.micro_batches)
         self._sent = {way: np.full(shape, -1, np.int64) for way in (1, -1)}  # send of (virtual stage, micro-batch)
         self._waiting: list[tuple[int, Ints, Ints, Ints]] = []  # (way, virtual stage, micro-batch, first piece)
-        self._first_pieces: list[tuple[int, int]] = []  # of the first two slots
+        self._first_piece: list[int] = []  # of a stage's first slot
+        self._behind_first: list[list[int]] = []  # of the slot after the first one of each chunk
         self._first_gather: list[int] = []
         self._ready: list[list[int]] = []  # what a stage's gradients wait for
         for stage in range(plan.stages):
@@ -137,9 +140,9 @@ class _Builder:
         self.table.append(table)
         return ids
 
-    def _one(self, kind: str, stage: int, table: int) -> int:
+    def _one(self, kind: str, stage: int, table: int, chunk: int = 0) -> int:
         zero = np.zeros(1, np.int64)
-        return int(self._add(kind, stage, np.array([UPDATE]), zero, zero, zero, np.array([table]))[0])
+        return int(self._add(kind, stage, np.array([UPDATE]), zero, zero + chunk, zero, np.array([table]))[0])
 
     def _edge(self, to: Ints, source: Ints, distance: int = 0) -> None:
         self.edges.append((to, source, np.full(len(to), distance)))
@@ -163,7 +166,9 @@ class _Builder:
         work = self._add("compute", stage, pass_[slot], micro_batch[slot], chunk[slot], unit, ticks)
         self._edge(work[1:], work[:-1])
         first, final = work[ends - pieces], work[ends - 1]
-        self._first_pieces.append((int(first[0]), int(first[1])))
+        self._first_piece.append(int(first[0]))
+        slots = [int(np.flatnonzero(chunk == c)[0]) for c in range(plan.chunks)]
+        self._behind_first.append([int(first[at + 1]) for at in slots])
         k = chunk * plan.stages + stage
         self._receives(pass_, micro_batch, k, first)
         worked_out = self._sends(stage, pass_, micro_batch, chunk, k, first, final)
@@ -181,15 +186,19 @@ class _Builder:
         """The transfers of a stage; returns the task after which its last slot is over."""
         plan = self._plan
         over = int(final[-1])
-        down = (pass_ == FORWARD) & (k + 1 < plan.virtual_stages)
-        up = (pass_ != FORWARD) & (pass_ != WGRAD) & (k > 0)
-        for way, mask in ((1, down), (-1, up)):
-            at = np.flatnonzero(mask)
+        down = pass_ == FORWARD
+        boundary = np.where(down, k, k - 1)
+        sent = (pass_ != WGRAD) & (boundary >= 0) & (boundary + 1 < plan.virtual_stages)
+        port = np.where(sent, np.array([*plan.ports, -1])[boundary], -1)
+        for each in sorted(set(plan.ports)):
+            at = np.flatnonzero(port == each)
             if not len(at):
                 continue
-            where = self._table.sends + (k[at] if way > 0 else k[at] - 1)
-            sends = self._add("send", stage, pass_[at], micro_batch[at], chunk[at], 0 * at, where)
-            self._sent[way][k[at], micro_batch[at]] = sends
+            sends = self._add(
+                "send", stage, pass_[at], micro_batch[at], chunk[at], 0 * at, self._table.sends + boundary[at]
+            )
+            for way, mine in ((1, down[at]), (-1, ~down[at])):
+                self._sent[way][k[at][mine], micro_batch[at][mine]] = sends[mine]
             self._edge(sends, final[at])
             self._edge(sends[1:], sends[:-1])
             self._single(int(sends[0]), int(sends[-1]), PREVIOUS)
@@ -246,12 +255,16 @@ class _Builder:
                 self._single(update, tie)
             if plan.clipping:
                 self._single(update, norm)
-            regather = self._one("gather", stage, table.regather + stage)
-            self._single(regather, update)
-            first, second = self._first_pieces[stage]
-            self._single(first, update if plan.overlap_regather else regather, PREVIOUS)
-            if plan.overlap_regather:
-                self._single(second, regather, PREVIOUS)
+            regather = update
+            for chunk in range(plan.chunks):
+                before, regather = (
+                    regather,
+                    self._one("gather", stage, table.regather + stage * plan.chunks + chunk, chunk),
+                )
+                self._single(regather, before)
+                if plan.overlap_regather:
+                    self._single(self._behind_first[stage][chunk], regather, PREVIOUS)
+            self._single(self._first_piece[stage], update if plan.overlap_regather else regather, PREVIOUS)
             if plan.gathers:
                 self._single(self._first_gather[stage], regather, PREVIOUS)
 

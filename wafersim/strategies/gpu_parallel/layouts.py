@@ -25,9 +25,45 @@ def nearest_multiple(value: int, step: int) -> str:
     return "nearest: " + " or ".join(str(v) for v in (below, above) if v)
 
 
-def blocks_divide(layers: int, pipeline: int) -> bool:
+def blocks_divide(layers: int, pipeline: int, virtual_stages: int = 1) -> bool:
     """Evenly, or with embedding and head counted as a block each."""
-    return layers % pipeline == 0 or (pipeline > 1 and (layers + 2) % pipeline == 0 and layers > pipeline)
+    parts = pipeline * virtual_stages
+    return layers % parts == 0 or (pipeline > 1 and (layers + 2) % parts == 0 and layers > pipeline)
+
+
+def listed_stages(spec: GpuParallelSpec, layers: int, p: int, v: int) -> tuple[int, ...]:
+    """Blocks of every virtual stage where they are said, else nothing. Raises Infeasible where they do not add up."""
+    if spec.stages:
+        if len(spec.stages) != p * v:
+            raise Infeasible(
+                f"stages lists {len(spec.stages)} numbers; pipeline {p} x virtual_stages {v} needs {p * v}"
+            )
+        if sum(spec.stages) != layers:
+            raise Infeasible(f"stages add up to {sum(spec.stages)} blocks; the model has {layers}")
+        if any(blocks == 0 for blocks in spec.stages[1:-1]):
+            raise Infeasible("stages: only the first and the last may have no block")
+        if spec.first_stage_layers is not None or spec.last_stage_layers is not None:
+            raise Infeasible("stages and first_stage_layers or last_stage_layers say the same: give one")
+        return spec.stages
+    first, last = spec.first_stage_layers, spec.last_stage_layers
+    if first is None and last is None:
+        return ()
+    ends = (first is not None) + (last is not None)
+    left, others = layers - (first or 0) - (last or 0), p - ends
+    if p < 2 or (others == 0) != (left == 0) or left < others or (others and left % (others * v)):
+        raise Infeasible(
+            f"first_stage_layers {first or 'even'} and last_stage_layers {last or 'even'} leave {left} blocks for {others} other "
+            f"stages of {v} chunks, which they do not fill evenly"
+        )
+    if (first or 0) % v or (last or 0) % v:
+        raise Infeasible(f"virtual_stages {v} does not divide first_stage_layers or last_stage_layers")
+    each = left // others if others else 0
+    of_stage = [each] * p
+    if first is not None:
+        of_stage[0] = first
+    if last is not None:
+        of_stage[-1] = last
+    return tuple(blocks // v for blocks in of_stage) * v
 
 
 def heads_divide(model: Model, tensor: int) -> bool:
@@ -57,11 +93,6 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
         raise Infeasible(f"batch {batch} does not divide by data {d} x micro_batch {b} = {d * b}; {good}")
     m = batch // (d * b)
     schedule = schedule_of(spec, v)
-    if schedule == "interleaved" and m % p:
-        good = nearest_multiple(batch, d * b * p)
-        raise Infeasible(
-            f"{m} micro-batches are too few for, or do not divide by, pipeline {p}, which interleaving needs; batch {good}"
-        )
     if (schedule == "interleaved") != (v > 1):
         raise Infeasible(
             f"schedule {schedule} and virtual_stages {v}: interleaving has two or more, the others have one"
@@ -85,6 +116,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
         data=d, tensor=t, pipeline=p, context=c, expert=spec.expert, virtual_stages=v, micro_batch=b, micro_batches=m,
         zero_stage=spec.zero_stage if d * c > 1 else 0, shard=shard, sequence_parallel=int(sequence_parallel),
         recompute=RECOMPUTE[spec.recompute], flash=int(spec.flash_attention), fp8=int(spec.precision == "fp8"),
+        stages=listed_stages(spec, model.layers, p, v),
     )  # fmt: skip
 
 
@@ -113,15 +145,21 @@ def check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> 
         raise Infeasible(
             f"tensor {t} neither divides nor is a multiple of the {model.kv_heads} key and value heads of {model.name}; {good}"
         )
-    if not blocks_divide(model.layers, p) and not (spec.uneven_stages and uneven_allowed(model.layers, p)):
+    if listed_stages(spec, model.layers, p, v):
+        pass  # which says how
+    elif not blocks_divide(model.layers, p) and not (spec.uneven_stages and uneven_allowed(model.layers, p)):
         good = nearest(p, lambda n: blocks_divide(model.layers, n), model.layers)
         raise Infeasible(f"pipeline {p} does not divide the {model.layers} layers of {model.name}; {good}")
-    if v > 1 and model.layers % (p * v):
-        each = model.layers // p
-        good = nearest(v, lambda n: model.layers % (p * n) == 0, each)
-        raise Infeasible(
-            f"virtual_stages {v} does not divide the {each} layers of a stage ({model.layers} over {p}); {good}"
-        )
+    elif (
+        v > 1
+        and not blocks_divide(model.layers, p, v)
+        and not (spec.uneven_stages and uneven_allowed(model.layers, p * v))
+    ):
+        good = nearest(v, lambda n: blocks_divide(model.layers, p, n), model.layers // p)
+        said = f"the {model.layers // p} layers of a stage ({model.layers} over {p})"
+        if model.layers % p:
+            said = f"the {model.layers} layers over {p} stages"
+        raise Infeasible(f"virtual_stages {v} does not divide {said}; {good}")
     if model.experts % spec.expert:
         good = nearest(spec.expert, lambda n: model.experts % n == 0, model.experts)
         raise Infeasible(f"expert {spec.expert} does not divide the {model.experts} experts of {model.name}; {good}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wafersim.strategies.gpu_parallel.schedules import BACKWARD, WGRAD, StageOrder, stage_orders
+from wafersim.strategies.gpu_parallel.schedules import BACKWARD, FORWARD, WGRAD, StageOrder, stage_orders
 
 MAKES_GRADIENTS = (BACKWARD, WGRAD)  # passes that end with a unit's weight gradients
 
@@ -31,13 +31,15 @@ class GpuPlan:
 
     `units[stage][chunk]` in forward order. `fine` says which micro-batches are worked through unit by unit: "none", the
     "last" one (its gradients leave bucket by bucket), or "all" (weights come unit by unit); the others take a chunk at a
-    time. `sends[k]` is the transfer between virtual stages k and k + 1, either way.
+    time. `sends[k]` is the transfer between virtual stages k and k + 1, either way; it leaves by `ports[k]` of a GPU: the
+    link inside its node (0) or its network adapter (1). A port sends one transfer at a time, in the order of the slots.
 
     A unit whose weights are sharded waits for its gather; a gather waits until the unit `prefetch` + 1 before has ended.
     Gathers and scatters of a stage take turns on one channel: after a unit its scatter, then the next gather. Scatters
     follow the last micro-batch, or every one; without `overlap` they wait for the stage's last slot. Then come `tie` (the
     embedding's two copies are summed), with clipping the `norm` over all stages, a stage's `update`, and the gather of its
-    updated weights: before the next step, or beside that step's first slot with `overlap_regather`.
+    updated weights, chunk by chunk: before the next step, or with `overlap_regather` beside it: a chunk's must have come when the
+    slot after its first one begins.
     """
 
     stages: int
@@ -47,6 +49,7 @@ class GpuPlan:
     units: tuple[tuple[tuple[Unit, ...], ...], ...]
     fine: str
     sends: tuple[int, ...]
+    ports: tuple[int, ...]
     blocking_sends: bool
     gathers: bool
     prefetch: int
@@ -57,7 +60,7 @@ class GpuPlan:
     norm: int
     clipping: bool
     update: tuple[int, ...]
-    regather: tuple[int, ...]
+    regather: tuple[tuple[int, ...], ...]  # by stage and chunk
     overlap_regather: bool = False
 
     @property
@@ -72,13 +75,13 @@ class GpuPlan:
 
     def __post_init__(self) -> None:
         assert not self.gathers or (self.fine == "all" and self.overlap), "gathered weights come unit by unit"
-        assert len(self.sends) == self.virtual_stages - 1
+        assert len(self.sends) == len(self.ports) == self.virtual_stages - 1
 
     def longest(self) -> int:
         """Ticks of a step in which nothing overlaps: an upper bound."""
         units = sum(sum(vars(unit).values()) for stage in self.units for chunk in stage for unit in chunk)
         each = units + 2 * sum(self.sends)
-        return self.micro_batches * each + self.tie + self.norm + sum(self.update) + sum(self.regather)
+        return self.micro_batches * each + self.tie + self.norm + sum(self.update) + sum(map(sum, self.regather))
 
     @property
     def orders(self) -> tuple[StageOrder, ...]:
@@ -89,6 +92,15 @@ class GpuPlan:
     def virtual_stages(self) -> int:
         """Virtual stages of the whole pipeline; number k is chunk k // stages of stage k % stages."""
         return self.stages * self.chunks
+
+    def boundary(self, pass_: int, chunk: int, stage: int) -> int:
+        """The transfer that follows a slot, an index of `sends`; -1 for none."""
+        k = chunk * self.stages + stage
+        if pass_ == WGRAD:
+            return -1
+        if pass_ == FORWARD:
+            return k if k + 1 < self.virtual_stages else -1
+        return k - 1
 
     def is_fine(self, pass_: int, micro_batch: int) -> bool:
         """Whether a slot is worked through unit by unit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, log2
 
 import numpy as np
@@ -27,7 +28,7 @@ from wafersim.gpu.data_parallel import (
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
-from wafersim.gpu.stages import StageTimes, middle_blocks, stage_times
+from wafersim.gpu.stages import StageTimes, chunk_blocks, stage_times
 from wafersim.strategies.gpu_parallel.closed_form import weights_are_gathered
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
 from wafersim.timeline.clock import checked_step, to_ticks
@@ -56,27 +57,34 @@ def build_gpu_plan(
     overlap = gathered or cluster.software.overlap_gradients
     kinds = _kinds(geometry, layout, cluster, times, schedule == "zero-bubble")
     make = _Units(layout, cluster, gathered, several, bool(geometry.untied), times)
-    ends = int(np.asarray(times.blocks[0]))
-    blocks = [ends] if p == 1 else [ends, *(middle_blocks(int(geometry.layers), p) if p > 2 else []), ends]
+    blocks = chunk_blocks(int(geometry.layers), layout)
     units = tuple(
         tuple(
-            make.chunk(kinds, blocks[s] // v, first=s == 0 and c == 0, last=s == p - 1 and c == v - 1) for c in range(v)
+            make.chunk(kinds, blocks[s][c], first=s == 0 and c == 0, last=s == p - 1 and c == v - 1) for c in range(v)
         )
         for s in range(p)
     )
-    parameters = _parameters(kinds, blocks, float(np.asarray(tables_of_one_stage(geometry, layout))))
-    lost = [0.0] * p
-    if several and overlap and not gathered:
-        # Collectives beside the backward pass slow it down; charged once, behind it.
-        sent = [reduce_time(each, layout, cluster) + regather_time(each, layout, cluster) for each in parameters]
-        lost = [cluster.software.overlap_cost * _seconds(each) for each in sent]
-    updates = [
-        _seconds(update_time(each, count, layout, cluster)) + slow
-        for each, count, slow in zip(parameters, blocks, lost, strict=True)
-    ]
-    regathers = [0.0 if gathered else _seconds(regather_time(each, layout, cluster)) for each in parameters]
+    held = _parameters(kinds, blocks, float(np.asarray(tables_of_one_stage(geometry, layout))))
+    parameters = [sum(chunks[1:], chunks[0]) for chunks in held]
+
+    @cache  # stages are alike
+    def update(held: Parameters, blocks: int) -> float:
+        seconds = _seconds(update_time(held, blocks, layout, cluster))
+        if several and overlap and not gathered:
+            # Collectives beside the backward pass slow it down; charged once, behind it.
+            sent = reduce_time(held, layout, cluster) + regather_time(held, layout, cluster)
+            seconds += cluster.software.overlap_cost * _seconds(sent)
+        return seconds
+
+    @cache
+    def regather(held: Parameters) -> float:
+        return 0.0 if gathered else _seconds(regather_time(held, layout, cluster))
+
+    updates = [update(each, sum(count)) for each, count in zip(parameters, blocks, strict=True)]
+    regathers = [[regather(each) for each in chunks] for chunks in held]
     tie = _seconds(tie_time(layout, table_parameters(geometry, layout), cluster)) if tied else 0.0
     gpus = float(np.asarray(layout.gpus))
+    sends, ports = _sends(geometry, layout, cluster)
     plan = GpuPlan(
         stages=p,
         chunks=v,
@@ -84,7 +92,8 @@ def build_gpu_plan(
         schedule=schedule,
         units=units,
         fine="all" if gathered else "last" if several and overlap else "none",
-        sends=_sends(geometry, layout, cluster),
+        sends=sends,
+        ports=ports,
         blocking_sends=cluster.software.blocking_sends,
         gathers=gathered,
         prefetch=PREFETCH,
@@ -95,7 +104,7 @@ def build_gpu_plan(
         norm=to_ticks(cluster.network.latency * ceil(log2(gpus))) if gpus > 1 else 0,
         clipping=clipping,
         update=tuple(map(to_ticks, updates)),
-        regather=tuple(map(to_ticks, regathers)),
+        regather=tuple(tuple(map(to_ticks, chunks)) for chunks in regathers),
         overlap_regather=cluster.software.overlap_weights,
     )
     checked_step(plan.longest())
@@ -106,11 +115,14 @@ def _seconds(value: Column) -> float:
     return float(np.asarray(value).reshape(-1)[0])
 
 
-def _parameters(kinds: dict[str, _Seconds], blocks: list[int], tables: float) -> list[Parameters]:
-    """Parameters of every stage; the first (`tables` of them) and the last hold tables."""
+def _parameters(kinds: dict[str, _Seconds], blocks: list[list[int]], tables: float) -> list[list[Parameters]]:
+    """Parameters of every chunk of every stage; the first of all holds `tables` tables, the last of several stages one."""
     block, table = kinds["block"].parameters, kinds["embedding"].parameters
-    of_stage = [tables] + [0.0] * (len(blocks) - 2) + [1.0] * (len(blocks) > 1)
-    return [block.times(count) + table.times(held) for count, held in zip(blocks, of_stage, strict=True)]
+    out = [[block.times(count) for count in chunks] for chunks in blocks]
+    out[0][0] = out[0][0] + table.times(tables)
+    if len(blocks) > 1:
+        out[-1][-1] = out[-1][-1] + table
+    return out
 
 
 def _kinds(geometry: Geometry, layout: Layout, cluster: Cluster, times: StageTimes, split: bool) -> dict[str, _Seconds]:
@@ -140,14 +152,21 @@ class _Units:
     ) -> None:
         self._layout, self._cluster, self._gathered, self._several = layout, cluster, gathered, several
         self._untied = untied
+        self._chunks: dict[tuple[int, bool, bool], tuple[Unit, ...]] = {}
         self._launch = 0.5 * _seconds(times.launch) / float(np.asarray(layout.virtual_stages))
 
     def chunk(self, kinds: dict[str, _Seconds], blocks: int, first: bool, last: bool) -> tuple[Unit, ...]:
         """The units of one chunk in forward order."""
+        key = (blocks, first, last)
+        if key not in self._chunks:
+            self._chunks[key] = self._chunk(kinds, *key)
+        return self._chunks[key]
+
+    def _chunk(self, kinds: dict[str, _Seconds], blocks: int, first: bool, last: bool) -> tuple[Unit, ...]:
         each = self._blocks_of_unit(kinds["block"])
         sizes = [min(each, blocks - at) for at in range(0, blocks, each)]
         of_size = {size: self._unit(kinds["block"], size, gather=True, scatter=True) for size in set(sizes)}
-        out = [of_size[size] for size in sizes]
+        out = [of_size[size] for size in sizes]  # none where the first or the last chunk has a table only
         if first:
             out.insert(0, self._unit(kinds["embedding"], 1, gather=True, scatter=True))
         if last:
@@ -184,19 +203,18 @@ class _Units:
         return Unit(*map(to_ticks, seconds))
 
 
-def _sends(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[int, ...]:
-    """Ticks between virtual stages k and k + 1, by where the two stages lie."""
+def _sends(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(ticks between virtual stages k and k + 1, port that they leave by), by where the two stages lie."""
     p, v, per_node = int(layout.pipeline), int(layout.virtual_stages), cluster.network.gpus_per_node
     stage = float(np.asarray(layout.tensor * layout.context * layout.data))
     size = FP16_BYTES * layout.micro_batch * geometry.sequence * geometry.d_model / layout.context
     if cluster.software.scatter_sends or int(layout.sequence_parallel):
         size = size / layout.tensor
-    out = []
+    by_port = [to_ticks(_seconds(point_to_point(size, port, min(stage, per_node), cluster))) for port in (0.0, 1.0)]
+    ports = []
     for k in range(p * v - 1):
         here, there = k % p, (k + 1) % p
         # The last GPU of a stage and the first of the next stand in one node, or do not.
         low, high = min(here, there), max(here, there)
-        across = (low * stage) // per_node != ((high + 1) * stage - 1) // per_node
-        seconds = point_to_point(size, float(across), min(stage, per_node), cluster)
-        out.append(to_ticks(_seconds(seconds)))
-    return tuple(out)
+        ports.append(int((low * stage) // per_node != ((high + 1) * stage - 1) // per_node))
+    return tuple(by_port[port] for port in ports), tuple(ports)

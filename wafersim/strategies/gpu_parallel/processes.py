@@ -1,6 +1,6 @@
-"""The reference engine of GPU plans: SimPy processes of stages, links and channels, in integer ticks.
+"""The reference engine of GPU plans: SimPy processes of stages, ports and channels, in integer ticks.
 
-    stage: slot after slot -> link to a neighbour -> the neighbour's slot
+    stage: slot after slot -> port -> a neighbour's slot
     stage: unit -> channel: its gradients leave, the next weights come -> tie -> norm -> update -> weights come back
 
 Every process loops over the plan's order for ever; the run is stopped from outside.
@@ -39,19 +39,20 @@ class Reference:
         self._sent: dict[tuple[int, ...], simpy.Event] = defaultdict(event)
         self._gathered: dict[tuple[int, ...], simpy.Event] = defaultdict(event)
         self._worked: dict[tuple[int, ...], simpy.Event] = defaultdict(event)
-        self._to_send = [{way: simpy.Store(self.env) for way in (1, -1)} for _ in stages]
+        self._to_send = [{port: simpy.Store(self.env) for port in set(plan.ports)} for _ in stages]
         self._worked_out: dict[tuple[int, int], simpy.Event] = defaultdict(event)  # a stage's last slot of a step
         self._reduced: dict[tuple[int, int], simpy.Event] = defaultdict(event)  # all gradients of a stage
         self._tied: dict[int, simpy.Event] = defaultdict(event)
         self._normed: dict[int, simpy.Event] = defaultdict(event)
         self._current: dict[tuple[int, int], simpy.Event] = defaultdict(event)  # a stage's weights, after a step
         self._updated: dict[tuple[int, int], simpy.Event] = defaultdict(event)
+        self._came_back: dict[tuple[int, int, int], simpy.Event] = defaultdict(event)  # a chunk's updated weights
         for stage in stages:
             self.env.process(self._stage(stage))
             self.env.process(self._channel(stage))
             self.env.process(self._update(stage))
-            for way in (1, -1):
-                self.env.process(self._link(stage, way))
+            for port in set(plan.ports):
+                self.env.process(self._port(stage, port))
         self.env.process(self._tie())
         if plan.clipping:
             self.env.process(self._norm())
@@ -89,14 +90,20 @@ class Reference:
 
     def _stage(self, stage: int) -> Process:
         plan, env = self.plan, self.env
+        firsts = dict[int, int]()  # index of a chunk's first slot -> chunk
+        for index, (_, _, chunk) in enumerate(self._slots[stage]):
+            if chunk not in firsts.values():
+                firsts[index] = chunk
         for step in count():
             if step > 0 and not plan.overlap_regather:
                 yield from self._wait(self._current[step - 1, stage])
             for index, slot in enumerate(self._slots[stage]):
                 pass_, micro_batch, chunk = slot
-                if step > 0 and plan.overlap_regather and index < 2:
-                    # The first slot needs the update, the second all of the gathered weights.
-                    yield from self._wait((self._updated, self._current)[index][step - 1, stage])
+                if step > 0 and plan.overlap_regather:
+                    if index == 0:
+                        yield from self._wait(self._updated[step - 1, stage])
+                    elif index - 1 in firsts:
+                        yield from self._wait(self._came_back[step - 1, stage, firsts[index - 1]])
                 if self._needs_input(stage, slot):
                     yield from self._wait(self._arrived[(step, stage, *slot)])
                 for number, ticks, _ in self._pieces(stage, slot):
@@ -106,9 +113,9 @@ class Reference:
                     yield env.timeout(ticks)
                     self._record(step, "compute", stage, pass_, micro_batch, chunk, number, start)
                     self._worked[(step, stage, *slot, number)].succeed()
-                way = self._way(stage, slot)
-                if way:
-                    self._to_send[stage][way].put((step, slot))
+                boundary = plan.boundary(pass_, chunk, stage)
+                if boundary >= 0:
+                    self._to_send[stage][plan.ports[boundary]].put((step, slot, boundary))
                     if plan.blocking_sends:
                         yield from self._wait(self._sent[(step, stage, *slot)])
             self._worked_out[step, stage].succeed()
@@ -120,26 +127,15 @@ class Reference:
         k = chunk * self.plan.stages + stage
         return k > 0 if pass_ == FORWARD else k + 1 < self.plan.virtual_stages
 
-    def _way(self, stage: int, slot: Slot) -> int:
-        """1 to the next virtual stage, -1 to the one before, 0 for nothing to send."""
-        pass_, _, chunk = slot
-        k = chunk * self.plan.stages + stage
-        if pass_ == WGRAD:
-            return 0
-        if pass_ == FORWARD:
-            return int(k + 1 < self.plan.virtual_stages)
-        return -int(k > 0)
-
-    def _link(self, stage: int, way: int) -> Process:
+    def _port(self, stage: int, port: int) -> Process:
         plan, env = self.plan, self.env
         while True:
-            step, slot = yield self._to_send[stage][way].get()
+            step, slot, boundary = yield self._to_send[stage][port].get()
             pass_, micro_batch, chunk = slot
-            k = chunk * plan.stages + stage
             start = env.now
-            yield env.timeout(plan.sends[k if way > 0 else k - 1])
+            yield env.timeout(plan.sends[boundary])
             self._record(step, "send", stage, pass_, micro_batch, chunk, 0, start)
-            there = k + way
+            there = boundary + 1 if pass_ == FORWARD else boundary
             self._arrived[step, there % plan.stages, pass_, micro_batch, there // plan.stages].succeed()
             self._sent[(step, stage, *slot)].succeed()
 
@@ -212,9 +208,11 @@ class Reference:
             yield env.timeout(plan.update[stage])
             self._record(step, "update", stage, PASS["update"], 0, 0, 0, start)
             self._updated[step, stage].succeed()
-            start = env.now
-            yield env.timeout(plan.regather[stage])
-            self._record(step, "gather", stage, PASS["update"], 0, 0, 0, start)
+            for chunk, ticks in enumerate(plan.regather[stage]):
+                start = env.now
+                yield env.timeout(ticks)
+                self._record(step, "gather", stage, PASS["update"], 0, chunk, 0, start)
+                self._came_back[step, stage, chunk].succeed()
             self._current[step, stage].succeed()
 
     def _wait(self, event: simpy.Event) -> Iterator[simpy.Event]:

@@ -1,8 +1,9 @@
 """Pipeline schedules: which stage works on which micro-batch of which model chunk, pass by pass, in which order.
 
 GPipe: all forward, then all backward (Huang et al. 2019). 1F1B: after p - s - 1 forward slots, forward and backward in turn
-(Narayanan et al. 2019). Interleaved: v chunks a stage, micro-batches in groups of p (Narayanan et al. 2021). Zero-bubble: the
-weight gradients apart from the input gradients, which go first, within the memory of 1F1B (Qi et al. 2024, ZB-H1).
+(Narayanan et al. 2019). Interleaved: v chunks a stage, micro-batches in groups of p (Narayanan et al. 2021), the last of which
+takes what is left over. Zero-bubble: the weight gradients apart from the input gradients, which go first, within the memory of
+1F1B (Qi et al. 2024, ZB-H1).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class StageOrder:
 
 @lru_cache(maxsize=256)
 def stage_orders(schedule: str, stages: int, micro_batches: int, chunks: int = 1) -> tuple[StageOrder, ...]:
-    """The order of every stage. Interleaving needs micro-batches that divide by the stages."""
+    """The order of every stage."""
     assert schedule == "interleaved" or chunks == 1, "only the interleaved schedule has chunks"
     if schedule == "gpipe":
         return tuple(_gpipe(micro_batches) for _ in range(stages))
@@ -75,13 +76,25 @@ def _alternating(warm_up: int, total: int) -> tuple[Ints, Ints]:
 
 
 def _interleaved(stage: int, p: int, m: int, v: int) -> StageOrder:
-    assert m % p == 0, "interleaving needs micro-batches that divide by the stages"
-    total = m * v
-    warm_up = total if m == p else min(2 * (p - stage - 1) + (v - 1) * p, total)
+    total, largest = m * v, largest_group(p, m)
+    warm_up = total if m == p else min(2 * (p - stage - 1) + (v - 1) * largest, total)
     passes, number = _alternating(warm_up, total)
-    chunk = number % (p * v) // p
-    chunk = np.where(passes == FORWARD, chunk, v - 1 - chunk)
-    return StageOrder(passes, number // (p * v) * p + number % p, chunk)
+    before = m - largest  # micro-batches of the groups of p
+    late = number >= before * v
+    in_group = np.where(late, number - before * v, number % (p * v))
+    size = np.where(late, largest, p)
+    micro_batch = np.where(late, before, number // (p * v) * p) + in_group % size
+    chunk = in_group // size
+    return StageOrder(passes, micro_batch, np.where(passes == FORWARD, chunk, v - 1 - chunk))
+
+
+def largest_group(p: int, m: int) -> int:
+    """Micro-batches of the last group of an interleaved schedule: p, and what is left over; all where they are fewer than p.
+
+    A group with fewer than p would wait for its own micro-batches to come around, or deadlock; Megatron-Core refuses it too
+    (`microbatch_group_size_per_vp_stage` has to leave 0 or at least p).
+    """
+    return m if m < p else p + m % p
 
 
 def _zero_bubble(stage: int, p: int, m: int) -> StageOrder:

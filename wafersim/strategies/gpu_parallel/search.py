@@ -26,6 +26,7 @@ from wafersim.strategies.gpu_parallel.layouts import (
     check_model,
     check_precision,
     heads_divide,
+    listed_stages,
     nearest,
     schedule_of,
     uneven_allowed,
@@ -77,6 +78,7 @@ class Space:
 def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
     """Every layout that a specification allows, as columns. Raises Infeasible where there is none."""
     per_node = space.cluster.network.gpus_per_node
+    listed = bool(_listed(space, spec))
 
     def placed(t: int) -> bool:
         even = per_node % t == 0 or t % per_node == 0  # others straddle nodes
@@ -86,7 +88,7 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
 
     def even(p: int) -> bool:
         layers = space.model.layers
-        return blocks_divide(layers, p) or (spec.uneven_stages and uneven_allowed(layers, p))
+        return listed or blocks_divide(layers, p) or (spec.uneven_stages and uneven_allowed(layers, p))
 
     check_precision(spec, space.cluster)
     pipelines = _values(spec.pipeline, range(1, space.model.layers + 1), even)
@@ -111,7 +113,16 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
         data=d, tensor=t, pipeline=p, context=full * spec.context, expert=full * spec.expert, virtual_stages=v,
         micro_batch=b, micro_batches=m, zero_stage=np.where(replicas > 1, spec.zero_stage, 0.0), shard=shard,
         sequence_parallel=sequence, recompute=r, flash=full * spec.flash_attention, fp8=full * (spec.precision == "fp8"),
+        stages=_listed(space, spec),
     )  # fmt: skip
+
+
+def _listed(space: Space, spec: GpuParallelSpec) -> tuple[int, ...]:
+    """Blocks of every virtual stage, where they are said; stages and virtual stages are numbers then."""
+    if not spec.lists_stages:
+        return ()
+    assert isinstance(spec.pipeline, int) and isinstance(spec.virtual_stages, int)
+    return listed_stages(spec, space.model.layers, spec.pipeline, spec.virtual_stages)
 
 
 def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines: list[int]) -> str:
@@ -145,7 +156,7 @@ def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines
         )
     return (
         f"no split of {space.gpus} GPUs has virtual_stages {spec.virtual_stages} and schedule {spec.schedule}: stages times "
-        f"virtual stages divide the {space.model.layers} layers, and interleaving needs micro-batches that divide by the stages"
+        f"virtual stages divide the {space.model.layers} layers"
     )
 
 
@@ -167,14 +178,23 @@ def _chunks(space: Space, spec: GpuParallelSpec, p: int, m: int) -> list[int]:
     def good(v: int) -> bool:
         if v == 1:
             return spec.schedule == "auto"
-        return space.model.layers % (p * v) == 0 and m % p == 0
+        if isinstance(
+            spec.virtual_stages, int
+        ):  # any number of micro-batches runs; a search tries those that lose nothing
+            dealt = spec.uneven_stages and uneven_allowed(space.model.layers, p * v)
+            return bool(_listed(space, spec)) or blocks_divide(space.model.layers, p, v) or dealt
+        return blocks_divide(space.model.layers, p, v) and m % p == 0
 
-    return _values(spec.virtual_stages, range(1, space.model.layers // p + 1), good)
+    return _values(spec.virtual_stages, range(1, (space.model.layers + 2) // p + 1), good)
 
 
 def row(columns: Layout, index: int) -> Layout:
     """One layout of columns, in plain integers."""
-    return Layout(**{f.name: int(np.asarray(getattr(columns, f.name))[index]) for f in fields(Layout)})
+    return Layout(**{name: int(column[index]) for name, column in _columns(columns).items()}, stages=columns.stages)
+
+
+def _columns(layouts: Layout) -> dict[str, np.ndarray]:
+    return {f.name: np.asarray(getattr(layouts, f.name)) for f in fields(Layout) if f.name != "stages"}
 
 
 def estimated(space: Space, spec: GpuParallelSpec) -> float:
@@ -197,7 +217,7 @@ def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
         said = refusal(space.geometry, smallest, space.cluster, space.optimizer, spec.schedule)
         raise Infeasible(f"no split of {len(memory)} fits; the smallest {said}")
     at = np.flatnonzero(fits)
-    kept = Layout(**{f.name: np.asarray(getattr(columns, f.name))[at] for f in fields(Layout)})
+    kept = Layout(**{name: column[at] for name, column in _columns(columns).items()}, stages=columns.stages)
     bounds = np.asarray(lower_bound(space.geometry, kept, space.cluster, spec.schedule == "zero-bubble"))
     keep = spec.show if prune else len(at)
     times = best_first(bounds.tolist(), lambda index: _simulated(space, spec, row(kept, index)), keep)
