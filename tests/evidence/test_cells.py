@@ -135,7 +135,7 @@ def test_an_odd_wafer_row_is_listed_and_the_others_are_predicted(
         ({"seq_parallel": "half"}, "seq_parallel must be true or false (got 'half')"),
         ({"n_gpus": "1e14", "dp": "5e13"}, "n_gpus must be at most 1,000,000"),
         ({"layers": "1e14"}, "layers must be at most 10,000"),
-        ({"pp": "64"}, "does not multiply out"),
+        ({"pp": "64"}, "tp 2 x pp 64 x dp 32 do not multiply out to 64 GPUs"),
         ({"heads": "31"}, "tensor 2 does not divide the 31 heads"),
         ({"vocab": "50k"}, "vocab must be a number > 0 (got '50k')"),
     ],

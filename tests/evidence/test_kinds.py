@@ -58,7 +58,7 @@ def test_a_new_kind_is_three_files(copied: Path, tmp_path: Path) -> None:
     (evidence / "sets" / "toy.py").write_text(TOY)
     (evidence / "data" / "toy.csv").write_text("id,height,value\ns1,9.81,1.5\ns2,,1\n")
     names = evidence / "kinds.py"
-    names.write_text(names.read_text().replace("\n}\n", '\n    "toy": "toy.csv",\n}\n', 1))
+    names.write_text(names.read_text().replace("\n}\n", '\n    "toy": ("toy.csv",),\n}\n', 1))
     mine = tmp_path / "mine.csv"
     mine.write_text("id,height,value\na,4.905,1\nb,high,1\n")
 

@@ -117,10 +117,10 @@ RUN = "dgx-h100,8,x,24,2048,16,8192,2048,64,1,1,1,8,none"
         (f"a,{RUN},speed,4,,", "metric 'speed' is none of iteration_time"),
         (f"a,{RUN},iteration_time,400,ms,", "unit 'ms'; iteration_time is in s"),
         (f"a,{RUN},iteration_time,0.4,,vllm", "unknown software 'vllm'"),
-        (f"a,{RUN.replace('dgx-h100', 'gpux')},iteration_time,0.4,,", "unknown hardware profile 'gpux'"),
+        (f"a,{RUN.replace('dgx-h100', 'gpux')},iteration_time,0.4,,", "hardware 'gpux': no such machine is known"),
         (
             f"a,{RUN.replace('1,1,8', '2,1,8')},iteration_time,0.4,,",
-            "tp 2 x pp 1 x dp 8 does not multiply out to 8 GPUs",
+            "tp 2 x pp 1 x dp 8 do not multiply out to 8 GPUs",
         ),
         (f"a,{RUN.replace('none', 'yes')},iteration_time,0.4,,", "recompute: Input should be"),
         (

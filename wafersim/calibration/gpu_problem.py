@@ -16,6 +16,7 @@ from wafersim import quantity
 from wafersim.calibration.record import rounded
 from wafersim.calibration.robust import Floats, Loss, Prior, Problem
 from wafersim.calibration.variance import Scatter
+from wafersim.errors import Infeasible
 from wafersim.evidence.sets.gpu import published_rows
 from wafersim.evidence.sets.gpu_row import GpuRow
 from wafersim.evidence.tables import read_data
@@ -180,8 +181,16 @@ class StackFit:
 
 
 def fit_rows() -> list[GpuRow]:
-    """Rows marked `fit`."""
-    return [row for row in published_rows().measured.values() if row.use == "fit"]
+    """Rows marked `fit` whose split can be said."""
+    return [row for row in published_rows().measured.values() if row.use == "fit" and _can_run(row)]
+
+
+def _can_run(row: GpuRow) -> bool:
+    try:
+        layout_of(row.jobs()[0], cluster_of(load_gpu_machine(row.profile, row.software)))
+    except Infeasible:
+        return False
+    return True
 
 
 def groups_of(rows: Sequence[GpuRow]) -> tuple[Group, ...]:

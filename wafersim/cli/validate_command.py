@@ -23,6 +23,9 @@ FORMATS = (".png", ".svg", ".pdf")
 )
 @click.option("--row", "row", default=None, help="One row, by id; the others are not predicted.")
 @click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="Rows of one group, as --why names it; again for more."
+)
+@click.option(
     "--data",
     "data",
     type=click.Path(path_type=Path),
@@ -41,6 +44,7 @@ FORMATS = (".png", ".svg", ".pdf")
 def command(
     which: tuple[str, ...],
     row: str | None,
+    groups: tuple[str, ...],
     data: Path | None,
     every_row: bool,
     why: bool,
@@ -57,17 +61,19 @@ def command(
     from wafersim.evidence.judge import published, validate, validate_own
     from wafersim.report import console
 
-    if data is not None and (which or row or page):
-        raise WafersimError("--data tells its set by its columns; leave out --set, --row and --page")
+    if data is not None and (which or row or groups or page):
+        raise WafersimError("--data tells its set by its columns; leave out --set, --row, --group and --page")
     if figure is not None and figure.suffix.lower() not in FORMATS:
         raise WafersimError(f"--figure {figure}: must end in {', '.join(FORMATS)}")
-    if page is not None and (which or row):
-        raise WafersimError("--page covers all sets; leave out --set and --row")
+    if page is not None and (which or row or groups):
+        raise WafersimError("--page covers all sets; leave out --set, --row and --group")
+    if row and groups:
+        raise WafersimError("--row is one row; leave out --group")
     chosen = [name for name in KINDS if not which or name in which]
     if data is None:
-        count = sum(len(rows.measured) for rows in published(chosen, row))
+        count = sum(len(rows.measured) for rows in published(chosen, row, groups))
         with console.progress(count, "validate: ") as advance:
-            report = validate(chosen, row, advance)
+            report = validate(chosen, row, advance, groups)
     else:
         with console.working(f"validate {data}"):
             report = validate_own(data)
@@ -78,7 +84,7 @@ def command(
     from wafersim.report.screen.validation import Validated, validation_screen
     from wafersim.report.validation_table import print_groups, print_rows
 
-    broken = broken_floors(report) if data is None else []
+    broken = broken_floors(report, some=bool(groups)) if data is None else []
     if figure is not None:
         from wafersim.report.figures.validation import validation_figure
 

@@ -15,23 +15,41 @@ from wafersim.inputs.fit import load_fit
 
 
 def validate(
-    which: Sequence[str] = tuple(KINDS), only: str | None = None, progress: Callable[[str], None] = lambda _: None
+    which: Sequence[str] = tuple(KINDS),
+    only: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+    groups: Sequence[str] = (),
 ) -> ValidationReport:
-    """Rows of the kinds, or the one row; raises WafersimError for an id that no table of theirs has."""
+    """Rows of the kinds, of some of their groups, or the one row; raises WafersimError for an id or a group that no table has."""
     report = ValidationReport(())
-    for rows in published(which, only):
+    for rows in published(which, only, groups):
         report = report.with_rows(judged(rows, progress))
     return report
 
 
-def published(which: Sequence[str], only: str | None = None) -> list[Rows[Measured]]:
+def published(which: Sequence[str], only: str | None = None, groups: Sequence[str] = ()) -> list[Rows[Measured]]:
     """What `validate` predicts, by kind."""
+    if groups:
+        return _of_groups(which, groups)
     chosen = [name for name in which if only is None or only in published_ids(name)]
     if not chosen:
         known = [name for each in which for name in sorted(published_ids(each))]
         raise WafersimError(f"--row {only}: no such row{did_you_mean(only, known)}")
     found = (kind(name).published() for name in chosen)
     return [rows if only is None else rows.only(only) for rows in found]
+
+
+def _of_groups(which: Sequence[str], groups: Sequence[str]) -> list[Rows[Measured]]:
+    """Their rows; those that cannot be read belong to none."""
+    every = [kind(name).published() for name in which]
+    known = list(dict.fromkeys(row.group for rows in every for row in rows.measured.values()))
+    for group in groups:
+        if group not in known:
+            raise WafersimError(
+                f"--group {group}: no such group{did_you_mean(group, known)}; known: {', '.join(known)}"
+            )
+    chosen = [Rows({name: row for name, row in rows.measured.items() if row.group in groups}) for rows in every]
+    return [rows for rows in chosen if rows.measured]
 
 
 def validate_own(path: Path) -> ValidationReport:

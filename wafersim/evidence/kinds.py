@@ -1,4 +1,4 @@
-"""The kinds of published measurements. A new one is a name here, a module in `sets/` and a table in `data/`."""
+"""The kinds of published measurements. A new one is a name here, a module in `sets/` with a `KIND`, and a table in `data/`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from wafersim.evidence.rows import Cells, Measured, Rows
     from wafersim.inputs.fit import Set
 
-KINDS = {  # with the shipped table of each, a file in `data/`, in the order of reports; each is a module in `sets/` with a `KIND`
-    "wafer": "wafer_measurements.csv",
-    "gpu": "gpu_measurements.csv",
-    "kernel": "kernel_cycles.csv",
-    "collective": "collective_measurements.csv",
+KINDS: dict[
+    str, tuple[str, ...]
+] = {  # with the shipped tables of each, files in `data/`, in the order of reports; each is a module in `sets/`
+    "wafer": ("wafer_measurements.csv",),
+    "gpu": ("gpu_measurements.csv", "gpu_modern.csv"),
+    "kernel": ("kernel_cycles.csv",),
+    "collective": ("collective_measurements.csv",),
 }
 
 

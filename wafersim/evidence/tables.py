@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @cache
 def shipped(which: str) -> Sequence[Cells]:
-    """The rows of a kind's shipped table, every cell as text."""
-    with (files("wafersim.evidence") / "data" / KINDS[which]).open(encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    """The rows of a kind's shipped tables, every cell as text; a column that a row's table lacks is empty."""
+    rows: list[Cells] = []
+    for file in KINDS[which]:
+        with (files("wafersim.evidence") / "data" / file).open(encoding="utf-8") as stream:
+            rows += csv.DictReader(stream)
+    every = dict.fromkeys((name for row in rows for name in row), "")
+    return [{**every, **row} for row in rows]
 
 
 def read_data(file: str) -> dict[str, Any]:
@@ -32,12 +36,12 @@ def read_data(file: str) -> dict[str, Any]:
 
 
 def columns(which: str) -> list[str]:
-    """Of the shipped table; a user's may leave out those that it does not need."""
+    """Of the shipped tables; a user's may leave out those that it does not need."""
     return list(shipped(which)[0])
 
 
 def published_ids(which: str) -> set[str]:
-    """Of the shipped table."""
+    """Of the shipped tables."""
     return {row["id"] for row in shipped(which)}
 
 

@@ -13,20 +13,20 @@ from wafersim.evidence.coverage import Judged
 from wafersim.evidence.kinds import Kind
 from wafersim.evidence.rows import Cells, Rows, read_rows
 from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
-from wafersim.evidence.sets.gpu_sources import Source, source_of
+from wafersim.evidence.sets.gpu_sources import Source, Stack, source_of
 from wafersim.evidence.tables import shipped
 from wafersim.inputs.fit import Fit
 from wafersim.inputs.loader import load_experiment
-from wafersim.inputs.machine import GpuMachine
+from wafersim.inputs.machine import GpuMachine, load_gpu_machine
 from wafersim.simulation import job_of
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide
 from wafersim.workload.model import Model
 
 NUMBERS = (
     "n_gpus", "value", "tp", "pp", "dp", "seq_len", "micro_batch", "global_batch", "params_b", "layers", "d_model", "heads",
-    "d_ffn", "vocab", "vp_stages",
+    "d_ffn", "vocab", "vp_stages", "kv_heads", "head_dim", "experts", "experts_per_token", "cp", "ep", "peak_memory_gib",
 )  # fmt: skip
-FRACTIONAL = ("value", "params_b")
+FRACTIONAL = ("value", "params_b", "peak_memory_gib")
 
 
 @cache
@@ -45,8 +45,8 @@ def left_out_by_stack(fit: Fit) -> dict[str, list[Judged]]:
 
 
 def read_row(cells: Cells) -> GpuRow:
-    """A row of a table, of a published study if its id begins like one; raises Infeasible where it does not state enough."""
-    source = source_of(cells["id"])
+    """A row of a table, of a published study if its columns say so; raises Infeasible where it does not state enough."""
+    source = source_of(cells)
     row = _row(cells, source)
     return _as_run(row, source.experiment) if source.experiment else row
 
@@ -82,6 +82,24 @@ class _Reader:
         text = stated(self.cells, "zero_stage")
         return zero_stage(text) if text else self._default("zero_stage", 0)
 
+    def context(self, gpus: int, others: int) -> int:
+        """GPUs that share a sequence: the column, or what the other sizes leave; raises Infeasible where neither fits."""
+        said = stated(self.cells, "cp")
+        context, left = (whole("cp", said), 0) if said else divmod(gpus, others)
+        if left or others * context != gpus or (context > 1 and not said and not self.source.context_parallel):
+            sizes = " x ".join(f"{name} {self.cells[name]}" for name in ("tp", "pp", "dp", "cp") if self.cells[name])
+            raise Infeasible(f"{sizes} do not multiply out to {gpus} GPUs")
+        return context
+
+    def precision(self) -> str:
+        """Of the products, as the column or else the notes state it; bf16 is assumed where neither does."""
+        said = stated(self.cells, "precision").lower()
+        if not said:
+            notes = stated(self.cells, "notes").lower()
+            said = "fp8" if "fp8" in notes or "float8" in notes else "bf16"
+            self.assumed.append(f"precision {said}")
+        return said
+
     def _default(self, name: str, default: int | None) -> int:
         found = self.source.defaults.get(name, default)
         if found is None:
@@ -105,17 +123,9 @@ def _row(cells: Cells, source: Source) -> GpuRow:
             raise Infeasible(reason)
     read = _Reader(cells, source)
     pipeline = read.whole("pp")
-    layers = read.whole("layers", _layers(cells, pipeline))
-    model = Model(
-        name=cells["model"], family="published", layers=layers, d_model=read.whole("d_model"), heads=read.whole("heads", 64),
-        d_ffn=read.whole("d_ffn"), vocab=read.whole("vocab", 50257), max_sequence=read.whole("seq_len"),
-        published_parameters=float(cells["params_b"] or 0) * 1e9, source=cells["source"] or "own",
-        **_dialect(cells["model"]),
-    )  # fmt: skip
+    model = _model(cells, read, pipeline)
     gpus, data, tensor = read.whole("n_gpus"), read.whole("dp"), read.whole("tp")
-    context, left = divmod(gpus, data * tensor * pipeline)
-    if left or not context or (context > 1 and not source.context_parallel):
-        raise Infeasible(f"tp {tensor} x pp {pipeline} x dp {data} does not multiply out to {gpus} GPUs")
+    context = read.context(gpus, data * tensor * pipeline)
     zero = read.zero_stage()
     # A pipeline keeps gathered weights and sums gradients over its micro-batches: a step sees what stage 1 would send.
     sharded_in_one = pipeline > 1 and (zero == 2 or source.sharded_once)
@@ -123,25 +133,31 @@ def _row(cells: Cells, source: Source) -> GpuRow:
         "tensor": tensor, "pipeline": pipeline, "data": data, "context": context, "zero_stage": 1 if sharded_in_one else zero,
         "sequence_parallel": flag("seq_parallel", stated(cells, "seq_parallel")),
         "flash_attention": False,
-        "precision": "fp8" if "fp8" in notes or "float8" in notes else "bf16",
+        "expert": int(cells["ep"] or 1),
+        "precision": read.precision(),
         **source.settings,
     }  # fmt: skip
-    if not blocks_divide(layers, pipeline):
+    if not blocks_divide(model.layers, pipeline):
         settings["uneven_stages"] = True
     batch = read.whole("global_batch", _local_batch(notes) * data)
     if source.recalled:  # recalled in tokens: the nearest that the split divides
         multiple = data * int(cells["micro_batch"] or 1)
         batch = round(batch / multiple) * multiple
         read.assumed.append(f"batch {batch}")
-    stated_, options = _open_or_stated(cells, source, max(1, batch // data), layers, pipeline)
+    stated_, options = _open_or_stated(cells, source, max(1, batch // data), model.layers, pipeline)
     settings |= stated_
+    if source.recompute and not stated(cells, "recompute"):
+        read.assumed.append(f"recompute {source.recompute}")
     read.assumed += [f"{name} {' or '.join(map(str, values))}" for name, values in options.items()]
     stack = source.stack(cells, zero, notes)
+    read.assumed += [stack.assumed] * bool(stack.assumed)
+    precision = str(settings["precision"])
+    group = _group(stack, model, precision) if source.by_columns else f"{source.name} {stack.device}".strip()
     return GpuRow(
-        id=cells["id"], use="shown" if source.recalled else cells.get("use") or "test", source=source.name, device=stack.device,
+        id=cells["id"], use="shown" if source.recalled else cells.get("use") or "test", group=group,
         recalled=source.recalled, profile=stack.profile, software=stack.software, model=model, sequence=model.max_sequence,
         gpus=gpus, batch=batch, settings=settings, options=options, metric=metric, published=value,
-        assumed=tuple(read.assumed), memory=_memory(notes),
+        assumed=tuple(read.assumed), memory=_memory(notes), peak_memory=float(cells["peak_memory_gib"] or 0) * 2**30 or None,
     )  # fmt: skip
 
 
@@ -151,20 +167,42 @@ def _memory(notes: str) -> float | None:
     return float(found[1]) * 2**30 if found else None
 
 
+def _group(stack: Stack, model: Model, precision: str) -> str:
+    """What errors of modern rows are reported by: mixtures of experts, else the generation of GPU, and B200's precision."""
+    gpu = load_gpu_machine(stack.profile).gpu.name
+    if model.experts > 1:
+        return "moe"
+    if gpu.startswith(("gb200", "gb300")):
+        return "gb200 and gb300"
+    if gpu == "b200":
+        return f"b200 {precision}"
+    return "dense h100 and h200" if gpu.startswith("h") else f"dense {gpu}"
+
+
+def _model(cells: Cells, read: _Reader, pipeline: int) -> Model:
+    """The model that a row's columns describe; gated MLPs come with untied tables, RMS norms and no biases, as in LLaMA."""
+    gated = stated(cells, "mlp").lower() == "swiglu"  # any gated MLP; "gelu" stands for the others
+    bare: dict[str, Any] = {"norm": "rmsnorm", "mlp_bias": False, "attention_bias": False, "tied_embeddings": False}
+    experts = int(cells["experts"] or 1)
+    try:
+        return Model(
+            name=cells["model"], family="published", layers=read.whole("layers", _layers(cells, pipeline)),
+            d_model=read.whole("d_model"), heads=(heads := read.whole("heads", 64)), d_ffn=read.whole("d_ffn"),
+            vocab=read.whole("vocab", 50257), max_sequence=read.whole("seq_len"),
+            published_parameters=float(cells["params_b"] or 0) * 1e9, source=cells["source"] or "own",
+            kv_heads=int(cells["kv_heads"] or heads), head_dim=int(cells["head_dim"] or 0), mlp="swiglu" if gated else "gelu",
+            experts=experts, experts_per_token=int(cells["experts_per_token"] or 1), **(bare if gated else {}),
+        )  # fmt: skip
+    except ZeroDivisionError:
+        raise Infeasible("heads must be at least 1") from None
+
+
 def _layers(cells: Cells, pipeline: int) -> int | None:
     """From the rounded parameter count: the multiple of the stages nearest to it."""
     if not cells["d_model"] or not cells["params_b"]:
         return None
     h, vocab = float(cells["d_model"]), float(cells["vocab"] or 50257)
     return round((float(cells["params_b"]) * 1e9 - vocab * h) / (12 * h * h) / pipeline) * pipeline
-
-
-def _dialect(model: str) -> dict[str, Any]:
-    if model.startswith("Llama"):
-        grouped = {"kv_heads": 8} if model.split(" ")[-1] in ("8B", "70B", "405B") else {}
-        return {**grouped, "mlp": "swiglu", "tied_embeddings": False, "norm": "rmsnorm", "mlp_bias": False,
-                "attention_bias": False}  # fmt: skip
-    return {}
 
 
 def _local_batch(notes: str) -> int:
@@ -184,6 +222,8 @@ def _open_or_stated(
         options["micro_batch"] = tuple(b for b in source.open["micro_batch"] if replica % b == 0)
     if stated(cells, "recompute"):
         settings["recompute"] = cells["recompute"].lower()
+    elif source.recompute:
+        settings["recompute"] = source.recompute
     else:
         options["recompute"] = tuple(source.open["recompute"])
     if cells["vp_stages"]:

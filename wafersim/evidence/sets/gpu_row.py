@@ -37,8 +37,7 @@ class GpuRow:
 
     id: str
     use: str
-    source: str  # the study that it comes from, or "own"
-    device: str  # for sources that report by GPU
+    group: str  # the study that it comes from, with its GPU if that reports several; by columns; or "own"
     recalled: bool
     profile: str
     software: str
@@ -51,12 +50,8 @@ class GpuRow:
     metric: str
     published: float
     assumed: tuple[str, ...]
-    memory: float | None = None  # bytes that a GPU was seen to use
-
-    @property
-    def group(self) -> str:
-        """Source, and GPU where it reports several."""
-        return f"{self.source} {self.device}".strip()
+    memory: float | None = None  # bytes that nvidia-smi saw in use on a GPU
+    peak_memory: float | None = None  # bytes that the allocator of the fullest GPU held at most
 
     @property
     def stack(self) -> str:

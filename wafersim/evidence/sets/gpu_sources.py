@@ -1,4 +1,4 @@
-"""Where GPU rows come from (`gpu_rows.yaml`): cluster and training stack of a source, what its rows leave out or open."""
+"""Where GPU rows come from (`gpu_rows.yaml`): cluster and training stack of a study, what its rows leave out or open."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from wafersim.errors import Infeasible, WafersimError
+from wafersim.errors import Infeasible, WafersimError, shortened
 from wafersim.evidence.cells import stated
+from wafersim.evidence.machine_names import machine_called
 from wafersim.evidence.rows import Cells
 from wafersim.evidence.tables import read_data
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.profile import named
-from wafersim.inputs.resources import names
 
 OWN = "own"  # a user's rows, whose machine stands in their columns
 
@@ -25,6 +25,7 @@ class Stack:
     profile: str
     software: str
     device: str = ""
+    assumed: str = ""  # of the machine
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Source:
     name: str
     profile: str = ""
     software: str = ""
+    by_hardware: bool = False  # the machine stands in the column `hardware`
+    by_columns: bool = False  # errors are reported by machine, precision and experts
     devices: dict[str, dict[str, str]] = field(default_factory=dict)
     until: dict[str, str] = field(default_factory=dict)  # month-day -> software in force before it
     software_of_zero_3: str = ""
@@ -43,6 +46,7 @@ class Source:
     unpipelined: dict[str, int] = field(
         default_factory=dict
     )  # what a row without a pipeline did, where it is not stated
+    recompute: str = ""  # of rows that do not state it; "" leaves it open
     open: dict[str, list[Any]] = field(default_factory=dict)
     context_parallel: bool = False
     sharded_once: bool = False
@@ -51,8 +55,8 @@ class Source:
 
     def stack(self, cells: Cells, zero: int, notes: str) -> Stack:
         """The cluster and training stack of a row; raises Infeasible where neither is known."""
-        if self.name == OWN:
-            return _own_stack(cells)
+        if self.name == OWN or self.by_hardware:
+            return _stack_of_columns(cells, self.software)
         if self.devices:
             hardware = cells["hardware"]
             device = next((name for name in self.devices if hardware.lower().startswith(name)), "")
@@ -70,17 +74,15 @@ def _before(notes: str, day: str) -> bool:
     return found is not None and int(found[1]) < int(last)
 
 
-def _own_stack(cells: Cells) -> Stack:
-    profile = cells["hardware"]
-    if profile not in names("hardware"):
-        called: dict[str, str] = read_data("gpu_rows.yaml")["names"]
-        profile = next((known for text, known in called.items() if text.lower() in profile.lower()), profile)
+def _stack_of_columns(cells: Cells, usual: str) -> Stack:
+    """By the columns `hardware` and `software`; the study's `usual` software, or the cluster's own, where no cell names one."""
+    called = machine_called(cells["hardware"])
     try:
-        software = stated(cells, "software") or load_gpu_machine(profile).network.software
-        load_gpu_machine(profile, software)
+        software = stated(cells, "software") or usual or load_gpu_machine(called.profile).network.software
+        load_gpu_machine(called.profile, software)
     except WafersimError as unknown:
         raise Infeasible(str(unknown)) from None
-    return Stack(profile, named(software))
+    return Stack(called.profile, named(software), assumed=called.assumed)
 
 
 @cache
@@ -94,6 +96,16 @@ def sources() -> dict[str, Source]:
     }
 
 
-def source_of(name: str) -> Source:
-    """The source of a row, by how its id begins; a user's own otherwise."""
-    return next((source for prefix, source in sources().items() if name.startswith(prefix)), sources()[OWN])
+def source_of(cells: Cells) -> Source:
+    """The study of a row, by its column `study` or by where it was published; a user's own otherwise. Raises Infeasible."""
+    name = stated(cells, "study")
+    if name and name not in sources():
+        raise Infeasible(f"study {shortened(name)} is none of {', '.join(sources())}")
+    said = cells.get("source") or ""
+    return sources()[name or next((study for text, study in _pages() if text in said), OWN)]
+
+
+@cache
+def _pages() -> tuple[tuple[str, str], ...]:
+    """(text in the column `source`, study)."""
+    return tuple(read_data("gpu_rows.yaml")["sources"].items())
