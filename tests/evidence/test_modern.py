@@ -16,7 +16,15 @@ def test_a_dense_row_is_what_its_columns_say() -> None:
     found = row("mb2511_h100_Llama370B_64_B128")
     assert (found.profile, found.software, found.group) == ("dgx-h100", "megatron-core", "dense h100 and h200")
     assert (found.model.kv_heads, found.model.gated, found.model.tied_embeddings) == (8, True, False)
-    said = {"tensor": 4, "pipeline": 8, "data": 2, "context": 1, "virtual_stages": 5, "micro_batch": 1, "precision": "fp8"}
+    said = {
+        "tensor": 4,
+        "pipeline": 8,
+        "data": 2,
+        "context": 1,
+        "virtual_stages": 5,
+        "micro_batch": 1,
+        "precision": "fp8",
+    }
     assert said.items() <= found.settings.items() and found.settings["recompute"] == "none"
 
 
