@@ -61,6 +61,20 @@ def test_a_node_without_latencies_is_the_textbook_ring(n: int) -> None:
     assert seconds == pytest.approx(2e9 * (n - 1) / n / PLAIN.collective_bandwidth)
 
 
+def test_groups_whose_size_has_no_rings_of_its_own_have_those_of_the_next_smaller() -> None:
+    v100 = cluster_of(load_gpu_machine("dgx2-v100")).device
+    bare = replace(v100, collective_latency=0.0, hop_latency=0.0, ramp=0.0)
+
+    def bus_bandwidth(n: int) -> float:
+        return 2e9 * (n - 1) / n / float(node_all_reduce(1e9, n, bare))
+
+    # Six rings over 8 GPUs: one of them joins 2, four join 4, two join 6.
+    for n, ringed in ((2, 1), (3, 1), (4, 4), (5, 4), (6, 2), (7, 2), (8, 6), (16, 6)):
+        assert bus_bandwidth(n) == pytest.approx(v100.collective_bandwidth * ringed / 6, rel=1e-3), n
+    columns = node_all_reduce(1e9, np.array([1.0, 3.0, 5.0]), bare)
+    assert [float(node_all_reduce(1e9, n, bare)) for n in (1, 3, 5)] == columns.tolist()
+
+
 def test_reduction_in_the_switch_wins_over_the_ring_where_it_exists() -> None:
     switched = cluster_of(load_gpu_machine("dgx-h200")).device
     ring = replace(switched, switch_bandwidth=0.0)

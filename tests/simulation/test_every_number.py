@@ -133,7 +133,9 @@ def jobs() -> Iterator[Job]:
     yield on_gpus("dgx-h200", 8, flash_attention=True, precision="fp8", tensor=8, micro_batch=4)
     yield on_gpus("dgx-h100", 16, model="mixtral-8x7b", expert=8, tensor=2, flash_attention=True, recompute="full")
     yield on_gpus("dgx2-v100", 8, tensor=4, pipeline=2)
-    yield on_gpus("dgx2-v100", 6)  # rings of two, four and six GPUs are told apart
+    for gpus in (6, 8):  # rings of two, four, six and eight GPUs are told apart
+        yield on_gpus("dgx2-v100", gpus)
+    yield on_gpus("dgx-b200", 8, flash_attention=True)  # shows a part of its operands' traffic
     yield on_gpus("dgx2-v100", 2)
     yield on_gpus("mosaic-a100-40gb", 16, zero_stage=3, flash_attention=True, recompute="full")
     yield on_gpus("grand-teton-h100", 16, zero_stage=3, context=2, flash_attention=True, recompute="selective")

@@ -7,6 +7,8 @@ steps: slower on the wire, sooner done where steps are what costs. In-switch red
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from wafersim.gpu.machine import Cluster, Column, Device, Network
@@ -31,14 +33,23 @@ def node_all_reduce(size: Column, n: Column, device: Device) -> Column:
     """
     size, n = np.asarray(size, float), np.asarray(n, float)
     several = np.maximum(n, 2.0)
-    bandwidth = np.where(n == 2, device.pair_bandwidth, device.collective_bandwidth)
-    for members, share in device.rings.items():
-        bandwidth = np.where(n == members, device.collective_bandwidth * share, bandwidth)
+    if device.rings:
+        bandwidth = device.collective_bandwidth * _ring_share(several, device.rings)
+    else:
+        bandwidth = np.where(n == 2, device.pair_bandwidth, device.collective_bandwidth)
     fixed = device.collective_latency + device.ramp * np.sqrt(size)
     seconds = fixed + ring_all_reduce(size, several, bandwidth, device.hop_latency)
     if device.switch_bandwidth:
         seconds = np.minimum(seconds, fixed + 2.0 * (several - 1) / several * size / device.switch_bandwidth)
     return np.where(n > 1, seconds, 0.0)
+
+
+def _ring_share(n: Column, rings: Mapping[int, float]) -> Column:
+    """Share of a node's bandwidth that groups of n reach over the rings its links form: a size without rings of its own has
+    those of the next smaller one, and its last GPU hangs on one of them."""
+    sizes = np.array([0, *sorted(rings)])
+    shares = np.array([rings[min(rings)], *(rings[size] for size in sorted(rings))])
+    return shares[np.searchsorted(sizes, n, side="right") - 1]
 
 
 def share_bandwidth(ranks_in_node: Column, network: Network) -> Column:

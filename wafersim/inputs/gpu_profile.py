@@ -100,7 +100,7 @@ class _Profile(Frozen):
 class GpuProfile(_Profile):
     kind: Literal["gpu"]
     values: GpuValues
-    rings: dict[int, Fraction] = Field(default_factory=dict)  # GPUs -> share of collective_bandwidth, without a switch
+    rings: dict[int, Fraction] = Field(default_factory=dict)  # GPUs -> share of collective_bandwidth
 
 
 class GpuClusterProfile(_Profile):
