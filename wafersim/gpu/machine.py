@@ -31,7 +31,7 @@ class Device:
     misaligned_attention: float  # the same where a head's dimension is no multiple of 8
     collective_bandwidth: float  # bus bandwidth of long all-reduces between the GPUs of a node, bytes/s
     pair_bandwidth: float  # the same between two GPUs
-    rings: dict[int, float]  # group size -> share of collective_bandwidth, where links form rings; other sizes: the next smaller
+    rings: dict[int, float]  # group size -> share of collective_bandwidth; sizes between have that of the next smaller
     switch_bandwidth: float  # bus bandwidth with in-switch reduction; 0: none
     collective_latency: float  # s, of any collective
     hop_latency: float  # s, for each further GPU of a ring
