@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_LINES = 20  # of faults that are printed; who has more reads no more
@@ -18,6 +18,8 @@ class Interrupted(KeyboardInterrupt):
 
 class Infeasible(WafersimError):
     """A point that cannot run (does not fit, too few sequences, too many systems); it stays in a table with its reason."""
+
+    memory: Mapping[str, object] | None = None  # where memory is why: what is needed, what there is, how likely it fits
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def spaces(draw: st.DrawFn) -> tuple[Space, GpuParallelSpec]:
         model = replace(model, experts=4, experts_per_token=2)
         spec = spec.model_copy(update={"expert": draw(st.sampled_from([1, 2, 4]))})
     geometry = Geometry.of(workload_of(model, 1024))
-    return Space(geometry, model, cluster, gpus, batch, draw(st.booleans()), "adamw"), spec
+    return Space(geometry, model, cluster, gpus, batch, draw(st.booleans())), spec
 
 
 @settings(max_examples=120, deadline=None)
@@ -104,7 +104,7 @@ def test_no_simulated_step_is_shorter_than_its_bound(case: tuple[Space, GpuParal
 
 def space_of(model: str, gpus: int, batch: int, machine: tuple[str, str] = MACHINES[0]) -> Space:
     shape = load_model(model)
-    return Space(Geometry.of(workload_of(shape, 2048)), shape, CLUSTERS[machine], gpus, batch, True, "adamw")
+    return Space(Geometry.of(workload_of(shape, 2048)), shape, CLUSTERS[machine], gpus, batch, True)
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -40,7 +40,7 @@ def workspace(rows: Sequence[GpuRow]) -> dict[str, float]:
             job, cluster = row.jobs()[0], cluster_of(load_gpu_machine(row.profile, row.software))
             layout = layout_of(job, cluster)
             bare = replace(cluster, software=replace(cluster.software, workspace=0.0))
-            used = float(np.max(memory_use(Geometry.of(job.workload), layout, bare, job.training.optimizer).total))
+            used = float(np.max(memory_use(Geometry.of(job.workload), layout, bare).total))
             beyond.setdefault(row.software, []).append(row.memory - used - lost_memory(row.profile))
     return {software: float(np.median(sizes)) for software, sizes in beyond.items()}
 

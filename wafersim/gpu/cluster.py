@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from wafersim.errors import WafersimError
+from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.machine import Cluster, Device, Network, Software
 from wafersim.inputs.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
 from wafersim.inputs.machine import GpuMachine
-from wafersim.inputs.optimizer import REFERENCE, OptimizerName
-from wafersim.workload.optimizer import traffic_ratio
+from wafersim.inputs.optimizer import OPTIMIZERS, REFERENCE, OptimizerName, OptimizerStates
+from wafersim.inputs.strategy import StatesSpec
+
+STATE_BYTES: Mapping[str, float] = {
+    "fp32": 4.0,
+    "bf16": FP16_BYTES,
+    "fp8": 1.0,
+    "8-bit": 1.0,
+    "none": 0.0,
+}  # an element
+FP32_BYTES = STATE_BYTES["fp32"]
 
 
 def cluster_of(
-    machine: GpuMachine, overlap_gradients: bool | None = None, optimizer: OptimizerName = REFERENCE
+    machine: GpuMachine,
+    overlap_gradients: bool | None = None,
+    optimizer: OptimizerName = REFERENCE,
+    states: StatesSpec | None = None,
 ) -> Cluster:
-    """GPU, network and software in SI units; `overlap_gradients` overrides the software's habit.
+    """GPU, network and software in SI units; `overlap_gradients` and `states` override the software's habit.
 
-    An update's traffic is the software's for the reference optimizer; another one's is as much more or less as its states are.
+    An update's traffic is the software's for the reference optimizer; another one's, or that of states in another precision, is
+    as much more or less as its states are.
     """
-    software = software_of(machine.software)
-    software = replace(software, optimizer_traffic=software.optimizer_traffic * traffic_ratio(optimizer))
+    states, software = states or StatesSpec(), software_of(machine.software)
+    kept = states_of(OPTIMIZERS[optimizer], states)
+    traffic = software.optimizer_traffic * kept.moved / OPTIMIZERS[REFERENCE].moved
+    software = replace(software, optimizer_traffic=traffic, optimizer_storage=kept.stored)
+    if states.weights != "auto":
+        software = replace(software, weight_storage=STATE_BYTES[states.weights])
+    if states.gradients != "auto":
+        size = STATE_BYTES[states.gradients]
+        software = replace(software, gradient_storage=size, gradient_bytes=size)
     if overlap_gradients is not None:
         software = replace(software, overlap_gradients=overlap_gradients)
     return Cluster(device_of(machine.gpu), network_of(machine.network.values), software)
+
+
+def states_of(optimizer: OptimizerStates, states: StatesSpec) -> OptimizerStates:
+    """An optimizer's states in the precision asked for: a moment in 16 bits takes half of its fp32 bytes, in 8 a quarter."""
+    if states.master != "auto":
+        optimizer = replace(optimizer, master=STATE_BYTES[states.master])
+    if states.moments != "auto":
+        optimizer = replace(optimizer, moments=optimizer.moments * STATE_BYTES[states.moments] / FP32_BYTES)
+    if states.gradients != "auto":
+        optimizer = replace(optimizer, gradient=STATE_BYTES[states.gradients])
+    return optimizer
 
 
 def device_of(profile: GpuProfile) -> Device:
@@ -77,6 +110,8 @@ def software_of(profile: GpuSoftwareProfile) -> Software:
     numbers = {name: number.value for name, number in profile.values}
     return Software(
         **numbers,
+        weight_storage=FP16_BYTES,
+        optimizer_storage=OPTIMIZERS[REFERENCE].stored,
         launch_blocking=float(profile.launch_blocking),
         blocking_sends=profile.blocking_sends,
         scatter_sends=profile.scatter_sends,
@@ -84,5 +119,6 @@ def software_of(profile: GpuSoftwareProfile) -> Software:
         overlap_weights=profile.overlap_weights,
         synchronise_micro_batches=profile.synchronise_micro_batches,
         releases_recomputed=profile.releases_recomputed,
+        keeps_activated_gate=profile.keeps_activated_gate,
         repeats_keys=profile.repeats_keys,
     )

@@ -71,6 +71,11 @@ class Software:
     optimizer_traffic: float  # bytes per parameter and step
     gradient_bytes: float  # of a gradient in collectives
     gradient_storage: float  # bytes of a gradient in memory
+    weight_storage: float  # of a weight that the passes read
+    optimizer_storage: float  # of a parameter's master weight and moments
+    fresh_gradients: (
+        float  # bytes a parameter of one block, as its backward pass makes gradients, before they are added
+    )
     workspace: float  # bytes of communicators, flattened buckets and fragments
     mask_bytes: float  # of dropout, kept per token and hidden element; 0 without dropout
     launch_forward: float  # s of the host per block and micro-batch
@@ -95,6 +100,7 @@ class Software:
     overlap_weights: bool  # updated weights are gathered beside the next step's first forward slot
     synchronise_micro_batches: bool
     releases_recomputed: bool  # sharded weights are let go of between what is recomputed and the backward pass
+    keeps_activated_gate: bool  # a gated MLP's kernels are not fused: the activated gate is kept besides what made it
     repeats_keys: bool  # keys and values are repeated for every query head before they travel around a ring
 
 

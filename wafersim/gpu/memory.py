@@ -1,4 +1,4 @@
-"""What a GPU holds: weights, gradients, optimizer states, activations and buffers, and whether they fit.
+"""What a GPU holds: weights, gradients, optimizer states, activations and buffers, of the stage that holds most.
 
 Activations of a block follow Korthikanti et al. 2022: 10 h bytes a token (8 without dropout) that tensor parallelism leaves whole
 (without sequence parallelism), 24 h that it splits, 5 a s of scores; told apart by matrix so that grouped queries, gated MLPs and
@@ -7,20 +7,23 @@ experts count right. States follow Rajbhandari et al. 2020.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
 from wafersim.gpu.block import mlp_width, tokens
 from wafersim.gpu.data_parallel import block_parameters, table_parameters, tables_of_one_stage
 from wafersim.gpu.gemm import FP16_BYTES
-from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout, key_value_ranks
+from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
-from wafersim.gpu.stages import stage_blocks
-from wafersim.inputs.optimizer import OPTIMIZERS, OptimizerName
+from wafersim.gpu.stages import Rows, stage_blocks
+
+Stages = npt.NDArray[np.int64]
 
 SCORE_BYTES = 5.0  # of a score: the softmax's output, its dropout's output, the mask
 WHOLE_BYTES = 8.0  # of a token and hidden element: inputs of norms and of the first linear layers
+FP8_SAVED = 1.0  # of an element: an input of a linear layer that is kept in 8 instead of 16 bits (Transformer Engine)
 LOGIT_BYTES = 6.0  # of a logit: as it comes out, and in fp32
 GATHERED_BLOCKS = 2.0  # blocks whose weights are gathered at a time, one in use and one on its way
 
@@ -49,89 +52,102 @@ def activation_bytes(geometry: Geometry, layout: Layout, cluster: Cluster) -> Co
 def _kept(g: Geometry, layout: Layout, cluster: Cluster, recompute: Column) -> Column:
     n, t = tokens(g, layout), layout.tensor
     split = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
-    whole = (WHOLE_BYTES + cluster.software.mask_bytes) * g.d_model / split
-    whole = whole + 2.0 * g.latent_width
-    queries = g.query_width + g.value_width
-    heads = 2.0 * (1.0 + g.cross_share) * (queries + g.key_value_width * t / key_value_ranks(g, layout))
-    mlp = 2.0 * (g.gates + 1.0) * mlp_width(g)
+    fp8 = np.where(np.asarray(layout.fp8) > 0, FP8_SAVED, 0.0)
+    # Of 8 bytes four are inputs of norms, which fp8 leaves in 16 bits, and four are inputs of linear layers.
+    whole = (WHOLE_BYTES - 2.0 * fp8 + cluster.software.mask_bytes) * g.d_model / split + 2.0 * g.latent_width
+    # Attention's output is kept by its kernel in 16 bits, and once more in 8 by the linear layer behind it.
+    key_values = g.key_value_width * t / key_value_ranks(g, layout)
+    heads = (1.0 + g.cross_share) * (2.0 * (g.query_width + g.value_width + key_values) + fp8 * g.value_width)
+    # What an MLP's first layers put out, what its last one takes, and where kernels are not fused the activated gate between.
+    gate = np.where(np.asarray(g.gates) > 1, 1.0, 0.0) * cluster.software.keeps_activated_gate
+    mlp = mlp_width(g) * (2.0 * (g.gates + gate) + 2.0 - fp8)
+    copies = FP16_BYTES * g.expert_share * g.experts_per_token * g.d_model  # one of a token for each of its experts
     scores = np.where(np.asarray(layout.flash) > 0, 0.0, SCORE_BYTES * g.heads * g.keys / t)
-    everything = n * (whole + (heads + mlp) / t + scores)
+    everything = n * (whole + copies / split + (heads + mlp) / t + scores)
     # Selective recompute drops the scores; a stack may drop a share of what linear layers put out besides.
     saved = cluster.software.selective_share
-    without_scores = n * (whole + (1.0 - saved) * (heads + mlp) / t)
+    without_scores = n * (whole + copies / split + (1.0 - saved) * (heads + mlp) / t)
     inputs = n * FP16_BYTES * g.d_model / split
     recompute = np.asarray(recompute)
     return np.where(recompute == FULL, inputs, np.where(recompute == SELECTIVE, without_scores, everything))
 
 
-def in_flight(layout: Layout, schedule: str = "1f1b", last: bool = False) -> Column:
-    """Micro-batches whose activations the first (or the last) stage holds at a time, in units of all its blocks."""
-    p, v, m = np.asarray(layout.pipeline, float), np.asarray(layout.virtual_stages, float), layout.micro_batches
-    if schedule == "gpipe":
-        return np.asarray(m, float)
+def in_flight(layout: Layout, schedule: str = "1f1b", stage: Column | Stages = 0.0) -> Column:
+    """Micro-batches whose activations a stage (from 0) holds at the most, in units of all its blocks."""
+    p, v, m = (np.asarray(one, float) for one in (layout.pipeline, layout.virtual_stages, layout.micro_batches))
     group = np.where(m < p, m, p + m % p)  # the largest of an interleaved schedule
-    interleaved = ((0.0 if last else 2.0 * (p - 1)) + (v - 1) * group + 1) / v
-    plain = p if schedule == "zero-bubble" or not last else np.ones_like(p)
-    return np.minimum(m, np.where(v > 1, interleaved, plain))
+    chunks = np.where(m == p, m * v, 2.0 * (p - stage - 1) + (v - 1) * group + 1)
+    held = np.where(v > 1, chunks / v, p - stage)
+    if schedule == "gpipe":
+        held = m
+    if schedule == "zero-bubble":  # later stages put off as many weight gradients as they are late
+        held = p
+    most: Column = np.minimum(m, held)
+    return most
 
 
-def memory_use(
-    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: OptimizerName = "adamw", schedule: str = "1f1b"
-) -> MemoryUse:
-    """The fullest GPU: of the first stage, or of the last where the logits outweigh the micro-batches in flight."""
-    first, last = (_of_stage(geometry, layout, cluster, optimizer, schedule, stage) for stage in (0, 2))
-    fuller = np.asarray(first.total) >= np.asarray(last.total)
-    columns = (np.where(fuller, getattr(first, f.name), getattr(last, f.name)) for f in fields(MemoryUse))
-    return MemoryUse(*columns)
+def memory_use(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str = "1f1b") -> MemoryUse:
+    """The fullest GPU, of whichever stage it is."""
+    of_stages = _of_stages(geometry, layout, cluster, schedule)
+    total = np.asarray(of_stages.total)
+    fullest = np.asarray(total.argmax(axis=0))[None]
+
+    def of_fullest(part: Column) -> Column:
+        found: Column = np.take_along_axis(np.broadcast_to(part, total.shape), fullest, axis=0)[0]
+        return found
+
+    return MemoryUse(*(of_fullest(getattr(of_stages, f.name)) for f in fields(MemoryUse)))
 
 
-def _of_stage(
-    g: Geometry, layout: Layout, cluster: Cluster, optimizer: OptimizerName, schedule: str, stage: int
-) -> MemoryUse:
-    software = cluster.software
-    of_stages, _ = stage_blocks(g.layers, layout)
-    at = np.asarray(layout.pipeline).astype(int) - 1 if stage else 0 * np.asarray(layout.pipeline).astype(int)
-    blocks = np.take_along_axis(of_stages, np.broadcast_to(at, of_stages.shape[1:])[None], axis=0)[0]
-    g = g.stage(0.0 if stage == 0 else g.layers - blocks, blocks)
+def _weighed(g: Geometry, layout: Layout, stages: int) -> Stages:
+    """Stages that may be the fullest, a row for each.
+
+    Where blocks are alike and dealt out as evenly as they go, of the stages between the first and the last the second has most
+    in flight and most blocks. A list may fill any, and so may experts that not every block has.
+    """
+    pipeline = np.asarray(layout.pipeline).astype(np.int64)
+    alike = not layout.stages and np.all(np.isin(g.expert_share, (0.0, 1.0)))
+    at = np.arange(stages).reshape(-1, *[1] * pipeline.ndim)
+    if alike:
+        return np.stack([0 * pipeline, np.minimum(1, pipeline - 1), pipeline - 1])
+    return np.minimum(at, pipeline - 1)
+
+
+def _of_stages(g: Geometry, layout: Layout, cluster: Cluster, schedule: str) -> MemoryUse:
+    """Of the stages that may be the fullest, a row for each."""
+    software, p = cluster.software, np.asarray(layout.pipeline)
+    all_blocks, _ = stage_blocks(g.layers, layout)
+    stage = _weighed(g, layout, len(all_blocks))
+    blocks, before = _at(all_blocks, stage), _at(np.cumsum(all_blocks, axis=0) - all_blocks, stage)
+    # The chunks of an interleaved stage come from all over the model, and have its mean block.
+    mean = np.asarray(layout.virtual_stages) > 1
+    g = g.stage(np.where(mean, 0.0, before), np.where(mean, g.layers, blocks))
     own, table = block_parameters(g, layout), table_parameters(g, layout)
-    # With one stage the first is the last, and holds both tables where they are not one.
-    parameters = own.times(blocks) + table.times(tables_of_one_stage(g, layout))
+    last = np.where(stage == p - 1, 1.0, 0.0)
+    tables = np.where(stage == 0, tables_of_one_stage(g, layout), last)
+    parameters = own.times(blocks) + table.times(tables)
     whole, shared = parameters.total, parameters.sharded(layout)
     zero = np.asarray(layout.zero_stage)
-    held = np.asarray(in_flight(layout, schedule, stage == 2))
-    one = np.asarray(layout.pipeline) == 1
+    held = np.asarray(in_flight(layout, schedule, stage))
     kept = activation_bytes(g, layout, cluster)
     # A recomputed block is whole again while its backward pass runs.
     working = _kept(g, layout, cluster, NONE) - kept
-    n, t = tokens(g, layout), layout.tensor
     losses = held if schedule == "gpipe" else 1.0
-    logits = losses * LOGIT_BYTES * n * g.vocab / t * np.where(one | (stage == 2), 1.0, 0.0)
+    logits = losses * LOGIT_BYTES * tokens(g, layout) * g.vocab / layout.tensor * last
     gathered = np.where(zero >= 3, GATHERED_BLOCKS * FP16_BYTES * own.total, 0.0)
+    fresh = software.fresh_gradients * own.total
     return MemoryUse(
-        FP16_BYTES * np.where(zero >= 3, shared, whole),
+        software.weight_storage * np.where(zero >= 3, shared, whole),
         software.gradient_storage * np.where(zero >= 2, shared, whole),
-        OPTIMIZERS[optimizer].stored * np.where(zero >= 1, shared, whole),
+        software.optimizer_storage * np.where(zero >= 1, shared, whole),
         held * blocks * kept + working,
-        logits + gathered + software.workspace,
+        logits + gathered + fresh + software.workspace,
     )
 
 
-def refusal(
-    geometry: Geometry, layout: Layout, cluster: Cluster, optimizer: OptimizerName, schedule: str = "1f1b"
-) -> str | None:
-    """Why one layout does not fit, which term is too large and what would help; None where it fits."""
-    use, memory = memory_use(geometry, layout, cluster, optimizer, schedule), cluster.device.memory
-    needed = float(np.max(use.total))
-    if needed <= memory:
-        return None
-    parts = {f.name: float(np.max(getattr(use, f.name))) for f in fields(MemoryUse)}
-    said = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in sorted(parts.items(), key=lambda item: -item[1]))
-    hints = []
-    for name, code in RECOMPUTE.items():
-        if code > int(np.max(layout.recompute)):
-            other = memory_use(geometry, replace(layout, recompute=code), cluster, optimizer, schedule)
-            size = float(np.max(other.total))
-            if size < 0.99 * needed:
-                hints.append((size <= memory, f"; {name} recompute would need {size / 1e9:.1f} GB"))
-    hint = next((text for fits, text in hints if fits), hints[-1][1] if hints else "")  # the least that is enough
-    return f"does not fit: {needed / 1e9:.1f} GB of {memory / 1e9:.1f} GB: {said}{hint}"
+def _at(rows: Rows, stage: Stages) -> Rows:
+    """Of these stages."""
+    shape = np.broadcast_shapes(rows.shape[1:], stage.shape[1:])
+    return np.take_along_axis(
+        np.broadcast_to(rows, (len(rows), *shape)), np.broadcast_to(stage, (len(stage), *shape)), axis=0
+    )

@@ -72,6 +72,9 @@ class SoftwareValues(Frozen):
     optimizer_traffic: Count  # bytes per parameter and step
     gradient_bytes: Count  # of a gradient in collectives
     gradient_storage: Count  # of a gradient in memory
+    fresh_gradients: (
+        Count  # bytes a parameter of one block, as its backward pass makes gradients, before they are added
+    )
     workspace: Size  # of communicators, flattened buckets and what the allocator cannot use, besides usable_memory
     mask_bytes: Count  # of dropout, per token and hidden element of a block
     bucket: Size  # gradients that are reduced together
@@ -120,4 +123,7 @@ class GpuSoftwareProfile(_Profile):
     overlap_weights: bool = False  # updated weights are gathered beside the next step's first forward slot
     synchronise_micro_batches: bool = False  # sharded gradients are reduced after every micro-batch
     releases_recomputed: bool = False  # sharded weights are let go of between what is recomputed and the backward pass
+    keeps_activated_gate: bool = (
+        False  # a gated MLP's kernels are not fused: the activated gate is kept for the way back
+    )
     repeats_keys: bool = False  # keys and values are repeated for every query head before they travel around a ring

@@ -52,6 +52,19 @@ class WeightStreamingSpec(Frozen):
     retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = "auto"
 
 
+class StatesSpec(Frozen):
+    """Precision in which a parameter's states are kept on GPUs; auto is what the training stack and the optimizer do."""
+
+    weights: Literal["auto", "bf16", "fp8"] = Field(
+        default="auto", description="That the passes read; auto: bf16. Weights that are gathered travel in 16 bits."
+    )
+    gradients: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="Summed in memory, and reduced over replicas."
+    )
+    master: Literal["auto", "fp32", "bf16", "none"] = Field(default="auto", description="Weights of the optimizer.")
+    moments: Literal["auto", "fp32", "bf16", "8-bit"] = Field(default="auto", description="Of the optimizer.")
+
+
 class GpuParallelSpec(Frozen):
     """A split over GPUs. What is `auto` is searched: the fastest split that fits in memory."""
 
@@ -95,6 +108,10 @@ class GpuParallelSpec(Frozen):
         default="auto", description="GPUs that share sharded states (hybrid sharding); auto: all replicas."
     )
     precision: Literal["bf16", "fp8"] = "bf16"
+    states: StatesSpec = StatesSpec()
+    memory_margin: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
+        default=0.0, description="Share of the usable memory of a GPU that a split has to leave free."
+    )
     overlap_gradients: Switch | Literal["auto"] = Field(default="auto", description="auto: as the software does it.")
     show: Annotated[int, Field(ge=1, le=100, strict=True)] = Field(
         default=5, description="Splits that a search prints."

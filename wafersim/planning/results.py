@@ -39,6 +39,8 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("mfu", lambda p: p.mfu),
     ("binding_resource", lambda p: p.binding.resource),
     ("memory_bytes", lambda p: p.memory.total_bytes),
+    ("memory_verdict", lambda p: p.memory.to_json().get("verdict")),
+    ("fits_probability", lambda p: p.memory.to_json().get("fits_probability")),
     ("days_to_train", lambda p: p.days_to_train),
     ("days_to_train_low", _bound("days_to_train", 0)),
     ("days_to_train_high", _bound("days_to_train", 1)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class PointResult:
     simulated: Simulated | None
     infeasible: str | None
     scaling_efficiency: float | None = None
+    memory: Mapping[str, object] | None = None  # of a point that does not fit
 
     @property
     def varied(self) -> dict[str, Any]:
@@ -46,6 +47,7 @@ class PointResult:
                 "model": experiment.model_name,
                 "n_systems": experiment.system.count,
                 "infeasible": self.infeasible,
+                **({} if self.memory is None else {"memory": dict(self.memory)}),
                 **varied,
             }
         published = beside_published(self.simulated, experiment, self.scaling_efficiency)
@@ -83,7 +85,7 @@ def _run(point: Point, engine: Engine, singles: Singles) -> PointResult:
     try:
         simulated = simulate_run(jobs_of(point.experiment), engine)
     except Infeasible as reason:
-        return PointResult(point, None, str(reason))
+        return PointResult(point, None, str(reason), memory=reason.memory)
     return PointResult(point, simulated, None, singles.efficiency(simulated))
 
 

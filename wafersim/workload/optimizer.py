@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from wafersim.inputs.optimizer import OPTIMIZERS, REFERENCE, OptimizerName
+from wafersim.inputs.optimizer import OPTIMIZERS, OptimizerName
 from wafersim.workload.transformer import Workload
 
 INDEX_BYTES = 2  # of a non-zero weight's position, when weights are sparse
@@ -26,8 +26,3 @@ def memoryx_bytes(workload: Workload, optimizer: OptimizerName, density: float =
 def update_bytes(optimizer: OptimizerName) -> float:
     """Bytes of a parameter that one update reads and writes."""
     return OPTIMIZERS[optimizer].moved
-
-
-def traffic_ratio(optimizer: OptimizerName) -> float:
-    """An update's bytes over those of the optimizer that software profiles state theirs for."""
-    return OPTIMIZERS[optimizer].moved / OPTIMIZERS[REFERENCE].moved

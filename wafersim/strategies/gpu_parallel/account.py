@@ -11,6 +11,7 @@ from wafersim.engine.graph import Ints
 from wafersim.gpu.layout import RECOMPUTE, Layout
 from wafersim.gpu.memory import MemoryUse, memory_use
 from wafersim.gpu.stages import StageTimes, stage_times
+from wafersim.gpu.verdict import Verdict
 from wafersim.strategies.gpu_parallel.choice import Choice, cluster_of_job, clusters_of
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
@@ -51,9 +52,8 @@ class GpuMemoryUse:
         names = ("weights", "gradients", "optimizer", "activations", "buffers")
         return {
             **{f"{name}_bytes": getattr(self, name) for name in names},
-            "total_bytes": self.total_bytes,
+            **Verdict(self.total_bytes, self.capacity_bytes).to_json(),
             "memory_bytes": self.capacity_bytes,
-            "capacity_bytes": self.capacity_bytes,
             "reason": self.reason,
         }
 
@@ -151,7 +151,7 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
     times = stage_times(choice.geometry, layout, cluster)
     ticks = round(periodic.step_ticks)
     breakdown = Breakdown(tuple(parts_of_step(periodic.timeline, periodic.plan, times, ticks).items()))
-    use = memory_use(choice.geometry, layout, cluster, job.training.optimizer, choice.schedule)
+    use = memory_use(choice.geometry, layout, cluster, choice.schedule)
     tokens = batch * job.workload.sequence_length
     return Account(
         batch_per_chip=batch / job.count,

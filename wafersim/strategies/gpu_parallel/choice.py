@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wafersim.errors import Infeasible
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster
-from wafersim.gpu.memory import refusal
+from wafersim.gpu.verdict import check, verdict_of
 from wafersim.inputs.machine import AnyMachine, GpuMachine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
@@ -39,10 +39,11 @@ def choose(job: Job) -> Choice:
         spec = settled(spec, found.best[0].layout)
     layout = resolve(spec, model, job.count, job.training.batch, cluster)
     schedule = schedule_of(spec, int(layout.virtual_stages))
-    refused = refusal(geometry, layout, cluster, job.training.optimizer, schedule)
-    if refused is not None and job.must_fit:
-        raise Infeasible(refused)
-    return Choice(geometry, layout, schedule, notes_of(geometry, layout, cluster), found)
+    if job.must_fit:
+        check(geometry, layout, cluster, schedule)
+    verdict = verdict_of(geometry, layout, cluster, schedule)
+    unsure = () if verdict.words == "fits" else (str(verdict),)
+    return Choice(geometry, layout, schedule, (*unsure, *notes_of(geometry, layout, cluster)), found)
 
 
 def estimate(job: Job) -> float:
@@ -54,7 +55,7 @@ def space_of(job: Job) -> Space:
     """Everything that a search holds fixed."""
     cluster, training = cluster_of_job(job, clusters_of(job.machine)), job.training
     geometry, clipping = Geometry.of(job.workload), clips(job)
-    return Space(geometry, job.workload.model, cluster, job.count, training.batch, clipping, training.optimizer)
+    return Space(geometry, job.workload.model, cluster, job.count, training.batch, clipping)
 
 
 def clips(job: Job) -> bool:
@@ -69,9 +70,12 @@ def clusters_of(machine: AnyMachine) -> GpuMachine:
 
 
 def cluster_of_job(job: Job, machine: GpuMachine) -> Cluster:
-    """The machine's numbers as costs read them, with what the job says of overlap."""
-    overlap = _spec(job).overlap_gradients
-    return cluster_of(machine, None if overlap == "auto" else overlap, job.training.optimizer)
+    """The machine's numbers as costs read them, with what the job says of overlap, states and a margin of memory."""
+    spec = _spec(job)
+    overlap = None if spec.overlap_gradients == "auto" else spec.overlap_gradients
+    cluster = cluster_of(machine, overlap, job.training.optimizer, spec.states)
+    free = cluster.device.memory * (1.0 - spec.memory_margin)
+    return replace(cluster, device=replace(cluster.device, memory=free))
 
 
 def _spec(job: Job) -> GpuParallelSpec:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, fields
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
 from wafersim.engine.graph import Ints
 from wafersim.errors import Infeasible
 from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
-from wafersim.gpu.memory import memory_use, refusal
-from wafersim.inputs.optimizer import OptimizerName
+from wafersim.gpu.memory import memory_use
+from wafersim.gpu.verdict import DoesNotFit, check, may_fit
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.best_first import best_first
 from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
@@ -36,8 +37,10 @@ from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
 from wafersim.timeline.clock import to_seconds
 from wafersim.workload.model import Model
 
+Floats = npt.NDArray[np.float64]
 MOST_TENSOR_NODES = 2  # a tensor-parallel group spans so many nodes at the most
 LARGEST_MICRO_BATCH = 4096  # sequences
+AS_SMALL = 1.01  # of the smallest, where none is likely to fit
 FRONT = 6  # splits of the front of time against memory that are simulated and shown
 
 
@@ -72,7 +75,6 @@ class Space:
     gpus: int
     batch: int
     clipping: bool
-    optimizer: OptimizerName
 
 
 def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
@@ -200,22 +202,34 @@ def _columns(layouts: Layout) -> dict[str, np.ndarray]:
 def estimated(space: Space, spec: GpuParallelSpec) -> float:
     """Seconds of the fastest split that fits, by the closed form alone. Raises Infeasible where none does."""
     columns = layouts(space, spec)
-    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, space.optimizer, spec.schedule).total)
-    fits = memory <= space.cluster.device.memory
-    if not fits.any():
-        raise Infeasible(f"no split of {len(memory)} fits in memory")
+    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, spec.schedule).total)
+    fits = _fitting(space, spec, columns, memory)
     return float(np.asarray(estimate(space.geometry, columns, space.cluster))[fits].min())
+
+
+def _fitting(space: Space, spec: GpuParallelSpec, columns: Layout, memory: Floats) -> npt.NDArray[np.bool_]:
+    """Which layouts more likely fit than not; where none does, those as small as the smallest, which may.
+
+    Raises DoesNotFit with the nearest miss where that does not either.
+    """
+    fits = memory <= space.cluster.device.memory
+    if fits.any():
+        return fits
+    least = memory.min()
+    if not may_fit(least, space.cluster):
+        try:
+            check(space.geometry, row(columns, int(memory.argmin())), space.cluster, spec.schedule)
+        except DoesNotFit as miss:
+            raise DoesNotFit(f"no split of {len(memory)} fits; the smallest {miss}", miss.verdict) from None
+    smallest: npt.NDArray[np.bool_] = memory <= AS_SMALL * least
+    return smallest
 
 
 def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
     """The `spec.show` fastest layouts that fit, in order. Raises Infeasible with the nearest miss where none does."""
     columns = layouts(space, spec)
-    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, space.optimizer, spec.schedule).total)
-    fits = memory <= space.cluster.device.memory
-    if not fits.any():
-        smallest = row(columns, int(memory.argmin()))
-        said = refusal(space.geometry, smallest, space.cluster, space.optimizer, spec.schedule)
-        raise Infeasible(f"no split of {len(memory)} fits; the smallest {said}")
+    memory = np.asarray(memory_use(space.geometry, columns, space.cluster, spec.schedule).total)
+    fits = _fitting(space, spec, columns, memory)
     at = np.flatnonzero(fits)
     kept = Layout(**{name: column[at] for name, column in _columns(columns).items()}, stages=columns.stages)
     bounds = np.asarray(lower_bound(space.geometry, kept, space.cluster, spec.schedule == "zero-bubble"))

@@ -63,7 +63,7 @@ class GpuParallel(Runs):
     def fit(self, job: Job, choice: Choice, machine: AnyMachine) -> tuple[float, ...]:
         """Parts of the fullest GPU's memory, what there is of it, GPUs that are installed."""
         cluster = cluster_of_job(job, clusters_of(machine))
-        use = memory_use(choice.geometry, choice.layout, cluster, job.training.optimizer, choice.schedule)
+        use = memory_use(choice.geometry, choice.layout, cluster, choice.schedule)
         there = machine.most is None or job.count <= machine.most
         return (*(float(np.max(part)) for part in vars(use).values()), cluster.device.memory, there)
 
