@@ -17,6 +17,7 @@ from wafersim.calibration.gpu_scatter import Sample, Strange, families_left_out,
 from wafersim.calibration.record import Change, Found, correlations, fit_constants, rounded, today
 from wafersim.calibration.robust import standard_errors
 from wafersim.evidence.sets.gpu_row import GpuRow
+from wafersim.evidence.sets.memory import lost_memory
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry
 from wafersim.gpu.memory import memory_use
@@ -43,12 +44,6 @@ def workspace(rows: Sequence[GpuRow]) -> dict[str, float]:
             used = float(np.max(memory_use(Geometry.of(job.workload), layout, bare).total))
             beyond.setdefault(row.software, []).append(row.memory - used - lost_memory(row.profile))
     return {software: float(np.median(sizes)) for software, sizes in beyond.items()}
-
-
-def lost_memory(profile: str) -> float:
-    """Bytes of a GPU that `usable_memory` leaves out, which nvidia-smi counts as used."""
-    values = load_gpu_machine(profile).gpu.values
-    return values.memory.value * (1.0 - values.usable_memory.value)
 
 
 def _without(rows: Sequence[GpuRow], mine: Sequence[GpuRow], strange: Collection[str]) -> Strange:

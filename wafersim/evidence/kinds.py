@@ -17,6 +17,7 @@ KINDS: dict[
 ] = {  # with the shipped tables of each, files in `data/`, in the order of reports; each is a module in `sets/`
     "wafer": ("wafer_measurements.csv",),
     "gpu": ("gpu_measurements.csv", "gpu_modern.csv"),
+    "memory": ("memory_measurements.csv",),
     "kernel": ("kernel_cycles.csv",),
     "collective": ("collective_measurements.csv",),
 }

@@ -82,7 +82,7 @@ def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
 def _told(path: Path, given: list[str]) -> Kind:
     """The kind whose columns are there; raises InputFaults with those that are missing."""
     lacking = {which.name: [name for name in which.needed if name not in given] for which in kinds()}
-    nearest = min(kinds(), key=lambda which: len(lacking[which.name]) / len(which.needed))
+    nearest = min(kinds(), key=lambda which: (len(lacking[which.name]) / len(which.needed), -len(which.needed)))
     if lacking[nearest.name]:
         problem = (
             f"has no column {', '.join(lacking[nearest.name])}; a {nearest.name} table has {', '.join(nearest.needed)}"

@@ -60,7 +60,8 @@ class ValidatedRow:
 
     `range_low` and `range_high` span the predictions where the row leaves a setting open; `predicted` is their middle. `low` and
     `high` bound the 80 % interval, around the whole range where there is one. `left_out` is the same (predicted, low, high)
-    under constants fitted without the row.
+    under constants fitted without the row. `fits` is False where the row's job, which ran, is said not to fit in memory; None
+    where nothing is said of that.
     """
 
     id: str
@@ -78,6 +79,7 @@ class ValidatedRow:
     low: float | None = None
     high: float | None = None
     left_out: tuple[float, float, float] | None = None
+    fits: bool | None = None
 
     @property
     def error(self) -> float:

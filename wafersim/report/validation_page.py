@@ -14,6 +14,7 @@ from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.evidence.sets.wafer import batch_sweep
 from wafersim.inputs.fit import Fit, load_fit
 from wafersim.report.gpu_judgement import gpu_judgement
+from wafersim.report.memory_judgement import memory_judgement
 from wafersim.report.page_tables import median, page_table
 from wafersim.report.wafer_judgement import wafer_judgement
 from wafersim.report.words import figure
@@ -75,8 +76,10 @@ def page(report: ValidationReport) -> str:
         "it is the error of an unmeasured stack at its best, and what intervals add for one:",
         _families(load_fit("gpu")),
         *gpu_judgement(load_fit("gpu"), [row for row in rows if row.set == "gpu"]),
+        "## Memory of GPUs",
+        *memory_judgement(rows),
         "## Kernels and collectives",
-        _groups([row for row in rows if row.set not in ("wafer", "gpu") and row.use == "test"], {}),
+        _groups([row for row in rows if row.set in ("kernel", "collective") and row.use == "test"], {}),
         "## Intervals",
         "Constants (their covariance), the spread of the rows around them, the distance of a case from its "
         "nearest rows, and what a machine "

@@ -11,6 +11,7 @@ from rich.table import Table
 from wafersim.evidence.floors import coverage, summary
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.report.console import print_table, say
+from wafersim.report.memory_judgement import refused_sentence
 from wafersim.report.words import figure
 
 MOST_ROWS = 60  # that are named when they are skipped
@@ -39,6 +40,8 @@ def print_groups(report: ValidationReport, console: Console) -> None:
     else:
         for reason, count in Counter(report.skipped.values()).items():
             say(console, f"{count} rows skipped: {reason}")
+    if refused := refused_sentence(rows):
+        say(console, refused)
     left_out = [row for row in rows if row.left_out is not None]
     if len(left_out) > 1:
         share = coverage(report, "wafer")

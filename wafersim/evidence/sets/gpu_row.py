@@ -125,6 +125,7 @@ class GpuRow:
         """
         assumed = self.assumed
         found = self._predicted(self.jobs(), must_fit=True)
+        fits = bool(found.values)
         if not found.values and "recompute" in self.options:
             assumed = (*self.assumed, "recompute full: nothing else fits")
             found = self._predicted(self.jobs(recompute="full"), must_fit=True)
@@ -141,7 +142,7 @@ class GpuRow:
             self.id, self.use, f"{self.model.name} on {self.gpus} GPUs", exp(0.5 * (log(low) + log(high))), self.published,
             self.unit, assumed, RECALLED if self.recalled else "", group=self.group, set="gpu",
             range_low=low if several else None, range_high=high if several else None,
-            low=min(found.bounds), high=max(found.bounds),
+            low=min(found.bounds), high=max(found.bounds), fits=fits,
         )  # fmt: skip
 
     def _predicted(self, jobs: Sequence[Job], must_fit: bool) -> _Range:
