@@ -13,8 +13,9 @@ from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory
 from wafersim.strategies.weight_streaming.plan import Kernel, UpdateUnit, WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import Machine, Planned, Settings, build_plan, weight_bytes
 from wafersim.wafer.op_cost import OpCost, WaferDevice
+from wafersim.workload.layer import Op
 from wafersim.workload.model import Model, load_model
-from wafersim.workload.transformer import Op, workload_of
+from wafersim.workload.transformer import workload_of
 
 MODEL = replace(
     load_model("cerebras-gpt-111m"), layers=4, d_model=64, heads=4, kv_heads=4, head_dim=16, d_ffn=256, vocab=100,

@@ -9,7 +9,7 @@ from wafersim.inputs.profile_file import load_profile
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.wafer.device import device_of
 from wafersim.wafer.op_cost import NOTHING, WaferDevice, op_cost
-from wafersim.workload.transformer import Op
+from wafersim.workload.layer import Op
 
 PROFILE = load_profile("cs2")
 assert isinstance(PROFILE, SystemProfile)

@@ -21,7 +21,7 @@ from wafersim.calibration.wafer_sample import Sample
 from wafersim.calibration.wafer_steps import AS_SIMULATED, Form, Rates, Work, rates_of
 from wafersim.inputs.fit import Nested
 from wafersim.wafer.op_cost import WaferDevice
-from wafersim.workload.transformer import Op
+from wafersim.workload.layer import Op
 
 
 def _added(work: Floats, floor: Floats) -> Floats:

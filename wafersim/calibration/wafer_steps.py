@@ -22,7 +22,7 @@ from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.weight_streaming.settings import machine_of
 from wafersim.timeline.clock import to_seconds
 from wafersim.wafer.op_cost import WaferDevice, op_cost
-from wafersim.workload.transformer import Op
+from wafersim.workload.layer import Op
 
 RELEASE = "releases."
 
@@ -74,8 +74,8 @@ def _step(row: WaferRow) -> Step:
     plan = strategy.plan(job, strategy.choose(job))
     layers, sizes = row.workload.layers, Counter(plan.size_of[0])
     repeats = next(iter(sizes.values())) if len(sizes) == 1 else 1
-    passes = Counter((layers[kernel.layer].kind, kernel.pass_) for kernel in plan.kernels)
-    ops = {layer.kind: layer.ops for layer in layers}
+    passes = Counter((id(layers[kernel.layer].ops), kernel.pass_) for kernel in plan.kernels)
+    ops = {id(layer.ops): layer.ops for layer in layers}
     works = tuple(
         Work(op, pass_, plan.micro_batch_sizes[size] * row.sequence, each * count // repeats)
         for size, each in sizes.items()

@@ -1,6 +1,6 @@
 """The cost of one op on one wafer: matmuls by their weights, attention by its score elements, a latency floor per kernel.
 
-- matmul: the weight-streaming AXPY on all cores (`mapping.streamed_cycles`);
+- matmul: the weight-streaming AXPY on all cores (`mapping.streamed_cycles`); experts' matrices one after another in one kernel;
 - attention: (a + 6 x head dimension x r / SIMD) / 3 core-cycles per score element and forward unit: a is the softmax and
   all that goes with it, the rest six products, two forward and four backward, at the matmul's rate r of a SIMD group;
 - exchange (rotary halves, gates): elements of other places cross their row of PEs, `exchange_cost` cycles each whatever the
@@ -19,7 +19,7 @@ from typing import Protocol
 
 from wafersim.timeline.clock import to_ticks
 from wafersim.wafer.mapping import Grid, streamed_cycles
-from wafersim.workload.transformer import Op
+from wafersim.workload.layer import Op
 
 PASS_WORK = {
     # A pass's work as a multiple of the forward work. Attention's backward is four products for the forward's two, and all
@@ -114,12 +114,14 @@ def op_cost(op: Op, pass_: str, tokens: float, precision: str, density: float, d
     core_cycles_per_second = device.cores * device.clock
     slowdown, sram = PRECISION_SLOWDOWN[precision], 0
     if op.kind == "matmul":
-        cycles = streamed_cycles(amount, op.k, op.n, density, device.hidden_axis, device.grid)
+        # Every weight of an expert meets the tokens of that expert alone, and costs its issue whether they are many or few.
+        each = streamed_cycles(amount / op.matrices, op.k, op.n, density, device.hidden_axis, device.grid)
+        cycles = op.matrices * each
         work, bound, sram = cycles * slowdown / device.clock, "matmul", int(2 * amount * (op.k + op.n))
     elif op.kind == "attention":
         products = 6.0 * op.head_dim * device.group_cost / device.simd_width * slowdown
-        each = (device.attention_cost + products) / 3.0
-        work, bound = op.elements * amount * each / core_cycles_per_second, "attention"
+        per_score = (device.attention_cost + products) / 3.0
+        work, bound = op.elements * amount * per_score / core_cycles_per_second, "attention"
     elif op.kind == "exchange":
         work, bound = op.elements * amount / device.grid_rows * device.exchange_cost / device.clock, "exchange"
     else:

@@ -11,10 +11,12 @@ __all__ = [
     "block_parameters",
     "cross_attention_parameters",
     "embedding_parameters",
+    "encoder_block_parameters",
     "encoder_parameters",
     "expert_blocks",
     "expert_parameters",
     "head_parameters",
+    "idle_parameters",
     "load_model",
     "main_parameters",
     "mlp_parameters",
@@ -77,14 +79,18 @@ def expert_blocks(model: Model) -> int:
     return sum(model.has_experts(block) for block in range(model.layers))
 
 
+def encoder_block_parameters(model: Model) -> int:
+    """A block of an encoder beside a decoder: as the decoder's, without cross attention."""
+    return attention_parameters(model) + model.block_norms * model.norm_parameters + mlp_parameters(model)
+
+
 def encoder_parameters(model: Model) -> int:
     """An encoder's blocks and what it has of its own at its ends; 0 of a decoder alone."""
     if not model.encoder_layers:
         return 0
-    block = attention_parameters(model) + model.block_norms * model.norm_parameters + mlp_parameters(model)
     norms = model.norm_parameters * (model.embedding_norm + model.final_norm)
     ends = model.positions * model.d_model + model.relative_buckets * model.heads + norms
-    return model.encoder_layers * block + ends
+    return model.encoder_layers * encoder_block_parameters(model) + ends
 
 
 def mtp_parameters(model: Model) -> int:
@@ -138,5 +144,9 @@ def parameters(model: Model) -> int:
 
 def active_parameters(model: Model) -> int:
     """Parameters of the main model that one token meets; fewer than all with experts."""
-    idle = (model.experts - model.experts_per_token) * expert_parameters(model)
-    return main_parameters(model) - expert_blocks(model) * idle
+    return main_parameters(model) - expert_blocks(model) * idle_parameters(model)
+
+
+def idle_parameters(model: Model) -> int:
+    """Parameters that one token skips in a block with experts."""
+    return (model.experts - model.experts_per_token) * expert_parameters(model)

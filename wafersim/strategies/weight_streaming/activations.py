@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from wafersim.workload.transformer import Layer, Workload
+from wafersim.workload.transformer import Workload
 
 MOST_LANES = 64
 """A layer's working set may be worked through in so many lanes (sub-batches); more is not a sensible kernel."""
@@ -82,18 +82,30 @@ def kept_bytes(workload: Workload, policy: Policy, tokens: float) -> int:
     """What stays between forward and backward of one micro-batch, in bytes."""
     if workload.mode == "forward":
         return 0
-    blocks = [layer for layer in workload.layers if layer.kind == "block"]
+    blocks = workload.blocks
     if policy.every == 0:
         return int(tokens * sum(layer.kept_bytes for layer in blocks))
-    return int(tokens * blocks[0].input_bytes * ceil(len(blocks) / policy.every))
+    # Of an encoder beside a decoder the output stays as well: every block of the decoder attends to it.
+    encoded = 1 if workload.model.encoder_layers else 0
+    return int(tokens * blocks[0].input_bytes * (ceil(len(blocks) / policy.every) + encoded))
 
 
 def transfer_bytes(workload: Workload, policy: Policy, tokens: float) -> int:
-    """One trip of a layer's kept activations to or from the servers, in bytes; 0 when they stay on the wafer."""
+    """One trip of a block's kept activations to or from the servers, in bytes; 0 when they stay on the wafer.
+
+    Blocks that keep more than others are counted with their mean: the traffic of a step is right, its place in it nearly.
+    """
     if policy.place == "wafer":
         return 0
-    block = workload.layers[1]
-    return int(tokens * (block.kept_bytes if policy.every == 0 else block.input_bytes))
+    blocks = workload.blocks
+    mean = sum(block.kept_bytes for block in blocks) / len(blocks)
+    return int(tokens * (mean if policy.every == 0 else blocks[0].input_bytes))
+
+
+def segments(workload: Workload, policy: Policy) -> tuple[range, ...]:
+    """Layers that are recomputed together, in forward order; each block by itself where everything is kept."""
+    head, every = len(workload.layers) - 1, max(1, policy.every)
+    return tuple(range(start, min(start + every, head)) for start in range(1, head, every))
 
 
 def wafer_memory(
@@ -117,8 +129,7 @@ def wafer_memory(
     buffers = weight_buffer + drain_buffer
     code = max(0, int(sram * reserved_share) - buffers)
     free = int(sram) - code - buffers - activation
-    block, head = workload.layers[1], workload.layers[-1]
-    sets = [int(working_set * tokens * live) for live in _live_bytes(block, head, policy, workload.mode)]
+    sets = [int(working_set * tokens * live) for live in _live_bytes(workload, policy)]
     smallest = max(sets) / MOST_LANES
     if free <= 0 or smallest > free:
         return _refusal(policy, tokens <= workload.sequence_length, activation, buffers, code, smallest, sram)
@@ -149,13 +160,18 @@ def _refusal(
     )
 
 
-def _live_bytes(block: Layer, head: Layer, policy: Policy, mode: str) -> tuple[int, int]:
-    """Bytes per token that a block and the head hold while they work; without lanes, and before the release's share.
+def _live_bytes(workload: Workload, policy: Policy) -> tuple[int, int]:
+    """Bytes per token that the fullest block and the head hold while they work; without lanes, and before the release's share.
 
     A recomputed segment holds every activation of its blocks until their backward pass is over; a forward pass holds those of
     one block and no gradients.
     """
-    if mode == "forward":
-        return block.kept_bytes, head.transient_bytes // 2 + head.input_bytes
-    recomputed = block.kept_bytes * policy.every
-    return block.transient_bytes + recomputed, head.transient_bytes + head.input_bytes
+    layers, head = workload.layers, workload.layers[-1]
+    if workload.mode == "forward":
+        return max(block.kept_bytes for block in workload.blocks), head.transient_bytes // 2 + head.input_bytes
+    recomputed = bool(policy.every)
+    of_segments = [
+        max(layers[i].transient_bytes for i in segment) + recomputed * sum(layers[i].kept_bytes for i in segment)
+        for segment in segments(workload, policy)
+    ]
+    return max(of_segments), head.transient_bytes + head.input_bytes

@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.optimizer import OptimizerName
-from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, transfer_bytes, wafer_memory
+from wafersim.strategies.weight_streaming.activations import (
+    Policy,
+    WaferMemory,
+    segments,
+    transfer_bytes,
+    wafer_memory,
+)
 from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import (
     Jitter,
@@ -21,8 +27,9 @@ from wafersim.strategies.weight_streaming.plan import (
 from wafersim.strategies.weight_streaming.tree import Tree, build_tree
 from wafersim.timeline.clock import checked_step, split, stretched, to_ticks
 from wafersim.wafer.op_cost import BAKED_IN_SAVING, OpCosts, WaferDevice
+from wafersim.workload.layer import Op
 from wafersim.workload.optimizer import INDEX_BYTES, update_bytes
-from wafersim.workload.transformer import Op, Workload
+from wafersim.workload.transformer import Workload
 
 PRECISION_BYTES = {"fp8": 1, "fp16": 2, "bf16": 2, "fp32": 4}
 MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
@@ -103,7 +110,9 @@ def build_plan(
     """The plan of a step under a policy, or the reason why the policy cannot run."""
     layers = _plan_layers(workload, machine, settings)
     retain = settings.retain_output_weights and layers[-1].chunks < settings.weight_credits
-    held = max((layers[1].chunks * policy.every if policy.hold else 0), layers[-1].chunks if retain else 0)
+    chunks = tuple(layer.chunks for layer in layers)
+    of_segments = [sum(chunks[i] for i in segment) for segment in segments(workload, policy)] if policy.hold else []
+    held = max((*of_segments, chunks[-1] if retain else 0), default=0)
     if held > settings.weight_credits:
         return (
             f"does not fit: {held} chunks of weights are held for recompute, in room for {settings.weight_credits}; give "
@@ -118,9 +127,9 @@ def build_plan(
     memory = _memory(workload, machine, settings, policy, layers)
     if isinstance(memory, str):
         return memory
-    pieces = layers[1].chunks if policy.place == "servers" else 0
+    pieces = max(chunks[1:-1]) if policy.place == "servers" else 0
     kernels = kernels_of(workload, policy, retain, pieces)
-    priced = workload, tuple(layer.chunks for layer in layers), policy, retain, pieces
+    priced = workload, chunks, policy, retain, pieces
     how = machine.device, settings.weight_precision, settings.density, settings.baked_in_zeros
     tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
@@ -245,7 +254,7 @@ def _plan_layers(workload: Workload, machine: Machine, settings: Settings) -> tu
     weights, gradients = settings.weight_precision, settings.gradient_precision
     chunks = settings.chunks_per_layer
     if chunks is None:
-        block = weight_bytes(workload.layers[1].parameters, weights, settings.density)
+        block = weight_bytes(workload.largest_block.parameters, weights, settings.density)
         chunks = ceil(block / min(LARGEST_SHARE * machine.sram, LARGEST_CHUNK))
         chunks = min(max(FEWEST_CHUNKS, chunks), MOST_CHUNKS)
     return _linked(workload, links, weights, gradients, settings.density, chunks)
@@ -262,7 +271,7 @@ def _linked(
     def down(parameters: int) -> int:
         return weight_bytes(parameters, weight_precision, density)
 
-    chunk_bytes = max(1, ceil(down(workload.layers[1].parameters) / chunks))
+    chunk_bytes = max(1, ceil(down(workload.largest_block.parameters) / chunks))
     known: dict[tuple[int, int], PlanLayer] = {}
     for layer in workload.layers:
         size = layer.parameters, layer.trained
@@ -317,13 +326,13 @@ def _kernel_costs(
 ) -> Costs:
     """(slices, floor ticks, FLOPs) of every kernel at one micro-batch size on a system that takes `pace` times as long.
 
-    Equal layers are costed once. Lanes and sub-batches cost nothing: logs of a micro-batch of 99 in nine lanes show none.
+    Layers of one kind are costed once. Lanes and sub-batches cost nothing: logs of a micro-batch of 99 in nine lanes show none.
     """
-    known: dict[tuple[str, str], tuple[tuple[int, ...], int, float]] = {}
+    known: dict[tuple[int, str, int], tuple[tuple[int, ...], int, float]] = {}
     slices, floors, flops = [], [], []
     for kernel in kernels_of(workload, policy, retain, pieces):
         layer = workload.layers[kernel.layer]
-        key = (layer.kind, kernel.pass_)
+        key = (id(layer.ops), kernel.pass_, chunks[kernel.layer])  # blocks of one kind share their ops, as one value
         if key not in known:
             each = [costs(op, kernel.pass_, tokens, precision, density, device) for op in layer.ops]
             total, floor = sum(one.ticks for one in each), sum(one.floor_ticks for one in each)
