@@ -12,11 +12,13 @@ from wafersim.strategies.strategy import Features
 from wafersim.strategies.weight_streaming.choice import Choice
 from wafersim.strategies.weight_streaming.planner import PRECISION_BYTES
 from wafersim.strategies.weight_streaming.settings import wafers_of
+from wafersim.workload.attention import mean_keys
 from wafersim.workload.transformer import Workload
 
 NAMES = (
     "parameters", "tokens a system and micro-batch", "tokens a sequence", "elements a head", "systems", "GHz of clock", "cores",
-    "SIMD lanes a core", "GB of SRAM", "bits a weight", "share of weights that are not zero",
+    "SIMD lanes a core", "GB of SRAM", "bits a weight", "share of weights that are not zero", "experts",
+    "share of the sequence in a window",
 )  # fmt: skip
 
 
@@ -32,7 +34,8 @@ def values(
     sequence = workload.sequence_length
     of_job = workload.parameters, micro_batch * sequence, sequence, workload.model.head_dim, systems
     of_wafer = wafer.clock.value / 1e9, wafer.cores.value, wafer.simd_width.value, wafer.sram.value / 1e9
-    return logs(*of_job, *of_wafer, 8 * PRECISION_BYTES[precision], density)
+    window = mean_keys(workload.model, sequence) / sequence if workload.model.windows else 1.0
+    return logs(*of_job, *of_wafer, 8 * PRECISION_BYTES[precision], density, workload.model.experts, window)
 
 
 def features(job: Job, choice: Choice) -> Features:
