@@ -91,6 +91,14 @@ def test_keys_and_values_go_to_gpus_as_whole_heads_or_as_copies() -> None:
     assert set(np.unique(layouts(space, spec(tensor="auto")).tensor)) == {1.0, 2.0, 4.0}
 
 
+@pytest.mark.parametrize("split", ["pipeline", "context"])
+def test_an_encoder_and_its_decoder_are_not_cut_apart(split: str) -> None:
+    both = replace(MODEL, encoder_layers=24)
+    assert resolve(spec(tensor=2), both, 2, 1, CLUSTER).tensor == 2
+    with pytest.raises(Infeasible, match=f"{split} 2: encoder and decoder of gpt3-1.3b .* must be 1"):
+        resolve(spec(**{split: 2}), both, 2, 1, CLUSTER)
+
+
 def test_what_follows_from_the_rest() -> None:
     found = resolved(32, 64, tensor=2, pipeline=4, virtual_stages=3, micro_batch=2)
     assert (found.data, found.micro_batches, found.shard, found.sequence_parallel) == (4, 8, 4, 1)

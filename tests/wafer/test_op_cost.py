@@ -122,3 +122,14 @@ def test_frozen_weights_have_no_weight_gradient() -> None:
     frozen = replace(MATMUL, has_wgrad=False)
     assert op_cost(frozen, "wgrad", 2048, "fp16", 1.0, DEVICE).ticks == 0
     assert op_cost(frozen, "dgrad", 2048, "fp16", 1.0, DEVICE) == op_cost(MATMUL, "dgrad", 2048, "fp16", 1.0, DEVICE)
+
+
+def test_weights_of_an_expert_meet_its_own_tokens() -> None:
+    # Two PEs, 2 x 3 weights of each of 4 experts, 8 tokens of which each takes one: 2 a matrix, 3 outputs x 1 feature a PE x
+    # (9 of issue + 2 groups of one token) = 33 s, four times. One matrix for all 8 tokens takes 3 x (9 + 8) = 51 s.
+    experts = Op("up", "matmul", 2, 3, share=1, matrices=4)
+    assert op_cost(experts, "forward", 8, "fp16", 1.0, TWO).ticks == 4 * 33 * SECOND
+    assert op_cost(replace(experts, matrices=1), "forward", 8, "fp16", 1.0, TWO).ticks == 51 * SECOND
+    # One launch for all of them.
+    slow = replace(TWO, kernel_latency=1000.0)
+    assert op_cost(experts, "forward", 8, "fp16", 1.0, slow).ticks == pytest.approx(1008.7 * SECOND, rel=1e-4)

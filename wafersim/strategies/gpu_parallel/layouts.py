@@ -137,6 +137,12 @@ def _number(value: int | str) -> int:
 
 
 def check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> None:
+    """Raises Infeasible for a model that cannot be split like this, with the nearest that can."""
+    for name, value in (("pipeline", p), ("context", spec.context)):
+        if model.encoder_layers and value != 1:
+            raise Infeasible(
+                f"{name} {value}: encoder and decoder of {model.name} run on all GPUs of a replica; {name} must be 1"
+            )
     if model.heads % t:
         good = nearest(t, lambda n: model.heads % n == 0, model.heads)
         raise Infeasible(f"tensor {t} does not divide the {model.heads} heads of {model.name}; {good}")

@@ -90,6 +90,8 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
 
     def even(p: int) -> bool:
         layers = space.model.layers
+        if space.model.encoder_layers:  # encoder and decoder are not cut apart
+            return p == 1 and spec.context == 1
         return listed or blocks_divide(layers, p) or (spec.uneven_stages and uneven_allowed(layers, p))
 
     check_precision(spec, space.cluster)
