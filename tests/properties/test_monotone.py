@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.properties.models import kinds
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.machine import scaled
@@ -53,7 +54,7 @@ FOUND: dict[
 
 @st.composite
 def geometries(draw) -> Model:
-    """Dense models of any shape between the sizes."""
+    """Models of any shape between the sizes: half of them dense, the others of blocks that differ."""
     heads, head_dim, layers = (
         draw(st.sampled_from([8, 12, 20, 40, 96, 160])),
         draw(st.sampled_from([64, 128])),
@@ -65,7 +66,11 @@ def geometries(draw) -> Model:
         131_072, "drawn", kv_heads=draw(st.sampled_from([1, 4, heads])), position_kind=draw(st.sampled_from(["rotary", "none"])),
         mlp=draw(st.sampled_from(["gelu", "swiglu"])), tied_embeddings=draw(st.booleans()),
     )  # fmt: skip
-    while parameters(model) > LARGEST:
+    if draw(st.booleans()):
+        model = replace(model, kv_heads=heads, **draw(kinds(layers, 2048)))
+        if model.experts > 1:
+            model = replace(model, expert_ffn=draw(st.integers(1, 2)) * width // 2)
+    while parameters(model) > LARGEST and model.layers > 1:
         model = replace(model, layers=model.layers // 2)
     while parameters(model) < SMALLEST:
         model = replace(model, layers=model.layers * 2)
