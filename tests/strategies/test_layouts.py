@@ -87,7 +87,7 @@ def test_keys_and_values_go_to_gpus_as_whole_heads_or_as_copies() -> None:
         assert str(refused.value).startswith(
             f"tensor {tensor} neither divides nor is a multiple of the 4 key and value heads of gpt3-1.3b; nearest: "
         )
-    space = Space(Geometry.of(workload_of(grouped, 1024)), grouped, CLUSTER, 12, 12, True, "adamw")
+    space = Space(Geometry.of(workload_of(grouped, 1024)), grouped, CLUSTER, 12, 12, True)
     assert set(np.unique(layouts(space, spec(tensor="auto")).tensor)) == {1.0, 2.0, 4.0}
 
 
@@ -142,7 +142,7 @@ def test_eight_gpus_of_a_node_of_eight_span_nothing() -> None:
 
 
 def searched(gpus: int, batch: int, **asked: Any) -> Layout:
-    space = Space(Geometry.of(workload_of(MODEL, 1024)), MODEL, CLUSTER, gpus, batch, True, "adamw")
+    space = Space(Geometry.of(workload_of(MODEL, 1024)), MODEL, CLUSTER, gpus, batch, True)
     return layouts(space, GpuParallelSpec(kind="gpu-parallel", **asked))
 
 
