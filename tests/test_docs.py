@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from tests.checkout import ROOT
 from wafersim.cli import COMMANDS, commands
+from wafersim.inputs.model import Model
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 JSON_PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -65,6 +67,13 @@ def options(command: str) -> set[str]:
     found = commands.get_command(None, command)  # type: ignore[arg-type]
     assert found is not None
     return {name for one in found.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+
+
+def test_the_page_of_model_files_names_every_field() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    named = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(field.name for field in fields(Model))
 
 
 def section(heading: str) -> str:

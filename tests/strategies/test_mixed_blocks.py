@@ -1,18 +1,22 @@
 """Weight streaming of models whose blocks differ: chunks, buffers, held weights and kept activations are those of each block."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.strategies.test_planner import MACHINE, SETTINGS, hundred_ticks
 from tests.workload.test_model_fields import DEEPSEEK_V3, DENSE, MIXED, a_model
+from wafersim.cli import commands
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.model import Model
 from wafersim.simulation import simulate
 from wafersim.strategies.weight_streaming.activations import Policy, kept_bytes, segments, transfer_bytes, wafer_memory
 from wafersim.strategies.weight_streaming.planner import Planned, build_plan
-from wafersim.workload.transformer import workload_of
+from wafersim.workload.transformer import build_workload, workload_of
 
 # A dense block has 24,576 weights of its MLP and 16,384 of attention, one of experts 4 times as many of its MLP and a router.
 DENSE_BLOCK, EXPERT_BLOCK = 24_576 + 16_384 + 128, 4 * 24_576 + 16_384 + 256 + 128
@@ -112,3 +116,21 @@ def test_memoryx_holds_all_experts_of_a_model() -> None:
     with pytest.raises(Infeasible, match=r"6.83e.11 parameters take 11 TB"):
         simulate(too_small)
     assert simulate(enough).step_time_s > 0
+
+
+@pytest.mark.parametrize("system", ["{profile: cs3, systems: 2}", "{profile: dgx-h100, gpus: 8}"])
+@pytest.mark.parametrize("model", ["mistral-7b", "qwen1.5-moe-a2.7b", "deepseek-v2-lite", "gemma2-2b", "t5-11b"])
+def test_models_of_today_run_from_the_command_line(model: str, system: str, tmp_path: Path) -> None:
+    gpus = "gpus" in system
+    split = {"kind": "gpu-parallel", "zero_stage": 3, "data": 8, "tensor": 1, "pipeline": 1, "virtual_stages": 1,
+             "micro_batch": 1, "recompute": "full", "flash_attention": True}  # fmt: skip
+    (tmp_path / "job.yaml").write_text(
+        f"name: job\nmodel: {model}\nsystem: {system}\nstrategy: {json.dumps(split) if gpus else '{}'}\n"
+        "training: {sequence_length: 8192, batch: 16, tokens: 1e9}\n"
+    )
+    done = CliRunner().invoke(commands, ["run", str(tmp_path / "job.yaml"), "--json", "--no-save"])
+    assert done.exit_code == 0, done.output
+    (point,) = json.loads(done.stdout)["points"]
+    assert point["model"] == model and point["step_time_s"] > 0
+    assert point["model_flops_per_step"] == build_workload(model, 8192).model_flops_per_token * 16 * 8192
+    assert 0.02 < point["mfu"] < 0.75

@@ -17,13 +17,16 @@ NARROWEST = 30  # of what stands beside it
 
 def list_models() -> str:
     """Name, parameters, geometry."""
-    from wafersim.workload.model import load_model, parameters
+    from wafersim.workload.model import load_model, main_parameters
 
     lines = []
     for name in names("models"):
         model = load_model(name)
-        size = f"{model.layers} layers x {model.d_model}, {model.heads} heads, vocabulary {model.vocab}"
-        lines.append(f"{name:22} {parameters(model) / 1e9:9.3f} B  {size}")
+        stacks = f"{model.encoder_layers} + {model.layers}" if model.encoder_layers else f"{model.layers}"
+        size = f"{stacks} layers x {model.d_model}, {model.heads} heads, vocabulary {model.vocab}"
+        if model.experts > 1:
+            size += f", {model.experts} experts"
+        lines.append(f"{name:22} {main_parameters(model) / 1e9:9.3f} B  {size}")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from wafersim.errors import WafersimError, did_you_mean, shortened
@@ -14,7 +15,9 @@ from wafersim.inputs.profile_file import find_profile, read_profile
 from wafersim.inputs.resources import is_path, names
 from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.yaml_file import read_yaml
-from wafersim.workload.model import Model, active_parameters, parameters, read_model
+from wafersim.workload.model import Model, active_parameters, main_parameters, mtp_parameters, read_model
+
+DEFAULTS = {each.name: each.default for each in fields(Model)}  # of what is only said where it differs
 
 
 def show(name: str) -> str:
@@ -86,7 +89,9 @@ def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
 
 def _show_model(model: Model) -> str:
     published = f" (published {float(model.published_parameters):,.0f})" if model.published_parameters else ""
-    lines = [f"{model.name}: {parameters(model):,} parameters{published}"]
+    lines = [f"{model.name}: {main_parameters(model):,} parameters{published}"]
+    if model.mtp_blocks:
+        lines.append(f"{mtp_parameters(model):,} more in modules of multi-token prediction")
     if model.experts > 1:
         lines.append(
             f"{active_parameters(model):,} of them met by a token ({model.experts_per_token} of {model.experts} experts)"
@@ -94,8 +99,9 @@ def _show_model(model: Model) -> str:
     lines += [
         f"{field:20} {value}"
         for field, value in vars(model).items()
-        if field not in ("name", "published") and value != ""
+        if field not in ("name", "published") and value != DEFAULTS.get(field, "")
     ]
+    lines.append("other fields         as by default (docs/models.md)")
     lines += [f"published {key:22} {_said(value)}" for key, value in (model.published or {}).items()]
     return "\n".join(lines)
 
