@@ -1,11 +1,15 @@
 """Fields of a model: parameter counts of released models, one for each thing that a model file can say; contradictions."""
 
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from wafersim.inputs.model import ADAPTER, Model
+from wafersim.errors import InputFaults
+from wafersim.inputs.foreign_names import FIELDS
+from wafersim.inputs.model import ADAPTER, Model, read_model
 from wafersim.workload.model import active_parameters, main_parameters, mtp_parameters
 
 LLAMA = {
@@ -139,3 +143,15 @@ def test_fields_that_contradict_each_other_are_refused_by_name(fields: dict, bla
 def test_what_is_no_value_of_a_field_is_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         a_model(**DENSE, **wrong)
+
+
+def test_a_name_of_another_file_is_answered_with_ours(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text("name: m\nsliding_window: 4096\nnum_hidden_layers: 2\nsystems: 3\n")
+    with pytest.raises(InputFaults) as refused:
+        read_model(path)
+    said = str(refused.value)
+    assert "m.yaml:2: sliding_window: unknown field; here it is windows, keys by block as a pattern: [4096]" in said
+    assert "m.yaml:3: num_hidden_layers: unknown field; here it is layers" in said
+    assert "m.yaml:4: systems: unknown field; allowed: " in said
+    assert {ours.split(",")[0] for ours in FIELDS.values()} <= {field.name for field in fields(Model)}

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from wafersim.errors import Fault, InputFaults, did_you_mean, shortened
+from wafersim.inputs.foreign_names import FIELDS
 from wafersim.inputs.yaml_file import Path_, YamlFile
 
 MOST_WORDED = 200
@@ -107,6 +108,9 @@ def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> s
         return "is missing"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _siblings(adapter, path, values)
+        ours = FIELDS.get(str(path[-1]), "")
+        if ours.split(",")[0] in known:
+            return f"unknown field; here it is {ours}"
         nearby = [*known, *_one_below(adapter, values)] if len(path) == 1 else known
         return f"unknown field{did_you_mean(path[-1], nearby)} allowed: {', '.join(known)}".replace(
             "field allowed", "field; allowed"
