@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from wafersim.errors import Fault, InputFaults
-from wafersim.inputs.experiment import SLUG, Experiment
+from wafersim.inputs.experiment import SLUG, Experiment, with_kind
 from wafersim.inputs.faults import problems, validated
+from wafersim.inputs.filling import filled
 from wafersim.inputs.loader import load_experiment, locate
 from wafersim.inputs.references import References
 from wafersim.inputs.sourced import Frozen
@@ -104,6 +105,7 @@ def _side(file: YamlFile, beside: Path, comparison: Comparison, index: int) -> E
         if "gpus" in system:
             raise InputFaults([file.fault(("sides", index), f"{side.name}: give either match or gpus")])
         system["gpus"] = 8
+    values = filled(with_kind(values), references.settings)
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:

@@ -15,6 +15,7 @@ from wafersim.inputs import resources
 from wafersim.inputs.experiment import Experiment, with_kind
 from wafersim.inputs.faults import problems
 from wafersim.inputs.file_cache import at_one_moment
+from wafersim.inputs.filling import filled
 from wafersim.inputs.options import place
 from wafersim.inputs.references import References
 from wafersim.inputs.sweep import EVERYTHING, checked_size, put
@@ -53,7 +54,8 @@ def load_experiment(
 def checked(file: YamlFile, beside: Path) -> tuple[Experiment | None, list[Fault]]:
     """(the experiment that a file's values are, everything that is wrong with them)."""
     references = References(file, beside)
-    values, found = with_kind(references.settled(file.values)), references.faults
+    values = filled(with_kind(references.settled(file.values)), references.settings)
+    found = references.faults
     experiment: Experiment | None = None
     try:
         checked_size(values.get("sweep"))

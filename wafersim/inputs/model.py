@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from wafersim.inputs.faults import WrongField, validated
 from wafersim.inputs.file_cache import of_file
+from wafersim.inputs.imported import Imported
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.resources import find, located
 from wafersim.inputs.yaml_file import read_yaml
@@ -89,6 +90,7 @@ class Model:
     published_rounded: Switch = False  # the source rounds its parameter count to two figures
     note: str = ""
     published: Mapping[str, int | float | Phases] | None = field(default=None, hash=False)
+    imported: Imported | None = field(default=None, hash=False, compare=False)  # what became of a foreign file's keys
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kv_heads", self.kv_heads or self.heads)

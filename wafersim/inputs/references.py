@@ -6,14 +6,16 @@ depends on: it can be written down, sent to another process and run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wafersim.errors import Fault, InputFaults, WafersimError
 from wafersim.inputs.faults import validated
-from wafersim.inputs.model import ADAPTER, find_model, read_model
+from wafersim.inputs.importers.setting import Setting
+from wafersim.inputs.model import ADAPTER, Model, find_model
+from wafersim.inputs.model_file import FROM, ModelFile, derived_model, read_model_file
 from wafersim.inputs.profile_file import find_profile, inline_profile, read_profile
 from wafersim.inputs.resources import is_path, shipped_name
 from wafersim.inputs.sweep import EVERYTHING, split_path
@@ -28,6 +30,7 @@ class References:
     def __init__(self, file: YamlFile, beside: Path) -> None:
         self._file, self._beside = file, beside
         self.faults: list[Fault] = []
+        self.settings: tuple[Setting, ...] = ()  # what the file of the model says of the training job
         self.broken: set[str] = set()  # paths of references that led to nothing
 
     def settled(self, values: Any, field: Path_ = (), place: Path_ = ()) -> Any:
@@ -70,9 +73,19 @@ class References:
         return reference
 
     def _model(self, reference: Any, place: Path_) -> Any:
+        found = reference
         if isinstance(reference, dict):
-            return validated(ADAPTER, self._file.part(place, reference))
-        return self._found("models", reference, find_model, read_model)
+            part = self._file.part(place, reference)
+            found = derived_model(part, self._beside) if FROM in reference else validated(ADAPTER, part)
+        elif isinstance(reference, str):
+            found = self._found("models", reference, find_model, read_model_file)
+        settings = found.settings if isinstance(found, ModelFile) else ()
+        model = found.model if isinstance(found, ModelFile) else found
+        if place[:1] != ("sweep",):
+            self.settings = settings
+        elif settings:
+            model = _without_settings(model, settings)
+        return model
 
     def _profile(self, reference: Any, place: Path_, software: bool) -> Any:
         if isinstance(reference, dict):
@@ -96,6 +109,13 @@ class References:
         if shipped is None:
             return read(path)
         return shipped if is_path(reference) else reference
+
+
+def _without_settings(model: Model, settings: Sequence[Setting]) -> Model:
+    """A model among several, whose files cannot all set the fields of one experiment."""
+    assert model.imported is not None
+    kept = {one.path: f"{one.said} is left aside: one of several models of a sweep" for one in settings}
+    return replace(model, imported=replace(model.imported, kept={**model.imported.kept, **kept}))
 
 
 def _parts(path: str) -> Path_:

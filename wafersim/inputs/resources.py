@@ -20,6 +20,7 @@ FOLDERS = {"hardware": "hardware_profiles", "experiments": "experiments", "compa
 WHAT = {"hardware": "hardware profile", "experiments": "experiment", "comparisons": "comparison", "models": "model"}
 LISTED = {"hardware": "hardware", "experiments": "experiments", "comparisons": "experiments", "models": "models"}
 SUFFIXES = (".yaml", ".yml")
+READ = (*SUFFIXES, ".json")  # a config.json is read of a model
 
 
 @cache
@@ -83,11 +84,15 @@ def located(kind: str, reference: str, beside: Path | None, asking: tuple[Path, 
 
     Raises WafersimError with the nearest shipped name.
     """
+    other = ""
     for candidate in _candidates(reference, beside):
         look_at(candidate)
+        other = other or _no_file(candidate)
         if is_file(candidate) and candidate.resolve() not in asking and _can_be(kind, reference, candidate):
             return candidate
     if is_path(reference) and (Path(reference).name != reference or _stem(reference) not in names(kind)):
+        if other:
+            raise WafersimError(f"{shortened(reference)} {other}; a file is needed")
         where = "" if Path(reference).is_absolute() else f" beside it, in ${SEARCHED} or shipped"
         raise WafersimError(f"no such file {shortened(reference)}{where}")
     name = _stem(reference)
@@ -103,7 +108,7 @@ def shipped_name(kind: str, path: Path) -> str | None:
 
 def is_path(reference: str) -> bool:
     """Whether a reference is written as a path, not as a name."""
-    return reference.endswith(SUFFIXES) or "/" in reference or os.sep in reference
+    return reference.endswith(READ) or "/" in reference or os.sep in reference
 
 
 def is_file(path: Path) -> bool:
@@ -114,11 +119,25 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def _no_file(path: Path) -> str:
+    """What stands where a file should: a folder, a device or a pipe; nothing where it is a file or there is none."""
+    try:
+        return (
+            ""
+            if path.is_file() or not path.exists()
+            else "is a directory"
+            if path.is_dir()
+            else "is a device or a pipe"
+        )
+    except (OSError, ValueError):
+        return ""
+
+
 def _candidates(reference: str, beside: Path | None) -> Iterator[Path]:
     searched = [Path(part) for part in os.environ.get(SEARCHED, "").split(os.pathsep) if part]
     for directory in ([beside] if beside is not None else []) + searched:
         yield directory / reference
-        if not reference.endswith(SUFFIXES):
+        if not reference.endswith(READ):
             yield directory / f"{reference}.yaml"
 
 
@@ -136,5 +155,6 @@ def _stem(reference: str) -> str:
 @of_file
 def _head(path: Path) -> dict[str, str]:
     """The fields at the top of a file and what stands on their lines, without reading it as YAML."""
-    text = path.read_bytes()[:1_000_000].decode("utf-8", errors="replace")
+    with path.open("rb") as file:
+        text = file.read(1_000_000).decode("utf-8", errors="replace")
     return {key: value.strip() for key, value in re.findall(r"^([a-z_]+): *(.*?)(?: #.*)?$", text, re.MULTILINE)}

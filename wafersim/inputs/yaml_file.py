@@ -1,4 +1,4 @@
-"""A YAML file: its plain values, the line of every dotted path, and faults that name both."""
+"""A YAML or JSON file: its plain values, the line of every dotted path, and faults that name both."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from wafersim.errors import Fault, InputFaults, shortened
 from wafersim.inputs.file_cache import of_file
+from wafersim.inputs.json_reader import read_json_text
 from wafersim.inputs.yaml_reader import Path_, Refused, read_text
 
-__all__ = ["Option", "Path_", "YamlFile", "read_scalar", "read_yaml"]
+__all__ = ["Option", "Path_", "YamlFile", "read_json", "read_scalar", "read_yaml"]
 
 LARGEST_BYTES = 200_000  # nothing a person wrote is larger
 BROKEN = (YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError, NotImplementedError, IndexError)
@@ -75,7 +76,9 @@ def dotted(path: Path_) -> str:
 @of_file
 def read_yaml(path: Path) -> YamlFile:
     """Read one YAML mapping; raises InputFaults with one line for whatever is wrong with the file."""
-    text = _text(path)
+    text = _text(path, "YAML")
+    if not text.strip():
+        raise _refusal(path, "is empty; an experiment needs name, model, system, strategy and training")
     try:
         values, lines = read_text(text)
     except Refused as refused:
@@ -92,12 +95,27 @@ def read_yaml(path: Path) -> YamlFile:
     return YamlFile(str(path), values, lines)
 
 
-def _text(path: Path) -> str:
+@of_file
+def read_json(path: Path) -> YamlFile:
+    """Read one JSON mapping, as bounded as YAML; raises InputFaults with one line for whatever is wrong with the file."""
+    text = _text(path, "JSON")
+    if not text.strip():
+        raise _refusal(path, "is empty; a JSON mapping is needed")
+    try:
+        values, lines = read_json_text(text.removeprefix("\ufeff"))
+    except Refused as refused:
+        raise _refusal(path, refused.problem, refused.line) from None
+    if not isinstance(values, dict):
+        raise _refusal(path, f"must be a mapping at the top (got {_kind(values)})", 1)
+    return YamlFile(str(path), values, lines)
+
+
+def _text(path: Path, language: str) -> str:
     try:
         if path.is_dir():
-            raise _refusal(path, "is a directory; a YAML file is needed")
+            raise _refusal(path, f"is a directory; a {language} file is needed")
         if path.exists() and not path.is_file():
-            raise _refusal(path, "is a device or a pipe; a YAML file is needed")
+            raise _refusal(path, f"is a device or a pipe; a {language} file is needed")
         size = path.stat().st_size
         if size > LARGEST_BYTES:
             raise _refusal(path, f"is {size} bytes; at most {LARGEST_BYTES} are read")
@@ -107,12 +125,9 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise _refusal(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise _refusal(path, "is not text (UTF-8); a YAML file is needed") from None
-    if not text.strip():
-        raise _refusal(path, "is empty; an experiment needs name, model, system, strategy and training")
-    return text
+        raise _refusal(path, f"is not text (UTF-8); a {language} file is needed") from None
 
 
 def _refusal(path: Path, problem: str, line: int | None = None) -> InputFaults:

@@ -1,0 +1,40 @@
+"""What became of another program's file: which of its keys were read, what was assumed, what was left aside.
+
+It travels in the model that was made of it, so that a run directory says it as well as the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field
+
+Said = Annotated[Mapping[str, str], Field(max_length=1000)]
+UNKNOWN = "not known here"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Of one file.
+
+    `read`: its keys and the field that each became. `assumed`: fields that it does not state, with the value and why.
+    `ignored`: its other keys, with why they change nothing, or UNKNOWN. `filled`: fields of the experiment that it set.
+    `kept`: fields that it states and the experiment, too, which has the last word.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    file: str
+    layout: str  # such as "Hugging Face llama"
+    read: Said = field(default_factory=dict)
+    assumed: Said = field(default_factory=dict)
+    ignored: Said = field(default_factory=dict)
+    filled: Said = field(default_factory=dict)
+    kept: Said = field(default_factory=dict)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Keys that nobody here knows: one of them may be what makes the model another one."""
+        return tuple(key for key, why in self.ignored.items() if why == UNKNOWN)

@@ -1,0 +1,116 @@
+"""A model of a file, whoever wrote it: a model file of ours, a config.json of Hugging Face, a params.yaml of Model Zoo.
+
+In an experiment that is `model: PATH`, or `model: {from: PATH, ...}` with fields that replace what the file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from wafersim.errors import Fault, InputFaults, WafersimError, shortened
+from wafersim.inputs.faults import problems, validated
+from wafersim.inputs.file_cache import of_file
+from wafersim.inputs.imported import Imported
+from wafersim.inputs.importers.hugging_face import is_config, read_config
+from wafersim.inputs.importers.model_zoo import is_params, read_params
+from wafersim.inputs.importers.setting import Setting
+from wafersim.inputs.model import ADAPTER, Model, find_model
+from wafersim.inputs.yaml_file import Path_, YamlFile, read_json, read_yaml
+
+FROM = "from"
+PUBLISHED = ("published", "published_parameters", "published_rounded")  # of a model that was changed no more
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The model of a file, and what the file says of the training job beside it."""
+
+    model: Model
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The fields of a file's model; where each stands in it."""
+
+    file: YamlFile
+    fields: dict[str, Any]
+    said: Imported | None = None
+    places: Mapping[str, Path_] = field(default_factory=dict)
+    settings: tuple[Setting, ...] = ()
+
+
+@of_file
+def read_model_file(path: Path) -> ModelFile:
+    """The model of a file; raises InputFaults with file:line for what is wrong or cannot be said."""
+    read = _read(path, {})
+    if read.said is None:
+        return ModelFile(validated(ADAPTER, read.file))
+    return ModelFile(_model(read, {}, read.file), read.settings)
+
+
+def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
+    """The model of `{from: PATH, ...}`, a mapping of some file, whose other fields replace what the file at PATH says."""
+    reference, own = part.values[FROM], {name: value for name, value in part.values.items() if name != FROM}
+    if not isinstance(reference, str):
+        raise InputFaults(
+            [part.fault((FROM,), f"must be a path or the name of a shipped model (got {shortened(reference)})")]
+        )
+    try:
+        path = find_model(reference, beside)
+    except InputFaults:
+        raise
+    except WafersimError as error:
+        raise InputFaults([part.fault((FROM,), str(error))]) from None
+    read = _read(path, own)
+    if read.said is None:
+        if own and "name" not in own:
+            raise InputFaults([part.fault((), f"a changed {path.stem} needs a name of its own")])
+        kept = {name: value for name, value in read.fields.items() if name not in PUBLISHED or not own}
+        places = {str(name): (name,) for name in kept}
+        read = replace(read, fields=kept, said=Imported(path.name, "model file"), places=places)
+    return ModelFile(_model(read, own, part), read.settings)
+
+
+def _read(path: Path, own: Mapping[str, Any]) -> _Read:
+    file = read_json(path) if path.suffix == ".json" else read_yaml(path)
+    if is_config(file.values):
+        return _Read(file, *read_config(file, own))
+    if is_params(file.values):
+        return _Read(file, *read_params(file, own))
+    if path.suffix == ".json" and "d_model" not in file.values:
+        raise InputFaults(
+            [file.fault((), "is no config.json of Hugging Face: it has neither model_type nor architectures")]
+        )
+    return _Read(file, dict(file.values))
+
+
+def _model(read: _Read, own: Mapping[str, Any], part: YamlFile) -> Model:
+    """The model of what was read and of what is given instead; each fault at the file and line that says it."""
+    assert read.said is not None
+    replaced = {name: f"{shortened(value)} is given" for name, value in own.items() if name != "name"}
+    said = replace(read.said, kept={**read.said.kept, **replaced})
+    values = {"source": f"{read.said.file}: {read.said.layout}", **read.fields, **own, "imported": said}
+    try:
+        model: Model = ADAPTER.validate_python(values)
+    except ValidationError as error:
+        raise InputFaults(_blamed(problems(error, values, ADAPTER), read, own, part)) from None
+    return model
+
+
+def _blamed(found: list[tuple[Path_, str]], read: _Read, own: Mapping[str, Any], part: YamlFile) -> list[Fault]:
+    faults = []
+    for path, problem in found:
+        name = str(path[0]) if path else ""
+        if name in own:
+            faults.append(part.fault(path, problem))
+        elif name in read.places:
+            faults.append(read.file.fault(read.places[name], problem))
+        else:
+            faults.append(read.file.fault((), f"{name}: {problem}" if name else problem))
+    return sorted(faults, key=lambda fault: fault.order)
