@@ -350,6 +350,12 @@ class Experiment(Frozen):
         """What the model is called."""
         return self.model if isinstance(self.model, str) else self.model.name
 
+    @property
+    def imported(self) -> dict[str, Any]:
+        """{"imported": what became of the file that its model was read of}; empty where that is a model of ours."""
+        said = None if isinstance(self.model, str) else self.model.imported
+        return {} if said is None else {"imported": said.to_json()}
+
     @model_validator(mode="before")
     @classmethod
     def _strategy_of_the_machine(cls, values: Any) -> Any:

@@ -20,35 +20,32 @@ def filled(values: Any, settings: Sequence[Setting]) -> Any:
     if not settings or not isinstance(values, dict) or not isinstance(values.get("model"), Model):
         return values
     out, set_here, left = dict(values), dict[str, str](), dict[str, str]()
+    strategy = values.get("strategy")
+    kind = strategy.get("kind") if isinstance(strategy, dict) else None
+    swept = _swept(values.get("sweep"))
     for one in settings:
         part, _, name = one.path.partition(".")
         mapping = out.get(part, {})
         if not isinstance(mapping, dict):
             continue  # said by the schema
-        stands = _stands(values, mapping, part, name)
-        strategy = out.get("strategy")
-        kind = strategy.get("kind") if isinstance(strategy, dict) else None
-        if stands:
-            left[one.path] = f"{stands}; {one.said} is left aside"
-        elif one.kind and one.kind != kind:
+        rivals = TOGETHER.get(one.path, (name,))
+        given = next((rival for rival in rivals if mapping.get(rival) is not None), None)
+        varied = next((rival for rival in rivals if {part, f"{part}.{rival}"} & swept), None)
+        if one.kind and one.kind != kind:
             left[one.path] = f"{one.said} is left aside: it is of {one.kind}"
+        elif given is not None:
+            left[one.path] = f"{part}.{given} {shortened(mapping[given])} is given; {one.said} is left aside"
+        elif varied is not None:
+            left[one.path] = f"{part}.{varied} is swept; {one.said} is left aside"
+            if name in ONE_OF.get(part, ()):  # what no point of the sweep has, but the fields without it need
+                out[part] = {**mapping, name: one.value}
         else:
             out[part] = {**mapping, name: one.value}
             set_here[one.path] = f"{shortened(one.value).strip(chr(39))} ({one.said})"
-    model = out["model"]
+    model = values["model"]
     assert model.imported is not None
     said = replace(model.imported, filled={**model.imported.filled, **set_here}, kept={**model.imported.kept, **left})
     return {**out, "model": replace(model, imported=said)}
-
-
-def _stands(values: dict[str, Any], mapping: dict[Any, Any], part: str, name: str) -> str:
-    """How an experiment itself states a field, or one that cannot stand beside it; nothing where it does not."""
-    for other in TOGETHER.get(f"{part}.{name}", (name,)):
-        if mapping.get(other) is not None:
-            return f"{part}.{other} {shortened(mapping[other])} is given"
-        if {part, f"{part}.{other}"} & _swept(values.get("sweep")):
-            return f"{part}.{other} is swept"
-    return ""
 
 
 def _swept(sweep: Any) -> set[str]:

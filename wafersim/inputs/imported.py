@@ -6,8 +6,8 @@ It travels in the model that was made of it, so that a run directory says it as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
@@ -33,6 +33,10 @@ class Imported:
     ignored: Said = field(default_factory=dict)
     filled: Said = field(default_factory=dict)
     kept: Said = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ def checked(file: YamlFile, beside: Path) -> tuple[Experiment | None, list[Fault
     references = References(file, beside)
     values = filled(with_kind(references.settled(file.values)), references.settings)
     found = references.faults
+    if references.unread:
+        return None, found
     experiment: Experiment | None = None
     try:
         checked_size(values.get("sweep"))

@@ -104,13 +104,14 @@ def _model(read: _Read, own: Mapping[str, Any], part: YamlFile) -> Model:
 
 
 def _blamed(found: list[tuple[Path_, str]], read: _Read, own: Mapping[str, Any], part: YamlFile) -> list[Fault]:
-    faults = []
+    """What was given or read is blamed; what was assumed only where that is all, since it follows the rest."""
+    stated, followed = [], []
     for path, problem in found:
         name = str(path[0]) if path else ""
         if name in own:
-            faults.append(part.fault(path, problem))
+            stated.append(part.fault(path, problem))
         elif name in read.places:
-            faults.append(read.file.fault(read.places[name], problem))
+            stated.append(read.file.fault(read.places[name], problem))
         else:
-            faults.append(read.file.fault((), f"{name}: {problem}" if name else problem))
-    return sorted(faults, key=lambda fault: fault.order)
+            followed.append(read.file.fault((), f"{name}: {problem}" if name else problem))
+    return sorted(stated or followed, key=lambda fault: fault.order)

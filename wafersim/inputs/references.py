@@ -31,6 +31,7 @@ class References:
         self._file, self._beside = file, beside
         self.faults: list[Fault] = []
         self.settings: tuple[Setting, ...] = ()  # what the file of the model says of the training job
+        self.unread = False  # whether the model's file is refused, so that nobody knows what it sets
         self.broken: set[str] = set()  # paths of references that led to nothing
 
     def settled(self, values: Any, field: Path_ = (), place: Path_ = ()) -> Any:
@@ -64,6 +65,7 @@ class References:
             return self._profile(reference, place, software=field == SOFTWARE)
         except InputFaults as found:
             self.broken.add(dotted(field))
+            self.unread = self.unread or (field == MODEL and place[:1] != ("sweep",))
             self.faults += found.faults
         except WafersimError as error:
             self.broken.add(dotted(field))

@@ -90,14 +90,14 @@ def located(kind: str, reference: str, beside: Path | None, asking: tuple[Path, 
         other = other or _no_file(candidate)
         if is_file(candidate) and candidate.resolve() not in asking and _can_be(kind, reference, candidate):
             return candidate
-    if is_path(reference) and (Path(reference).name != reference or _stem(reference) not in names(kind)):
-        if other:
-            raise WafersimError(f"{shortened(reference)} {other}; a file is needed")
-        where = "" if Path(reference).is_absolute() else f" beside it, in ${SEARCHED} or shipped"
-        raise WafersimError(f"no such file {shortened(reference)}{where}")
     name = _stem(reference)
     if kind == "hardware" and name not in names(kind):
         name = alias_of(name) or name
+    if other and name not in names(kind):
+        raise WafersimError(f"{shortened(reference)} {other}; a file is needed")
+    if is_path(reference) and (Path(reference).name != reference or _stem(reference) not in names(kind)):
+        where = "" if Path(reference).is_absolute() else f" beside it, in ${SEARCHED} or shipped"
+        raise WafersimError(f"no such file {shortened(reference)}{where}")
     return find(kind, name)
 
 

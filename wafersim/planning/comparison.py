@@ -39,6 +39,7 @@ class Side:
     def to_json(self, first: Side | None = None) -> dict[str, Any]:
         """Plain values; with another side how likely this one is faster, and cheaper, than that."""
         own = {"name": self.name, "match": self.match, "profile": self.experiment.system.profile_name}
+        own |= self.experiment.imported
         if self.prediction is None:
             return {**own, "model": self.experiment.model_name, "infeasible": self.infeasible}
         out = {**own, **self.prediction.to_json(), "dimensions": list(self.prediction.split.dimensions)}

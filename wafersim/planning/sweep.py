@@ -49,6 +49,7 @@ class PointResult:
                 "infeasible": self.infeasible,
                 **({} if self.memory is None else {"memory": dict(self.memory)}),
                 **varied,
+                **experiment.imported,
             }
         published = beside_published(self.simulated, experiment, self.scaling_efficiency)
         run = published_run(self.simulated, experiment)
@@ -58,6 +59,7 @@ class PointResult:
             **varied,
             **({"published": published} if published else {}),
             **({"published_run": run} if run else {}),
+            **experiment.imported,
         }
 
 

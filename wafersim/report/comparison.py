@@ -15,6 +15,7 @@ from wafersim.planning.comparison import Side
 from wafersim.report import json_output
 from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
+from wafersim.report.imports import in_full
 from wafersim.report.run_directory import WIDEST, save_directory
 from wafersim.report.words import Row, chance, figure, same_job, seconds, to_train, unmeasured, with_interval
 from wafersim.strategies.registry import words_of
@@ -76,6 +77,7 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
             said += f"; {against(side, first)}{likely(side)}"
         lines.append(said)
     lines += outside([{**side, "model": side["name"]} for side in ran])  # of every side, under its name
+    lines += in_full(sides)
     bills = dict.fromkeys(f"{side['profile']}: {'; '.join(side['bill'])}" for side in ran)
     lines += bills
     if any(not same_job(side, first) for side in ran):

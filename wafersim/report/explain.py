@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from wafersim.planning.what_if import WhatIf
+from wafersim.report.imports import in_full
 from wafersim.report.words import Row, line_name, plain
 from wafersim.strategies.registry import words_of
 
@@ -53,6 +54,7 @@ def explain(rows: Sequence[Row]) -> list[str]:
         named = ", ".join(assumed[:MOST_NAMES]) + more
         lines.append(f"Leaned on {count}: {named} (`wafersim show` gives the reason of each).")
     lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
+    lines += in_full(rows)
     return lines
 
 

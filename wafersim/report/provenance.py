@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from wafersim.errors import WafersimError, did_you_mean, shortened
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
+from wafersim.inputs.importers.model_zoo import is_params
+from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.model import find_model
+from wafersim.inputs.model_file import read_model_file
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
 from wafersim.inputs.profile_file import find_profile, read_profile
 from wafersim.inputs.resources import is_path, names
 from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.yaml_file import read_yaml
+from wafersim.report.imports import lines_of
 from wafersim.workload.model import Model, active_parameters, main_parameters, mtp_parameters, read_model
 
 DEFAULTS = {each.name: each.default for each in fields(Model)}  # of what is only said where it differs
@@ -23,7 +27,11 @@ DEFAULTS = {each.name: each.default for each in fields(Model)}  # of what is onl
 def show(name: str) -> str:
     """A profile (by path, name or alias) number by number, or a model; raises WafersimError with the nearest name."""
     path = _file(name)
+    if path.suffix == ".json":
+        return _show_model(read_model_file(path).model)
     values = read_yaml(path).values
+    if is_params(values):
+        return _show_model(read_model_file(path).model, read_model_file(path).settings)
     if {"training", "sides"} & set(values):
         command = "compare" if "sides" in values else "run"
         raise WafersimError(f"{name}: no hardware and no model; `wafersim {command} {name}` runs it")
@@ -87,7 +95,7 @@ def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
             yield f"{'':60}{number.note}"
 
 
-def _show_model(model: Model) -> str:
+def _show_model(model: Model, settings: Sequence[Setting] = ()) -> str:
     published = f" (published {float(model.published_parameters):,.0f})" if model.published_parameters else ""
     lines = [f"{model.name}: {main_parameters(model):,} parameters{published}"]
     if model.mtp_blocks:
@@ -99,9 +107,14 @@ def _show_model(model: Model) -> str:
     lines += [
         f"{field:20} {value}"
         for field, value in vars(model).items()
-        if field not in ("name", "published") and value != DEFAULTS.get(field, "")
+        if field not in ("name", "published", "imported") and value != DEFAULTS.get(field, "")
     ]
     lines.append("other fields         as by default (docs/models.md)")
+    if model.imported is not None:
+        lines += ["", *lines_of(model.imported.to_json(), apart=True)]
+    if settings:
+        lines += ["  what an experiment that does not say it takes from here"]
+        lines += [f"    {one.path:40} {one.value} ({one.said})" for one in settings]
     lines += [f"published {key:22} {_said(value)}" for key, value in (model.published or {}).items()]
     return "\n".join(lines)
 

@@ -69,7 +69,10 @@ def _llama4(keys: Keys, fields: Fields) -> None:
         keys.fault("moe_layers", f"must be blocks from 0 to {layers - 1}")
         return
     _blocks_with_experts(keys, fields, blocks, "moe_layers")
-    chunk = keys.whole("windows", "attention_chunk_size", 8192, least=0)
+    whole = keys.is_null("attention_chunk_size")
+    chunk = 0 if whole else keys.whole("windows", "attention_chunk_size", 8192, least=0)
+    if whole:
+        keys.mark("windows", "attention_chunk_size", "none")
     interval = keys.whole("windows", "no_rope_layer_interval", 4)
     ropes = keys.list_of("no_rope_layers", int)
     if "layers" in keys.own:
@@ -98,7 +101,7 @@ def _deepseek(keys: Keys, fields: Fields, q_rank: int, experts: tuple[int, int, 
     `experts` are the class's defaults: routed, of a token, shared, width of one.
     """
     fields["kv_heads"] = fields["heads"]
-    ranked = "q_lora_rank" not in keys.values or keys.given("q_lora_rank")
+    ranked = not keys.is_null("q_lora_rank")
     fields["q_rank"] = keys.whole("q_rank", "q_lora_rank", q_rank) if ranked else 0
     if not ranked:
         keys.mark("q_rank", "q_lora_rank", "0")
@@ -106,7 +109,7 @@ def _deepseek(keys: Keys, fields: Fields, q_rank: int, experts: tuple[int, int, 
     fields["head_dim"] = keys.whole("head_dim", "qk_nope_head_dim", 128)
     fields["rope_head_dim"] = keys.whole("rope_head_dim", "qk_rope_head_dim", 64)
     fields["value_head_dim"] = keys.whole("value_head_dim", "v_head_dim", 128)
-    if "n_routed_experts" in keys.values and not keys.given("n_routed_experts"):
+    if keys.is_null("n_routed_experts"):
         return  # a dense model of this class
     _routed(keys, fields, "n_routed_experts", experts[0], experts[1])
     fields["expert_ffn"] = keys.whole("expert_ffn", "moe_intermediate_size", experts[3])

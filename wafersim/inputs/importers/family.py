@@ -43,13 +43,15 @@ class Like:
 class Key:
     """A key of a config: its name, its class's default (None: it must be there), other names that it has had.
 
-    A default that is true or false makes it a switch, else it is a count of at least `least`.
+    A default that is true or false makes it a switch, else it is a count of at least `least`. A key that is null stands for its
+    default, or for `null` where the class tells the two apart.
     """
 
     name: str
     default: int | bool | Like | None = None
     also: tuple[str, ...] = ()
     least: int = 1
+    null: Like | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def _value(keys: Keys, name: str, key: Key, found: Fields) -> int | bool:
     written = keys.first_given(key.name, *key.also)
     if isinstance(key.default, bool):
         return keys.switch(name, written, key.default)
-    if isinstance(key.default, Like):
-        return keys.whole(name, written, key.default.of(found), key.least, key.default.said)
-    return keys.whole(name, written, key.default, key.least)
+    default = key.null if key.null is not None and keys.is_null(written) else key.default
+    if isinstance(default, Like):
+        return keys.whole(name, written, default.of(found), key.least, default.said)
+    return keys.whole(name, written, default, key.least)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wafersim.inputs.importers import windows
 from wafersim.inputs.importers.family import Family, Fields, Key, Like
 from wafersim.inputs.importers.keys import Keys
 
@@ -62,6 +63,10 @@ def _falcon(keys: Keys, fields: Fields) -> None:
     fields["position_kind"] = "alibi" if keys.switch("position_kind", "alibi", False) else "rotary"
 
 
+def _starcoder2(keys: Keys, fields: Fields) -> None:
+    windows.every_block(keys, fields, None)
+
+
 def _mpt(keys: Keys, fields: Fields) -> None:
     """`attn_config` has what attention is; without biases its norms have no shift either, as an RMS norm."""
     ratio = keys.whole("d_ffn", "expansion_ratio", 4)
@@ -71,10 +76,6 @@ def _mpt(keys: Keys, fields: Fields) -> None:
     fields["norm"] = "rmsnorm" if none else "layernorm"
     if none:
         keys.assume("norm", "rmsnorm", "a layer norm without shift has its parameters, and about its time")
-    attention = keys.values.get("attn_config")
-    if attention is not None and not isinstance(attention, dict):
-        keys.fault("attn_config", "must be a mapping")
-        return
     inner = keys.below("attn_config")
     kinds = {"multihead_attention": 0, "multiquery_attention": 1, "grouped_query_attention": -1}
     kind = inner.word("kv_heads", "attn_type", kinds, "multihead_attention")
@@ -183,7 +184,9 @@ FAMILIES = (
             "vocab": Key("vocab_size", 50368), "max_sequence": Key("max_seq_len", 2048),
             "tied_embeddings": Key("tie_word_embeddings", True),
         },
-        {"mlp": "gelu"}, _mpt, harmless=("logit_scale", "verbose", "norm_type", "init_config", "init_device"),
+        {"mlp": "gelu"}, _mpt,
+        harmless=("logit_scale", "verbose", "norm_type", "init_config", "init_device", "attn_impl", "attn_uses_sequence_id",
+                  "prefix_lm", "embedding_fraction", "fc_type", "ffn_config", "use_pad_tok_in_ffn", "rope_impl"),
     ),
     Family(
         ("phi",), ("PhiForCausalLM",), "PhiConfig",
@@ -205,6 +208,6 @@ FAMILIES = (
             "max_sequence": Key("max_position_embeddings", 4096), "tied_embeddings": Key("tie_word_embeddings", True),
             "attention_bias": Key("use_bias", True), "mlp_bias": Key("use_bias", True),
         },
-        {**_LAYER_NORM, "position_kind": "rotary"}, None,
+        {**_LAYER_NORM, "position_kind": "rotary"}, _starcoder2,
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from wafersim.inputs.imported import Imported
 from wafersim.inputs.importers import encoders, experts, gpt, llama
 from wafersim.inputs.importers.family import Family, Fields
 from wafersim.inputs.importers.harmless import why_not
-from wafersim.inputs.importers.keys import Keys
+from wafersim.inputs.importers.keys import Keys, printable
 from wafersim.inputs.yaml_file import Path_, YamlFile
 
 FAMILIES = (*gpt.FAMILIES, *llama.FAMILIES, *experts.FAMILIES, *encoders.FAMILIES)
@@ -37,14 +37,24 @@ def read_config(file: YamlFile, own: Mapping[str, Any]) -> tuple[Fields, Importe
     outer = Keys(file) if inside else None
     if outer is not None and not keys.given("tie_word_embeddings") and outer.given("tie_word_embeddings"):
         keys.values.setdefault("tie_word_embeddings", outer.values["tie_word_embeddings"])
+    named = outer or keys
+    if named.given("model_type"):
+        named.mark("family", "model_type", family.model_types[0])
     fields = family.fields(keys)
     keys.stop()
     ignored = keys.left(partial(why_not, own=family.harmless))
     if outer is not None:
         outer.below("text_config")
+        outer.aside("tie_word_embeddings", "text_config says it, or takes it over from here")
         above = outer.left(why_not)
         ignored |= {key: why for key, why in above.items() if not key.startswith("text_config.")}
-    said = Imported(Path(file.name).name, f"Hugging Face {family.model_types[0]}", keys.read, keys.assumed, ignored)
+    said = Imported(
+        Path(file.name).name,
+        f"Hugging Face {family.model_types[0]}",
+        {**named.read, **keys.read},
+        keys.assumed,
+        ignored,
+    )
     return {"name": _name(file), "family": family.model_types[0], **fields}, said, keys.places
 
 
@@ -91,7 +101,5 @@ def _name(file: YamlFile) -> str:
     said = file.values.get("_name_or_path")
     path = Path(file.name)
     named = said.rstrip("/").rpartition("/")[2] if isinstance(said, str) else ""
-    if not 0 < len(named) <= 80 or not named.isprintable():
-        folder = path.absolute().parent.name
-        named = folder if path.name == "config.json" and folder else path.stem
-    return named[:80] or "model"
+    folder = path.absolute().parent.name if path.name == "config.json" else ""
+    return printable(named) or printable(folder) or printable(path.stem) or "model"

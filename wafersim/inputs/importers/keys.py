@@ -38,6 +38,7 @@ class Keys:
         self._file, self._inside, self._defaults = file, inside, defaults
         self._asked: set[str] = set()
         self._below: dict[str, Keys] = {}
+        self._aside: dict[str, str] = {}
 
     @classmethod
     def empty(cls, file: YamlFile) -> Keys:
@@ -54,6 +55,10 @@ class Keys:
     def given(self, key: str) -> bool:
         """Whether a key stands there with a value; null is the same as none."""
         return self.values.get(key) is not None
+
+    def is_null(self, key: str) -> bool:
+        """Whether a key stands there and says null."""
+        return key in self.values and self.values[key] is None
 
     def first_given(self, *keys: str) -> str:
         """The first of several names of one key that stands there, else the first."""
@@ -140,6 +145,10 @@ class Keys:
         self._asked.add(key)
         self._found(field, key, value)
 
+    def aside(self, key: str, why: str) -> None:
+        """Say why a key, if it stands there, changes nothing here."""
+        self._aside[key] = why
+
     def assume(self, field: str, value: object, why: str) -> None:
         """Say that a field was not stated."""
         self._assumed(field, value, why)
@@ -160,7 +169,7 @@ class Keys:
         rest += [
             (f"{above}.{key}", key) for above, one in self._below.items() for key in one.values if key not in one._asked
         ]
-        why = {shown(full): why_not(key) for full, key in rest}
+        why = {shown(full): self._aside.get(full) or why_not(key) for full, key in rest}
         ranked = dict(sorted(why.items(), key=lambda item: item[1] != UNKNOWN))
         kept = dict(list(ranked.items())[:MOST_SAID])
         return {**kept, **({"...": f"and {len(ranked) - MOST_SAID} more"} if len(ranked) > MOST_SAID else {})}
@@ -183,6 +192,11 @@ class Keys:
 def shown(key: str) -> str:
     """A key as it is told of: text of whoever wrote the file."""
     return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 3]}..."
+
+
+def printable(name: object) -> str:
+    """A name that a file gives its model, where it is fit to be printed: up to 80 characters; else nothing."""
+    return name if isinstance(name, str) and 0 < len(name) <= 80 and name.isprintable() else ""
 
 
 def _said(value: object) -> str:

@@ -27,10 +27,10 @@ def shortest(pattern: Sequence[int]) -> tuple[int, ...]:
 
 
 def every_block(keys: Keys, fields: Fields, default: int | None) -> None:
-    """One window for all blocks, null for none (Mistral, Mixtral, Phi-3)."""
+    """One window for all blocks, null for none (Mistral, Mixtral, Phi-3, StarCoder 2)."""
     if keys.given("sliding_window"):
         fields["windows"] = (keys.whole("windows", "sliding_window", None),)
-    elif "sliding_window" in keys.values:
+    elif keys.is_null("sliding_window"):
         keys.mark("windows", "sliding_window", "none")
         fields["windows"] = ()
     elif default is None:
@@ -72,6 +72,9 @@ def qwen(keys: Keys, fields: Fields) -> None:
     first = keys.whole("windows", "max_window_layers", 28, least=0) if used else 0
     if window:
         fields["windows"] = shortest([0 if block < first else window for block in range(fields["layers"])])
+    if not used:
+        for key in ("sliding_window", "max_window_layers"):
+            keys.aside(key, "use_sliding_window is not true")
     layer_types(keys, fields, window)
 
 

@@ -34,6 +34,7 @@ def read_geometry(keys: Keys) -> Fields:
     for key, why in OTHERS.items():
         if keys.given(key):
             keys.fault(key, why)
+    keys.stop()
     bert = any(key in keys.values for key in ("num_segments", "disable_nsp", "mlm_nonlinearity"))
     found: Fields = {"family": "bert" if bert else "gpt"}
     counts = {

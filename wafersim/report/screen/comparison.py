@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wafersim import numbers
+from wafersim.report.imports import in_short
 from wafersim.report.screen.binding import shares_of
 from wafersim.report.screen.layout import (
     GUTTER,
@@ -176,6 +177,7 @@ def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> li
     if place is not None and not roomy and GUTTER + len(both) <= width:
         more, written = both, []
     return [
+        *sentence("Model", in_short(found.sides), width, 2 if roomy else 1, "; "),
         *sentence("Answer", _answer(ran, roomy), width, 3 if roomy else 2, "; "),
         *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
         *first_that_fits("Tuned", _tuned(ran), width, 2 if roomy or not written else 1, "; "),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wafersim import numbers
 from wafersim.planning.what_if import WhatIf
+from wafersim.report.imports import in_short
 from wafersim.report.screen.binding import shares_of
 from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, first_that_fits, sentence, table, titled, whole
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
@@ -184,6 +185,7 @@ def _sayings(found: Found, lines: Sequence[Line], of: str, width: int, roomy: bo
     points = f"all {len(found.rows)} points" if len(found.rows) > 1 else "everything"
     mine = next((of + line.name for line in lines if line.head is row and len(lines) > 1), "")
     return [
+        *sentence("Model", in_short(found.rows), width, 2 if roomy else 1, "; "),
         *(sentence("Runs as", _of(mine, _runs_as(row)), width) if roomy else []),
         *sentence("Binds", _of(mine, _binds(row, lines, roomy)), width, 2 if roomy else 1),
         *sentence("Would help", _of(mine, _helps(found.helps)), width, 2, " | "),

@@ -1,0 +1,177 @@
+"""What a config.json of Hugging Face says beyond counts: windows, experts, defaults of its class, keys that are left over."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wafersim.inputs.imported import UNKNOWN, Imported
+from wafersim.inputs.model import Model
+from wafersim.inputs.model_file import read_model_file
+
+SMALL = {
+    "hidden_size": 64,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 6,
+    "intermediate_size": 128,
+    "vocab_size": 100,
+    "num_key_value_heads": 4,
+}
+
+
+def model(folder: Path, model_type: str, **keys: Any) -> Model:
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type, **SMALL, **keys}))
+    return read_model_file(folder / "config.json").model
+
+
+def said(found: Model) -> Imported:
+    assert found.imported is not None
+    return found.imported
+
+
+@pytest.mark.parametrize(
+    ("model_type", "keys", "windows"),
+    [
+        ("llama", {}, ()),
+        ("mistral", {}, (4096,)),  # MistralConfig's default
+        ("mistral", {"sliding_window": None}, ()),
+        ("mistral", {"sliding_window": 512}, (512,)),
+        ("mixtral", {}, ()),
+        ("phi3", {"sliding_window": 2047}, (2047,)),
+        ("gemma2", {"sliding_window": 4096}, (4096, 0)),  # the first block has the window
+        ("gemma3_text", {"sliding_window": 1024}, (1024,) * 5 + (0,)),
+        ("gemma3_text", {"sliding_window": 1024, "sliding_window_pattern": 2}, (1024, 0)),
+        ("gpt_oss", {}, (128, 0)),
+        ("qwen2", {"sliding_window": 32768, "max_window_layers": 4}, ()),  # use_sliding_window is false by default
+        ("qwen2", {"use_sliding_window": True, "sliding_window": 99, "max_window_layers": 4}, (0, 0, 0, 0, 99, 99)),
+        ("qwen2", {"use_sliding_window": True, "sliding_window": 99, "max_window_layers": 0}, (99,)),
+        ("gemma2", {"layer_types": ["full_attention"] * 6}, ()),
+        ("gemma2", {"sliding_window": 8, "layer_types": ["full_attention", "sliding_attention"] * 3}, (0, 8)),
+        ("llama4_text", {}, (8192, 8192, 8192, 0)),
+        ("llama4_text", {"no_rope_layers": [1, 0, 1, 0, 1, 0], "attention_chunk_size": 16}, (16, 0)),
+        ("llama4_text", {"attention_chunk_size": None}, ()),
+    ],
+)  # fmt: skip
+def test_windows_are_a_pattern_over_the_blocks(tmp_path: Path, model_type: str, keys: Any, windows: Any) -> None:
+    found = model(tmp_path, model_type, **keys)
+    assert found.windows == windows
+    assert found.window_kind == ("chunked" if windows and model_type == "llama4_text" else "sliding")
+
+
+def with_experts(found: Model) -> list[int]:
+    return [block for block in range(found.layers) if found.has_experts(block)]
+
+
+@pytest.mark.parametrize(
+    ("model_type", "keys", "blocks"),
+    [
+        ("mixtral", {}, [0, 1, 2, 3, 4, 5]),
+        ("qwen3_moe", {"decoder_sparse_step": 2}, [1, 3, 5]),
+        ("qwen3_moe", {"mlp_only_layers": [0, 1]}, [2, 3, 4, 5]),
+        ("qwen3_moe", {"decoder_sparse_step": 2, "mlp_only_layers": [1]}, [3, 5]),
+        ("llama4_text", {"interleave_moe_layer_step": 3}, [2, 5]),
+        ("llama4_text", {"interleave_moe_layer_step": 6}, [5]),
+        ("llama4_text", {"moe_layers": [1, 3, 5]}, [1, 3, 5]),
+        ("deepseek_v3", {"first_k_dense_replace": 2}, [2, 3, 4, 5]),
+        ("deepseek_v2", {"first_k_dense_replace": 1, "moe_layer_freq": 2}, [2, 4]),
+    ],
+)  # fmt: skip
+def test_blocks_with_experts_are_those_of_the_class(tmp_path: Path, model_type: str, keys: Any, blocks: Any) -> None:
+    assert with_experts(model(tmp_path, model_type, **keys)) == blocks
+
+
+def test_shared_experts_and_their_gate(tmp_path: Path) -> None:
+    qwen = model(tmp_path, "qwen2_moe", shared_expert_intermediate_size=96, moe_intermediate_size=48)
+    assert (qwen.expert_ffn, qwen.shared_ffn, qwen.shared_gate, qwen.d_ffn) == (48, 96, True, 128)
+    deepseek = model(tmp_path, "deepseek_v2", n_shared_experts=3, moe_intermediate_size=32, first_k_dense_replace=1)
+    assert (deepseek.expert_ffn, deepseek.shared_ffn, deepseek.shared_gate) == (32, 96, False)
+
+
+def test_latent_attention_with_and_without_compressed_queries(tmp_path: Path) -> None:
+    ranks = {"kv_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 12}
+    found = model(tmp_path, "deepseek_v3", q_lora_rank=None, **ranks)
+    assert (found.q_rank, found.kv_rank, found.head_dim, found.rope_head_dim, found.value_dim) == (0, 16, 8, 4, 12)
+    assert model(tmp_path, "deepseek_v3", q_lora_rank=24, **ranks).q_rank == 24
+
+
+def test_the_head_of_an_encoder_is_that_of_its_architecture(tmp_path: Path) -> None:
+    def ends(*names: str) -> tuple[str, bool]:
+        found = model(tmp_path, "bert", **({"architectures": list(names)} if names else {}))
+        assert not found.causal
+        return found.head, found.pooler
+
+    assert ends("BertForMaskedLM") == ("masked-lm", False)
+    assert ends("BertForPreTraining") == ("masked-lm", True)
+    assert ends("BertModel") == ("none", True)
+    assert ends("BertForSequenceClassification") == ("none", True)
+    assert ends() == ("masked-lm", False)
+
+
+def test_what_a_config_leaves_out_is_the_default_of_its_class_and_said_to_be_assumed(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    found = read_model_file(tmp_path / "config.json").model
+    assert (found.layers, found.d_model, found.heads, found.kv_heads, found.head_dim) == (32, 4096, 32, 32, 128)
+    assert said(found).assumed["layers"] == "32 (default of LlamaConfig)"
+    assert said(found).assumed["kv_heads"] == "32 (as heads)"
+    assert said(found).assumed["head_dim"] == "128 (d_model / heads)"
+    assert said(found).read == {"model_type": "family llama"}
+
+
+def test_every_key_has_one_fate(tmp_path: Path) -> None:
+    found = model(tmp_path, "llama", rope_theta=1e4, torch_dtype="bfloat16", frobnicate={"a": 1}, head_dim=None)
+    one = said(found)
+    assert one.read["hidden_size"] == "d_model 64"
+    assert one.ignored["frobnicate"] == UNKNOWN and one.unknown == ("frobnicate",)
+    assert one.ignored["rope_theta"] != UNKNOWN and "strategy.precision" in one.ignored["torch_dtype"]
+    keys = {"model_type", *SMALL, "rope_theta", "torch_dtype", "frobnicate"}
+    assert set(one.read) | set(one.ignored) == keys and not set(one.read) & set(one.ignored)
+    assert one.file == "config.json" and one.layout == "Hugging Face llama"
+
+
+def test_a_crowd_of_unknown_keys_is_counted(tmp_path: Path) -> None:
+    one = said(model(tmp_path, "llama", **{f"x{i}" + "y" * 100: 1 for i in range(1000)}))
+    assert len(one.ignored) == 201 and one.ignored["..."] == "and 800 more"
+    assert max(map(len, one.ignored)) <= 60
+
+
+@pytest.mark.parametrize(
+    ("path", "config", "name"),
+    [
+        ("tiny/config.json", {}, "tiny"),
+        ("tiny/mine.json", {}, "mine"),
+        ("tiny/config.json", {"_name_or_path": "somebody/Llama-2-7b-hf"}, "Llama-2-7b-hf"),
+        ("tiny/config.json", {"_name_or_path": "x" * 500}, "tiny"),
+        ("tiny/config.json", {"_name_or_path": ["a"]}, "tiny"),
+        ("tiny/config.json", {"_name_or_path": "a\nb"}, "tiny"),
+    ],
+)
+def test_what_a_model_is_called(tmp_path: Path, path: str, config: Any, name: str) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / path).write_text(json.dumps({"model_type": "llama", **config}))
+    assert read_model_file(tmp_path / path).model.name == name
+
+
+def test_a_multimodal_model_is_its_language_model(tmp_path: Path) -> None:
+    text = {"model_type": "gemma3_text", **SMALL}
+    whole = {"model_type": "gemma3", "text_config": text, "vision_config": {"hidden_size": 9}, "odd": 1}
+    (tmp_path / "config.json").write_text(json.dumps(whole))
+    found = read_model_file(tmp_path / "config.json").model
+    assert found.d_model == 64
+    assert said(found).read["text_config.hidden_size"] == "d_model 64"
+    assert "language model alone" in said(found).ignored["vision_config"]
+    assert said(found).unknown == ("odd",)
+
+
+def test_only_the_architecture_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["GPT2LMHeadModel"]}')
+    assert read_model_file(tmp_path / "config.json").model.family == "gpt2"
+
+
+def test_null_is_what_the_class_makes_of_it(tmp_path: Path) -> None:
+    """MistralConfig has 8 groups of keys where nothing is said, and as many as heads where null is."""
+    (tmp_path / "config.json").write_text('{"model_type": "mistral", "num_key_value_heads": null, "head_dim": null}')
+    found = read_model_file(tmp_path / "config.json").model
+    assert (found.kv_heads, found.head_dim) == (32, 128)
+    (tmp_path / "config.json").write_text('{"model_type": "mistral"}')
+    assert read_model_file(tmp_path / "config.json").model.kv_heads == 8
