@@ -13,6 +13,7 @@ from wafersim.inputs.foreign_names import FIELDS
 from wafersim.inputs.yaml_file import Path_, YamlFile
 
 MOST_WORDED = 200
+LONGEST_LIST = 480  # characters of the names that are allowed
 
 TYPES = {
     "int_type": "must be a whole number",
@@ -112,7 +113,7 @@ def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> s
         if ours.split(",")[0] in known:
             return f"unknown field; here it is {ours}"
         nearby = [*known, *_one_below(adapter, values)] if len(path) == 1 else known
-        return f"unknown field{did_you_mean(path[-1], nearby)} allowed: {', '.join(known)}".replace(
+        return f"unknown field{did_you_mean(path[-1], nearby)} allowed: {_listed(known)}".replace(
             "field allowed", "field; allowed"
         )
     if kind in BOUNDS:
@@ -133,6 +134,13 @@ def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> s
         return TYPES[kind] + got
     message = str(one["msg"])
     return message[0].lower() + message[1:] + got
+
+
+def _listed(names: list[str]) -> str:
+    """Names one after the other; of many the first."""
+    fits = [index for index in range(len(names)) if len(", ".join(names[: index + 1])) <= LONGEST_LIST]
+    more = len(names) - len(fits)
+    return ", ".join(names[: len(fits)]) + (f" and {more} more" if more else "")
 
 
 def _siblings(adapter: TypeAdapter[Any], path: tuple[str | int, ...], values: Any) -> list[str]:
