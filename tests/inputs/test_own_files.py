@@ -227,7 +227,7 @@ def test_profiles_that_rest_on_each_other_go_round(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", sorted(HOWTO.glob("own_*.md")), ids=lambda path: path.stem)
 def test_the_page_works_as_it_is_written(page: Path, tmp_path: Path, monkeypatch) -> None:
     text = page.read_text()
-    files = re.findall(r"`([\w./-]+\.yaml)`:\n```yaml\n(.*?)```", text, re.DOTALL)
+    files = re.findall(r"`([\w./-]+\.(?:yaml|json))`:\n```(?:yaml|json)\n(.*?)```", text, re.DOTALL)
     lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     assert len(files) >= 2 and len(lines) >= 3
     for name, content in files:

@@ -17,7 +17,7 @@ from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.model import ADAPTER, Model, find_model
 from wafersim.inputs.model_file import FROM, ModelFile, derived_model, read_model_file
 from wafersim.inputs.profile_file import find_profile, inline_profile, read_profile
-from wafersim.inputs.resources import is_path, shipped_name
+from wafersim.inputs.resources import is_file, is_path, shipped_name
 from wafersim.inputs.sweep import EVERYTHING, split_path
 from wafersim.inputs.yaml_file import Path_, YamlFile, dotted
 
@@ -78,9 +78,10 @@ class References:
         found = reference
         if isinstance(reference, dict):
             part = self._file.part(place, reference)
-            found = derived_model(part, self._beside) if FROM in reference else validated(ADAPTER, part)
+            beside = self._folder(place, reference.get(FROM))
+            found = derived_model(part, beside) if FROM in reference else validated(ADAPTER, part)
         elif isinstance(reference, str):
-            found = self._found("models", reference, find_model, read_model_file)
+            found = self._found("models", reference, place, find_model, read_model_file)
         settings = found.settings if isinstance(found, ModelFile) else ()
         model = found.model if isinstance(found, ModelFile) else found
         if place[:1] != ("sweep",):
@@ -94,19 +95,30 @@ class References:
             return inline_profile(self._file.part(place, reference), self._beside)
         if software and isinstance(reference, str) and not is_path(reference):
             try:
-                return self._found("hardware", reference, find_profile, read_profile)
+                return self._found("hardware", reference, place, find_profile, read_profile)
             except InputFaults:
                 raise
             except WafersimError:
                 return reference  # a wafer's release, or said by the schema
-        return self._found("hardware", reference, find_profile, read_profile)
+        return self._found("hardware", reference, place, find_profile, read_profile)
+
+    def _folder(self, place: Path_, reference: Any) -> Path:
+        """Where a reference is looked for first: what is typed on the command line is a file there, if there is one."""
+        typed = any(place[: len(option.path)] == option.path for option in self._file.options)
+        here = typed and isinstance(reference, str) and is_path(reference) and is_file(Path(reference))
+        return Path() if here else self._beside
 
     def _found(
-        self, kind: str, reference: Any, find: Callable[[str, Path | None], Path], read: Callable[[Path], Any]
+        self,
+        kind: str,
+        reference: Any,
+        place: Path_,
+        find: Callable[[str, Path | None], Path],
+        read: Callable[[Path], Any],
     ) -> Any:
         if not isinstance(reference, str):
             return reference  # said by the schema
-        path = find(reference, self._beside)
+        path = find(reference, self._folder(place, reference))
         shipped = shipped_name(kind, path)
         if shipped is None:
             return read(path)

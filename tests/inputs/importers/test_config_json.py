@@ -1,12 +1,17 @@
 """What a config.json of Hugging Face says beyond counts: windows, experts, defaults of its class, keys that are left over."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.checkout import ROOT
+from wafersim.errors import InputFaults
 from wafersim.inputs.imported import UNKNOWN, Imported
+from wafersim.inputs.importers.hugging_face import FAMILIES
+from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.model import Model
 from wafersim.inputs.model_file import read_model_file
 
@@ -175,3 +180,53 @@ def test_null_is_what_the_class_makes_of_it(tmp_path: Path) -> None:
     assert (found.kv_heads, found.head_dim) == (32, 128)
     (tmp_path / "config.json").write_text('{"model_type": "mistral"}')
     assert read_model_file(tmp_path / "config.json").model.kv_heads == 8
+
+
+def test_the_page_names_every_architecture() -> None:
+    page = (ROOT / "docs" / "howto" / "own_model.md").read_text(encoding="utf-8")
+    said = page.split("\nRead are ", 1)[1].split("Others are refused", 1)[0]
+    named = set(re.findall(r"\b[a-z]+[0-9]?(?:_[a-z0-9]+)?\b", said))
+    assert {family.model_types[0].removesuffix("_text") for family in FAMILIES} <= named
+
+
+def test_a_path_that_is_typed_is_looked_for_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    for folder, layers in ((there, 3), (here, 5)):
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_layer": layers}))
+    text = "name: x\nmodel: config.json\nsystem: {profile: cs3, systems: 1}\ntraining: {batch: 1}\n"
+    (there / "x.yaml").write_text(text)
+    monkeypatch.chdir(here)
+
+    def layers(*sets: str) -> int:
+        found = load_experiment(there / "x.yaml", sets).model
+        assert not isinstance(found, str)
+        return found.layers
+
+    assert (layers(), layers("model=config.json"), layers("model={from: config.json}")) == (3, 5, 5)
+    (here / "config.json").unlink()
+    assert layers("model=config.json") == 3
+
+
+def test_fields_that_are_given_replace_what_the_file_says_and_defaults_follow(tmp_path: Path) -> None:
+    types = 3 * ["full_attention", "sliding_attention"]
+    config = {"model_type": "gemma2", **SMALL, "layer_types": types, "head_dim": None}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    given = "{from: config.json, name: mine, layers: 4, d_model: 128}"
+    text = f"name: x\nmodel: {given}\nsystem: {{profile: cs3, systems: 1}}\ntraining: {{batch: 1}}\n"
+    (tmp_path / "x.yaml").write_text(text)
+    found = load_experiment(tmp_path / "x.yaml").model
+    assert not isinstance(found, str)
+    assert (found.name, found.layers, found.d_model, found.head_dim, found.windows) == ("mine", 4, 128, 32, (0, 4096))
+    assert said(found).kept == {"layers": "4 is given", "d_model": "128 is given"}
+
+
+def test_a_shipped_model_with_fields_of_ones_own_needs_a_name_of_its_own(tmp_path: Path) -> None:
+    text = "name: x\nmodel: {from: llama3-8b, layers: 16}\nsystem: {profile: cs3, systems: 1}\ntraining: {batch: 1}\n"
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(InputFaults, match="a changed llama3-8b needs a name of its own"):
+        load_experiment(tmp_path / "x.yaml")
+    (tmp_path / "x.yaml").write_text(text.replace("layers: 16", "layers: 16, name: half"))
+    found = load_experiment(tmp_path / "x.yaml").model
+    assert not isinstance(found, str)
+    assert (found.layers, found.kv_heads, found.published_parameters, found.published) == (16, 8, 0.0, None)
