@@ -38,6 +38,7 @@ def test_stages_of_a_model_with_dense_blocks_first() -> None:
     assert float(every_other.stage(0, 3).expert_share) == pytest.approx(1 / 3)
     assert float(every_other.stage(2, 2).expert_share) == 0.5
     assert float(geometry(**DENSE).stage(0, 2).expert_share) == 0.0
+    assert float(of.stage(61, 0).expert_share) == 0.0  # a last stage may have a table only
 
 
 def test_keys_of_windowed_blocks() -> None:

@@ -8,10 +8,11 @@ from wafersim.strategies.features import logs
 from wafersim.strategies.gpu_parallel.choice import Choice, clusters_of
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Features
+from wafersim.workload.attention import mean_keys
 
 NAMES = (
     "parameters", "tokens a GPU and step", "tokens a sequence", "elements a head", "GPUs",
-    "hidden elements a GPU and micro-batch", "nodes a tensor-parallel group", "experts",
+    "hidden elements a GPU and micro-batch", "nodes a tensor-parallel group", "experts", "share of the sequence in a window",
 )  # fmt: skip
 HOST = "software.host_factor"  # multiplies every launch
 
@@ -24,7 +25,7 @@ def values(job: Job, layout: Layout) -> tuple[float, ...]:
     nodes = max(1.0, tensor / clusters_of(job.machine).unit)
     return logs(
         workload.parameters, job.training.batch * sequence / gpus, sequence, model.head_dim, gpus, kernel, nodes,
-        max(1, model.experts),
+        max(1, model.experts), mean_keys(model, sequence) / sequence if model.windows else 1.0,
     )  # fmt: skip
 
 
