@@ -9,11 +9,13 @@ from time import perf_counter
 import click
 
 from wafersim.cli.figure_options import figure_options
+from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 
 @click.command("compare")
 @click.argument("comparison")
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
+@click.option("--flops", type=click.Choice(FLOPS_CONVENTIONS), default=None, help="How FLOPs and MFU are counted.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "sides": [...]} and nothing else.')
 @figure_options
 @click.option("--save/--no-save", default=True, help="Write the comparison's directory.")
@@ -24,6 +26,7 @@ from wafersim.cli.figure_options import figure_options
 def command(
     comparison: str,
     out: Path,
+    flops: str | None,
     as_json: bool,
     figures: bool,
     formats: tuple[str, ...],
@@ -45,7 +48,7 @@ def command(
     from wafersim.report.screen.comparison import Compared, comparison_screen
     from wafersim.report.screen.layout import show, width_of
 
-    spec, experiments = load_comparison(comparison)
+    spec, experiments = load_comparison(comparison, flops)
     if save:
         check_writable(out)
     with console.progress(len(experiments), f"{spec.name}: ") as advance:

@@ -11,6 +11,7 @@ import click
 
 from wafersim.cli.completion import experiments
 from wafersim.cli.figure_options import figure_options
+from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 if TYPE_CHECKING:
     from wafersim.strategies.steps import Engine
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     metavar="PATH=a,b,c",
     help="Vary a field, in place of or beside the file's sweep.",
 )
+@click.option("--flops", type=click.Choice(FLOPS_CONVENTIONS), default=None, help="How FLOPs and MFU are counted.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "points": [...]} and nothing else.')
 @figure_options
 @click.option("--save/--no-save", default=True, help="Write the run directory.")
@@ -46,6 +48,7 @@ def command(
     out: Path,
     sets: tuple[str, ...],
     sweeps: tuple[str, ...],
+    flops: str | None,
     as_json: bool,
     figures: bool,
     formats: tuple[str, ...],
@@ -71,7 +74,7 @@ def command(
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
 
-    spec = load_experiment(experiment, sets, sweeps=sweeps)
+    spec = load_experiment(experiment, (*sets, *([f"flops={flops}"] if flops else [])), sweeps=sweeps)
     if save:
         check_writable(out)
     points = expand(spec)

@@ -56,8 +56,11 @@ class Comparison(Frozen):
 ADAPTER: TypeAdapter[Comparison] = TypeAdapter(Comparison)
 
 
-def load_comparison(name: str | Path) -> tuple[Comparison, list[Experiment]]:
-    """The comparison and the experiment of every side (of a matched one with a GPU count to be replaced)."""
+def load_comparison(name: str | Path, flops: str | None = None) -> tuple[Comparison, list[Experiment]]:
+    """The comparison and the experiment of every side (of a matched one with a GPU count to be replaced).
+
+    `flops` is how all of them count; without it they have to agree.
+    """
     path = locate(name, "comparisons")
     file = read_yaml(path)
     if "sides" not in file.values:
@@ -73,11 +76,17 @@ def load_comparison(name: str | Path) -> tuple[Comparison, list[Experiment]]:
         if side.name in seen:
             raise InputFaults([file.fault(("sides", index, "name"), f"there is another side called {side.name!r}")])
         seen.add(side.name)
-    experiments = []
+    experiments = list[Experiment]()
     for index, side in enumerate(comparison.sides):
         experiment = _side(file, path.parent, comparison, index)
         if side.match is not None and not experiment.system.on_gpus:
             problem = f"{side.name}: only clusters of GPUs are sized to match"
+            raise InputFaults([file.fault(("sides", index), problem)])
+        if flops is not None:
+            experiment = experiment.model_copy(update={"flops": flops})
+        if experiments and experiment.flops != experiments[0].flops:
+            counted = f"counts FLOPs as {experiment.flops}, the first side as {experiments[0].flops}"
+            problem = f"{side.name}: {counted}; --flops settles it"
             raise InputFaults([file.fault(("sides", index), problem)])
         experiments.append(experiment)
     return comparison, experiments

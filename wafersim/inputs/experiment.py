@@ -17,6 +17,7 @@ from pydantic import (
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.faults import WrongField
+from wafersim.inputs.flops import MEGATRON, FlopsConvention
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
 from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override, release_of
 from wafersim.inputs.model import CheckedModel
@@ -343,6 +344,11 @@ class Experiment(Frozen):
     training: TrainingSpec
     disturbances: DisturbanceSpec = DisturbanceSpec()
     published: PublishedSpec | None = None
+    flops: FlopsConvention = Field(
+        default=MEGATRON,
+        description="How FLOPs and MFU are counted: megatron-2021 (square scores, input embedding out), palm (input embedding "
+        "in), causal (scores halved); none counts recompute.",
+    )
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
 
     @property

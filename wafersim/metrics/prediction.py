@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from wafersim.inputs.flops import FlopsConvention
 from wafersim.metrics.bill import Bill, bill_of
 from wafersim.metrics.interval import Uncertainty
 from wafersim.strategies.critical import Critical, critical
@@ -13,6 +14,7 @@ from wafersim.strategies.run import PeriodicStep
 from wafersim.strategies.strategy import Account, Binding, Breakdown, MemoryUse, Search, Split
 from wafersim.strategies.words import Words
 from wafersim.timeline.clock import to_seconds
+from wafersim.workload.flops import flops_per_token
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -87,9 +89,10 @@ class Prediction:
     step_time_s: float
     step_spread: float  # standard deviation of single steps over their mean, with jitter
     tokens: float  # of the whole run
+    flops_convention: FlopsConvention  # of the three that follow
     mfu: float
     model_flops_per_step: float
-    training_flops: float
+    training_flops: float  # of the whole run
     breakdown: Breakdown
     binding: Binding
     utilisation: tuple[tuple[str, float], ...]
@@ -139,6 +142,7 @@ class Prediction:
             "step_spread": self.step_spread,
             "samples_per_s": self.samples_per_s,
             "tokens_per_s": self.tokens_per_s,
+            "flops_convention": self.flops_convention,
             "mfu": self.mfu,
             "model_flops_per_step": self.model_flops_per_step,
             "training_flops": self.training_flops,
@@ -214,7 +218,8 @@ def predict(
     """What a step of the periodic state, with its strategy's account of it, says of a job, after `earlier` phases of its run."""
     step = to_seconds(float(periodic.step_ticks))
     workload, training = job.workload, job.training
-    flops = workload.flops_done_per_token(training.density) * training.batch * workload.sequence_length
+    per_token = flops_per_token(workload, job.flops, training.density)
+    flops = per_token * training.batch * workload.sequence_length
     chain = critical(periodic)
     phases = (*earlier, PhaseTime.of(job, step))
     tokens = sum(phase.tokens for phase in phases)
@@ -231,9 +236,10 @@ def predict(
         step_time_s=step,
         step_spread=0.0 if periodic.plan.repeats else periodic.spread,
         tokens=tokens,
+        flops_convention=job.flops,
         mfu=flops / (step * job.count * job.machine.peak_flops),
         model_flops_per_step=flops,
-        training_flops=workload.published_flops_per_token * tokens,
+        training_flops=per_token * tokens,
         breakdown=account.breakdown,
         binding=binding_of(account.binding, chain, words),
         utilisation=account.utilisation,

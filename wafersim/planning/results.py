@@ -37,6 +37,7 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("step_time_high_s", _bound("step_time_s", 1)),
     ("tokens_per_s", lambda p: p.tokens_per_s),
     ("mfu", lambda p: p.mfu),
+    ("flops_convention", lambda p: p.flops_convention),
     ("binding_resource", lambda p: p.binding.resource),
     ("memory_bytes", lambda p: p.memory.total_bytes),
     ("memory_verdict", lambda p: p.memory.to_json().get("verdict")),

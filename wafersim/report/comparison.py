@@ -17,7 +17,7 @@ from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
 from wafersim.report.imports import in_full
 from wafersim.report.run_directory import WIDEST, save_directory
-from wafersim.report.words import Row, chance, figure, same_job, seconds, to_train, unmeasured, with_interval
+from wafersim.report.words import Row, chance, figure, mfu_head, same_job, seconds, to_train, unmeasured, with_interval
 from wafersim.strategies.registry import words_of
 
 MATCHED = {
@@ -35,7 +35,18 @@ def comparison_table(title: str, sides: Sequence[Row]) -> Table:
         table.add_column(name)
     table.add_column("chips", justify="right")
     table.add_column("split")
-    columns = ("step time", "tokens/s", "MFU", "to train", "kW", "MWh", "kUSD", "memory free", "dimensions", "measured")
+    columns = (
+        "step time",
+        "tokens/s",
+        mfu_head(sides),
+        "to train",
+        "kW",
+        "MWh",
+        "kUSD",
+        "memory free",
+        "dimensions",
+        "measured",
+    )
     for name in columns:
         table.add_column(name, justify="right")
     for side in sides:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from wafersim.report.words import Row, counted, figure, label, plus_minus, seconds, to_train
+from wafersim.report.words import Row, counted, figure, label, mfu_head, plus_minus, seconds, to_train
 from wafersim.strategies.registry import words_of
 
 
@@ -15,7 +15,7 @@ def throughput_table(title: str, rows: Sequence[Row], varied: Sequence[str] = ()
     """One row per point, infeasible ones with a dash; scaling and split where some point has them."""
     scales = any(row.get("scaling_efficiency") is not None for row in rows)
     splits = any(row.get("layout") is not None for row in rows)
-    names = ["batch", "micro-batch", *(["split"] if splits else []), "step time", "80 %", "tokens/s", "MFU"]
+    names = ["batch", "micro-batch", *(["split"] if splits else []), "step time", "80 %", "tokens/s", mfu_head(rows)]
     names += [*(["scaling"] if scales else []), "binding resource", "to train"]
     table = _table(title, varied, *names, counted=_many(rows))
     for row in rows:
@@ -100,6 +100,7 @@ def published_run_table(rows: Sequence[Row]) -> Table:
     for name in ("systems", "batch", "steps", "training FLOPs", "error", "relative utilisation"):
         table.add_column(name, justify="right")
     first = flops_per_system(rows[0])
+    assert first is not None
     for row in rows:
         run = row["published_run"]
         steps = sum(phase["steps"] for phase in row["phases"])
@@ -109,9 +110,9 @@ def published_run_table(rows: Sequence[Row]) -> Table:
             " then ".join(f"{phase['n_systems']}" for phase in row["phases"]),
             " then ".join(f"{phase['batch']:,}" for phase in row["phases"]),
             f"{steps:,.0f}",
-            f"{row['training_flops']:.2e} ({'-' if card is None else f'{card:.1e}'})",
-            "-" if card is None else f"{row['training_flops'] / card - 1:+.1%}",
-            f"{flops_per_system(row) / first:.2f} ({'-' if relative is None else f'{relative:.2f}'})",
+            f"{run['predicted_training_flops']:.2e} ({'-' if card is None else f'{card:.1e}'})",
+            "-" if card is None else f"{run['predicted_training_flops'] / card - 1:+.1%}",
+            f"{run['predicted_flops_per_s_per_system'] / first:.2f} ({'-' if relative is None else f'{relative:.2f}'})",
         )
     table.caption = (
         "FLOPs as the cards count them: with the softmax; relative to the first run of these, in the same FLOPs."
@@ -119,9 +120,10 @@ def published_run_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def flops_per_system(row: Row) -> float:
-    """FLOP/s of a system, in the FLOPs that the model's card counts."""
-    return float(row["training_flops"] / row["tokens"] * row["tokens_per_s"] / row["n_systems"])
+def flops_per_system(row: Row) -> float | None:
+    """FLOP/s of a system, in the FLOPs that the model's card counts; None of a point that is no published run."""
+    found: float | None = row.get("published_run", {}).get("predicted_flops_per_s_per_system")
+    return found
 
 
 def search_table(row: Row) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from wafersim import numbers
@@ -23,6 +24,11 @@ def seconds(value: float) -> str:
     """A time with three digits, in ms below a second."""
     rounded = _rounded(value)  # first, so that 0.9996 s reads 1.00 s
     return f"{_three(value * 1e3)} ms" if rounded < 1 else f"{_three(value)} s" if rounded < 100 else f"{value:,.0f} s"
+
+
+def mfu_head(rows: Sequence[Row]) -> str:
+    """What a column of MFU is called: with the convention by which its FLOPs are counted."""
+    return f"MFU ({next((row['flops_convention'] for row in rows if 'flops_convention' in row), '-')})"
 
 
 def figure(value: float) -> str:

@@ -62,6 +62,7 @@ def _job(experiment: Experiment, workload: Workload, count: int, batch: int, tok
             input_rate=training.input_rate,
         ),
         disturbances=experiment.disturbances,
+        flops=experiment.flops,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from wafersim.inputs.experiment import DisturbanceSpec
+from wafersim.inputs.flops import MEGATRON, FlopsConvention
 from wafersim.inputs.machine import AnyMachine
 from wafersim.inputs.optimizer import REFERENCE, OptimizerName
 from wafersim.inputs.strategy import GpuParallelSpec, WeightStreamingSpec
@@ -45,6 +46,7 @@ class Job:
     training: Training
     disturbances: DisturbanceSpec = HEALTHY
     must_fit: bool = True
+    flops: FlopsConvention = MEGATRON  # by which they are counted
 
     def alone(self) -> Job:
         """The same on one healthy system under the same batch rule, jitter included: what scaling is measured against."""

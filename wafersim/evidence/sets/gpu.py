@@ -16,6 +16,7 @@ from wafersim.evidence.sets.gpu_row import UNITS, GpuRow
 from wafersim.evidence.sets.gpu_sources import Source, Stack, source_of
 from wafersim.evidence.tables import shipped
 from wafersim.inputs.fit import Fit
+from wafersim.inputs.flops import FLOPS_CONVENTIONS, MEGATRON
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import GpuMachine, load_gpu_machine
 from wafersim.simulation import job_of
@@ -26,6 +27,7 @@ NUMBERS = (
     "n_gpus", "value", "tp", "pp", "dp", "seq_len", "micro_batch", "global_batch", "params_b", "layers", "d_model", "heads",
     "d_ffn", "vocab", "vp_stages", "kv_heads", "head_dim", "experts", "experts_per_token", "cp", "ep", "peak_memory_gib",
 )  # fmt: skip
+COUNTING = ("model_tflops_per_gpu", "tflops_per_gpu_hw", "mfu")  # metrics of counted FLOPs
 FRACTIONAL = ("value", "params_b", "peak_memory_gib")
 
 
@@ -118,6 +120,9 @@ def _row(cells: Cells, source: Source) -> GpuRow:
         raise Infeasible(f"value {cells['value']}: mfu is in percent")
     if unit != UNITS[metric]:
         raise Infeasible(f"unit {unit!r}; {metric} is in {UNITS[metric]}")
+    counted = stated(cells, "flops").lower() or source.flops
+    if counted and counted not in FLOPS_CONVENTIONS:
+        raise Infeasible(f"flops {counted!r} is none of {', '.join(FLOPS_CONVENTIONS)}")
     for column, reason in source.required.items():
         if not stated(cells, column):
             raise Infeasible(reason)
@@ -149,6 +154,8 @@ def _row(cells: Cells, source: Source) -> GpuRow:
     if source.recompute and not stated(cells, "recompute"):
         read.assumed.append(f"recompute {source.recompute}")
     read.assumed += [f"{name} {' or '.join(map(str, values))}" for name, values in options.items()]
+    if not counted and metric in COUNTING:
+        read.assumed.append(f"FLOPs as {MEGATRON} counts them")
     stack = source.stack(cells, zero, notes)
     read.assumed += [stack.assumed] * bool(stack.assumed)
     precision = str(settings["precision"])
@@ -157,7 +164,8 @@ def _row(cells: Cells, source: Source) -> GpuRow:
         id=cells["id"], use="shown" if source.recalled else cells.get("use") or "test", group=group,
         recalled=source.recalled, profile=stack.profile, software=stack.software, model=model, sequence=model.max_sequence,
         gpus=gpus, batch=batch, settings=settings, options=options, metric=metric, published=value,
-        assumed=tuple(read.assumed), memory=_memory(notes), peak_memory=float(cells["peak_memory_gib"] or 0) * 2**30 or None,
+        assumed=tuple(read.assumed), flops=counted or MEGATRON, memory=_memory(notes),
+        peak_memory=float(cells["peak_memory_gib"] or 0) * 2**30 or None,
     )  # fmt: skip
 
 

@@ -16,11 +16,13 @@ from pydantic import ValidationError
 
 from wafersim.errors import Infeasible
 from wafersim.evidence.rows import ValidatedRow
+from wafersim.inputs.flops import MEGATRON, FlopsConvention
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.simulation import step_and_interval
 from wafersim.strategies.gpu_parallel.features import group_of
 from wafersim.strategies.job import Job, Training
+from wafersim.workload.flops import flops_per_token, hardware_flops_per_token
 from wafersim.workload.model import Model
 from wafersim.workload.transformer import workload_of
 
@@ -50,6 +52,7 @@ class GpuRow:
     metric: str
     published: float
     assumed: tuple[str, ...]
+    flops: FlopsConvention = MEGATRON  # by which a rate in TFLOP/s or an MFU is stated
     memory: float | None = None  # bytes that nvidia-smi saw in use on a GPU
     peak_memory: float | None = None  # bytes that the allocator of the fullest GPU held at most
 
@@ -93,20 +96,19 @@ class GpuRow:
             out.append(Job(workload, machine, self.gpus, spec, Training(self.batch)))
         return out
 
-    def value(self, step_seconds: float) -> float:
-        """A step time in the row's unit."""
-        m, tokens = self.model, self.batch * self.sequence
-        h, layers = m.d_model, m.layers
+    def value(self, step_seconds: float, recompute: str = "") -> float:
+        """A step time in the row's unit, FLOPs in the row's own convention; `recompute` where the row leaves it open."""
+        tokens = self.batch * self.sequence
         if self.metric == "iteration_time":
             return step_seconds
         if self.metric == "tokens_per_s_per_gpu":
             return tokens / step_seconds / self.gpus
-        head = m.vocab / (layers * h)
-        scores = 1 + self.sequence / (6 * h)
+        workload = workload_of(self.model, self.sequence)
         if self.metric == "tflops_per_gpu_hw":
-            flops = 96.0 * tokens * layers * h * h * (scores + head / 16)
+            repeated = recompute or str(self.settings.get("recompute") or self.options["recompute"][0])
+            flops = tokens * hardware_flops_per_token(workload, self.flops, repeated)
         else:
-            flops = 72.0 * tokens * layers * h * h * (scores + head / 12)
+            flops = tokens * flops_per_token(workload, self.flops)
         if self.metric == "mfu":
             peak = load_gpu_machine(self.profile, self.software).gpu.values.peak_fp16.value
             return 100.0 * flops / step_seconds / self.gpus / peak
@@ -153,8 +155,9 @@ class GpuRow:
             except Infeasible as reason:
                 refused = reason
                 continue
-            values.append(self.value(seconds))
-            bounds += [self.value(time) for time in uncertainty.bounds(seconds)]
+            assert isinstance(job.strategy, GpuParallelSpec)
+            values.append(self.value(seconds, job.strategy.recompute))
+            bounds += [self.value(time, job.strategy.recompute) for time in uncertainty.bounds(seconds)]
         return _Range(tuple(values), tuple(bounds), refused)
 
 

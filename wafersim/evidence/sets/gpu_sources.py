@@ -46,6 +46,7 @@ class Source:
     unpipelined: dict[str, int] = field(
         default_factory=dict
     )  # what a row without a pipeline did, where it is not stated
+    flops: str = ""  # the convention by which the study counts FLOPs
     recompute: str = ""  # of rows that do not state it; "" leaves it open
     open: dict[str, list[Any]] = field(default_factory=dict)
     context_parallel: bool = False

@@ -119,10 +119,11 @@ def _published(rows: Sequence[Row]) -> Column:
     relative = [row.get("published_run", {}).get("relative_utilisation") for row in rows]
     if not any(relative):
         return Column("", ("",) * len(rows), 9)
-    first = flops_per_system(rows[0])
+    uses = [flops_per_system(row) for row in rows]
+    first = next(use for use in uses if use)
     said = (
-        f"{flops_per_system(row) / first:.2f} ({f'{one:.2f}' if one else '-'})"
-        for row, one in zip(rows, relative, strict=True)
+        f"{use / first:.2f} ({f'{one:.2f}' if one else '-'})" if use else ""
+        for use, one in zip(uses, relative, strict=True)
     )
     return Column(f"x {_first(rows)} (pub)", tuple(said), 2)
 
@@ -263,6 +264,7 @@ def _trust(rows: Sequence[Row], roomy: bool) -> list[str]:
         parts.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
     if len(halves) < len(rows):
         parts.append(f"* {len(rows) - len(halves)} without an interval, as nothing like it was measured")
+    parts.append(f"MFU {', '.join(dict.fromkeys(row['flops_convention'] for row in rows))}")
     parts += _off(rows)
     outside: dict[str, float | None] = {}
     for row in rows:
@@ -280,9 +282,8 @@ def _trust(rows: Sequence[Row], roomy: bool) -> list[str]:
 
 def _off(rows: Sequence[Row]) -> list[str]:
     """How far the use that runs make of a system, beside the first one's, lies from what is published of it."""
-    first = flops_per_system(rows[0])
-    stated = [(row, row.get("published_run", {}).get("relative_utilisation")) for row in rows]
-    errors = [flops_per_system(row) / first / relative - 1.0 for row, relative in stated if relative]
+    stated = [(use, row["published_run"].get("relative_utilisation")) for row in rows if (use := flops_per_system(row))]
+    errors = [use / stated[0][0] / relative - 1.0 for use, relative in stated if relative]
     if not errors:
         return []
     worst = max(errors, key=abs)
