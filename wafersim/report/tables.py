@@ -82,7 +82,7 @@ def published_table(rows: Sequence[Row], varied: Sequence[str] = ()) -> Table:
         bounds = [] if half is None else [one["predicted"] * math.exp(side * half) for side in (-1, 1)]
         interval = "-".join(map(figure, bounds)) or "-"
         cells = (
-            one["metric"],
+            " ".join([one["metric"], *(f"({said})" for said in [one.get("flops_convention")] if said)]),
             figure(one["predicted"]),
             interval,
             figure(one["value"]),

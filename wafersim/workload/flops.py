@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wafersim.inputs.flops import FlopsConvention
-from wafersim.workload.transformer import Op, Workload
+from wafersim.workload.layer import Op
+from wafersim.workload.transformer import Workload
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def flops_per_token(workload: Workload, convention: FlopsConvention, density: fl
     6 per weight of a product and 12 per score and element of a head; 2 and 4 in a forward pass alone; 4 per frozen weight.
     """
     counted, total = CONVENTIONS[convention], workload.flops_done_per_token(density)
-    if counted.halves_scores and workload.model.causal:
-        total -= 0.5 * _passes(workload) * forward_score_flops(workload)
+    if counted.halves_scores:
+        total -= _passes(workload) * _hidden(workload)
     if counted.embeds:
         total += 2.0 * _passes(workload) * density * _looked_up(workload)
     return total
@@ -64,16 +65,17 @@ def hardware_flops_per_token(workload: Workload, convention: FlopsConvention, re
     total = flops_per_token(workload, convention)
     if recompute == "none":
         return total
-    halved = CONVENTIONS[convention].halves_scores and workload.model.causal
-    total += forward_score_flops(workload) * (0.5 if halved else 1.0)
+    total += 4.0 * sum(op.elements * op.head_dim for op in _ops(workload, "attention"))
+    if CONVENTIONS[convention].halves_scores:
+        total -= _hidden(workload)
     if recompute == "full":
         total += 2.0 * sum(op.k * op.n * op.share for op in _ops(workload, "matmul", ("block",)))
     return total
 
 
-def forward_score_flops(workload: Workload) -> float:
-    """Of a token's two products of scores and values in all blocks, square, one pass: 4 per score and element of a head."""
-    return 4.0 * sum(op.elements * op.head_dim for op in _ops(workload, "attention"))
+def _hidden(workload: Workload) -> float:
+    """Half of the two products of scores in one pass, where a mask hides any of them: 2 per score and element of a head."""
+    return 2.0 * sum(op.elements * op.head_dim for op in _ops(workload, "attention") if op.met < op.elements)
 
 
 def _ops(workload: Workload, kind: str, layers: Sequence[str] = ("embedding", "block", "head")) -> list[Op]:
