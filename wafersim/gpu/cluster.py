@@ -120,5 +120,6 @@ def software_of(profile: GpuSoftwareProfile) -> Software:
         synchronise_micro_batches=profile.synchronise_micro_batches,
         releases_recomputed=profile.releases_recomputed,
         keeps_activated_gate=profile.keeps_activated_gate,
+        exchanges_context=profile.exchanges_context,
         repeats_keys=profile.repeats_keys,
     )

@@ -45,7 +45,7 @@ def block_parameters(geometry: Geometry, layout: Layout) -> Parameters:
     """Of the mean block; an MLP that is not one of several experts is dense."""
     g, t = geometry, layout.tensor
     attention = g.query_parameters / t + g.key_value_parameters / key_value_ranks(g, layout) + g.latent_parameters
-    experts = g.expert_share * g.experts / layout.expert * g.expert_parameters / t
+    experts = g.expert_share * g.experts / layout.expert * g.expert_parameters / layout.expert_split
     return Parameters(attention + g.dense_parameters / t, experts)
 
 
@@ -62,12 +62,12 @@ def tables_of_one_stage(geometry: Geometry, layout: Layout) -> Column:
 
 def expert_replicas(layout: Layout) -> Column:
     """GPUs that hold the same experts."""
-    return layout.replicas / layout.expert
+    return layout.replicas * layout.tensor / (layout.expert * layout.expert_split)
 
 
 def expert_shard(layout: Layout) -> Column:
     """GPUs that share an expert's states."""
-    return np.maximum(1.0, layout.shard / layout.expert)
+    return np.maximum(1.0, expert_replicas(layout) * layout.shard / layout.replicas)
 
 
 def ranks_in_node(layout: Layout, cluster: Cluster) -> Column:
@@ -77,7 +77,7 @@ def ranks_in_node(layout: Layout, cluster: Cluster) -> Column:
 
 def expert_ranks_in_node(layout: Layout, cluster: Cluster) -> Column:
     """Replicas of a GPU's experts in its node: the GPUs that share experts stand side by side."""
-    return np.clip(cluster.network.gpus_per_node / (layout.tensor * layout.expert), 1.0, expert_replicas(layout))
+    return np.clip(cluster.network.gpus_per_node / (layout.expert_split * layout.expert), 1.0, expert_replicas(layout))
 
 
 def gather_time(parameters: Parameters, layout: Layout, cluster: Cluster) -> Column:

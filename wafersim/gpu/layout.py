@@ -162,7 +162,10 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a step is split. data x tensor x pipeline x context is the number of GPUs; experts live inside data."""
+    """How a step is split. data x tensor x pipeline x context is the number of GPUs.
+
+    Experts live inside data x context x tensor: `expert` GPUs hold different ones, each split over `expert_split`.
+    """
 
     data: Column
     tensor: Column
@@ -178,12 +181,22 @@ class Layout:
     recompute: Column  # NONE, SELECTIVE or FULL
     flash: Column
     fp8: Column
+    exchanges: Column = 0.0  # 1: context parallelism by all-to-all, 0: around a ring
+    expert_tensor: Column = 0.0  # GPUs that split one expert; 0: as tensor parallelism splits the rest
+    capacity: Column = 0.0  # tokens of every expert over the mean, padded or dropped; 0: as many as come
+    imbalance: Column = 1.0  # tokens of the busiest GPU's experts over the mean
     stages: tuple[int, ...] = ()  # blocks of every virtual stage in the model's order, where a list says it; no column
 
     @property
     def gpus(self) -> Column:
         """All of them."""
         return self.data * self.tensor * self.pipeline * self.context
+
+    @property
+    def expert_split(self) -> Column:
+        """GPUs that split one expert."""
+        given = np.asarray(self.expert_tensor, float)
+        return np.where(given > 0, given, self.tensor)
 
     @property
     def replicas(self) -> Column:

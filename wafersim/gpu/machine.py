@@ -81,6 +81,8 @@ class Software:
     launch_forward: float  # s of the host per block and micro-batch
     launch_backward: float
     launch_collective: float  # s, per pass, where collectives split the block
+    launch_experts: float  # s, forward, of a block with routed experts: router, sorting, waiting for its counts
+    launch_expert: float  # s, forward, of each expert that a GPU has
     launch_unfused: float  # s, forward, where the fused softmax cannot run (a quarter of the heads must divide)
     launch_head: float
     launch_embedding: float
@@ -101,6 +103,7 @@ class Software:
     synchronise_micro_batches: bool
     releases_recomputed: bool  # sharded weights are let go of between what is recomputed and the backward pass
     keeps_activated_gate: bool  # a gated MLP's kernels are not fused: the activated gate is kept besides what made it
+    exchanges_context: bool  # context parallelism by all-to-all, unless a job says a ring
     repeats_keys: bool  # keys and values are repeated for every query head before they travel around a ring
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wafersim.gpu.block import BlockTime, PassTime, block_time, embedding_time, head_time
+from wafersim.gpu.block import BlockTime, block_time, embedding_time, head_time
 from wafersim.gpu.data_parallel import (
     Parameters,
     accumulation_time,
@@ -21,6 +21,7 @@ from wafersim.gpu.data_parallel import (
 )
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.passes import PassTime
 
 Rows = npt.NDArray[np.float64]
 """A row for each stage, and in it a number, or one for each layout."""

@@ -81,6 +81,8 @@ class SoftwareValues(Frozen):
     launch_forward: Time  # of the host, per block and micro-batch
     launch_backward: Time
     launch_collective: Time  # per pass and further GPU of the tensor-parallel group
+    launch_experts: Time  # forward, of a block with routed experts: router, sorting, waiting for its counts
+    launch_expert: Time  # forward, of each expert that a GPU has
     launch_unfused: Time  # forward, where the fused softmax cannot run
     launch_head: Time
     launch_embedding: Time
@@ -126,4 +128,5 @@ class GpuSoftwareProfile(_Profile):
     keeps_activated_gate: bool = (
         False  # a gated MLP's kernels are not fused: the activated gate is kept for the way back
     )
+    exchanges_context: bool = False  # context parallelism by all-to-all, unless a job says a ring
     repeats_keys: bool = False  # keys and values are repeated for every query head before they travel around a ring

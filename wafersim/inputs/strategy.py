@@ -11,6 +11,7 @@ from wafersim.inputs.sourced import Frozen
 
 Whole = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Blocks = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Switch = Annotated[bool, Field(strict=True)]
 
 
@@ -93,8 +94,24 @@ class GpuParallelSpec(Frozen):
         default=None, description="Blocks of the last stage; the others share the rest evenly."
     )
     context: Whole = Field(default=1, description="GPUs that share a sequence.")
+    context_kind: Literal["auto", "ring", "all-to-all"] = Field(
+        default="auto", description="How they see each other's keys and values; auto: as the software does it."
+    )
     expert: Whole = Field(
-        default=1, description="GPUs that share the experts of a layer, inside the data-parallel group."
+        default=1,
+        description="GPUs that share the experts of a layer; they fold over data x context x tensor, as Megatron-Core does it.",
+    )
+    expert_tensor: Whole | Literal["auto"] = Field(
+        default="auto",
+        description="GPUs that split one expert; auto: tensor, or 1 where experts lie over more than data x context.",
+    )
+    expert_capacity: Factor | None = Field(
+        default=None,
+        description="Tokens of every expert over the mean: what is beyond is dropped, what is missing is padded; null: dropless.",
+    )
+    expert_imbalance: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] = Field(
+        default=1.0,
+        description="Tokens of the busiest GPU's experts over the mean, without a capacity; 1: balanced, as benchmarks force it.",
     )
     micro_batch: Whole | Literal["auto"] = Field(default="auto", description="Sequences of a replica's micro-batch.")
     schedule: Literal["auto", "gpipe", "1f1b", "interleaved", "zero-bubble"] = Field(

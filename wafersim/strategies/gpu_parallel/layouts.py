@@ -105,10 +105,13 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     if (d * c) % shard:
         good = nearest(shard, lambda n: (d * c) % n == 0, d * c)
         raise Infeasible(f"shard_group {shard} does not divide the {d * c} replicas; {good}")
-    if d % spec.expert:
-        raise Infeasible(
-            f"expert {spec.expert} does not divide data {d}; {nearest(spec.expert, lambda n: d % n == 0, d)}"
-        )
+    each = expert_split(spec, d, t, c)
+    if not each:
+        said = f"data {d}" if t * c == 1 else f"data {d} x context {c} x tensor {t}"
+        said += f" / expert_tensor {spec.expert_tensor}" if spec.expert_tensor not in ("auto", 1) else ""
+        good = nearest(spec.expert, lambda n: bool(expert_split(spec, d, t, c, n)), d * t * c)
+        raise Infeasible(f"expert {spec.expert} does not divide {said}; {good}")
+    check_context(spec, model, t, cluster)
     check_precision(spec, cluster)
     sequence_parallel = t > 1 if spec.sequence_parallel == "auto" else spec.sequence_parallel and t > 1
     assert spec.recompute != "auto"
@@ -116,8 +119,32 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
         data=d, tensor=t, pipeline=p, context=c, expert=spec.expert, virtual_stages=v, micro_batch=b, micro_batches=m,
         zero_stage=spec.zero_stage if d * c > 1 else 0, shard=shard, sequence_parallel=int(sequence_parallel),
         recompute=RECOMPUTE[spec.recompute], flash=int(spec.flash_attention), fp8=int(spec.precision == "fp8"),
-        stages=listed_stages(spec, model.layers, p, v),
+        stages=listed_stages(spec, model.layers, p, v), exchanges=int(exchanges(spec, cluster)), expert_tensor=each,
+        capacity=spec.expert_capacity or 0.0, imbalance=spec.expert_imbalance,
     )  # fmt: skip
+
+
+def expert_split(spec: GpuParallelSpec, d: int, t: int, c: int, expert: int | None = None) -> int:
+    """GPUs that split one expert, 0 where they and the experts' GPUs do not divide data x context x tensor."""
+    expert = spec.expert if expert is None else expert
+    if spec.expert_tensor == "auto":
+        return t if (d * c) % expert == 0 else 1 if (d * c * t) % expert == 0 else 0
+    return spec.expert_tensor if (d * c * t) % (expert * spec.expert_tensor) == 0 else 0
+
+
+def exchanges(spec: GpuParallelSpec, cluster: Cluster) -> bool:
+    """Whether context parallelism goes by all-to-all."""
+    if spec.context_kind == "auto":
+        return cluster.software.exchanges_context
+    return spec.context_kind == "all-to-all"
+
+
+def check_context(spec: GpuParallelSpec, model: Model, t: int, cluster: Cluster) -> None:
+    """Raises Infeasible where an all-to-all has no heads to deal out."""
+    heads = model.heads // t
+    if spec.context > 1 and exchanges(spec, cluster) and heads % spec.context:
+        good = nearest(spec.context, lambda n: heads % n == 0, heads)
+        raise Infeasible(f"context {spec.context} by all-to-all does not divide the {heads} heads of a GPU; {good}")
 
 
 def check_precision(spec: GpuParallelSpec, cluster: Cluster) -> None:

@@ -9,7 +9,6 @@ from math import ceil, log2
 
 import numpy as np
 
-from wafersim.gpu.block import PassTime
 from wafersim.gpu.collectives import point_to_point
 from wafersim.gpu.data_parallel import (
     Parameters,
@@ -28,6 +27,7 @@ from wafersim.gpu.data_parallel import (
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.passes import PassTime
 from wafersim.gpu.stages import StageTimes, chunk_blocks, stage_times
 from wafersim.strategies.gpu_parallel.closed_form import weights_are_gathered
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit

@@ -26,6 +26,8 @@ from wafersim.strategies.gpu_parallel.layouts import (
     blocks_divide,
     check_model,
     check_precision,
+    exchanges,
+    expert_split,
     heads_divide,
     listed_stages,
     nearest,
@@ -99,16 +101,20 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
     recomputes = [FULL, NONE] if spec.flash_attention else [FULL, SELECTIVE, NONE]
     if spec.recompute != "auto":
         recomputes = [RECOMPUTE[spec.recompute]]
+    exchanged = exchanges(spec, space.cluster)
     rows = []
     for t, p in product(tensors, pipelines):
         d, rest = divmod(space.gpus, t * p * spec.context)
-        if rest or d == 0 or space.batch % d or d % spec.expert or (spec.data != "auto" and d != spec.data):
+        if rest or d == 0 or space.batch % d or (spec.data != "auto" and d != spec.data):
+            continue
+        split = expert_split(spec, d, t, spec.context)
+        if not split or (exchanged and space.model.heads // t % spec.context):
             continue
         for b, m in _micro_batches(spec, space.batch // d):
-            rows += [(d, t, p, v, b, m, r) for v in _chunks(space, spec, p, m) for r in recomputes]
+            rows += [(d, t, p, v, b, m, r, split) for v in _chunks(space, spec, p, m) for r in recomputes]
     if not rows:
         raise Infeasible(_why_none(space, spec, tensors, pipelines))
-    d, t, p, v, b, m, r = np.array(rows, float).T
+    d, t, p, v, b, m, r, split_experts = np.array(rows, float).T
     full = np.ones(len(rows))
     replicas = d * spec.context
     shard = replicas if spec.shard_group == "auto" else np.minimum(replicas, spec.shard_group)
@@ -117,7 +123,8 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
         data=d, tensor=t, pipeline=p, context=full * spec.context, expert=full * spec.expert, virtual_stages=v,
         micro_batch=b, micro_batches=m, zero_stage=np.where(replicas > 1, spec.zero_stage, 0.0), shard=shard,
         sequence_parallel=sequence, recompute=r, flash=full * spec.flash_attention, fp8=full * (spec.precision == "fp8"),
-        stages=_listed(space, spec),
+        stages=_listed(space, spec), exchanges=full * exchanged, expert_tensor=split_experts,
+        capacity=full * (spec.expert_capacity or 0.0), imbalance=full * spec.expert_imbalance,
     )  # fmt: skip
 
 
@@ -144,7 +151,7 @@ def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines
     replicas = sorted({space.gpus // group for group in groups if space.gpus % group == 0})
     if spec.data != "auto":
         replicas = [d for d in replicas if d == spec.data]
-    replicas = [d for d in replicas if d % spec.expert == 0]
+    replicas = [d for d in replicas if any(expert_split(spec, d, t, spec.context) for t in tensors)]
     said = [f"{name} {getattr(spec, name)}" for name in ("data", "tensor", "pipeline", "context", "expert")
             if getattr(spec, name) not in ("auto", 1)]  # fmt: skip
     if not replicas:
@@ -193,8 +200,10 @@ def _chunks(space: Space, spec: GpuParallelSpec, p: int, m: int) -> list[int]:
 
 
 def row(columns: Layout, index: int) -> Layout:
-    """One layout of columns, in plain integers."""
-    return Layout(**{name: int(column[index]) for name, column in _columns(columns).items()}, stages=columns.stages)
+    """One layout of columns, in plain numbers."""
+    of_layout = {name: float(column[index]) for name, column in _columns(columns).items()}
+    whole = {name: int(value) if value.is_integer() else value for name, value in of_layout.items()}
+    return Layout(**whole, stages=columns.stages)
 
 
 def _columns(layouts: Layout) -> dict[str, np.ndarray]:
