@@ -64,7 +64,12 @@ def spaces(draw: st.DrawFn) -> tuple[Space, GpuParallelSpec]:
         cluster = replace(cluster, software=software)
     if draw(st.integers(0, 3)) == 0:
         model = replace(model, experts=4, experts_per_token=2)
-        spec = spec.model_copy(update={"expert": draw(st.sampled_from([1, 2, 4]))})
+        routed = {"expert": draw(st.sampled_from([1, 2, 4])), "expert_tensor": draw(st.sampled_from(["auto", 1, 2]))}
+        dropped = {"expert_capacity": draw(st.sampled_from([None, 1.25])), "expert_imbalance": 1.5}
+        spec = spec.model_copy(update={**routed, **dropped})
+    if draw(st.integers(0, 3)) == 0:
+        kind = draw(st.sampled_from(["auto", "ring", "all-to-all"]))
+        spec = spec.model_copy(update={"context": 2, "context_kind": kind})
     geometry = Geometry.of(workload_of(model, 1024))
     return Space(geometry, model, cluster, gpus, batch, draw(st.booleans())), spec
 

@@ -111,13 +111,14 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
         said += f" / expert_tensor {spec.expert_tensor}" if spec.expert_tensor not in ("auto", 1) else ""
         good = nearest(spec.expert, lambda n: bool(expert_split(spec, d, t, c, n)), d * t * c)
         raise Infeasible(f"expert {spec.expert} does not divide {said}; {good}")
+    several = max(d * c, d * c * t // (spec.expert * each)) > 1  # of anything
     check_context(spec, model, t, cluster)
     check_precision(spec, cluster)
     sequence_parallel = t > 1 if spec.sequence_parallel == "auto" else spec.sequence_parallel and t > 1
     assert spec.recompute != "auto"
     return Layout(
         data=d, tensor=t, pipeline=p, context=c, expert=spec.expert, virtual_stages=v, micro_batch=b, micro_batches=m,
-        zero_stage=spec.zero_stage if d * c > 1 else 0, shard=shard, sequence_parallel=int(sequence_parallel),
+        zero_stage=spec.zero_stage if several else 0, shard=shard, sequence_parallel=int(sequence_parallel),
         recompute=RECOMPUTE[spec.recompute], flash=int(spec.flash_attention), fp8=int(spec.precision == "fp8"),
         stages=listed_stages(spec, model.layers, p, v), exchanges=int(exchanges(spec, cluster)), expert_tensor=each,
         capacity=spec.expert_capacity or 0.0, imbalance=spec.expert_imbalance,

@@ -14,6 +14,7 @@ from wafersim.gpu.data_parallel import (
     Parameters,
     accumulation_time,
     block_parameters,
+    expert_replicas,
     gather_time,
     gathers_again,
     reduce_time,
@@ -53,7 +54,9 @@ def build_gpu_plan(
     times = stage_times(geometry, layout, cluster)
     p, v = int(layout.pipeline), int(layout.virtual_stages)
     gathered = bool(weights_are_gathered(layout, cluster))
-    several = int(layout.replicas) > 1
+    several = bool(
+        max(layout.replicas, expert_replicas(layout)) > 1
+    )  # experts may have replicas where the rest has none
     overlap = gathered or cluster.software.overlap_gradients
     kinds = _kinds(geometry, layout, cluster, times, schedule == "zero-bubble")
     make = _Units(layout, cluster, gathered, several, bool(geometry.untied), times)

@@ -117,11 +117,12 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
     d, t, p, v, b, m, r, split_experts = np.array(rows, float).T
     full = np.ones(len(rows))
     replicas = d * spec.context
+    several = np.maximum(replicas, replicas * t / (spec.expert * split_experts)) > 1  # of anything
     shard = replicas if spec.shard_group == "auto" else np.minimum(replicas, spec.shard_group)
     sequence = np.where((t > 1) & (spec.sequence_parallel in ("auto", True)), 1.0, 0.0)
     return Layout(
         data=d, tensor=t, pipeline=p, context=full * spec.context, expert=full * spec.expert, virtual_stages=v,
-        micro_batch=b, micro_batches=m, zero_stage=np.where(replicas > 1, spec.zero_stage, 0.0), shard=shard,
+        micro_batch=b, micro_batches=m, zero_stage=np.where(several, spec.zero_stage, 0.0), shard=shard,
         sequence_parallel=sequence, recompute=r, flash=full * spec.flash_attention, fp8=full * (spec.precision == "fp8"),
         stages=_listed(space, spec), exchanges=full * exchanged, expert_tensor=split_experts,
         capacity=full * (spec.expert_capacity or 0.0), imbalance=full * spec.expert_imbalance,
