@@ -43,7 +43,7 @@ def test_one_line_with_the_nearest_that_can_run(sets: tuple[str, ...], line: str
     [
         (
             ("strategy.tensr=2",),
-            '--set strategy.tensr: unknown field; did you mean "tensor"? allowed: context, data, expert',
+            '--set strategy.tensr: unknown field; did you mean "tensor"? allowed: context, context_kind, data',
         ),
         (("strategy.zero_stage=4",), "--set strategy.zero_stage: must be 0, 1, 2 or 3 (got 4)"),
         (
