@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from wafersim.gpu.attention import attention_time
 from wafersim.gpu.collectives import all_reduce
 from wafersim.gpu.context import context_time
 from wafersim.gpu.experts import ExpertTime, expert_time
@@ -21,7 +22,6 @@ from wafersim.gpu.passes import PassTime, pass_time
 FUSED_SOFTMAX_HEADS = (
     4  # Megatron's fused softmax takes four heads a thread block; others fall back to separate kernels
 )
-HEAD_ALIGNMENT = 8  # fp16 elements, 16 bytes: what a tensor core loads at once
 Parts = tuple[Column, Column, Column, Column, Column]  # matmul, attention, traffic, collectives, host
 
 HEAD_FORWARD = 1.0 / 3.0  # one of the three products of a linear layer, and as much of its traffic
@@ -52,7 +52,8 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     g, device, software = geometry, cluster.device, cluster.software
     n, t = tokens(g, layout), layout.tensor
     matmul = _block_products(g, layout, cluster, n)
-    attention, scores = _attention(g, layout, cluster, n)
+    scored = attention_time(g, layout, cluster, n)
+    scores = scored.scores
     memory = memory_rate(device)
     whole = software.hidden_traffic * n * g.d_model / np.where(np.asarray(layout.sequence_parallel) > 0, t, 1)
     split_width = g.gates * mlp_width(g) + g.query_width + g.key_value_width * t / key_value_ranks(g, layout)
@@ -60,7 +61,7 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     traffic = (whole + software.split_traffic * n * split_width / t) / memory
     collectives = _block_collectives(g, layout, cluster, n)
     context = context_time(g, layout, cluster, n)
-    attention = attention + context.merge
+    attention = scored.forward + context.merge
     collectives = collectives + context.exposed
     experts = expert_time(g, layout, cluster, n) if np.any(g.expert_share) else None
     split = np.asarray(t, float) - 1.0
@@ -73,12 +74,12 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     shown = collectives + np.maximum(context.hidden - attention, 0.0)
     waits = np.asarray(layout.capacity) == 0
     forward = _pass(g, experts, waits, (matmul, attention, traffic + scores, shown, launches), cluster)
-    ratio = np.where(np.asarray(layout.flash) > 0, software.flash_backward, 2.0)
+    back = scored.backward + software.flash_backward * context.merge
     # Keys, values and the gradients of both travel back.
-    shown = collectives + np.maximum(2.0 * context.hidden - ratio * attention, 0.0)
+    shown = collectives + np.maximum(2.0 * context.hidden - back, 0.0)
     behind = None if experts is None else _backward(experts, cluster)
     backward = _pass(g, behind, np.zeros_like(waits), (
-        device.gemm_backward * matmul, ratio * attention, software.backward_traffic * (traffic + scores), shown,
+        device.gemm_backward * matmul, back, software.backward_traffic * (traffic + scores), shown,
         software.launch_backward + split * software.launch_collective,
     ), cluster)  # fmt: skip
     core = pass_time(0.0 * matmul, attention, scores, 0.0 * matmul, 0.0, cluster)
@@ -148,21 +149,6 @@ def _projections(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Co
     compressed = np.asarray(g.q_rank) > 0
     up = gemm(n, np.where(compressed, g.q_rank, h), queries, device, fp8) + gemm(n, g.kv_rank, heads, device, fp8)
     return np.where(np.asarray(g.kv_rank) > 0, down + up + output, plain)
-
-
-def _attention(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> tuple[Column, Column]:
-    """(seconds of the two score products, seconds of the traffic of the scores), forward."""
-    device = cluster.device
-    widths = g.query_width + g.value_width
-    products, met = (2.0 * n * keys * widths / layout.tensor for keys in (g.keys, g.met_keys))
-    flash = np.asarray(layout.flash) > 0
-    aligned = np.rint(g.key_dim) % HEAD_ALIGNMENT == 0
-    share = np.where(aligned, device.attention_efficiency, device.misaligned_attention)
-    # A fused kernel skips what the mask hides; a batched product cannot, but for keys outside of every query's window.
-    rate = device.peak_fp16 * cluster.software.flash_efficiency * device.flash_share
-    seconds = np.where(flash, met / rate, products / (device.peak_fp16 * share))
-    scores = n * g.keys * g.heads / layout.tensor
-    return seconds, np.where(flash, 0.0, cluster.software.score_traffic * scores / memory_rate(device))
 
 
 def _block_collectives(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:

@@ -11,6 +11,7 @@ from wafersim.gpu.machine import Cluster, Device, Network, Software
 from wafersim.inputs.gpu_profile import GpuProfile, GpuSoftwareProfile, NodeValues
 from wafersim.inputs.machine import GpuMachine
 from wafersim.inputs.optimizer import OPTIMIZERS, REFERENCE, OptimizerName, OptimizerStates
+from wafersim.inputs.sourced import Sourced
 from wafersim.inputs.strategy import StatesSpec
 
 STATE_BYTES: Mapping[str, float] = {
@@ -72,10 +73,16 @@ def device_of(profile: GpuProfile) -> Device:
         memory_bandwidth=v.memory_bandwidth.value,
         gemm_efficiency=v.gemm_efficiency.value,
         gemm_backward=v.gemm_backward.value,
-        operand_share=v.operand_share.value if v.operand_share is not None else 1.0,
+        operand_share=_given(v.operand_share, 1.0),
+        group_latency=_given(v.group_latency, 0.0),
         fp8_efficiency=v.fp8_efficiency.value if v.fp8_efficiency is not None else 0.0,
         memory_efficiency=v.memory_efficiency.value,
         flash_share=v.flash_share.value,
+        flash_tail=_given(v.flash_tail, 0.0),
+        flash_backward_share=_given(v.flash_backward_share, 1.0),
+        flash_backward_tail=_given(v.flash_backward_tail, 0.0),
+        wide_heads=_given(v.wide_heads, 1.0),
+        wide_heads_backward=_given(v.wide_heads_backward, 1.0),
         attention_efficiency=v.attention_efficiency.value,
         misaligned_attention=v.misaligned_attention.value,
         collective_bandwidth=v.collective_bandwidth.value,
@@ -86,6 +93,10 @@ def device_of(profile: GpuProfile) -> Device:
         hop_latency=v.hop_latency.value,
         ramp=v.ramp.value,
     )
+
+
+def _given(number: Sourced | None, usual: float) -> float:
+    return usual if number is None else number.value
 
 
 def network_of(values: NodeValues) -> Network:

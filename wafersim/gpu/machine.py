@@ -24,9 +24,15 @@ class Device:
     operand_share: float  # of the traffic of a product's operands, that its computation does not hide
     fp8_efficiency: float
     memory_efficiency: float
+    group_latency: float  # s, of each product of a group, such as those of experts
     flash_share: (
         float  # of `flash_efficiency`, which is stated for a full-power GPU of the generation it was written for
     )
+    flash_tail: float  # rows of scores that a fused kernel's last thread blocks cost, forward
+    flash_backward_share: float  # of the rate that the software's `flash_backward` gives
+    flash_backward_tail: float
+    wide_heads: float  # of the fused kernel's rate, where a head's query has over 128 elements
+    wide_heads_backward: float
     attention_efficiency: float  # of batched score products without a fused kernel
     misaligned_attention: float  # the same where a head's dimension is no multiple of 8
     collective_bandwidth: float  # bus bandwidth of long all-reduces between the GPUs of a node, bytes/s

@@ -22,11 +22,19 @@ class GpuValues(Frozen):
     operand_share: Fraction | None = (
         None  # of the traffic of a product's operands, that its computation does not hide; all of it unless given
     )
+    group_latency: Time | None = None  # of each product of a group, such as those of experts; 0 unless given
     fp8_efficiency: Ratio | None = None  # of a product in fp8 over one in fp16, both relative to their peaks
     memory_efficiency: Fraction
     flash_share: (
         Count  # of the software's flash_efficiency, which is stated for the GPU that its kernel was written for
     )
+    flash_tail: Count | None = (
+        None  # rows of scores (a query of a head each) that its last thread blocks cost, forward; 0 unless given
+    )
+    flash_backward_share: Ratio | None = None  # of the rate that the software's flash_backward gives; 1 unless given
+    flash_backward_tail: Count | None = None
+    wide_heads: Ratio | None = None  # of the fused kernel's rate, where a head has over 128 elements; 1 unless given
+    wide_heads_backward: Ratio | None = None
     attention_efficiency: Fraction  # batched products of scores and values, not fused
     misaligned_attention: Fraction  # the same where a head's dimension is no multiple of 8
     collective_bandwidth: Bandwidth  # bus bandwidth of long all-reduces in a node
