@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wafersim import quantity
-from wafersim.calibration import collective, gpu, kernel, wafer
+from wafersim.calibration import collective, gpu, gpu_kernel, kernel, wafer
 from wafersim.calibration.profile_writer import write_found
 from wafersim.calibration.record import Found
 from wafersim.errors import Fault, Infeasible, InputFaults
@@ -32,6 +32,7 @@ CALIBRATORS = (
     Calibrator("wafer", wafer.fit_wafer, wafer.refused),
     Calibrator("gpu", gpu.fit_gpus, gpu.refused),
     Calibrator("kernel", kernel.fit_kernels, kernel.refused),
+    Calibrator("gpu-kernel", gpu_kernel.fit_gpu_kernels, gpu_kernel.refused),
     Calibrator("collective", collective.fit_collectives, collective.refused),
 )
 

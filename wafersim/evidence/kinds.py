@@ -19,6 +19,7 @@ KINDS: dict[
     "gpu": ("gpu_measurements.csv", "gpu_modern.csv"),
     "memory": ("memory_measurements.csv",),
     "kernel": ("kernel_cycles.csv",),
+    "gpu-kernel": ("gpu_kernels.csv",),
     "collective": ("collective_measurements.csv",),
 }
 
@@ -42,7 +43,7 @@ class Kind:
 @cache
 def kind(name: str) -> Kind:
     """The kind of that name; loads its module."""
-    found = import_module(f"wafersim.evidence.sets.{name}").KIND
+    found = import_module(f"wafersim.evidence.sets.{name.replace('-', '_')}").KIND
     assert isinstance(found, Kind) and found.name == name
     return found
 

@@ -74,6 +74,7 @@ def device_of(profile: GpuProfile) -> Device:
         gemm_efficiency=v.gemm_efficiency.value,
         gemm_backward=v.gemm_backward.value,
         operand_share=_given(v.operand_share, 1.0),
+        group_share=_given(v.group_share, 1.0),
         group_latency=_given(v.group_latency, 0.0),
         fp8_efficiency=v.fp8_efficiency.value if v.fp8_efficiency is not None else 0.0,
         memory_efficiency=v.memory_efficiency.value,

@@ -29,11 +29,11 @@ def memory_rate(device: Device) -> float:
 def gemm(m: Column, k: Column, n: Column, device: Device, fp8: Column = 0.0, products: Column = 1.0) -> Column:
     """Seconds of a product of (m x k) by (k x n) with 16-bit operands, or of a group of so many, as of a layer's experts.
 
-    Each matrix of a group is met for the first time: nothing hides its loading, and the next one starts after a latency.
+    Each matrix of a group is met for the first time: less hides its loading, and the next one starts after a latency.
     """
     group = np.asarray(products) > 1.0
     flops = 2.0 * products * m * k * n
     operands = FP16_BYTES * products * (m * k + k * n + m * n)
-    shown = np.where(group, 1.0, device.operand_share)
+    shown = np.where(group, device.group_share, device.operand_share)
     latency = np.where(group, device.group_latency * products, 0.0)
     return flops / matmul_rate(device, fp8) + shown * operands / memory_rate(device) + latency

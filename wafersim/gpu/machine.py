@@ -21,9 +21,10 @@ class Device:
     memory_bandwidth: float  # bytes/s
     gemm_efficiency: float
     gemm_backward: float  # time of the two products of the backward pass over that of the forward product
-    operand_share: float  # of the traffic of a product's operands, that its computation does not hide
+    operand_share: float  # of the time that a product's operands take past the memory once, that shows
     fp8_efficiency: float
     memory_efficiency: float
+    group_share: float  # the same of a group of products, such as those of experts, whose matrices are met once each
     group_latency: float  # s, of each product of a group, such as those of experts
     flash_share: (
         float  # of `flash_efficiency`, which is stated for a full-power GPU of the generation it was written for

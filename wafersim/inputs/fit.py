@@ -13,8 +13,8 @@ from wafersim.inputs.file_cache import of_file
 from wafersim.inputs.resources import folder
 from wafersim.inputs.sourced import Frozen
 
-Set = Literal["wafer", "gpu", "kernel", "collective"]
-SETS: tuple[Set, ...] = ("wafer", "gpu", "kernel", "collective")
+Set = Literal["wafer", "gpu", "kernel", "gpu-kernel", "collective"]
+SETS: tuple[Set, ...] = ("wafer", "gpu", "kernel", "gpu-kernel", "collective")
 
 
 class FitConstant(Frozen):

@@ -19,9 +19,10 @@ class GpuValues(Frozen):
     memory_bandwidth: Bandwidth
     gemm_efficiency: Fraction
     gemm_backward: Count  # time of the two products backward over the one forward
-    operand_share: Fraction | None = (
-        None  # of the traffic of a product's operands, that its computation does not hide; all of it unless given
+    operand_share: Ratio | None = (
+        None  # of the time that a product's operands take past the memory once, that shows; all of it unless given
     )
+    group_share: Ratio | None = None  # the same of a group of products, such as those of experts
     group_latency: Time | None = None  # of each product of a group, such as those of experts; 0 unless given
     fp8_efficiency: Ratio | None = None  # of a product in fp8 over one in fp16, both relative to their peaks
     memory_efficiency: Fraction

@@ -47,6 +47,6 @@ def features(job: Job, choice: Choice) -> Features:
     machine = clusters_of(job.machine)
     of_job = values(job, choice.layout)
     return Features(
-        ("gpu", "collective"), group_of(machine, job.count), NAMES, of_job, device=evidence_name(machine.gpu),
+        ("gpu", "gpu-kernel", "collective"), group_of(machine, job.count), NAMES, of_job, device=evidence_name(machine.gpu),
         guessed=guessed(machine),
     )  # fmt: skip
