@@ -6,6 +6,7 @@ from typing import Any
 
 from wafersim.inputs.comparison import Comparison
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.model_file import FROM
 from wafersim.inputs.profile import ADAPTER
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,7 +20,22 @@ def experiment_schema() -> dict[str, Any]:
     # `auto`, and the kind left out, are what the machine does: `with_kind` fills them in before anything is checked.
     schema["properties"]["strategy"]["anyOf"] = [{"const": "auto"}, *schema["properties"]["strategy"].pop("oneOf")]
     schema["$defs"]["GpuParallelSpec"].pop("required", None)
+    _derived(schema)
     return {"$schema": DRAFT, "title": "wafersim experiment", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def _derived(schema: dict[str, Any]) -> None:
+    """A model is also {from: PATH, ...}, with any field of a model; and what its file may fill is required of nobody."""
+    said = {"type": "string", "description": "A config.json, a params.yaml or a model file; a name of a shipped model."}
+    fields = {name: field for name, field in schema["$defs"]["Model"]["properties"].items() if name != "imported"}
+    derived = {
+        "type": "object",
+        "properties": {FROM: said, **fields},
+        "required": [FROM],
+        "additionalProperties": False,
+    }
+    schema["properties"]["model"]["anyOf"] = [*schema["properties"]["model"].pop("oneOf"), derived]
+    schema["required"] = [name for name in schema["required"] if name != "training"]
 
 
 def comparison_schema() -> dict[str, Any]:
