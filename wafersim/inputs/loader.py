@@ -16,6 +16,7 @@ from wafersim.inputs.experiment import Experiment, with_kind
 from wafersim.inputs.faults import problems
 from wafersim.inputs.file_cache import at_one_moment
 from wafersim.inputs.filling import filled
+from wafersim.inputs.model_file import is_model
 from wafersim.inputs.options import place
 from wafersim.inputs.references import References
 from wafersim.inputs.sweep import EVERYTHING, checked_size, put
@@ -40,6 +41,9 @@ def load_experiment(
     else:
         path = locate(name, beside=beside)
         folder, file = path.parent, read_yaml(path)
+    if is_model(file.values):
+        said = f"is a model and no experiment; one names it and a machine: model: {{from: {name}}}"
+        raise InputFaults([Fault(shortened(str(name))[1:-1], None, "", said)])
     if "sides" in file.values:
         raise InputFaults([Fault(str(name), None, "", f"is a comparison; `wafersim compare {name}` runs it")])
     values, options, found = place(file.values, sets, sweeps)

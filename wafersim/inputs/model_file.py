@@ -54,6 +54,11 @@ def read_model_file(path: Path) -> ModelFile:
     return ModelFile(_model(read, {}, read.file), read.settings)
 
 
+def is_model(values: Mapping[str, Any]) -> bool:
+    """Whether a file's fields are a model's, of any of the three layouts."""
+    return "d_model" in values or is_config(values) or is_params(values)
+
+
 def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
     """The model of `{from: PATH, ...}`, a mapping of some file, whose other fields replace what the file at PATH says."""
     reference, own = part.values[FROM], {name: value for name, value in part.values.items() if name != FROM}

@@ -156,6 +156,17 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
             assert "\n" not in line and problem in line
 
 
+@pytest.mark.parametrize(
+    "text", ['{"model_type": "llama"}', '{"model": {"hidden_size": 3}, "optimizer": {}}', '{"d_model": 3}']
+)
+def test_a_model_that_is_run_is_told_to_be_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputFaults) as caught:
+        load_experiment(tmp_path / "config.json")
+    line = str(caught.value)
+    assert "is a model and no experiment; one names it and a machine: model: {from: " in line and "\n" not in line
+
+
 def test_what_from_may_be(tmp_path: Path) -> None:
     for written, problem in (
         ("3", "x.yaml:2: model.from: must be a path or the name of a shipped model (got 3)"),

@@ -73,7 +73,7 @@ def _llama4(keys: Keys, fields: Fields) -> None:
     chunk = 0 if whole else keys.whole("windows", "attention_chunk_size", 8192, least=0)
     if whole:
         keys.mark("windows", "attention_chunk_size", "none")
-    interval = keys.whole("windows", "no_rope_layer_interval", 4)
+    interval = keys.whole("blocks of a pattern", "no_rope_layer_interval", 4)
     ropes = keys.list_of("no_rope_layers", int)
     if "layers" in keys.own:
         ropes = None
@@ -113,7 +113,7 @@ def _deepseek(keys: Keys, fields: Fields, q_rank: int, experts: tuple[int, int, 
         return  # a dense model of this class
     _routed(keys, fields, "n_routed_experts", experts[0], experts[1])
     fields["expert_ffn"] = keys.whole("expert_ffn", "moe_intermediate_size", experts[3])
-    shared = keys.whole("shared_ffn", "n_shared_experts", experts[2], least=0)
+    shared = keys.whole("shared experts", "n_shared_experts", experts[2], least=0)
     fields["shared_ffn"] = shared * fields["expert_ffn"]
     first = keys.whole("dense_blocks", "first_k_dense_replace", dense, least=0)
     every = keys.whole("expert_every", "moe_layer_freq", 1)

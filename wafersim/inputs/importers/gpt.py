@@ -17,7 +17,7 @@ def _gpt2(keys: Keys, fields: Fields) -> None:
 
 def _bigcode(keys: Keys, fields: Fields) -> None:
     fields["positions"] = fields["max_sequence"]
-    if keys.switch("kv_heads", "multi_query", True):
+    if keys.switch("one group of keys and values", "multi_query", True):
         fields["kv_heads"] = 1
 
 
@@ -40,27 +40,27 @@ def _gpt_neo(keys: Keys, fields: Fields) -> None:
 def _opt(keys: Keys, fields: Fields) -> None:
     """Its table of positions has two rows more than positions: OPTLearnedPositionalEmbedding."""
     fields["positions"] = fields["max_sequence"] + 2
-    before = keys.switch("final_norm", "do_layer_norm_before", True)
-    removed = keys.switch("final_norm", "_remove_final_layer_norm", False)
+    before = keys.switch("norms before each part", "do_layer_norm_before", True)
+    removed = keys.switch("no final norm", "_remove_final_layer_norm", False)
     fields["final_norm"] = before and not removed  # opt-350m alone has its norms after
     fields["attention_bias"] = fields["mlp_bias"] = keys.switch("attention_bias", "enable_bias", True)
-    if not keys.switch("norm", "layer_norm_elementwise_affine", True):
+    if not keys.switch("norms have parameters", "layer_norm_elementwise_affine", True):
         keys.fault("layer_norm_elementwise_affine", "norms without parameters cannot be said; true is read")
 
 
 def _falcon(keys: Keys, fields: Fields) -> None:
     """The new decoder groups keys and values and has two norms; the old one has one of each where it is parallel."""
-    new = keys.switch("kv_heads", "new_decoder_architecture", False)
-    parallel = keys.switch("block_norms", "parallel_attn", True)
+    new = keys.switch("new decoder", "new_decoder_architecture", False)
+    parallel = keys.switch("attention beside the MLP", "parallel_attn", True)
     if new:
         groups = keys.first_given("num_kv_heads", "n_head_kv")
         fields["kv_heads"] = keys.whole("kv_heads", groups, fields["heads"], why="as heads")
         fields["block_norms"] = keys.whole("block_norms", "num_ln_in_parallel_attn", 2)
     else:
-        fields["kv_heads"] = 1 if keys.switch("kv_heads", "multi_query", True) else fields["heads"]
+        fields["kv_heads"] = 1 if keys.switch("one group of keys and values", "multi_query", True) else fields["heads"]
         fields["block_norms"] = 1 if parallel else 2
     fields["attention_bias"] = fields["mlp_bias"] = keys.switch("attention_bias", "bias", False)
-    fields["position_kind"] = "alibi" if keys.switch("position_kind", "alibi", False) else "rotary"
+    fields["position_kind"] = "alibi" if keys.switch("ALiBi", "alibi", False) else "rotary"
 
 
 def _starcoder2(keys: Keys, fields: Fields) -> None:
@@ -71,24 +71,24 @@ def _mpt(keys: Keys, fields: Fields) -> None:
     """`attn_config` has what attention is; without biases its norms have no shift either, as an RMS norm."""
     ratio = keys.whole("d_ffn", "expansion_ratio", 4)
     fields["d_ffn"] = ratio * fields["d_model"]
-    none = keys.switch("attention_bias", "no_bias", True)
+    none = keys.switch("no biases", "no_bias", True)
     fields["attention_bias"] = fields["mlp_bias"] = not none
     fields["norm"] = "rmsnorm" if none else "layernorm"
     if none:
         keys.assume("norm", "rmsnorm", "a layer norm without shift has its parameters, and about its time")
     inner = keys.below("attn_config")
-    kinds = {"multihead_attention": 0, "multiquery_attention": 1, "grouped_query_attention": -1}
+    kinds = {"multihead_attention": "as heads", "multiquery_attention": "one", "grouped_query_attention": "grouped"}
     kind = inner.word("kv_heads", "attn_type", kinds, "multihead_attention")
-    if kind < 0:
+    if kind == "grouped":
         fields["kv_heads"] = inner.whole("kv_heads", "kv_n_heads", None)
-    elif kind:
+    elif kind == "one":
         fields["kv_heads"] = 1
-    alibi = inner.switch("position_kind", "alibi", False)
-    rotary = inner.switch("position_kind", "rope", False)
-    learned = keys.switch("position_kind", "learned_pos_emb", True) and not alibi and not rotary
+    alibi = inner.switch("ALiBi", "alibi", False)
+    rotary = inner.switch("rotary positions", "rope", False)
+    learned = keys.switch("learned positions", "learned_pos_emb", True) and not alibi and not rotary
     fields["position_kind"] = "alibi" if alibi else "rotary" if rotary else "learned" if learned else "none"
     fields["positions"] = fields["max_sequence"] if learned else 0
-    normed = inner.switch("qk_norm", "qk_ln", False)
+    normed = inner.switch("norms of queries and keys", "qk_ln", False)
     if normed:
         fields["qk_norm"] = "width"
 

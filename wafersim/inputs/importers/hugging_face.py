@@ -22,7 +22,7 @@ NESTED = ("gemma3", "llama4", "mistral3")  # what a multimodal model of theirs c
 OWN_MODEL = "a model file says any transformer's geometry (docs/howto/own_model.md)"
 
 
-def is_config(values: dict[str, Any]) -> bool:
+def is_config(values: Mapping[str, Any]) -> bool:
     """Whether a mapping looks like a config.json."""
     return "model_type" in values or "architectures" in values or "text_config" in values
 
@@ -38,11 +38,12 @@ def read_config(file: YamlFile, own: Mapping[str, Any]) -> tuple[Fields, Importe
     if outer is not None and not keys.given("tie_word_embeddings") and outer.given("tie_word_embeddings"):
         keys.values.setdefault("tie_word_embeddings", outer.values["tie_word_embeddings"])
     named = outer or keys
+    keys.aside("model_type", "of the language model")
     if named.given("model_type"):
         named.mark("family", "model_type", family.model_types[0])
     fields = family.fields(keys)
     keys.stop()
-    ignored = keys.left(partial(why_not, own=family.harmless))
+    ignored = keys.left(partial(why_not, own=family.harmless), "text_config." if inside else "")
     if outer is not None:
         outer.below("text_config")
         outer.aside("tie_word_embeddings", "text_config says it, or takes it over from here")

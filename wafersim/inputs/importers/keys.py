@@ -163,13 +163,13 @@ class Keys:
         if self.faults:
             raise InputFaults(sorted(dict.fromkeys(self.faults), key=lambda fault: fault.order))
 
-    def left(self, why_not: Callable[[str], str]) -> dict[str, str]:
-        """The keys that nobody asked for, and why they change nothing, or UNKNOWN; these first."""
+    def left(self, why_not: Callable[[str], str], under: str = "") -> dict[str, str]:
+        """The keys that nobody asked for, and why they change nothing, or UNKNOWN; these first. They lie `under` something."""
         rest = [(key, key) for key in self.values if key not in self._asked]
         rest += [
             (f"{above}.{key}", key) for above, one in self._below.items() for key in one.values if key not in one._asked
         ]
-        why = {shown(full): self._aside.get(full) or why_not(key) for full, key in rest}
+        why = {shown(under + full): self._aside.get(full) or why_not(key) for full, key in rest}
         ranked = dict(sorted(why.items(), key=lambda item: item[1] != UNKNOWN))
         kept = dict(list(ranked.items())[:MOST_SAID])
         return {**kept, **({"...": f"and {len(ranked) - MOST_SAID} more"} if len(ranked) > MOST_SAID else {})}

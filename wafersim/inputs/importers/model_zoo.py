@@ -24,9 +24,10 @@ from wafersim.inputs.yaml_file import Path_, YamlFile, dotted
 OLD = ("optimizer", "train_input", "runconfig", "sparsity")  # beside `model:`
 
 
-def is_params(values: dict[str, Any]) -> bool:
+def is_params(values: Mapping[str, Any]) -> bool:
     """Whether a mapping looks like a params.yaml."""
-    return "trainer" in values or ("model" in values and any(part in values for part in OLD) and "system" not in values)
+    beside = any(part in values for part in OLD) and "system" not in values
+    return "trainer" in values or (beside and isinstance(values.get("model"), dict))
 
 
 def read_params(
@@ -49,7 +50,7 @@ def read_params(
     for path, keys in parts.items():
         read |= keys.read
         assumed |= keys.assumed
-        ignored |= {_under(path, key): why for key, why in keys.left(why_not).items()}
+        ignored |= keys.left(why_not, f"{dotted(path)}.")
     ignored |= {shown(dotted(path)): why_not(str(path[-1])) for path in list(_beside(file, tuple(parts)))[:MOST_SAID]}
     said = Imported(Path(file.name).name, layout.name, read, assumed, _unknown_first(ignored))
     return {"name": _name(file, model), **fields}, said, model.places, settings
@@ -93,10 +94,6 @@ def _beside(file: YamlFile, parts: tuple[Path_, ...]) -> Iterator[Path_]:
         for key in here if isinstance(here, dict) else ():
             if (*above, key) not in on_the_way:
                 yield (*above, key)
-
-
-def _under(path: Path_, key: str) -> str:
-    return ".".join([*map(str, path), key])
 
 
 def _unknown_first(ignored: dict[str, str]) -> dict[str, str]:

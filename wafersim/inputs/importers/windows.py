@@ -67,9 +67,9 @@ def layer_types(keys: Keys, fields: Fields, window: int) -> None:
 
 def qwen(keys: Keys, fields: Fields) -> None:
     """A window for the blocks from `max_window_layers` on, where `use_sliding_window` says so."""
-    used = keys.switch("windows", "use_sliding_window", False)
+    used = keys.switch("windows are used", "use_sliding_window", False)
     window = keys.whole("windows", "sliding_window", 4096) if used and keys.given("sliding_window") else 0
-    first = keys.whole("windows", "max_window_layers", 28, least=0) if used else 0
+    first = keys.whole("blocks without a window", "max_window_layers", 28, least=0) if used else 0
     if window:
         fields["windows"] = shortest([0 if block < first else window for block in range(fields["layers"])])
     if not used:
@@ -80,7 +80,9 @@ def qwen(keys: Keys, fields: Fields) -> None:
 
 def every_so_many(keys: Keys, fields: Fields, window: int, default: int) -> None:
     """All but every n-th block have the window (Gemma 3: 6)."""
-    pattern = keys.whole("windows", keys.first_given("sliding_window_pattern", "_sliding_window_pattern"), default)
+    pattern = keys.whole(
+        "blocks of a pattern", keys.first_given("sliding_window_pattern", "_sliding_window_pattern"), default
+    )
     blocks = range(fields["layers"])
     fields["windows"] = shortest([window if (block + 1) % pattern else 0 for block in blocks])
     layer_types(keys, fields, window)

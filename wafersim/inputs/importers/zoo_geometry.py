@@ -62,7 +62,9 @@ def read_geometry(keys: Keys) -> Fields:
     found["embedding_norm"] = keys.switch("embedding_norm", "embedding_layer_norm", False)
     found["head_bias"] = keys.switch("head_bias", "use_bias_in_output", False)
     if keys.given("use_untied_layer_norm"):  # GPT-J and NeoX: attention and MLP beside each other
-        found["block_norms"] = 2 if keys.switch("block_norms", "use_untied_layer_norm", True) else 1
+        found["block_norms"] = (
+            2 if keys.switch("attention and MLP have norms of their own", "use_untied_layer_norm", True) else 1
+        )
     return found
 
 
@@ -76,7 +78,7 @@ def _biases(keys: Keys, found: Fields) -> None:
 
 
 def _positions(keys: Keys, found: Fields) -> None:
-    used = keys.switch("position_kind", "use_position_embedding", True)
+    used = keys.switch("has positions", "use_position_embedding", True)
     kind = keys.word("position_kind", "position_embedding_type", POSITIONS, "learned")
     found["position_kind"] = kind if used else "none"
     found["positions"] = found["max_sequence"] if found["position_kind"] == "learned" else 0
@@ -84,10 +86,10 @@ def _positions(keys: Keys, found: Fields) -> None:
 
 def _attention(keys: Keys, found: Fields) -> None:
     """Grouped keys and values: `num_kv_groups` of `extra_attention_params`; a window of as many tokens in every block."""
-    modules = {"aiayn_attention": False, "multiquery_attention": True}
+    modules = {"aiayn_attention": "as heads", "multiquery_attention": "grouped"}
     grouped = keys.word("kv_heads", "attention_module", modules, "aiayn_attention")
     inner = keys.below("extra_attention_params")
-    if grouped:
+    if grouped == "grouped":
         found["kv_heads"] = inner.whole("kv_heads", "num_kv_groups", 1, why="one, as multi-query attention has")
     if keys.given("attention_inner_dim"):
         width = keys.whole("head_dim", "attention_inner_dim", None)
@@ -101,7 +103,9 @@ def _experts(keys: Keys, found: Fields) -> None:
     if inner.given("num_experts") and inner.values["num_experts"] != 1:
         found["experts"] = inner.whole("experts", "num_experts", None)
         found["experts_per_token"] = inner.whole("experts_per_token", "top_k", 1)
-        shared = inner.whole("shared_ffn", "num_shared_experts", 0, least=0) if inner.given("num_shared_experts") else 0
+        shared = (
+            inner.whole("shared experts", "num_shared_experts", 0, least=0) if inner.given("num_shared_experts") else 0
+        )
         found["shared_ffn"] = shared * found["d_ffn"]
 
 
@@ -109,7 +113,7 @@ def _bert(keys: Keys, found: Fields) -> None:
     """Norms after each part, one of the embeddings and none at the end; a pooler where sentences are told apart."""
     found["causal"], found["embedding_norm"], found["final_norm"] = False, True, False
     found["segments"] = keys.whole("segments", "num_segments", 2, least=0)
-    found["pooler"] = not keys.switch("pooler", "disable_nsp", False)
+    found["pooler"] = not keys.switch("no pooler", "disable_nsp", False)
     found["head"], found["head_bias"] = "masked-lm", True
     for key in ("mlm_nonlinearity", "nsp_loss_scaling"):
         if key in keys.values:

@@ -132,7 +132,7 @@ def _loss_scaling(keys: Keys, at: Path_, found: list[Setting]) -> None:
 def _of_precision(keys: Keys, at: Path_, found: list[Setting]) -> None:
     """16-bit weights of the kind that it names, or full ones where mixed precision is off."""
     mixed = keys.first_given("mixed_precision", "enabled")
-    if keys.given(mixed) and not keys.switch("training.weight_precision", mixed, True):
+    if keys.given(mixed) and not keys.switch("mixed precision", mixed, True):
         _set(found, "training.weight_precision", "fp32", at, mixed, False, ON_WAFERS)
     elif keys.given("fp16_type"):
         precision = keys.word("training.weight_precision", "fp16_type", PRECISIONS, None)
