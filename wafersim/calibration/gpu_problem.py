@@ -98,7 +98,8 @@ class Group:
         self.followers: dict[str, list[tuple[str, str, float]]] = {}
         for path, number, origin in numbers(machine):
             part, _, field = path.partition(".")
-            times = number.value / number_at(origin).value if number.like else 1.0
+            base = number_at(origin).value
+            times = number.value / base if number.like and base else 1.0
             self.followers.setdefault(origin, []).append((part, field, times))
         jobs = [row.jobs()[0] for row in rows]
         self.geometry: Geometry = stack([Geometry.of(job.workload) for job in jobs])
@@ -151,20 +152,8 @@ class StackProblem:
         return ratios_of(self.groups, self.constants, values)
 
     def elasticities(self, values: Floats) -> Floats:
-        """d ln(step time) / d ln(constant) by row and constant; a column costs only the groups that its constant concerns."""
-        out = []
-        for group in self.groups:
-            columns = np.zeros((len(group.rows), len(self.constants)))
-            for at, constant in enumerate(self.constants):
-                if set(constant.places) & set(group.followers):
-                    nudge = np.exp(STEP * np.eye(len(values))[at])
-                    above, below = (
-                        group.log_ratios(self.constants, values * nudge),
-                        group.log_ratios(self.constants, values / nudge),
-                    )
-                    columns[:, at] = (above - below) / (2.0 * STEP)
-            out.append(columns)
-        return np.concatenate(out)
+        """d ln(step time) / d ln(constant) by row and constant."""
+        return elasticities_of(self.groups, self.constants, values)
 
 
 @dataclass(frozen=True)
@@ -210,6 +199,20 @@ def ratios_of(groups: Sequence[Group], constants: Sequence[Constant], values: Fl
     }
 
 
+def elasticities_of(groups: Sequence[Group], constants: Sequence[Constant], values: Floats) -> Floats:
+    """d ln(step time) / d ln(constant) by row and constant; a column costs only the groups that its constant concerns."""
+    out = []
+    for group in groups:
+        columns = np.zeros((len(group.rows), len(constants)))
+        for at, constant in enumerate(constants):
+            if set(constant.places) & set(group.followers):
+                nudge = np.exp(STEP * np.eye(len(values))[at])
+                above, below = group.log_ratios(constants, values * nudge), group.log_ratios(constants, values / nudge)
+                columns[:, at] = (above - below) / (2.0 * STEP)
+        out.append(columns)
+    return np.concatenate(out)
+
+
 def problem_of(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackProblem:
     """The fit to some rows. Of constants that only `strange` profiles have, little is known."""
     said = declared()
@@ -222,7 +225,10 @@ def problem_of(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackPr
         values = np.exp(logs)
         return np.concatenate([group.log_ratios(constants, values) for group in groups])
 
-    return StackProblem(groups, constants, Problem(log_ratios, prior.centre, said.loss, weights, prior))
+    def slopes(logs: Floats) -> Floats:
+        return elasticities_of(groups, constants, np.exp(logs))
+
+    return StackProblem(groups, constants, Problem(log_ratios, prior.centre, said.loss, weights, prior, slopes))
 
 
 def fit_stacks(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackFit:
