@@ -7,6 +7,7 @@ import pytest
 
 from tests.gpu.test_memory import CLUSTER, ONE
 from tests.workload.test_model_fields import DEEPSEEK_V3, DENSE, MIXED, RELEASED, a_model
+from wafersim.gpu.block import block_time
 from wafersim.gpu.data_parallel import block_parameters
 from wafersim.gpu.layout import Geometry, stack
 from wafersim.gpu.memory import activation_bytes
@@ -78,3 +79,38 @@ def test_gpus_beyond_the_heads_of_keys_and_values_hold_copies_of_them() -> None:
         float(activation_bytes(of, replace(ONE, tensor=t, flash=1, sequence_parallel=1), CLUSTER)) for t in (2, 4)
     )
     assert two - 2 * four == pytest.approx(-4096 * 2 * 32)
+
+
+def test_compressed_keys_and_values_are_whole_on_every_gpu() -> None:
+    # DeepSeek-V3's attention: down-projections 7,168 x (1,536 + 512 + 64) whole, up- and output projections split.
+    of = geometry(**DEEPSEEK_V3)
+    down = 7168 * (1536 + 512 + 64)
+    up = 1536 * 128 * 192 + 512 * 128 * 256 + 128 * 128 * 7168
+    bare = replace(of, d_ffn=0, expert_ffn=0, shared_ffn=0)
+    for tensor in (1, 8):
+        held = block_parameters(bare, replace(ONE, tensor=tensor))
+        assert float(held.dense) == down + up / tensor
+    # A thousand elements more of them are as many bytes of traffic, and as many kept, on one GPU as on each of eight.
+    wider, split = replace(of, kv_rank=1512), replace(ONE, tensor=8, sequence_parallel=1, flash=1)
+    alone = replace(ONE, flash=1)
+    for cost in (
+        lambda g, layout: float(block_time(g, layout, CLUSTER).forward.traffic),
+        lambda g, layout: float(activation_bytes(g, layout, CLUSTER)),
+    ):
+        more = [cost(wider, layout) - cost(of, layout) for layout in (alone, split)]
+        assert more[0] == pytest.approx(more[1], rel=1e-6) and more[0] > 0
+
+
+def test_latent_attention_takes_the_products_of_its_widths() -> None:
+    # Heads of 192 + 128 elements take 1.25 times the score products of heads of 128 twice; in a fused kernel that is its time.
+    latent = geometry(**DEEPSEEK_V3)
+    plain = replace(latent, rope_head_dim=0)
+    flash = replace(ONE, flash=1)
+    ratio = float(
+        block_time(latent, flash, CLUSTER).forward.attention / block_time(plain, flash, CLUSTER).forward.attention
+    )
+    assert ratio == pytest.approx((192 + 128) / 256)
+    # Down- and up-projections through a narrow rank are cheaper than whole ones, and not free.
+    whole = replace(latent, q_rank=0)
+    narrow, wide = (float(block_time(g, flash, CLUSTER).forward.matmul) for g in (latent, whole))
+    assert narrow < wide

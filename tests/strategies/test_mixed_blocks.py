@@ -93,6 +93,8 @@ def test_a_smaller_window_is_never_slower_and_none_is_the_slowest(machine: str) 
     seconds = [step_time(machine, a_model(**BILLION, windows=windows), 16384) for windows in patterns]
     assert seconds == sorted(seconds) and len(set(seconds)) == len(seconds)
     assert step_time(machine, a_model(**BILLION, windows=(16384,)), 16384) == seconds[-1]
+    # Blocks of either window in turn take the mean of both.
+    assert seconds[2] == pytest.approx((seconds[1] + seconds[3]) / 2, rel=1e-3)
 
 
 def test_experts_that_a_token_skips_stream_and_cost_their_issue_on_a_wafer() -> None:
@@ -134,3 +136,13 @@ def test_models_of_today_run_from_the_command_line(model: str, system: str, tmp_
     assert point["model"] == model and point["step_time_s"] > 0
     assert point["model_flops_per_step"] == build_workload(model, 8192).model_flops_per_token * 16 * 8192
     assert 0.02 < point["mfu"] < 0.75
+
+
+def test_each_kind_of_block_has_its_own_costs_and_the_pieces_of_a_transfer_are_those_of_the_largest() -> None:
+    found = planned(Policy(0, "servers"))
+    assert isinstance(found, Planned), found
+    plan, layers = found.plan, workload_of(LAST_TWO, 32).layers
+    # An op takes 100 ticks here: qkv, attention, projection, up, down, element-wise, rotary, gate; a router with experts.
+    forward = [sum(plan.compute_ticks[0][i]) for i, kernel in enumerate(plan.kernels) if kernel.pass_ == "forward"]
+    assert forward[1:5] == [100 * len(layer.ops) for layer in layers[1:5]] == [800, 800, 900, 900]
+    assert {kernel.offloads for kernel in plan.kernels if kernel.pass_ == "forward"} == {0, 4}
