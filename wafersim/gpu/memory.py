@@ -17,6 +17,7 @@ from wafersim.gpu.data_parallel import block_parameters, table_parameters, table
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.prediction import prediction_parameters
 from wafersim.gpu.stages import Rows, stage_blocks
 
 Stages = npt.NDArray[np.int64]
@@ -125,7 +126,8 @@ def _of_stages(g: Geometry, layout: Layout, cluster: Cluster, schedule: str) -> 
     own, table = block_parameters(g, layout), table_parameters(g, layout)
     last = np.where(stage == p - 1, 1.0, 0.0)
     tables = np.where(stage == 0, tables_of_one_stage(g, layout), last)
-    parameters = own.times(blocks) + table.times(tables)
+    modules = prediction_parameters(g, layout).times(last)
+    parameters = own.times(blocks) + table.times(tables) + modules
     whole, shared = parameters.total, parameters.sharded(layout)
     zero = np.asarray(layout.zero_stage)
     held = np.asarray(in_flight(layout, schedule, stage))
@@ -133,14 +135,14 @@ def _of_stages(g: Geometry, layout: Layout, cluster: Cluster, schedule: str) -> 
     # A recomputed block is whole again while its backward pass runs.
     working = _kept(g, layout, cluster, NONE) - kept
     losses = held if schedule == "gpipe" else 1.0
-    logits = losses * LOGIT_BYTES * tokens(g, layout) * g.vocab / layout.tensor * last
+    logits = (1.0 + g.mtp_blocks) * losses * LOGIT_BYTES * tokens(g, layout) * g.vocab / layout.tensor * last
     gathered = np.where(zero >= 3, GATHERED_BLOCKS * FP16_BYTES * own.total, 0.0)
     fresh = software.fresh_gradients * own.total
     return MemoryUse(
         software.weight_storage * np.where(zero >= 3, shared, whole),
         software.gradient_storage * np.where(zero >= 2, shared, whole),
         software.optimizer_storage * np.where(zero >= 1, shared, whole),
-        held * blocks * kept + working,
+        held * (blocks + g.mtp_blocks * last) * kept + working,
         logits + gathered + fresh + software.workspace,
     )
 

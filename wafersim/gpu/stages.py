@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wafersim.gpu.block import BlockTime, block_time, embedding_time, head_time
+from wafersim.gpu.block import BlockTime, block_time, embedding_time
 from wafersim.gpu.data_parallel import (
     Parameters,
     accumulation_time,
@@ -22,6 +22,7 @@ from wafersim.gpu.data_parallel import (
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.passes import PassTime
+from wafersim.gpu.prediction import behind_blocks, prediction_parameters
 
 Rows = npt.NDArray[np.float64]
 """A row for each stage, and in it a number, or one for each layout."""
@@ -36,7 +37,7 @@ class StageTimes:
 
     block: BlockTime
     embedding: tuple[PassTime, PassTime]
-    head: tuple[PassTime, PassTime]
+    head: tuple[PassTime, PassTime]  # with modules of multi-token prediction
     launch: Column  # of a micro-batch, half forward
     blocks: Rows
     forward: Rows  # of all chunks of a stage
@@ -91,9 +92,10 @@ def stage_blocks(layers: Column, layout: Layout) -> tuple[Rows, Rows]:
 def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
     """The times of every stage."""
     block = block_time(geometry, layout, cluster)
-    embedding, head = embedding_time(geometry, layout, cluster), head_time(geometry, layout, cluster)
+    embedding, head = embedding_time(geometry, layout, cluster), behind_blocks(geometry, layout, cluster)
     blocks, first_chunk = stage_blocks(geometry.layers, layout)
     own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
+    modules = prediction_parameters(geometry, layout)
     pipeline = np.asarray(layout.pipeline, float)
     stage = np.arange(len(blocks)).reshape(-1, *[1] * (np.ndim(blocks) - 1))
     first, last = np.where(stage == 0, 1.0, 0.0), np.where(stage == pipeline - 1, 1.0, 0.0)
@@ -103,7 +105,7 @@ def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTi
     backward = block.backward.seconds + block.recompute.seconds + accumulation_time(own, cluster)
     add_table = accumulation_time(table, cluster)
     before = embedding[0].seconds, embedding[1].seconds + add_table
-    behind = head[0].seconds, head[1].seconds + add_table
+    behind = head[0].seconds, head[1].seconds + accumulation_time(table + modules, cluster)
     only = last * np.where(np.asarray(layout.virtual_stages) == 1, 1.0, 0.0)
     v = np.asarray(layout.virtual_stages, float)
     return StageTimes(
@@ -116,5 +118,5 @@ def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTi
         blocks * backward + first * before[1] + last * behind[1] + each,
         first_chunk * forward + first * before[0] + only * behind[0] + each / v,
         first_chunk * backward + first * before[1] + only * behind[1] + each / v,
-        own.times(blocks[0]) + table.times(tables_of_one_stage(geometry, layout)),
+        own.times(blocks[0]) + table.times(tables_of_one_stage(geometry, layout)) + modules.times(last[0]),
     )

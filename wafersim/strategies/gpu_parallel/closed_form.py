@@ -26,6 +26,7 @@ from wafersim.gpu.data_parallel import (
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.prediction import prediction_parameters
 from wafersim.gpu.stages import Rows, StageTimes, stage_times
 
 ROUNDING = 1e-6  # what whole ticks may take from a bound
@@ -81,7 +82,10 @@ def sharded_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster:
     tables = tables_of_one_stage(geometry, layout) * (
         gather_time(table, layout, cluster) + scatter_time(table, layout, cluster)
     )
-    return layout.micro_batches * (geometry.layers * block + rest + tables)
+    modules = prediction_parameters(geometry, layout)
+    moved = (1.0 + again) * gather_time(modules, layout, cluster) + scatter_time(modules, layout, cluster)
+    behind = np.where(np.asarray(geometry.mtp_blocks) > 0, moved, 0.0)
+    return layout.micro_batches * (geometry.layers * block + rest + tables + behind)
 
 
 def estimate(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:

@@ -21,7 +21,6 @@ from wafersim.gpu.data_parallel import (
     regather_time,
     scatter_time,
     table_parameters,
-    tables_of_one_stage,
     tie_time,
     update_time,
 )
@@ -29,6 +28,7 @@ from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.passes import PassTime
+from wafersim.gpu.prediction import prediction_parameters
 from wafersim.gpu.stages import StageTimes, chunk_blocks, stage_times
 from wafersim.strategies.gpu_parallel.closed_form import weights_are_gathered
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
@@ -59,7 +59,7 @@ def build_gpu_plan(
     )  # experts may have replicas where the rest has none
     overlap = gathered or cluster.software.overlap_gradients
     kinds = _kinds(geometry, layout, cluster, times, schedule == "zero-bubble")
-    make = _Units(layout, cluster, gathered, several, bool(geometry.untied), times)
+    make = _Units(layout, cluster, gathered, several, times)
     blocks = chunk_blocks(int(geometry.layers), layout)
     units = tuple(
         tuple(
@@ -67,7 +67,7 @@ def build_gpu_plan(
         )
         for s in range(p)
     )
-    held = _parameters(kinds, blocks, float(np.asarray(tables_of_one_stage(geometry, layout))))
+    held = _parameters(kinds, blocks)
     parameters = [sum(chunks[1:], chunks[0]) for chunks in held]
 
     @cache  # stages are alike
@@ -118,20 +118,22 @@ def _seconds(value: Column) -> float:
     return float(np.asarray(value).reshape(-1)[0])
 
 
-def _parameters(kinds: dict[str, _Seconds], blocks: list[list[int]], tables: float) -> list[list[Parameters]]:
-    """Parameters of every chunk of every stage; the first of all holds `tables` tables, the last of several stages one."""
-    block, table = kinds["block"].parameters, kinds["embedding"].parameters
-    out = [[block.times(count) for count in chunks] for chunks in blocks]
-    out[0][0] = out[0][0] + table.times(tables)
-    if len(blocks) > 1:
-        out[-1][-1] = out[-1][-1] + table
+def _parameters(kinds: dict[str, _Seconds], blocks: list[list[int]]) -> list[list[Parameters]]:
+    """Parameters of every chunk of every stage; the first of all holds the embedding, the last what the head has of its own."""
+    out = [[kinds["block"].parameters.times(count) for count in chunks] for chunks in blocks]
+    out[0][0] = out[0][0] + kinds["embedding"].parameters
+    out[-1][-1] = out[-1][-1] + kinds["head"].parameters
     return out
 
 
 def _kinds(geometry: Geometry, layout: Layout, cluster: Cluster, times: StageTimes, split: bool) -> dict[str, _Seconds]:
     """Block, embedding and head, per micro-batch. With a split backward pass the weight gradients are half of its products."""
     own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
+    modules = prediction_parameters(geometry, layout)
     add = {"block": accumulation_time(own, cluster), "table": accumulation_time(table, cluster)}
+    behind = accumulation_time(table + modules, cluster)
+    # The head's table came with the embedding, unless that is on another stage or another table.
+    apart = np.where(np.asarray(layout.pipeline) > 1, 1.0, geometry.untied)
 
     def kind(forward: PassTime, backward: PassTime, again: Column, accumulate: Column, own: Parameters) -> _Seconds:
         later = _seconds(0.5 * np.asarray(backward.matmul) + accumulate) if split else 0.0
@@ -143,18 +145,15 @@ def _kinds(geometry: Geometry, layout: Layout, cluster: Cluster, times: StageTim
     return {
         "block": kind(block.forward, block.backward, block.recompute.seconds, add["block"], own),
         "embedding": kind(*times.embedding, 0.0, add["table"], table),
-        "head": kind(*times.head, 0.0, add["table"], table),
+        "head": kind(*times.head, 0.0, behind, table.times(apart) + modules),
     }
 
 
 class _Units:
     """Groups the blocks of a model chunk into units and gives them their ticks."""
 
-    def __init__(
-        self, layout: Layout, cluster: Cluster, gathered: bool, several: bool, untied: bool, times: StageTimes
-    ) -> None:
+    def __init__(self, layout: Layout, cluster: Cluster, gathered: bool, several: bool, times: StageTimes) -> None:
         self._layout, self._cluster, self._gathered, self._several = layout, cluster, gathered, several
-        self._untied = untied
         self._chunks: dict[tuple[int, bool, bool], tuple[Unit, ...]] = {}
         self._launch = 0.5 * _seconds(times.launch) / float(np.asarray(layout.virtual_stages))
 
@@ -173,9 +172,8 @@ class _Units:
         if first:
             out.insert(0, self._unit(kinds["embedding"], 1, gather=True, scatter=True))
         if last:
-            # The head's table came with the embedding, unless that is on another stage or another table.
-            apart = not first or self._untied
-            out.append(self._unit(kinds["head"], 1, gather=apart, scatter=apart))
+            own = _seconds(kinds["head"].parameters.total) > 0
+            out.append(self._unit(kinds["head"], 1, gather=own, scatter=own))
         launch = to_ticks(self._launch)
         head = out[0]
         out[0] = Unit(
