@@ -63,12 +63,17 @@ def states_of(optimizer: OptimizerStates, states: StatesSpec) -> OptimizerStates
 def device_of(profile: GpuProfile) -> Device:
     """One GPU; its memory is what a job can use."""
     v = profile.values
-    if (v.peak_fp8 is None) != (v.fp8_efficiency is None):
-        given, missing = ("fp8_efficiency", "peak_fp8") if v.peak_fp8 is None else ("peak_fp8", "fp8_efficiency")
-        raise WafersimError(f"{profile.name} has {given} and no {missing}; fp8 needs both")
+    for peak, efficiency in (("peak_fp8", "fp8_efficiency"), ("peak_fp4", "nvfp4_efficiency")):
+        if (getattr(v, peak) is None) != (getattr(v, efficiency) is None):
+            given, missing = (efficiency, peak) if getattr(v, peak) is None else (peak, efficiency)
+            precision = efficiency.partition("_")[0]
+            raise WafersimError(f"{profile.name} has {given} and no {missing}; {precision} needs both")
+    if v.mxfp8_efficiency is not None and v.peak_fp8 is None:
+        raise WafersimError(f"{profile.name} has mxfp8_efficiency and no peak_fp8; mxfp8 needs both")
     return Device(
         peak_fp16=v.peak_fp16.value,
-        peak_fp8=v.peak_fp8.value if v.peak_fp8 is not None else 0.0,
+        peak_fp8=_given(v.peak_fp8, 0.0),
+        peak_fp4=_given(v.peak_fp4, 0.0),
         memory=v.memory.value * v.usable_memory.value,
         memory_bandwidth=v.memory_bandwidth.value,
         gemm_efficiency=v.gemm_efficiency.value,
@@ -76,7 +81,9 @@ def device_of(profile: GpuProfile) -> Device:
         operand_share=_given(v.operand_share, 1.0),
         group_share=_given(v.group_share, 1.0),
         group_latency=_given(v.group_latency, 0.0),
-        fp8_efficiency=v.fp8_efficiency.value if v.fp8_efficiency is not None else 0.0,
+        fp8_efficiency=_given(v.fp8_efficiency, 0.0),
+        mxfp8_efficiency=_given(v.mxfp8_efficiency, 0.0),
+        nvfp4_efficiency=_given(v.nvfp4_efficiency, 0.0),
         memory_efficiency=v.memory_efficiency.value,
         flash_share=v.flash_share.value,
         flash_tail=_given(v.flash_tail, 0.0),

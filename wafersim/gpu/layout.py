@@ -180,7 +180,7 @@ class Layout:
     sequence_parallel: Column
     recompute: Column  # NONE, SELECTIVE or FULL
     flash: Column
-    fp8: Column
+    fp8: Column  # precision of products: the code of `gemm.PRECISIONS`, 0 for 16 bits
     exchanges: Column = 0.0  # 1: context parallelism by all-to-all, 0: around a ring
     expert_tensor: Column = 0.0  # GPUs that split one expert; 0: as tensor parallelism splits the rest
     capacity: Column = 0.0  # tokens of every expert over the mean, padded or dropped; 0: as many as come

@@ -17,12 +17,15 @@ class Device:
 
     peak_fp16: float  # FLOP/s, dense
     peak_fp8: float  # 0: the device has none
+    peak_fp4: float
     memory: float  # bytes that a job can use
     memory_bandwidth: float  # bytes/s
     gemm_efficiency: float
     gemm_backward: float  # time of the two products of the backward pass over that of the forward product
     operand_share: float  # of the time that a product's operands take past the memory once, that shows
-    fp8_efficiency: float
+    fp8_efficiency: float  # of a product in fp8 over one in 16 bits, both relative to their peaks
+    mxfp8_efficiency: float  # of one with a scale for 32 elements over one in fp8
+    nvfp4_efficiency: float  # of one in fp4 with a scale for 16 elements over one in fp8, both relative to their peaks
     memory_efficiency: float
     group_share: float  # the same of a group of products, such as those of experts, whose matrices are met once each
     group_latency: float  # s, of each product of a group, such as those of experts

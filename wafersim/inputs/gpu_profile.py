@@ -14,6 +14,7 @@ class GpuValues(Frozen):
 
     peak_fp16: Rate  # dense
     peak_fp8: Rate | None = None
+    peak_fp4: Rate | None = None
     memory: Size
     usable_memory: Fraction  # left by context, libraries and fragmentation
     memory_bandwidth: Bandwidth
@@ -25,6 +26,10 @@ class GpuValues(Frozen):
     group_share: Ratio | None = None  # the same of a group of products, such as those of experts
     group_latency: Time | None = None  # of each product of a group, such as those of experts; 0 unless given
     fp8_efficiency: Ratio | None = None  # of a product in fp8 over one in fp16, both relative to their peaks
+    mxfp8_efficiency: Ratio | None = None  # of one with a scale for 32 elements over one in fp8; no such unless given
+    nvfp4_efficiency: Ratio | None = (
+        None  # of one in fp4 with a scale for 16 elements over one in fp8, both relative to their peaks
+    )
     memory_efficiency: Fraction
     flash_share: (
         Count  # of the software's flash_efficiency, which is stated for the GPU that its kernel was written for

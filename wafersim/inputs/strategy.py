@@ -124,7 +124,9 @@ class GpuParallelSpec(Frozen):
     shard_group: Whole | Literal["auto"] = Field(
         default="auto", description="GPUs that share sharded states (hybrid sharding); auto: all replicas."
     )
-    precision: Literal["bf16", "fp8"] = "bf16"
+    precision: Literal["bf16", "fp8", "mxfp8", "nvfp4"] = Field(
+        default="bf16", description="Of products' inputs; attention and logits stay in 16 bits."
+    )
     states: StatesSpec = StatesSpec()
     memory_margin: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         default=0.0, description="Share of the usable memory of a GPU that a split has to leave free."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wafersim.engine.graph import Ints
+from wafersim.gpu.gemm import PRECISIONS
 from wafersim.gpu.layout import RECOMPUTE, Layout
 from wafersim.gpu.memory import MemoryUse, memory_use
 from wafersim.gpu.stages import StageTimes, stage_times
@@ -89,7 +90,7 @@ class GpuSplit:
             recompute=recompute,
             sequence_parallel=bool(layout.sequence_parallel),
             flash_attention=bool(layout.flash),
-            precision="fp8" if int(layout.fp8) else "bf16",
+            precision=PRECISIONS[int(layout.fp8)],
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wafersim.errors import Infeasible
+from wafersim.gpu.gemm import PRECISIONS, matmul_rates
 from wafersim.gpu.layout import RECOMPUTE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.inputs.strategy import GpuParallelSpec
@@ -119,7 +120,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     return Layout(
         data=d, tensor=t, pipeline=p, context=c, expert=spec.expert, virtual_stages=v, micro_batch=b, micro_batches=m,
         zero_stage=spec.zero_stage if several else 0, shard=shard, sequence_parallel=int(sequence_parallel),
-        recompute=RECOMPUTE[spec.recompute], flash=int(spec.flash_attention), fp8=int(spec.precision == "fp8"),
+        recompute=RECOMPUTE[spec.recompute], flash=int(spec.flash_attention), fp8=PRECISIONS.index(spec.precision),
         stages=listed_stages(spec, model.layers, p, v), exchanges=int(exchanges(spec, cluster)), expert_tensor=each,
         capacity=spec.expert_capacity or 0.0, imbalance=spec.expert_imbalance,
     )  # fmt: skip
@@ -150,8 +151,10 @@ def check_context(spec: GpuParallelSpec, model: Model, t: int, cluster: Cluster)
 
 def check_precision(spec: GpuParallelSpec, cluster: Cluster) -> None:
     """Raises Infeasible for a GPU without the units."""
-    if spec.precision == "fp8" and not cluster.device.peak_fp8:
-        raise Infeasible("precision fp8: this GPU has no fp8 units; use bf16")
+    rates = matmul_rates(cluster.device)
+    if not rates[spec.precision]:
+        known = ", ".join(precision for precision, rate in rates.items() if rate)
+        raise Infeasible(f"precision {spec.precision}: this GPU has no units for it; use {known}")
 
 
 def uneven_allowed(layers: int, pipeline: int) -> bool:

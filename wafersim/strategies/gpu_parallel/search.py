@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from wafersim.engine.graph import Ints
 from wafersim.errors import Infeasible
+from wafersim.gpu.gemm import PRECISIONS
 from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use
@@ -123,7 +124,7 @@ def layouts(space: Space, spec: GpuParallelSpec) -> Layout:
     return Layout(
         data=d, tensor=t, pipeline=p, context=full * spec.context, expert=full * spec.expert, virtual_stages=v,
         micro_batch=b, micro_batches=m, zero_stage=np.where(several, spec.zero_stage, 0.0), shard=shard,
-        sequence_parallel=sequence, recompute=r, flash=full * spec.flash_attention, fp8=full * (spec.precision == "fp8"),
+        sequence_parallel=sequence, recompute=r, flash=full * spec.flash_attention, fp8=full * PRECISIONS.index(spec.precision),
         stages=_listed(space, spec), exchanges=full * exchanged, expert_tensor=split_experts,
         capacity=full * (spec.expert_capacity or 0.0), imbalance=full * spec.expert_imbalance,
     )  # fmt: skip
