@@ -27,7 +27,7 @@ def loaded(*sets: str):
         (("strategy.shard_group=3",), "shard_group 3 does not divide the 8 replicas; nearest: 2 or 4"),
         (("strategy.expert=4",), "expert 4 does not divide the 1 experts of gpt-neox-20b; nearest: 1"),
         (("strategy.schedule=interleaved",), "schedule interleaved and virtual_stages 1: interleaving has two or more"),
-        (("strategy.precision=fp8",), "precision fp8: this GPU has no fp8 units; use bf16"),
+        (("strategy.precision=fp8",), "precision fp8: this GPU has no units for it; use bf16"),
         (("strategy.zero_stage=3", "strategy.schedule=zero-bubble"), "zero-bubble splits the backward pass"),
         (("strategy.micro_batch=64", "strategy.recompute=none"), "does not fit: 713.9 GB of 40.4 GB: activations "),
     ],
@@ -48,7 +48,7 @@ def test_one_line_with_the_nearest_that_can_run(sets: tuple[str, ...], line: str
         (("strategy.zero_stage=4",), "--set strategy.zero_stage: must be 0, 1, 2 or 3 (got 4)"),
         (
             ("system.systems=4",),
-            "dgx-a100-40gb is a cluster of GPUs: give gpus, how many work on the job, and not systems",
+            "neox-a100-40gb is a cluster of GPUs: give gpus, how many work on the job, and not systems",
         ),
         (("system.software=megatron",), "unknown"),
         (("strategy.kind=weight-streaming",), "unknown field"),

@@ -71,7 +71,8 @@ def test_full_recompute_costs_a_forward_pass() -> None:
 
 
 def test_overlap_hides_gradients() -> None:
-    base = ("strategy.data=auto", "training.batch=96", "strategy.micro_batch=1", "strategy.pipeline=2")
+    machine = ("system.profile=dgx-a100-40gb", "system.software=megatron-deepspeed")
+    base = (*machine, "strategy.data=auto", "training.batch=96", "strategy.micro_batch=1", "strategy.pipeline=2")
     shown, hidden = (step(*base, f"strategy.overlap_gradients={on}") for on in ("false", "true"))
     assert hidden < shown
 
