@@ -238,6 +238,49 @@ def test_any_value_of_any_key_is_read_or_refused(tmp_path_factory: pytest.TempPa
         assert all("\n" not in str(fault) for fault in found.faults)
 
 
+ZOO = {
+    "model": [
+        "hidden_size", "num_hidden_layers", "num_heads", "filter_size", "vocab_size", "max_position_embeddings", "nonlinearity",
+        "moe_params", "extra_attention_params", "attention_inner_dim", "fp16_type", "mixed_precision", "num_segments",
+    ],
+    "optimizer": ["optimizer_type", "AdamW", "max_gradient_norm", "loss_scaling_factor"],
+    "train_input": ["batch_size", "micro_batch_size", "max_sequence_length"],
+    "runconfig": ["max_steps", "num_csx"],
+    "sparsity": ["sparsity", "type"],
+}  # fmt: skip
+WHOLE = {
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_heads": 4,
+    "filter_size": 8,
+    "vocab_size": 9,
+    "max_position_embeddings": 8,
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_value_of_a_params_yaml_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    parts = {
+        part: data.draw(
+            json_values | st.dictionaries(st.sampled_from(keys) | st.text(max_size=6), json_values, max_size=5)
+        )
+        for part, keys in ZOO.items()
+    }
+    if isinstance(parts["model"], dict) and data.draw(st.booleans()):
+        parts["model"] = {**WHOLE, **parts["model"]}
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "params.yaml").write_text(json.dumps(parts))  # which is YAML, too
+    text = "name: x\nmodel: {from: params.yaml}\nsystem: {profile: cs2}\n"
+    (folder / "zoo.yaml").write_text(text)
+    try:
+        load_experiment(folder / "zoo.yaml")
+    except InputFaults as found:
+        assert all("\n" not in str(fault) for fault in found.faults)
+
+
 @settings(max_examples=300, deadline=None)
 @given(json_values)
 def test_what_is_read_is_what_python_reads(value: object) -> None:

@@ -61,6 +61,22 @@ _GEMMA = {**LLAMA_BLOCK}
 
 FAMILIES = (
     Family(
+        ("olmo2",), ("Olmo2ForCausalLM",), "Olmo2Config",
+        {
+            **geometry(32, 4096, 32, 11008, 50304, 2048), "attention_bias": Key("attention_bias", False),
+        },
+        {**LLAMA_BLOCK, "qk_norm": "width"},
+    ),
+    Family(
+        ("granite",), ("GraniteForCausalLM",), "GraniteConfig",
+        {
+            **geometry(32, 4096, 32, 11008, 32000, 2048),
+            "attention_bias": Key("attention_bias", False), "mlp_bias": Key("mlp_bias", False),
+        },
+        LLAMA_BLOCK,
+        harmless=("attention_multiplier", "embedding_multiplier", "logits_scaling", "residual_multiplier"),
+    ),
+    Family(
         ("llama",), ("LlamaForCausalLM", "LlamaModel"), "LlamaConfig",
         {
             **geometry(32, 4096, 32, 11008, 32000, 2048),
