@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from wafersim.inputs.experiment import Experiment
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.machine import load_any as load_machine
+    from wafersim.inputs.model_file import load_model
     from wafersim.metrics.prediction import Prediction
     from wafersim.planning.comparison import Sides, compare
     from wafersim.planning.results import Results, run
     from wafersim.simulation import simulate
-    from wafersim.workload.model import load_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,7 +44,7 @@ _HOMES = {
     "compare": "planning.comparison",
     "load_experiment": "inputs.loader",
     "load_machine": "inputs.machine:load_any",
-    "load_model": "workload.model",
+    "load_model": "inputs.model_file",
     "run": "planning.results",
     "simulate": "simulation",
 }

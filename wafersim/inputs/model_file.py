@@ -20,6 +20,7 @@ from wafersim.inputs.importers.hugging_face import is_config, read_config
 from wafersim.inputs.importers.model_zoo import is_params, read_params
 from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.model import ADAPTER, Model, find_model
+from wafersim.inputs.resources import is_path
 from wafersim.inputs.yaml_file import Path_, YamlFile, read_json, read_yaml
 
 FROM = "from"
@@ -43,6 +44,17 @@ class _Read:
     said: Imported | None = None
     places: Mapping[str, Path_] = field(default_factory=dict)
     settings: tuple[Setting, ...] = ()
+
+
+def load_model(model: str | Path | Model) -> Model:
+    """A shipped model by name, one of a file (ours, config.json, params.yaml) by path, or a model as it is.
+
+    Raises WafersimError with the nearest name, or what is wrong with the file.
+    """
+    if isinstance(model, Model):
+        return model
+    path = find_model(str(model), Path() if is_path(str(model)) else None)
+    return read_model_file(path).model
 
 
 @of_file

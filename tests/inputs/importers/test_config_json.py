@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+import wafersim
 from tests.checkout import ROOT
-from wafersim.errors import InputFaults
+from wafersim.errors import InputFaults, WafersimError
 from wafersim.inputs.imported import UNKNOWN, Imported
 from wafersim.inputs.importers.hugging_face import FAMILIES
 from wafersim.inputs.loader import load_experiment
@@ -206,6 +207,17 @@ def test_a_path_that_is_typed_is_looked_for_where_one_stands(tmp_path: Path, mon
     assert (layers(), layers("model=config.json"), layers("model={from: config.json}")) == (3, 5, 5)
     (here / "config.json").unlink()
     assert layers("model=config.json") == 3
+
+
+def test_a_model_is_loaded_from_python_by_path_or_name(tmp_path: Path) -> None:
+    read = model(tmp_path, "llama")
+    assert wafersim.load_model(tmp_path / "config.json") == wafersim.load_model(str(tmp_path / "config.json")) == read
+    assert wafersim.load_model(read) is read
+    assert wafersim.load_model("gpt2-small").layers == 12
+    with pytest.raises(WafersimError, match="no such file"):
+        wafersim.load_model(tmp_path / "nothing.json")
+    with pytest.raises(WafersimError, match='did you mean "gpt2-small"'):
+        wafersim.load_model("gpt2-smal")
 
 
 def test_fields_that_are_given_replace_what_the_file_says_and_defaults_follow(tmp_path: Path) -> None:
