@@ -14,7 +14,7 @@ def row(name: str) -> GpuRow:
 
 def test_a_dense_row_is_what_its_columns_say() -> None:
     found = row("mb2511_h100_Llama370B_64_B128")
-    assert (found.profile, found.software, found.group) == ("dgx-h100", "megatron-core", "dense h100 and h200")
+    assert (found.profile, found.software, found.group) == ("dgx-h100", "megatron-bridge", "dense h100 and h200")
     assert (found.model.kv_heads, found.model.gated, found.model.tied_embeddings) == (8, True, False)
     said = {
         "tensor": 4,

@@ -7,7 +7,7 @@ and brought back the same way. The busiest GPU of a group sets the pace: `imbala
 
 How many tokens each expert gets is known after the router alone. Without a capacity the host waits for it before it launches
 what follows, so that it is never ahead: the experts' pass takes the longer of GPU and host by itself. With a capacity every
-expert takes the same number, padded or dropped, and the host runs ahead as elsewhere.
+expert takes the same number, padded or dropped: their products are one batched product, and the host runs ahead as elsewhere.
 """
 
 from __future__ import annotations
@@ -68,5 +68,8 @@ def expert_time(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Exp
     # Copies are gathered over, and outputs summed among, the GPUs that split an expert.
     size = FP16_BYTES * n * g.d_model * g.experts_per_token
     summed = software.tensor_exposed * all_reduce(size, split, np.minimum(split, per_node), cluster)
-    host = software.launch_experts + software.launch_expert * local
+    each = np.where(
+        np.asarray(layout.capacity) > 0, 0.0, software.launch_expert * local
+    )  # alike, they are one batched product
+    host = software.launch_experts + each
     return ExpertTime(products + router, moved / memory_rate(device), exchange + summed, host)

@@ -142,6 +142,8 @@ def _row(cells: Cells, source: Source) -> GpuRow:
         "precision": read.precision(),
         **source.settings,
     }  # fmt: skip
+    if "tokens dropped" in notes:  # every expert takes as many as the mean
+        settings["expert_capacity"] = 1.0
     if not blocks_divide(model.layers, pipeline):
         settings["uneven_stages"] = True
     batch = read.whole("global_batch", _local_batch(notes) * data)
