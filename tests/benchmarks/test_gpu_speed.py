@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from tests.strategies.test_search import OPEN as EVERYTHING
 from tests.strategies.test_search import space_of
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
-from wafersim.strategies.gpu_parallel.search import layouts, row, search
+from wafersim.strategies.gpu_parallel.search import search
+from wafersim.strategies.gpu_parallel.space import splits_of
 
 OPEN = GpuParallelSpec(kind="gpu-parallel")
 
@@ -15,8 +17,8 @@ OPEN = GpuParallelSpec(kind="gpu-parallel")
 def test_closed_form(benchmark) -> None:
     """Target 3e5 evaluations/s on one core."""
     space = space_of("gpt3-175b", 1536, 1536)
-    columns = layouts(space, OPEN)
-    tiled = type(columns)(**{name: np.tile(value, 50) for name, value in vars(columns).items()})
+    columns = splits_of(space, OPEN).layout
+    tiled = type(columns)(**{name: np.tile(value, 50) for name, value in vars(columns).items() if name != "stages"})
     benchmark(lambda: estimate(space.geometry, tiled, space.cluster))
     benchmark.extra_info["evaluations_per_s"] = round(len(tiled.data) / benchmark.stats["mean"])
 
@@ -27,7 +29,7 @@ def test_simulated_1f1b_plans(benchmark) -> None:
     spec = GpuParallelSpec(
         kind="gpu-parallel", tensor=8, pipeline=12, micro_batch=1, virtual_stages=1, recompute="full"
     )
-    layout = row(layouts(space, spec), 0)
+    layout, _ = splits_of(space, spec).one(0)
     benchmark(lambda: run_to_period(build_gpu_plan(space.geometry, layout, space.cluster, "1f1b", True)))
     benchmark.extra_info["plans_per_s"] = round(1 / benchmark.stats["mean"])
 
@@ -36,4 +38,11 @@ def test_search(benchmark) -> None:
     """Target 10 s: GPT-3 175B on 1,536 GPUs, every split, micro-batch, recompute and interleaving."""
     space = space_of("gpt3-175b", 1536, 1536)
     found = benchmark.pedantic(lambda: search(space, OPEN), rounds=3)
+    benchmark.extra_info["considered"], benchmark.extra_info["simulated"] = found.considered, found.simulated
+
+
+def test_search_of_everything(benchmark) -> None:
+    """Target 1 s: the same with sharding, context, experts, schedule and precision open as well."""
+    space = space_of("gpt3-175b", 1536, 1536, ("dgx-h100", "megatron-core"))
+    found = benchmark.pedantic(lambda: search(space, GpuParallelSpec(**EVERYTHING)), rounds=3)
     benchmark.extra_info["considered"], benchmark.extra_info["simulated"] = found.considered, found.simulated

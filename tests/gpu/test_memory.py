@@ -109,6 +109,9 @@ def test_experts_of_later_blocks_fill_a_later_stage() -> None:
     use = memory_use(mixtral, replace(ONE, pipeline=4, micro_batches=8, flash=1, recompute=FULL), CLUSTER)
     # The last of four stages has all 8 blocks with experts: 8 x 1.45 B parameters of them; the others have no more than 2.1 B.
     assert float(np.max(use.weights)) / 2e9 == pytest.approx(8 * 1.45, rel=0.02)
+    several = [replace(ONE, pipeline=p, micro_batches=8, flash=1) for p in (1, 4, 8)]
+    together = np.asarray(memory_use(mixtral, stack(several), CLUSTER).total)
+    assert together.tolist() == [float(np.max(memory_use(mixtral, each, CLUSTER).total)) for each in several]
 
 
 def test_columns_and_numbers_agree_on_the_fullest_stage() -> None:

@@ -45,7 +45,7 @@ def test_one_line_with_the_nearest_that_can_run(sets: tuple[str, ...], line: str
             ("strategy.tensr=2",),
             '--set strategy.tensr: unknown field; did you mean "tensor"? allowed: context, context_kind, data',
         ),
-        (("strategy.zero_stage=4",), "--set strategy.zero_stage: must be 0, 1, 2 or 3 (got 4)"),
+        (("strategy.zero_stage=4",), "--set strategy.zero_stage: must be 0, 1, 2, 3 or auto (got 4)"),
         (
             ("system.systems=4",),
             "neox-a100-40gb is a cluster of GPUs: give gpus, how many work on the job, and not systems",

@@ -12,7 +12,8 @@ from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import blocks_divide, nearest, nearest_multiple, notes_of, resolve
-from wafersim.strategies.gpu_parallel.search import Space, _front, layouts, row
+from wafersim.strategies.gpu_parallel.search import _front
+from wafersim.strategies.gpu_parallel.space import Space, Splits, splits_of
 from wafersim.workload.model import load_model
 from wafersim.workload.transformer import workload_of
 
@@ -88,7 +89,7 @@ def test_keys_and_values_go_to_gpus_as_whole_heads_or_as_copies() -> None:
             f"tensor {tensor} neither divides nor is a multiple of the 4 key and value heads of gpt3-1.3b; nearest: "
         )
     space = Space(Geometry.of(workload_of(grouped, 1024)), grouped, CLUSTER, 12, 12, True)
-    assert set(np.unique(layouts(space, spec(tensor="auto")).tensor)) == {1.0, 2.0, 4.0}
+    assert set(np.unique(splits_of(space, spec(tensor="auto")).layout.tensor)) == {1.0, 2.0, 4.0}
 
 
 @pytest.mark.parametrize("split", ["pipeline", "context"])
@@ -141,9 +142,9 @@ def test_eight_gpus_of_a_node_of_eight_span_nothing() -> None:
     assert notes_of(Geometry.of(workload_of(model, 1024)), layout, CLUSTER) == ()
 
 
-def searched(gpus: int, batch: int, **asked: Any) -> Layout:
+def searched(gpus: int, batch: int, **asked: Any) -> Splits:
     space = Space(Geometry.of(workload_of(MODEL, 1024)), MODEL, CLUSTER, gpus, batch, True)
-    return layouts(space, GpuParallelSpec(kind="gpu-parallel", **asked))
+    return splits_of(space, GpuParallelSpec(kind="gpu-parallel", **asked))
 
 
 def values(column: Any) -> list[int]:
@@ -152,20 +153,24 @@ def values(column: Any) -> list[int]:
 
 def test_tensor_parallel_groups_that_straddle_nodes_are_not_searched_but_may_be_asked_for() -> None:
     # Of the divisors of 12 heads up to two nodes: 1, 2, 3, 4, 6 and 12; three, six and twelve straddle nodes of eight.
-    assert values(searched(24, 24).tensor) == [1, 2, 4]
-    assert values(searched(24, 24, tensor=3).tensor) == [3]
+    assert values(searched(24, 24).layout.tensor) == [1, 2, 4]
+    assert values(searched(24, 24, tensor=3).layout.tensor) == [3]
 
 
 def test_recompute_that_saves_nothing_is_not_searched() -> None:
     # A fused attention keeps no scores that selective recompute could drop.
-    assert values(searched(8, 8).recompute) == sorted([FULL, NONE])
-    assert values(searched(8, 8, flash_attention=False).recompute) == sorted([FULL, SELECTIVE, NONE])
+    assert values(searched(8, 8).layout.recompute) == sorted([FULL, NONE])
+    assert values(searched(8, 8, flash_attention=False).layout.recompute) == sorted([FULL, SELECTIVE, NONE])
 
 
 def test_a_shard_group_is_no_larger_than_the_replicas() -> None:
     found = searched(8, 8, shard_group=4, pipeline=1, micro_batch=1)
-    assert {(int(d), int(s)) for d, s in zip(found.data, found.shard, strict=True)} == {(8, 4), (4, 4), (2, 2)}
-    assert row(found, 0).shard == 4
+    assert {(int(d), int(s)) for d, s in zip(found.layout.data, found.layout.shard, strict=True)} == {
+        (8, 4),
+        (4, 4),
+        (2, 2),
+    }
+    assert found.one(0)[0].shard == 4
 
 
 def test_the_front_holds_what_none_beats_in_both() -> None:

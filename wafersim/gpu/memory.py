@@ -18,7 +18,7 @@ from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.prediction import prediction_parameters
-from wafersim.gpu.stages import Rows, stage_blocks
+from wafersim.gpu.stages import Rows, dealt_blocks, stage_blocks
 
 Stages = npt.NDArray[np.int64]
 
@@ -100,29 +100,31 @@ def memory_use(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: s
     return MemoryUse(*(of_fullest(getattr(of_stages, f.name)) for f in fields(MemoryUse)))
 
 
-def _weighed(g: Geometry, layout: Layout, stages: int) -> Stages:
-    """Stages that may be the fullest, a row for each.
+def _weighed(g: Geometry, layout: Layout) -> tuple[Stages, Rows, Rows]:
+    """(stages that may be the fullest, their blocks, the blocks before each), a row for each.
 
     Where blocks are alike and dealt out as evenly as they go, of the stages between the first and the last the second has most
     in flight and most blocks. A list may fill any, and so may experts that not every block has.
     """
-    pipeline = np.asarray(layout.pipeline).astype(np.int64)
-    alike = not layout.stages and np.all(np.isin(g.expert_share, (0.0, 1.0)))
-    at = np.arange(stages).reshape(-1, *[1] * pipeline.ndim)
-    if alike:
-        return np.stack([0 * pipeline, np.minimum(1, pipeline - 1), pipeline - 1])
-    return np.minimum(at, pipeline - 1)
+    last = np.asarray(layout.pipeline).astype(np.int64) - 1
+    if not layout.stages and np.all(np.isin(g.expert_share, (0.0, 1.0))):
+        few = np.stack([0 * last, np.minimum(1, last), last])
+        blocks, _ = dealt_blocks(g.layers, layout, few)
+        return few, blocks, np.zeros_like(blocks)  # all blocks are alike, wherever they begin
+    blocks, _ = stage_blocks(g.layers, layout)
+    before = np.cumsum(blocks, axis=0) - blocks
+    every = np.minimum(np.arange(len(blocks)).reshape(-1, *[1] * last.ndim), last)
+    every = np.broadcast_to(every, blocks.shape)  # beyond a layout's last stage that one again
+    return every, np.take_along_axis(blocks, every, axis=0), np.take_along_axis(before, every, axis=0)
 
 
 def _of_stages(g: Geometry, layout: Layout, cluster: Cluster, schedule: str) -> MemoryUse:
     """Of the stages that may be the fullest, a row for each."""
     software, p = cluster.software, np.asarray(layout.pipeline)
-    all_blocks, _ = stage_blocks(g.layers, layout)
-    stage = _weighed(g, layout, len(all_blocks))
-    blocks, before = _at(all_blocks, stage), _at(np.cumsum(all_blocks, axis=0) - all_blocks, stage)
+    stage, blocks, before = _weighed(g, layout)
     # The chunks of an interleaved stage come from all over the model, and have its mean block.
     mean = np.asarray(layout.virtual_stages) > 1
-    g = g.stage(np.where(mean, 0.0, before), np.where(mean, g.layers, blocks))
+    g = g.stage(np.where(mean, 0.0, before), np.where(mean, g.layers, np.maximum(blocks, 1.0)))
     own, table = block_parameters(g, layout), table_parameters(g, layout)
     last = np.where(stage == p - 1, 1.0, 0.0)
     tables = np.where(stage == 0, tables_of_one_stage(g, layout), last)
@@ -144,12 +146,4 @@ def _of_stages(g: Geometry, layout: Layout, cluster: Cluster, schedule: str) -> 
         software.optimizer_storage * np.where(zero >= 1, shared, whole),
         held * (blocks + g.mtp_blocks * last) * kept + working,
         logits + gathered + fresh + software.workspace,
-    )
-
-
-def _at(rows: Rows, stage: Stages) -> Rows:
-    """Of these stages."""
-    shape = np.broadcast_shapes(rows.shape[1:], stage.shape[1:])
-    return np.take_along_axis(
-        np.broadcast_to(rows, (len(rows), *shape)), np.broadcast_to(stage, (len(stage), *shape)), axis=0
     )

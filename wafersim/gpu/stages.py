@@ -65,14 +65,20 @@ def dealt(layers: int, parts: int) -> tuple[int, ...]:
 
 def stage_blocks(layers: Column, layout: Layout) -> tuple[Rows, Rows]:
     """(blocks of every stage, blocks of its first chunk): a row for each stage, 0 beyond a layout's last."""
+    pipeline = np.asarray(layout.pipeline, float)
+    dimensions = np.broadcast(layers, pipeline, layout.virtual_stages).ndim
+    stage = np.arange(int(pipeline.max())).reshape(-1, *[1] * dimensions)
+    if layout.stages:
+        listed = np.asarray(layout.stages, float).reshape(-1, len(stage))
+        spread = np.ones(np.broadcast(layers, pipeline, layout.virtual_stages).shape)
+        return np.multiply.outer(listed.sum(axis=0), spread), np.multiply.outer(listed[0], spread)
+    return dealt_blocks(layers, layout, stage)
+
+
+def dealt_blocks(layers: Column, layout: Layout, stage: npt.NDArray[np.int64]) -> tuple[Rows, Rows]:
+    """The same of the stages with these numbers, a row for each, where no list says what they hold."""
     pipeline, v = np.asarray(layout.pipeline, float), np.asarray(layout.virtual_stages, float)
     layers, pipeline, v = np.broadcast_arrays(np.asarray(layers, float), pipeline, v)
-    stage = np.arange(int(pipeline.max())).reshape(-1, *[1] * pipeline.ndim)
-    if layout.stages:
-        p = len(stage)
-        listed = np.asarray(layout.stages, float).reshape(-1, p)
-        spread = np.ones_like(pipeline)
-        return np.multiply.outer(listed.sum(axis=0), spread), np.multiply.outer(listed[0], spread)
     parts = pipeline * v
     even = layers % parts == 0
     ends = np.floor((layers + 2) / parts) - 1

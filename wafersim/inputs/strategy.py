@@ -93,11 +93,11 @@ class GpuParallelSpec(Frozen):
     last_stage_layers: Whole | None = Field(
         default=None, description="Blocks of the last stage; the others share the rest evenly."
     )
-    context: Whole = Field(default=1, description="GPUs that share a sequence.")
+    context: Whole | Literal["auto"] = Field(default=1, description="GPUs that share a sequence.")
     context_kind: Literal["auto", "ring", "all-to-all"] = Field(
         default="auto", description="How they see each other's keys and values; auto: as the software does it."
     )
-    expert: Whole = Field(
+    expert: Whole | Literal["auto"] = Field(
         default=1,
         description="GPUs that share the experts of a layer; they fold over data x context x tensor, as Megatron-Core does it.",
     )
@@ -114,18 +114,22 @@ class GpuParallelSpec(Frozen):
         description="Tokens of the busiest GPU's experts over the mean, without a capacity; 1: balanced, as benchmarks force it.",
     )
     micro_batch: Whole | Literal["auto"] = Field(default="auto", description="Sequences of a replica's micro-batch.")
-    schedule: Literal["auto", "gpipe", "1f1b", "interleaved", "zero-bubble"] = Field(
-        default="auto", description="auto: 1f1b, or interleaved with virtual stages."
+    schedule: Literal["auto", "any", "gpipe", "1f1b", "interleaved", "zero-bubble"] = Field(
+        default="auto", description="auto: 1f1b, or interleaved with virtual stages; any: the fastest of all."
     )
     sequence_parallel: Switch | Literal["auto"] = Field(default="auto", description="auto: wherever tensor > 1.")
     recompute: Literal["none", "selective", "full", "auto"] = "auto"
     flash_attention: Switch = True
-    zero_stage: Literal[0, 1, 2, 3] = Field(default=1, description="1 shards optimizer states, 2 gradients, 3 weights.")
+    zero_stage: Literal[0, 1, 2, 3, "auto"] = Field(
+        default=1, description="1 shards optimizer states, 2 gradients, 3 weights."
+    )
     shard_group: Whole | Literal["auto"] = Field(
         default="auto", description="GPUs that share sharded states (hybrid sharding); auto: all replicas."
     )
-    precision: Literal["bf16", "fp8", "mxfp8", "nvfp4"] = Field(
-        default="bf16", description="Of products' inputs; attention and logits stay in 16 bits."
+    precision: Literal["bf16", "fp8", "mxfp8", "nvfp4", "auto"] = Field(
+        default="bf16",
+        description="Of products' inputs; attention and logits stay in 16 bits. auto: the fastest, which changes the training's "
+        "numerics.",
     )
     states: StatesSpec = StatesSpec()
     memory_margin: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
@@ -151,7 +155,8 @@ class GpuParallelSpec(Frozen):
     @property
     def searched(self) -> bool:
         """Whether anything is left to a search."""
-        return "auto" in (self.tensor, self.pipeline, self.virtual_stages, self.micro_batch, self.recompute)
+        split = (self.tensor, self.pipeline, self.context, self.expert, self.virtual_stages, self.micro_batch)
+        return "auto" in (*split, self.recompute, self.zero_stage, self.precision) or self.schedule == "any"
 
 
 def _kind(value: Any) -> str:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import inf
 
 import numpy as np
+
+
+def best_of(
+    ordered: Iterable[tuple[float, int]], measure: Callable[[int], float], keep: int = 1, known: float = inf
+) -> dict[int, float]:
+    """{candidate: its value} of those that were measured, of (bound, candidate) in the order of bounds; see `best_first`."""
+    best = [known] * keep
+    found: dict[int, float] = {}
+    for bound, index in ordered:
+        if bound > best[keep - 1]:
+            break
+        value = measure(index)
+        found[index] = value
+        insort(best, value)
+    return found
 
 
 def best_first(
@@ -23,12 +38,5 @@ def best_first(
     best: measuring stops there, and the result is what measuring everything would give. `known` is a value that has to be beaten,
     `most` gives up after so many.
     """
-    best = [known] * keep
-    found: dict[int, float] = {}
-    for index in islice(np.argsort(np.asarray(bounds), kind="stable").tolist(), most):
-        if bounds[index] > best[keep - 1]:
-            break
-        value = measure(index)
-        found[index] = value
-        insort(best, value)
-    return found
+    order = np.argsort(np.asarray(bounds), kind="stable").tolist()
+    return best_of(((bounds[index], index) for index in islice(order, most)), measure, keep, known)

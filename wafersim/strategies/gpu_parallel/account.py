@@ -119,8 +119,8 @@ class SplitSearch:
     """What a search found: the fastest splits, the front of time against memory, and how many it left behind and why."""
 
     found: Found
-    schedule: str
     tokens: int  # of a step
+    capacity: float  # bytes of a GPU
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -135,13 +135,14 @@ class SplitSearch:
         }
 
     def _plain(self, one: Candidate) -> dict[str, Any]:
-        split = GpuSplit.of(one.layout, "interleaved" if int(one.layout.virtual_stages) > 1 else self.schedule)
+        split = GpuSplit.of(one.layout, one.schedule)
         return {
             **split.to_json(),
             "split": split.name,
             "step_time_s": one.seconds,
             "tokens_per_s": self.tokens / one.seconds,
             "memory_bytes": one.memory,
+            "fits_probability": Verdict(one.memory, self.capacity).probability,
         }
 
 
@@ -165,7 +166,7 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
         split=GpuSplit.of(layout, choice.schedule),
         simulated=periodic.plan.stages,
         notes=choice.notes,
-        search=None if choice.found is None else SplitSearch(choice.found, choice.schedule, tokens),
+        search=None if choice.found is None else SplitSearch(choice.found, tokens, cluster.device.memory),
     )
 
 

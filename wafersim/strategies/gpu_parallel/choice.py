@@ -12,7 +12,8 @@ from wafersim.gpu.verdict import check, verdict_of
 from wafersim.inputs.machine import AnyMachine, GpuMachine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
-from wafersim.strategies.gpu_parallel.search import Found, Space, estimated, search, settled
+from wafersim.strategies.gpu_parallel.search import Found, estimated, search, settled
+from wafersim.strategies.gpu_parallel.space import Space
 from wafersim.strategies.job import Job
 
 
@@ -36,7 +37,7 @@ def choose(job: Job) -> Choice:
     geometry, found = Geometry.of(job.workload), None
     if spec.searched:
         found = search(space_of(job), spec)
-        spec = settled(spec, found.best[0].layout)
+        spec = settled(spec, found.best[0])
     layout = resolve(spec, model, job.count, job.training.batch, cluster)
     schedule = schedule_of(spec, int(layout.virtual_stages))
     if job.must_fit:

@@ -128,13 +128,33 @@ def weights_are_gathered(layout: Layout, cluster: Cluster) -> Column:
     return gathered
 
 
-def channel_time(geometry: Geometry, layout: Layout, times: StageTimes, cluster: Cluster) -> Column:
-    """Seconds that the first stage's channel is busy with its blocks' weights and gradients, which take turns on it."""
+def channel_time(blocks: Column, geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
+    """Seconds that the first stage's channel is busy at least, where weights are gathered or every micro-batch's gradients sent.
+
+    Gathers and scatters of its blocks take turns; gradients that are not gathered for go in pieces, which take no less than all
+    of them at once.
+    """
     own = block_parameters(geometry, layout)
     fetch, spread = gather_time(own, layout, cluster), scatter_time(own, layout, cluster)
-    gathers = 1.0 + gathers_again(layout, cluster)
-    busy: Column = layout.micro_batches * times.blocks[0] * (gathers * fetch + spread)
+    of_blocks = blocks * ((1.0 + gathers_again(layout, cluster)) * fetch + spread)
+    every = np.where(np.asarray(layout.zero_stage) >= 2, reduce_time(own.times(blocks), layout, cluster), 0.0)
+    busy: Column = layout.micro_batches * np.where(weights_are_gathered(layout, cluster), of_blocks, every)
     return busy
+
+
+def time_behind(first: Parameters, blocks: Column, layout: Layout, cluster: Cluster) -> Column:
+    """Seconds that follow the first stage's last slot at least: what of its gradients and weights nothing hides, its update."""
+    software = cluster.software
+    now, later = reduce_time(first, layout, cluster), regather_time(first, layout, cluster)
+    # What passes beside others slows them down.
+    sent: Column = software.overlap_cost * (now + later)
+    if not software.overlap_gradients:
+        again = np.where(np.asarray(layout.zero_stage) >= 2, layout.micro_batches, 1.0)
+        sent = again * now
+        if not software.overlap_weights:
+            sent = sent + later
+    behind: Column = np.where(np.asarray(weights_are_gathered(layout, cluster)), 0.0, sent)
+    return behind + update_time(first, blocks, layout, cluster)
 
 
 def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: bool = False) -> Column:
@@ -159,14 +179,11 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     one_port = whole | (np.asarray(layout.gpus) <= cluster.network.gpus_per_node)
     busy = np.maximum(busy, np.where(one_port, m * sending, 0.0))
     bound = np.where(stage < p, busy + before, 0.0).max(axis=0)
-    gathered = weights_are_gathered(layout, cluster)
-    first_stage = times.parameters
-    software = cluster.software
-    sent: Column = 0.0 if software.overlap_gradients else reduce_time(first_stage, layout, cluster)
-    if not (software.overlap_gradients or software.overlap_weights):
-        sent = sent + regather_time(first_stage, layout, cluster)
-    tail = np.where(np.asarray(gathered), 0.0, sent)
-    tail = tail + update_time(first_stage, times.blocks[0], layout, cluster)
-    bound = np.maximum(bound, np.where(gathered, channel_time(geometry, layout, times, cluster), 0.0))
-    seconds: Column = (bound + tail) * (1.0 - ROUNDING)
+    of_first = times.parameters, times.blocks[0]
+    channel = channel_time(times.blocks[0], geometry, layout, cluster)
+    if cluster.software.overlap_gradients:
+        bound = np.maximum(bound, channel)
+    else:  # it waits for all work, unless weights come that way
+        bound = np.maximum(bound, np.where(weights_are_gathered(layout, cluster), channel, 0.0))
+    seconds: Column = (bound + time_behind(*of_first, layout, cluster)) * (1.0 - ROUNDING)
     return seconds

@@ -85,7 +85,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
 
     Raises Infeasible with one line: which numbers do not go together, and the nearest that do.
     """
-    t, p, c = (_number(each) for each in (spec.tensor, spec.pipeline, spec.context))
+    t, p, c, e = (_number(each) for each in (spec.tensor, spec.pipeline, spec.context, spec.expert))
     v, b = _number(spec.virtual_stages), _number(spec.micro_batch)
     check_model(spec, model, t, p, v)
     d = _replicas(spec, gpus, t, p, c)
@@ -106,29 +106,28 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     if (d * c) % shard:
         good = nearest(shard, lambda n: (d * c) % n == 0, d * c)
         raise Infeasible(f"shard_group {shard} does not divide the {d * c} replicas; {good}")
-    each = expert_split(spec, d, t, c)
+    each = expert_split(spec, d, t, c, e)
     if not each:
         said = f"data {d}" if t * c == 1 else f"data {d} x context {c} x tensor {t}"
         said += f" / expert_tensor {spec.expert_tensor}" if spec.expert_tensor not in ("auto", 1) else ""
-        good = nearest(spec.expert, lambda n: bool(expert_split(spec, d, t, c, n)), d * t * c)
-        raise Infeasible(f"expert {spec.expert} does not divide {said}; {good}")
-    several = max(d * c, d * c * t // (spec.expert * each)) > 1  # of anything
-    check_context(spec, model, t, cluster)
+        good = nearest(e, lambda n: bool(expert_split(spec, d, t, c, n)), d * t * c)
+        raise Infeasible(f"expert {e} does not divide {said}; {good}")
+    several = max(d * c, d * c * t // (e * each)) > 1  # of anything
+    check_context(spec, model, t, c, cluster)
     check_precision(spec, cluster)
     sequence_parallel = t > 1 if spec.sequence_parallel == "auto" else spec.sequence_parallel and t > 1
     assert spec.recompute != "auto"
     return Layout(
-        data=d, tensor=t, pipeline=p, context=c, expert=spec.expert, virtual_stages=v, micro_batch=b, micro_batches=m,
-        zero_stage=spec.zero_stage if several else 0, shard=shard, sequence_parallel=int(sequence_parallel),
+        data=d, tensor=t, pipeline=p, context=c, expert=e, virtual_stages=v, micro_batch=b, micro_batches=m,
+        zero_stage=_number(spec.zero_stage) if several else 0, shard=shard, sequence_parallel=int(sequence_parallel),
         recompute=RECOMPUTE[spec.recompute], flash=int(spec.flash_attention), fp8=PRECISIONS.index(spec.precision),
         stages=listed_stages(spec, model.layers, p, v), exchanges=int(exchanges(spec, cluster)), expert_tensor=each,
         capacity=spec.expert_capacity or 0.0, imbalance=spec.expert_imbalance,
     )  # fmt: skip
 
 
-def expert_split(spec: GpuParallelSpec, d: int, t: int, c: int, expert: int | None = None) -> int:
+def expert_split(spec: GpuParallelSpec, d: int, t: int, c: int, expert: int) -> int:
     """GPUs that split one expert, 0 where they and the experts' GPUs do not divide data x context x tensor."""
-    expert = spec.expert if expert is None else expert
     if spec.expert_tensor == "auto":
         return t if (d * c) % expert == 0 else 1 if (d * c * t) % expert == 0 else 0
     return spec.expert_tensor if (d * c * t) % (expert * spec.expert_tensor) == 0 else 0
@@ -141,18 +140,18 @@ def exchanges(spec: GpuParallelSpec, cluster: Cluster) -> bool:
     return spec.context_kind == "all-to-all"
 
 
-def check_context(spec: GpuParallelSpec, model: Model, t: int, cluster: Cluster) -> None:
+def check_context(spec: GpuParallelSpec, model: Model, t: int, c: int, cluster: Cluster) -> None:
     """Raises Infeasible where an all-to-all has no heads to deal out."""
     heads = model.heads // t
-    if spec.context > 1 and exchanges(spec, cluster) and heads % spec.context:
-        good = nearest(spec.context, lambda n: heads % n == 0, heads)
-        raise Infeasible(f"context {spec.context} by all-to-all does not divide the {heads} heads of a GPU; {good}")
+    if c > 1 and exchanges(spec, cluster) and heads % c:
+        good = nearest(c, lambda n: heads % n == 0, heads)
+        raise Infeasible(f"context {c} by all-to-all does not divide the {heads} heads of a GPU; {good}")
 
 
 def check_precision(spec: GpuParallelSpec, cluster: Cluster) -> None:
     """Raises Infeasible for a GPU without the units."""
     rates = matmul_rates(cluster.device)
-    if not rates[spec.precision]:
+    if spec.precision != "auto" and not rates[spec.precision]:
         known = ", ".join(precision for precision, rate in rates.items() if rate)
         raise Infeasible(f"precision {spec.precision}: this GPU has no units for it; use {known}")
 
@@ -170,7 +169,7 @@ def _number(value: int | str) -> int:
 def check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> None:
     """Raises Infeasible for a model that cannot be split like this, with the nearest that can."""
     for name, value in (("pipeline", p), ("context", spec.context)):
-        if model.encoder_layers and value != 1:
+        if model.encoder_layers and value not in (1, "auto"):
             raise Infeasible(
                 f"{name} {value}: encoder and decoder of {model.name} run on all GPUs of a replica; {name} must be 1"
             )
@@ -197,7 +196,7 @@ def check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> 
         if model.layers % p:
             said = f"the {model.layers} layers over {p} stages"
         raise Infeasible(f"virtual_stages {v} does not divide {said}; {good}")
-    if model.experts % spec.expert:
+    if spec.expert != "auto" and model.experts % spec.expert:
         good = nearest(spec.expert, lambda n: model.experts % n == 0, model.experts)
         raise Infeasible(f"expert {spec.expert} does not divide the {model.experts} experts of {model.name}; {good}")
 

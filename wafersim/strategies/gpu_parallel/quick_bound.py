@@ -1,0 +1,50 @@
+"""A lower bound of a step that needs no row for each stage, to sort hundreds of thousands of splits by.
+
+The busiest stage is busy at least as long as the mean one; the last one begins when a chunk has passed all before it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wafersim.gpu.block import block_time, embedding_time, head_time
+from wafersim.gpu.data_parallel import accumulation_time, block_parameters, table_parameters, tables_of_one_stage
+from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.stages import dealt_blocks, stage_blocks
+from wafersim.strategies.gpu_parallel.closed_form import ROUNDING, channel_time, time_behind, weights_are_gathered
+
+
+def quick_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: bool = False) -> Column:
+    """Seconds that no schedule of a layout can beat; never above `lower_bound`."""
+    block = block_time(geometry, layout, cluster)
+    own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
+    forward = np.asarray(block.forward.seconds)
+    backward = block.backward.seconds + block.recompute.seconds + accumulation_time(own, cluster)
+    add_table = accumulation_time(table, cluster)
+    embedding = sum(each.seconds for each in embedding_time(geometry, layout, cluster)) + add_table
+    head = sum(each.seconds for each in head_time(geometry, layout, cluster)) + add_table
+    p, m, v = (np.asarray(one, float) for one in (layout.pipeline, layout.micro_batches, layout.virtual_stages))
+    first, last, least_chunk = _blocks(geometry, layout)
+    mean = m * (geometry.layers * (forward + backward) + embedding + head) / p
+    passed = np.where(v == 1, geometry.layers - last, (p - 1) * least_chunk)
+    of_chunk = forward + (0.0 if split_backward else backward)
+    at_last = m * (last * (forward + backward) + head) + np.where(p > 1, passed * of_chunk, m * embedding)
+    parameters = own.times(first) + table.times(tables_of_one_stage(geometry, layout))
+    bound = np.maximum(mean, at_last)
+    channel = channel_time(first, geometry, layout, cluster)
+    if not cluster.software.overlap_gradients:
+        channel = np.where(weights_are_gathered(layout, cluster), channel, 0.0)
+    behind = time_behind(parameters, first, layout, cluster)
+    seconds: Column = (np.maximum(bound, channel) + behind) * (1.0 - 2.0 * ROUNDING)
+    return seconds
+
+
+def _blocks(geometry: Geometry, layout: Layout) -> tuple[Column, Column, Column]:
+    """Blocks of the first stage, of the last, and no more than any first chunk of a stage has."""
+    last = np.asarray(layout.pipeline).astype(np.int64) - 1
+    if layout.stages:
+        of_stages, _ = stage_blocks(geometry.layers, layout)
+        return of_stages[0], of_stages[-1], 0.0
+    blocks, chunks = dealt_blocks(geometry.layers, layout, np.stack([0 * last, last]))
+    return blocks[0], blocks[1], chunks[0]

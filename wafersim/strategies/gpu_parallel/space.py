@@ -1,0 +1,263 @@
+"""Every split that a specification leaves open, as columns; where there is none, the first thing that keeps it from working."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import product
+
+import numpy as np
+
+from wafersim.engine.graph import Ints
+from wafersim.errors import Infeasible
+from wafersim.gpu.gemm import PRECISIONS, matmul_rates
+from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
+from wafersim.gpu.machine import Cluster
+from wafersim.inputs.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.layouts import (
+    blocks_divide,
+    check_model,
+    check_precision,
+    exchanges,
+    expert_split,
+    heads_divide,
+    listed_stages,
+    nearest,
+    uneven_allowed,
+)
+from wafersim.strategies.gpu_parallel.schedules import SCHEDULES
+from wafersim.workload.model import Model
+
+MOST_TENSOR_NODES = 2  # a tensor-parallel group spans so many nodes at the most
+MOST_CONTEXT = 64  # GPUs that share a sequence at the most
+LARGEST_MICRO_BATCH = 4096  # sequences
+ZERO_STAGES = (1, 0, 2, 3)  # of splits that take equally long the first is shown first
+
+
+@dataclass(frozen=True)
+class Space:
+    """Everything that a search holds fixed."""
+
+    geometry: Geometry
+    model: Model
+    cluster: Cluster
+    gpus: int
+    batch: int
+    clipping: bool
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Layouts as columns, and the schedule of each by its place in SCHEDULES."""
+
+    layout: Layout
+    schedule: Ints
+
+    def __len__(self) -> int:
+        return len(self.schedule)
+
+    def at(self, index: Ints) -> Splits:
+        """Some of them."""
+        columns = {name: column[index] for name, column in _columns(self.layout).items()}
+        return Splits(Layout(**columns, stages=self.layout.stages), self.schedule[index])
+
+    def one(self, index: int) -> tuple[Layout, str]:
+        """One of them, in plain numbers, and its schedule."""
+        numbers = {name: float(column[index]) for name, column in _columns(self.layout).items()}
+        plain = {name: int(value) if value.is_integer() else value for name, value in numbers.items()}
+        return Layout(**plain, stages=self.layout.stages), SCHEDULES[self.schedule[index]]
+
+    def by_schedule(self) -> list[tuple[str, Ints]]:
+        """Where the splits of each schedule are."""
+        return [(SCHEDULES[code], np.flatnonzero(self.schedule == code)) for code in np.unique(self.schedule)]
+
+
+def _columns(layouts: Layout) -> dict[str, np.ndarray]:
+    return {f.name: np.asarray(getattr(layouts, f.name)) for f in fields(Layout) if f.name != "stages"}
+
+
+def splits_of(space: Space, spec: GpuParallelSpec) -> Splits:
+    """Every split that a specification allows. Raises Infeasible where there is none."""
+    per_node = space.cluster.network.gpus_per_node
+    listed = bool(_listed(space, spec))
+
+    def placed(t: int) -> bool:
+        even = per_node % t == 0 or t % per_node == 0  # others straddle nodes
+        return heads_divide(space.model, t) and (even or t == spec.tensor)
+
+    tensors = _values(spec.tensor, range(1, MOST_TENSOR_NODES * per_node + 1), placed)
+
+    def even(p: int) -> bool:
+        layers = space.model.layers
+        if space.model.encoder_layers:  # encoder and decoder are not cut apart
+            return p == 1
+        return listed or blocks_divide(layers, p) or (spec.uneven_stages and uneven_allowed(layers, p))
+
+    check_precision(spec, space.cluster)
+    pipelines = _values(spec.pipeline, range(1, space.model.layers + 1), even)
+    sequence = int(space.geometry.sequence)
+    most = 1 if space.model.encoder_layers else min(space.gpus, MOST_CONTEXT)
+    contexts = _values(spec.context, range(1, most + 1), lambda c: sequence % c == 0 or c == spec.context)
+    exchanged = exchanges(spec, space.cluster)
+
+    @cache
+    def chunks(p: int, whole_groups: bool) -> list[int]:
+        return _chunks(space, spec, p, whole_groups)
+
+    rows: list[tuple[int, ...]] = []
+    for t, p, c in product(tensors, pipelines, contexts):
+        d, rest = divmod(space.gpus, t * p * c)
+        if rest or d == 0 or space.batch % d or (spec.data != "auto" and d != spec.data):
+            continue
+        if (space.model.encoder_layers and c > 1) or (exchanged and space.model.heads // t % c):
+            continue
+        if spec.shard_group != "auto" and (d * c) % min(d * c, spec.shard_group):
+            continue
+        sizes = [(b, m, v) for b, m in _micro_batches(spec, space.batch // d) for v in chunks(p, m % p == 0)]
+        for e, split in _experts(space, spec, d, t, c):
+            rows += [(d, t, p, c, e, split, v, b, m) for b, m, v in sizes]
+    splits = _with_choices(space, spec, np.array(rows, float)) if rows else None
+    if splits is None or not len(splits):
+        raise Infeasible(_why_none(space, spec, tensors, pipelines))
+    return splits
+
+
+def _with_choices(space: Space, spec: GpuParallelSpec, rows: np.ndarray) -> Splits:
+    """Each of the rows under every sharding, recompute, precision and schedule that it may have."""
+    schedules = [SCHEDULES.index(name) for name in _schedules(spec)]
+    choices = np.array(
+        list(product(schedules, _stages(spec), _precisions(space, spec), _recomputes(space, spec))), float
+    )
+    d, t, p, c, e, split, v, b, m = (np.repeat(column, len(choices)) for column in rows.T)
+    schedule, zero, fp8, recompute = (np.tile(column, len(rows)) for column in choices.T)
+    replicas, interleaved = d * c, SCHEDULES.index("interleaved")
+    several = np.maximum(replicas, replicas * t / (e * split)) > 1  # of anything
+    good = (v > 1) == (schedule == interleaved)
+    # Without replicas nothing is shared, and without a pipeline all schedules are one.
+    good &= several | (zero == choices[0, 1])
+    first = next((float(code) for code in schedules if code != interleaved), float(interleaved))
+    good &= (p > 1) | (schedule == first) | (v > 1)
+    zero = np.where(several, zero, 0.0)
+    good &= (schedule != SCHEDULES.index("zero-bubble")) | (
+        zero < 3
+    )  # which its split backward pass is not gathered for
+    shard = replicas if spec.shard_group == "auto" else np.minimum(replicas, spec.shard_group)
+    columns = {
+        "data": d, "tensor": t, "pipeline": p, "context": c, "expert": e, "virtual_stages": v, "micro_batch": b,
+        "micro_batches": m, "zero_stage": zero, "shard": shard, "recompute": recompute, "fp8": fp8,
+        "sequence_parallel": np.where((t > 1) & (spec.sequence_parallel in ("auto", True)), 1.0, 0.0),
+        "flash": np.full(len(d), float(spec.flash_attention)), "expert_tensor": split,
+        "exchanges": np.full(len(d), float(exchanges(spec, space.cluster))),
+        "capacity": np.full(len(d), spec.expert_capacity or 0.0), "imbalance": np.full(len(d), spec.expert_imbalance),
+    }  # fmt: skip
+    kept = {name: column[good] for name, column in columns.items()}
+    return Splits(Layout(**kept, stages=_listed(space, spec)), schedule[good].astype(np.int64))
+
+
+def _schedules(spec: GpuParallelSpec) -> Sequence[str]:
+    if spec.schedule == "auto":
+        return ("1f1b", "interleaved")
+    return ("1f1b", "interleaved", "gpipe", "zero-bubble") if spec.schedule == "any" else (spec.schedule,)
+
+
+def _stages(spec: GpuParallelSpec) -> Sequence[int]:
+    return ZERO_STAGES if spec.zero_stage == "auto" else (spec.zero_stage,)
+
+
+def _precisions(space: Space, spec: GpuParallelSpec) -> Sequence[int]:
+    """By their place in PRECISIONS."""
+    if spec.precision != "auto":
+        return (PRECISIONS.index(spec.precision),)
+    return [PRECISIONS.index(name) for name, rate in matmul_rates(space.cluster.device).items() if rate]
+
+
+def _recomputes(space: Space, spec: GpuParallelSpec) -> Sequence[int]:
+    if spec.recompute != "auto":
+        return (RECOMPUTE[spec.recompute],)
+    # With a fused attention kernel, which keeps no scores, it saves what the stack drops besides.
+    selective = not spec.flash_attention or space.cluster.software.selective_share > 0
+    return (FULL, SELECTIVE, NONE) if selective else (FULL, NONE)
+
+
+def _experts(space: Space, spec: GpuParallelSpec, data: int, tensor: int, context: int) -> list[tuple[int, int]]:
+    """(GPUs that share the experts of a layer, GPUs that split one expert)."""
+    experts = space.model.experts
+    every = _values(spec.expert, range(1, experts + 1), lambda e: experts % e == 0)
+    splits = ((e, expert_split(spec, data, tensor, context, e)) for e in every)
+    return [(e, split) for e, split in splits if split]
+
+
+def _listed(space: Space, spec: GpuParallelSpec) -> tuple[int, ...]:
+    """Blocks of every virtual stage, where they are said; stages and virtual stages are numbers then."""
+    if not spec.lists_stages:
+        return ()
+    assert isinstance(spec.pipeline, int) and isinstance(spec.virtual_stages, int)
+    return listed_stages(spec, space.model.layers, spec.pipeline, spec.virtual_stages)
+
+
+def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines: list[int]) -> str:
+    """The first thing that keeps every split from working, with the nearest that would."""
+
+    def fixed(value: int | str) -> int:
+        return value if isinstance(value, int) else 1
+
+    t, p, v, c, e = (
+        fixed(value) for value in (spec.tensor, spec.pipeline, spec.virtual_stages, spec.context, spec.expert)
+    )
+    try:
+        check_model(spec, space.model, t, p, v)
+    except Infeasible as reason:
+        return str(reason)
+    if spec.schedule == "zero-bubble" and spec.zero_stage == 3:
+        return "zero-bubble splits the backward pass, which sharded weights (zero_stage 3) are not gathered for"
+    groups = sorted({t * p * c for t, p in product(tensors, pipelines)})
+    replicas = sorted({space.gpus // group for group in groups if space.gpus % group == 0})
+    if spec.data != "auto":
+        replicas = [d for d in replicas if d == spec.data]
+    replicas = [d for d in replicas if any(expert_split(spec, d, t, c, e) for t in tensors)]
+    said = [f"{name} {getattr(spec, name)}" for name in ("data", "tensor", "pipeline", "context", "expert")
+            if getattr(spec, name) not in ("auto", 1)]  # fmt: skip
+    if not replicas:
+        with_ = f" with {', '.join(said)}" if said else ""
+        least = groups[0] * (spec.data if isinstance(spec.data, int) else e)
+        return f"no split of {space.gpus} GPUs{with_}: a multiple of {least} is needed"
+    units = [d * fixed(spec.micro_batch) for d in replicas]
+    if all(space.batch % unit for unit in units):
+        good = nearest(space.batch, lambda n: any(n % unit == 0 for unit in units), 2 * space.batch + units[0])
+        return (
+            f"batch {space.batch} does not divide by data x micro_batch of any split of {space.gpus} GPUs "
+            f"({', '.join(map(str, units[:6]))}{', ...' if len(units) > 6 else ''}); {good}"
+        )
+    return (
+        f"no split of {space.gpus} GPUs has virtual_stages {spec.virtual_stages} and schedule {spec.schedule}: stages times "
+        f"virtual stages divide the {space.model.layers} layers"
+    )
+
+
+def _micro_batches(spec: GpuParallelSpec, replica: int) -> list[tuple[int, int]]:
+    """(size, number) of the micro-batches of a replica's sequences."""
+    sizes = _values(spec.micro_batch, range(1, min(replica, LARGEST_MICRO_BATCH) + 1), lambda b: replica % b == 0)
+    return [(b, replica // b) for b in sizes]
+
+
+def _values(fixed: int | str, every: range, good: Callable[[int], bool]) -> list[int]:
+    return [n for n in ([fixed] if isinstance(fixed, int) else every) if good(n)]
+
+
+def _chunks(space: Space, spec: GpuParallelSpec, p: int, whole_groups: bool) -> list[int]:
+    """Virtual stages to try: one, and with a pipeline whose micro-batches come in groups, those that divide its blocks."""
+    if spec.schedule in ("gpipe", "1f1b", "zero-bubble") or p == 1:
+        return _values(spec.virtual_stages, range(1, 2), lambda v: v == 1)
+
+    def good(v: int) -> bool:
+        if v == 1:
+            return spec.schedule in ("auto", "any")
+        if isinstance(
+            spec.virtual_stages, int
+        ):  # any number of micro-batches runs; a search tries those that lose nothing
+            dealt = spec.uneven_stages and uneven_allowed(space.model.layers, p * v)
+            return bool(_listed(space, spec)) or blocks_divide(space.model.layers, p, v) or dealt
+        return blocks_divide(space.model.layers, p, v) and whole_groups
+
+    return _values(spec.virtual_stages, range(1, (space.model.layers + 2) // p + 1), good)
