@@ -185,7 +185,10 @@ def test_a_comparison_answers_who_is_faster_and_cheaper_and_what_is_too_close(be
 
 def test_splits_of_one_job_are_told_by_what_each_costs(splits: Rows) -> None:
     # A side of 10 s that stands still for 1 s and waits 2.5 s for layers, 0.5 s for stages, 1 s for replicas, in 60 GB.
+    # Two sides cannot run: there is room for what each of the others costs.
     made = copy.deepcopy(splits)
+    refused = next(one for one in made if one["name"] == "data, ZeRO-1")
+    refused["infeasible"] = "no split of 10 fits; the smallest does not fit: 99 GB of 80.7 GB: weights 25.7"
     side = next(one for one in made if one["name"] == "pipeline 8")
     side["step_time_s"] = 10.0
     side["breakdown"] |= {"compute": 5.0, "bubble": 1.0, "tensor": 2.5, "sends": 0.5, "data": 1.0}
@@ -198,6 +201,12 @@ def test_splits_of_one_job_are_told_by_what_each_costs(splits: Rows) -> None:
     assert "2 with full recompute (pipeline 8)" in text
     assert "beside" not in text
     assert "Cannot run data: " in text and "data, ZeRO-1: " in text  # two reasons, each as far as it fits
+
+
+def test_a_side_that_may_not_fit_is_told_with_how_likely_it_does(splits: Rows) -> None:
+    # 83 of 81 GB on every GPU: simulated like the others.
+    text = said(compared(splits))
+    assert "May not fit data, ZeRO-1 (35 % likely to fit)" in text and "data, ZeRO-1 * 64" in text
 
 
 def test_sides_that_differ_in_their_size_are_set_beside_the_first(beside_gpus: Rows, splits: Rows) -> None:

@@ -30,6 +30,7 @@ NAME = 30  # characters of a side's name at least, and what numbers need beside 
 NUMBERS = 50
 NO_RUN = "no measured run "
 MOST_MONEY = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
+MOST_WARNINGS = 3  # lines
 MOST_ENERGY = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
 
 
@@ -50,6 +51,8 @@ def comparison_screen(found: Compared, width: int) -> list[str]:
     sayings = _sayings(found, ran, width, roomy=True)
     if 1 + len(main) + len(block) + len(sayings) > LINES:
         sayings = _sayings(found, ran, width, roomy=False)
+    if 1 + len(main) + len(block) + len(sayings) > LINES:
+        sayings = _sayings(found, ran, width, roomy=False, tight=True)
     room = LINES - 1 - len(sayings)
     if len(main) + len(block) > room:
         main, block = cut(_one_table(ran, width), room), []
@@ -163,14 +166,23 @@ def _scale(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple
 
 
 def _refused(sides: Sequence[Row], width: int) -> list[str]:
-    """Sides that cannot run, each with its reason as far as three lines hold it."""
+    """Sides that cannot run, each with its reason, and those that may not, as far as three lines hold it."""
     refused = [(side["name"], side["infeasible"]) for side in sides if "infeasible" in side]
     said = [f"{name}: {reason}" for name, reason in refused]
     short = [f"{name}: {reason.rpartition(': ')[0] or reason}" for name, reason in refused]
-    return first_that_fits("Cannot run", [said, short], width, 3, "; ") if said else []
+    warned = first_that_fits("Cannot run", [said, short], width, 2 if _unsure(sides) else 3, "; ") if said else []
+    return [*warned, *sentence("May not fit", _unsure(sides), width, 1, "; ")][:MOST_WARNINGS]
 
 
-def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> list[str]:
+def _unsure(sides: Sequence[Row]) -> list[str]:
+    """Sides that may not fit in memory, and how likely they do."""
+    able = [(side["name"], side["memory"]) for side in sides if "infeasible" not in side]
+    unsure = [(name, memory) for name, memory in able if memory.get("verdict", "fits") != "fits"]
+    return [f"{name} ({numbers.percent(memory['fits_probability'])} likely to fit)" for name, memory in unsure]
+
+
+def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool, tight: bool = False) -> list[str]:
+    """What the tables come down to; `tight`: in as few lines as it takes to name it."""
     more, place = "--all, --why; next: wafersim validate", found.directory
     written = [] if place is None else [whole("Written", f"{place}/", "figure, reasons: ", width)]
     both = f"{place}/; {more}"
@@ -180,9 +192,9 @@ def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool) -> li
         *sentence("Model", in_short(found.sides), width, 2 if roomy else 1, "; "),
         *sentence("Answer", _answer(ran, roomy), width, 3 if roomy else 2, "; "),
         *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
-        *first_that_fits("Tuned", _tuned(ran), width, 2 if roomy or not written else 1, "; "),
-        *sentence("Trust", _trust(ran, roomy), width, 5 if roomy else 2, "; "),
-        *sentence("Prices", _prices(ran), width, 3 if roomy else 2, "; "),
+        *first_that_fits("Tuned", _tuned(ran), width, 1 if tight else 2 if roomy or not written else 1, "; "),
+        *sentence("Trust", _trust(ran, roomy), width, 1 if tight else 5 if roomy else 2, "; "),
+        *sentence("Prices", _prices(ran), width, 1 if tight else 3 if roomy else 2, "; "),
         *written,
         *sentence("More", [more], width, 1),
     ]

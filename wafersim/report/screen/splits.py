@@ -22,7 +22,7 @@ def splits_of(ran: Sequence[Row]) -> list[Column]:
     """Columns of the block, a row a side; shares are of the step."""
     return [
         Column("split", tuple(_split(side) for side in ran), left=True),
-        Column("memory", tuple(map(_memory, ran))),
+        Column("memory", tuple(f"{side['memory']['total_bytes'] / 1e9:.0f} GB" for side in ran)),
         Column("bubble", tuple(_bubble(side) for side in ran), 1),
         Column("exposed traffic", tuple(numbers.error(_exposed(side)) for side in ran)),
     ]
@@ -37,14 +37,6 @@ def _split(side: Row) -> str:
     said = [f"{name} {split[key]}" for key, name in short if split[key] > 1]
     said += [f"v{split['virtual_stages']}"] if split["virtual_stages"] > 1 else []
     return " ".join([*said, f"ZeRO-{split['zero_stage']}"] if split["zero_stage"] else said)
-
-
-def _memory(side: Row) -> str:
-    """`59 GB`, and where it is not sure to fit how likely that is."""
-    memory = side["memory"]
-    unsure = memory.get("verdict", "fits") != "fits"
-    likely = f" ({numbers.percent(memory['fits_probability'])} fits)" if unsure else ""
-    return f"{memory['total_bytes'] / 1e9:.0f} GB{likely}"
 
 
 def _bubble(side: Row) -> str:
