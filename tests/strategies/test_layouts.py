@@ -67,7 +67,7 @@ def test_stages_of_equal_length(layers: int, stages: int, divides: bool) -> None
             "virtual_stages 4 does not divide the 6 layers of a stage (24 over 4); nearest: 3 or 6",
         ),
         (8, 8, {"shard_group": 3}, "shard_group 3 does not divide the 8 replicas; nearest: 2 or 4"),
-        (8, 8, {"precision": "fp8"}, "precision fp8: this GPU has no fp8 units; use bf16"),
+        (8, 8, {"precision": "fp8"}, "precision fp8: this GPU has no units for it; use bf16"),
     ],
 )  # fmt: skip
 def test_a_split_that_cannot_run_says_why_and_what_would(
