@@ -63,6 +63,8 @@ def command(
     screen, title = console.new_console(), spec.title or spec.name
     if every:
         print_comparison(title, rows, screen)
+        if not why:  # which says it, too
+            console.print_imports(rows, screen)
     if why:
         print_reasons(rows, screen)
     answer = Compared(title, rows, directory, perf_counter() - began)

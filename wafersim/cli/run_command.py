@@ -99,6 +99,8 @@ def command(
     title = spec.title or spec.name
     if every:
         console.print_points(title, rows, screen)
+        if not why:  # which says it, too
+            console.print_imports(rows, screen)
     if why:
         console.print_reasons(rows, circuit_lines(shown), helps, screen)
     if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -119,7 +120,9 @@ def _text(path: Path, language: str) -> str:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
             raise _refusal(path, f"is {size} bytes; at most {LARGEST_BYTES} are read")
-        raw = path.read_bytes()
+        raw = _read_at_most(path, LARGEST_BYTES + 1)
+        if len(raw) > LARGEST_BYTES:  # it says another size than it has, as files of /proc do
+            raise _refusal(path, f"is larger than {LARGEST_BYTES} bytes; no more are read")
     except FileNotFoundError:
         raise _refusal(path, "no such file") from None
     except (OSError, ValueError) as error:
@@ -128,6 +131,12 @@ def _text(path: Path, language: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise _refusal(path, f"is not text (UTF-8); a {language} file is needed") from None
+
+
+def _read_at_most(path: Path, size: int) -> bytes:
+    """The first bytes of a file. What becomes a pipe meanwhile, or never ends (/proc/kmsg), is not waited for."""
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:  # noqa: PTH123
+        return file.read(size) or b""
 
 
 def _refusal(path: Path, problem: str, line: int | None = None) -> InputFaults:

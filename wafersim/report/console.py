@@ -15,6 +15,7 @@ from rich.table import Table
 from wafersim.errors import Interrupted
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.explain import engines, explain, search_line, why_these_policies, would_help
+from wafersim.report.imports import in_full
 from wafersim.report.tables import (
     breakdown_table,
     memory_table,
@@ -80,6 +81,12 @@ def print_points(title: str, rows: Sequence[Row], console: Console) -> None:
     if len(refused) > MOST_REFUSALS:
         more = len(refused) - MOST_REFUSALS
         say(console, f"and {more} more points that cannot run (prediction.json has each reason)")
+
+
+def print_imports(rows: Sequence[Row], console: Console) -> None:
+    """What became of each key of the files that models were read of."""
+    for line in in_full(rows):
+        say(console, line)
 
 
 def print_reasons(rows: Sequence[Row], circuit: Sequence[str], helps: Sequence[WhatIf], console: Console) -> None:

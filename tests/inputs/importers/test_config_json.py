@@ -114,6 +114,15 @@ def test_the_head_of_an_encoder_is_that_of_its_architecture(tmp_path: Path) -> N
     assert ends() == ("masked-lm", False)
 
 
+def test_a_classifier_has_no_head_over_the_vocabulary(tmp_path: Path) -> None:
+    heads = {name: model(tmp_path, "llama", architectures=[name]).head for name in (
+        "LlamaForCausalLM", "LlamaModel", "LlamaForSequenceClassification",
+    )}  # fmt: skip
+    assert list(heads.values()) == ["lm", "lm", "none"]
+    with pytest.raises(InputFaults, match="encoder of T5EncoderModel without its decoder"):
+        model(tmp_path, "t5", architectures=["T5EncoderModel"])
+
+
 def test_what_a_config_leaves_out_is_the_default_of_its_class_and_said_to_be_assumed(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     found = read_model_file(tmp_path / "config.json").model

@@ -167,6 +167,14 @@ def test_a_model_that_is_run_is_told_to_be_one(tmp_path: Path, text: str) -> Non
     assert "is a model and no experiment; one names it and a machine: model: {from: " in line and "\n" not in line
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no /proc")
+def test_a_file_that_says_another_size_is_read_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of /proc say that they have no bytes."""
+    monkeypatch.setattr("wafersim.inputs.yaml_file.LARGEST_BYTES", 100)
+    (tmp_path / "config.json").symlink_to("/proc/self/maps")
+    assert refusal(tmp_path / "config.json") == "config.json: is larger than 100 bytes; no more are read"
+
+
 def test_what_from_may_be(tmp_path: Path) -> None:
     for written, problem in (
         ("3", "x.yaml:2: model.from: must be a path or the name of a shipped model (got 3)"),

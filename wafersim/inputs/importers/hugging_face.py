@@ -19,6 +19,7 @@ FAMILIES = (*gpt.FAMILIES, *llama.FAMILIES, *experts.FAMILIES, *encoders.FAMILIE
 BY_TYPE = {name: family for family in FAMILIES for name in family.model_types}
 BY_ARCHITECTURE = {name: family for family in FAMILIES for name in family.architectures}
 NESTED = ("gemma3", "llama4", "mistral3")  # what a multimodal model of theirs calls its language model is `text_config`
+CLASSIFIERS = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForRewardModel")
 OWN_MODEL = "a model file says any transformer's geometry (docs/howto/own_model.md)"
 
 
@@ -42,7 +43,10 @@ def read_config(file: YamlFile, own: Mapping[str, Any]) -> tuple[Fields, Importe
     if named.given("model_type"):
         named.mark("family", "model_type", family.model_types[0])
     fields = family.fields(keys)
+    if fields.get("causal", True):
+        _head(named, fields)
     keys.stop()
+    named.stop()
     ignored = keys.left(partial(why_not, own=family.harmless), "text_config." if inside else "")
     if outer is not None:
         outer.below("text_config")
@@ -57,6 +61,19 @@ def read_config(file: YamlFile, own: Mapping[str, Any]) -> tuple[Fields, Importe
         ignored,
     )
     return {"name": _name(file), "family": family.model_types[0], **fields}, said, keys.places
+
+
+def _head(keys: Keys, fields: Fields) -> None:
+    """What a decoder ends in: a vocabulary head, but for a classifier, which weighs nothing; T5's encoder alone is refused."""
+    names = keys.list_of("architectures", str) or []
+    name = names[0] if names else ""
+    if name.endswith("EncoderModel"):
+        keys.fault("architectures", f"the encoder of {name[:60]} without its decoder cannot be said; {OWN_MODEL}")
+    elif name.endswith(CLASSIFIERS):
+        fields["head"] = "none"
+        keys.mark("head", "architectures", "none")
+    elif name:
+        keys.mark("head", "architectures", "lm")
 
 
 def _family(file: YamlFile) -> tuple[Family, Path_]:
