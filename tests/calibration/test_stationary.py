@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from wafersim.calibration import collective, gpu, gpu_problem, kernel, wafer_problem, wafer_sample
+from wafersim.calibration import collective, gpu, gpu_kernel, gpu_problem, kernel, wafer_problem, wafer_sample
 from wafersim.calibration.gpu_scatter import Sample, scatter_of
 from wafersim.calibration.record import normal_sigma
 from wafersim.calibration.robust import Floats, Problem, covariance, standard_errors
@@ -59,6 +59,13 @@ def of_a_loop(loop: kernel.Loop) -> Committed:
     return committed(problem.robust, constants, lambda logs: np.exp(logs) * problem.size)
 
 
+def of_a_part(profile: str, part: str) -> Committed:
+    rows = gpu_kernel.parts()[profile, part]
+    by_name = {one.name: one for one in load_fit("gpu-kernel").constants}
+    constants = [by_name[f"{profile}.{name}"] for name in gpu_kernel.names_of(rows)]
+    return committed(gpu_kernel.problem_of(rows), constants)
+
+
 def of_the_stacks() -> Committed:
     problem, constants = gpu_problem.problem_of(gpu_problem.fit_rows()), list(load_fit("gpu").constants)
     assert [one.name for one in constants] == [one.name for one in problem.constants]
@@ -85,6 +92,12 @@ def minimum(found: Committed, moved: int) -> None:
 @pytest.mark.parametrize("profile", collective.FITTED)
 def test_collectives(profile: str) -> None:
     minimum(of_a_gpu(profile), moved=0)
+
+
+@pytest.mark.parametrize("part", gpu_kernel.PARTS)
+@pytest.mark.parametrize("profile", gpu_kernel.FITTED)
+def test_gpu_kernels(profile: str, part: str) -> None:
+    minimum(of_a_part(profile, part), moved=0)
 
 
 @pytest.mark.parametrize("loop", kernel.loops(), ids=lambda loop: loop.group)

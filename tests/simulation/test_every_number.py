@@ -135,7 +135,9 @@ def jobs() -> Iterator[Job]:
     yield on_gpus("dgx2-v100", 8, tensor=4, pipeline=2)
     for gpus in (6, 8):  # rings of two, four, six and eight GPUs are told apart
         yield on_gpus("dgx2-v100", gpus)
-    yield on_gpus("dgx-b200", 8, flash_attention=True)  # shows a part of its operands' traffic
+    yield on_gpus("dgx-b200", 8, shape={"head_dim": 192}, flash_attention=True, precision="nvfp4")  # wide heads
+    experts = {"expert": 4, "tensor": 2, "recompute": "full", "micro_batch": 2}
+    yield on_gpus("dgx-b200", 8, model="mixtral-8x7b", flash_attention=True, precision="mxfp8", **experts)  # two a GPU
     yield on_gpus("dgx2-v100", 2)
     yield on_gpus("mosaic-a100-40gb", 16, zero_stage=3, flash_attention=True, recompute="full")
     yield on_gpus("grand-teton-h100", 16, zero_stage=3, context=2, flash_attention=True, recompute="selective")

@@ -67,11 +67,18 @@ def parts(own: Sequence[MeasuredGpuKernel] = ()) -> dict[tuple[str, str], list[M
     }
 
 
-def _fitted(rows: Sequence[MeasuredGpuKernel]) -> PartFit:
-    profile = rows[0].profile
-    names = [name for name in dict.fromkeys(name for row in rows for name in CONSTANTS[row.op]) if _has(profile, name)]
-    device, software = gpu_device(profile), kernel_software()
+def names_of(rows: Sequence[MeasuredGpuKernel]) -> list[str]:
+    """The constants of their GPU that rows of a part depend on; one that a GPU does not state costs it nothing that shows."""
+    values = load_profile(rows[0].profile).values
+    named = dict.fromkeys(name for row in rows for name in CONSTANTS[row.op])
+    return [name for name in named if getattr(values, name) is not None]
+
+
+def problem_of(rows: Sequence[MeasuredGpuKernel]) -> Problem:
+    """Log ratios of rows of one part and GPU by the logarithms of its constants."""
+    names, device, software = names_of(rows), gpu_device(rows[0].profile), kernel_software()
     measured = np.array([row.published for row in rows])
+    part = next(part for part, ops in PARTS.items() if rows[0].op in ops)
 
     def log_ratios(logs: Floats) -> Floats:
         changed: dict[str, Any] = dict(zip(names, np.exp(logs).tolist(), strict=True))
@@ -79,23 +86,21 @@ def _fitted(rows: Sequence[MeasuredGpuKernel]) -> PartFit:
         ratios: Floats = np.log(np.array([row.seconds(other, software) for row in rows]) / measured)
         return ratios
 
-    part = next(part for part, ops in PARTS.items() if rows[0].op in ops)
-    problem = Problem(log_ratios, np.log([START[name] for name in names]), LOSSES[part])
+    return Problem(log_ratios, np.log([START[name] for name in names]), LOSSES[part])
+
+
+def _fitted(rows: Sequence[MeasuredGpuKernel]) -> PartFit:
+    profile, names, problem = rows[0].profile, names_of(rows), problem_of(rows)
     found = problem.solve()
     constants = {name: rounded(value, 4) for name, value in zip(names, np.exp(found.x).tolist(), strict=True)}
-    residuals = log_ratios(np.log(list(constants.values())))
+    residuals = problem.residuals(np.log(list(constants.values())))
     changed: dict[str, Any] = dict(constants)
-    there = replace(device, **changed)
+    there = replace(gpu_device(profile), **changed)
     jacobian = np.array([row.elasticities(there, names) for row in rows])
     # A width of a factor of e beforehand keeps what the rows cannot tell apart finite.
     known = covariance(jacobian / normal_sigma(residuals.tolist()), np.ones(len(names)))
     by_row = dict(zip([row.id for row in rows], residuals.tolist(), strict=True))
     return PartFit(profile, tuple(rows), constants, known, by_row)
-
-
-def _has(profile: str, name: str) -> bool:
-    """Whether a GPU states a constant: groups of products cost A100 no latency that shows."""
-    return getattr(load_profile(profile).values, name) is not None
 
 
 def family(row: MeasuredGpuKernel) -> str:
