@@ -3,9 +3,9 @@
 import pytest
 
 from wafersim.errors import Infeasible
-from wafersim.evidence.machine_names import machine_called
 from wafersim.evidence.sets.gpu import published_rows
 from wafersim.evidence.sets.gpu_row import GpuRow
+from wafersim.inputs.machine_names import machine_called
 
 
 def row(name: str) -> GpuRow:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wafersim.errors import Fault, InputFaults, WafersimError
+from wafersim.errors import Fault, InputFaults, WafersimError, shortened
 from wafersim.inputs.faults import validated
 from wafersim.inputs.importers.setting import Setting
+from wafersim.inputs.machine_names import known_machine
 from wafersim.inputs.model import ADAPTER, Model, find_model
 from wafersim.inputs.model_file import FROM, ModelFile, derived_model, read_model_file
 from wafersim.inputs.profile_file import find_profile, inline_profile, read_profile
@@ -100,7 +101,19 @@ class References:
                 raise
             except WafersimError:
                 return reference  # a wafer's release, or said by the schema
-        return self._found("hardware", reference, place, find_profile, read_profile)
+        try:
+            return self._found("hardware", reference, place, find_profile, read_profile)
+        except InputFaults:
+            raise
+        except WafersimError:
+            called = known_machine(reference)
+            if called is None:
+                raise
+            if called.assumed:
+                raise WafersimError(
+                    f"{shortened(reference)} does not say everything: write {called.profile} ({called.assumed})"
+                ) from None
+            return called.profile
 
     def _folder(self, place: Path_, reference: Any) -> Path:
         """Where a reference is looked for first: what is typed on the command line is a file there, if there is one."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from wafersim.errors import Infeasible, WafersimError, shortened
 from wafersim.evidence.cells import stated
-from wafersim.evidence.machine_names import machine_called
 from wafersim.evidence.rows import Cells
 from wafersim.evidence.tables import read_data
 from wafersim.inputs.machine import load_gpu_machine
+from wafersim.inputs.machine_names import machine_called
 from wafersim.inputs.profile import named
 
 OWN = "own"  # a user's rows, whose machine stands in their columns
