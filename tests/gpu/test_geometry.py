@@ -99,6 +99,7 @@ def test_compressed_keys_and_values_are_whole_on_every_gpu() -> None:
     ):
         more = [cost(wider, layout) - cost(of, layout) for layout in (alone, split)]
         assert more[0] == pytest.approx(more[1], rel=1e-6) and more[0] > 0
+    assert more[0] == 4 * 4096 * 1000  # kept before and behind the norm
 
 
 def test_latent_attention_takes_the_products_of_its_widths() -> None:

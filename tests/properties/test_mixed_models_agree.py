@@ -57,6 +57,13 @@ def test_engines_agree_on_wafers(asked: dict[str, Any]) -> None:
     agree(plan_of(asked))
 
 
+@pytest.mark.slow
+@settings(DRAWN, max_examples=10_000)
+@given(on_wafers())
+def test_engines_agree_on_many_more_models_on_wafers(asked: dict[str, Any]) -> None:
+    agree(plan_of(asked))
+
+
 @st.composite
 def on_gpus(draw) -> dict[str, Any]:
     pipeline = draw(st.sampled_from([1, 1, 2]))
@@ -76,6 +83,13 @@ def on_gpus(draw) -> dict[str, Any]:
 @DRAWN
 @given(on_gpus())
 def test_engines_agree_on_gpus(asked: dict[str, Any]) -> None:
+    gpus_agree(plan_of(asked))
+
+
+@pytest.mark.slow
+@settings(DRAWN, max_examples=10_000)
+@given(on_gpus())
+def test_engines_agree_on_many_more_models_on_gpus(asked: dict[str, Any]) -> None:
     gpus_agree(plan_of(asked))
 
 

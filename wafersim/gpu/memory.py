@@ -25,6 +25,7 @@ Stages = npt.NDArray[np.int64]
 SCORE_BYTES = 5.0  # of a score: the softmax's output, its dropout's output, the mask
 WHOLE_BYTES = 8.0  # of a token and hidden element: inputs of norms and of the first linear layers
 FP8_SAVED = 1.0  # of an element: an input of a linear layer that is kept in 8 instead of 16 bits (Transformer Engine)
+LATENT_BYTES = 4.0  # of a compressed element: inputs of its norm and of its up-projection
 LOGIT_BYTES = 6.0  # of a logit: as it comes out, and in fp32
 GATHERED_BLOCKS = 2.0  # blocks whose weights are gathered at a time, one in use and one on its way
 
@@ -55,7 +56,7 @@ def _kept(g: Geometry, layout: Layout, cluster: Cluster, recompute: Column) -> C
     split = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
     fp8 = np.where(np.asarray(layout.fp8) > 0, FP8_SAVED, 0.0)
     # Of 8 bytes four are inputs of norms, which fp8 leaves in 16 bits, and four are inputs of linear layers.
-    whole = (WHOLE_BYTES - 2.0 * fp8 + cluster.software.mask_bytes) * g.d_model / split + 2.0 * g.latent_width
+    whole = (WHOLE_BYTES - 2.0 * fp8 + cluster.software.mask_bytes) * g.d_model / split + LATENT_BYTES * g.latent_width
     # Attention's output is kept by its kernel in 16 bits, and once more in 8 by the linear layer behind it.
     key_values = g.key_value_width * t / key_value_ranks(g, layout)
     heads = (1.0 + g.cross_share) * (2.0 * (g.query_width + g.value_width + key_values) + fp8 * g.value_width)
