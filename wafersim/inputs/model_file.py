@@ -62,13 +62,16 @@ def read_model_file(path: Path) -> ModelFile:
     """The model of a file; raises InputFaults with file:line for what is wrong or cannot be said."""
     read = _read(path, {})
     if read.said is None:
+        if FROM in read.file.values:
+            return derived_model(read.file, path.parent)
         return ModelFile(validated(ADAPTER, read.file))
     return ModelFile(_model(read, {}, read.file), read.settings)
 
 
 def is_model(values: Mapping[str, Any]) -> bool:
     """Whether a file's fields are a model's, of any of the three layouts."""
-    return "d_model" in values or is_config(values) or is_params(values)
+    derived = isinstance(values.get(FROM), str) and "system" not in values
+    return derived or "d_model" in values or is_config(values) or is_params(values)
 
 
 def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
@@ -86,6 +89,8 @@ def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
         raise InputFaults([part.fault((FROM,), str(error))]) from None
     read = _read(path, own)
     if read.said is None:
+        if FROM in read.fields:
+            raise InputFaults([read.file.fault((FROM,), "is of another file in turn; one step is read")])
         if own and "name" not in own:
             raise InputFaults([part.fault((), f"a changed {path.stem} needs a name of its own")])
         kept = {name: value for name, value in read.fields.items() if name not in PUBLISHED or not own}

@@ -11,7 +11,7 @@ from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwa
 from wafersim.inputs.importers.model_zoo import is_params
 from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.model import find_model
-from wafersim.inputs.model_file import read_model_file
+from wafersim.inputs.model_file import FROM, read_model_file
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.profile import ClusterProfile, SystemProfile, named
 from wafersim.inputs.profile_file import find_profile, read_profile
@@ -30,7 +30,7 @@ def show(name: str) -> str:
     if path.suffix == ".json":
         return _show_model(read_model_file(path).model)
     values = read_yaml(path).values
-    if is_params(values):
+    if is_params(values) or FROM in values:
         return _show_model(read_model_file(path).model, read_model_file(path).settings)
     if {"training", "sides"} & set(values):
         command = "compare" if "sides" in values else "run"

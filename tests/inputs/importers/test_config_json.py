@@ -242,6 +242,21 @@ def test_fields_that_are_given_replace_what_the_file_says_and_defaults_follow(tm
     assert said(found).kept == {"layers": "4 is given", "d_model": "128 is given"}
 
 
+def test_a_model_file_may_be_made_of_another_one_in_one_step(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", **SMALL}))
+    (tmp_path / "mine.yaml").write_text("from: config.json\nname: mine\nlayers: 3\n")
+    (tmp_path / "loop.yaml").write_text("from: loop.yaml\nname: mine\n")
+    (tmp_path / "wrong.yaml").write_text("from: config.json\nname: mine\nlayers: 0\n")
+    found = wafersim.load_model(tmp_path / "mine.yaml")
+    assert (found.name, found.layers, found.d_model) == ("mine", 3, 64)
+    for name, problem in (
+        ("loop", "loop.yaml:1: from: is of another file in turn"),
+        ("wrong", "wrong.yaml:3: layers: must be"),
+    ):
+        with pytest.raises(InputFaults, match=problem):
+            wafersim.load_model(tmp_path / f"{name}.yaml")
+
+
 def test_a_shipped_model_with_fields_of_ones_own_needs_a_name_of_its_own(tmp_path: Path) -> None:
     text = "name: x\nmodel: {from: llama3-8b, layers: 16}\nsystem: {profile: cs3, systems: 1}\ntraining: {batch: 1}\n"
     (tmp_path / "x.yaml").write_text(text)

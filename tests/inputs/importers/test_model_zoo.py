@@ -196,7 +196,7 @@ def test_on_gpus_what_wafers_alone_have_is_left_aside(tmp_path: Path) -> None:
         "training.loss_scaling"
     }
     assert "it is of weight-streaming" in kept["training.density"]
-    assert experiment(tmp_path, NEW, GPUS).strategy.micro_batch == 16
+    assert experiment(tmp_path, NEW, GPUS).strategy.micro_batch == "auto"  # a wafer's 16 are not a GPU's
 
 
 def test_models_of_a_sweep_set_no_field(tmp_path: Path) -> None:

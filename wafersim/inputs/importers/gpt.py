@@ -50,10 +50,13 @@ def _opt(keys: Keys, fields: Fields) -> None:
 
 def _falcon(keys: Keys, fields: Fields) -> None:
     """The new decoder groups keys and values and has two norms; the old one has one of each where it is parallel."""
-    new = keys.switch("new decoder", "new_decoder_architecture", False)
+    groups = keys.first_given("num_kv_heads", "n_head_kv")
+    older = (
+        keys.values.get("model_type") == "RefinedWeb"
+    )  # Falcon 40B's own code: always the new decoder, without the key
+    new = keys.switch("new decoder", "new_decoder_architecture", older)
     parallel = keys.switch("attention beside the MLP", "parallel_attn", True)
     if new:
-        groups = keys.first_given("num_kv_heads", "n_head_kv")
         fields["kv_heads"] = keys.whole("kv_heads", groups, fields["heads"], why="as heads")
         fields["block_norms"] = keys.whole("block_norms", "num_ln_in_parallel_attn", 2)
     else:
@@ -83,8 +86,8 @@ def _mpt(keys: Keys, fields: Fields) -> None:
         fields["kv_heads"] = inner.whole("kv_heads", "kv_n_heads", None)
     elif kind == "one":
         fields["kv_heads"] = 1
-    alibi = inner.switch("ALiBi", "alibi", False)
     rotary = inner.switch("rotary positions", "rope", False)
+    alibi = inner.switch("ALiBi", "alibi", not rotary)
     learned = keys.switch("learned positions", "learned_pos_emb", True) and not alibi and not rotary
     fields["position_kind"] = "alibi" if alibi else "rotary" if rotary else "learned" if learned else "none"
     fields["positions"] = fields["max_sequence"] if learned else 0

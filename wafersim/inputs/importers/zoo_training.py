@@ -27,7 +27,7 @@ def read_training(layout: Layout, parts: dict[Path_, Keys]) -> tuple[Setting, ..
     _of_optimizer(layout, parts, found)
     _of_precision(parts[layout.precision], layout.precision, found)
     _of_sparsity(parts[layout.sparsity], layout.sparsity, found)
-    return tuple(found)
+    return tuple({one.path: one for one in reversed(found)}.values())  # the first of two parts that say the same field
 
 
 def _set(found: list[Setting], path: str, value: Any, at: Path_, key: str, written: Any, kind: str = "") -> None:
@@ -46,22 +46,18 @@ def _of_data(keys: Keys, at: Path_, found: list[Setting]) -> None:
 
 
 def _micro_batch(keys: Keys, at: Path_, found: list[Setting]) -> None:
-    """A number, or a word; a mapping of {explore: {min, max}} or {divisor: n} explores."""
+    """Sequences that a system holds at once: a number or a word; a mapping explores. GPUs have their own."""
     if not keys.given("micro_batch_size"):
         return
-    value = keys.values["micro_batch_size"]
+    value: object = keys.values["micro_batch_size"]
     if isinstance(value, dict):
+        keys.mark("strategy.micro_batch", "micro_batch_size", "explore")
         value = "explore"
-    if isinstance(value, str):
-        words = {word: word for word in MICRO_BATCHES}
-        if isinstance(keys.values["micro_batch_size"], dict):
-            keys.mark("strategy.micro_batch", "micro_batch_size", value)
-        else:
-            value = keys.word("strategy.micro_batch", "micro_batch_size", words, None)
-        kind = "" if value == "auto" else ON_WAFERS
+    elif isinstance(value, str):
+        value = keys.word("strategy.micro_batch", "micro_batch_size", {word: word for word in MICRO_BATCHES}, None)
     else:
-        value, kind = keys.whole("strategy.micro_batch", "micro_batch_size", None), ""
-    _set(found, "strategy.micro_batch", value, at, "micro_batch_size", value, kind)
+        value = keys.whole("strategy.micro_batch", "micro_batch_size", None)
+    _set(found, "strategy.micro_batch", value, at, "micro_batch_size", value, ON_WAFERS)
 
 
 def _of_loop(keys: Keys, at: Path_, found: list[Setting]) -> None:
