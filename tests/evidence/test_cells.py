@@ -20,7 +20,8 @@ WAFER = {
 GPU = {
     "id": "a", "hardware": "dgx-h100", "n_gpus": "64", "model": "ours", "layers": "32", "d_model": "4096", "heads": "32",
     "d_ffn": "16384", "vocab": "50257", "seq_len": "2048", "global_batch": "512", "micro_batch": "2", "tp": "2", "pp": "1",
-    "dp": "32", "recompute": "none", "zero_stage": "1", "seq_parallel": "", "metric": "tokens_per_s_per_gpu", "value": "10400",
+    "dp": "32", "recompute": "none", "zero_stage": "1", "seq_parallel": "no", "mlp": "gelu", "kv_heads": "32",
+    "metric": "tokens_per_s_per_gpu", "value": "10400",
 }  # fmt: skip
 
 
@@ -136,7 +137,7 @@ def test_an_odd_wafer_row_is_listed_and_the_others_are_predicted(
         ({"n_gpus": "1e14", "dp": "5e13"}, "n_gpus must be at most 1,000,000"),
         ({"layers": "1e14"}, "layers must be at most 10,000"),
         ({"pp": "64"}, "tp 2 x pp 64 x dp 32 do not multiply out to 64 GPUs"),
-        ({"heads": "31"}, "tensor 2 does not divide the 31 heads"),
+        ({"heads": "31", "kv_heads": "31"}, "tensor 2 does not divide the 31 heads"),
         ({"vocab": "50k"}, "vocab must be a number > 0 (got '50k')"),
     ],
 )

@@ -239,8 +239,8 @@ def test_what_a_wafer_row_leaves_out_is_assumed_aloud_or_refused(tmp_path: Path)
     assert "micro-batch 30, the whole batch of a system" in whole.assumed
     assert predicted(tmp_path, seq_len="").use == "shown"
     shape = {"layers": "32", "d_model": "4096", "heads": "32", "d_ffn": "14336", "vocab": "32000"}
-    odd = predicted(tmp_path, model="Mistral-7B", params="7.2e9", **shape)
-    assert any("parameters, stated are 7.2e+09" in one for one in odd.assumed)
+    odd = predicted(tmp_path, model="our 7B", params="9e9", **shape)
+    assert any("parameters, stated are 9e+09" in one for one in odd.assumed)
     assert (
         predicted(tmp_path, layers="16").predicted > 1.5 * predicted(tmp_path).predicted
     )  # half of it, under the same name
@@ -267,9 +267,10 @@ def test_the_command_refuses_a_table_of_which_nothing_is_predicted(tmp_path: Pat
 
 
 def test_a_gpu_run_that_fits_only_with_recompute_or_not_at_all_is_still_predicted(tmp_path: Path) -> None:
-    long = "dgx-h100,64,x,48,8192,64,32768,{sequence},64,,8,2,4,,iteration_time,10,,"
+    head = GPU.replace("software", "software,mlp,kv_heads,vocab,zero_stage,seq_parallel,vp_stages")
+    long = "dgx-h100,64,x,48,8192,64,32768,{sequence},64,,8,2,4,,iteration_time,10,,,gelu,64,50257,0,no,1"
     rows = reported(
-        tmp_path, GPU + "a," + long.format(sequence=32768) + "\nb," + long.format(sequence=131072) + "\n"
+        tmp_path, head + "a," + long.format(sequence=32768) + "\nb," + long.format(sequence=131072) + "\n"
     ).rows
     assert "recompute full: nothing else fits" in rows[0].assumed
     assert any(one.startswith("does not fit: ") for one in rows[1].assumed)
@@ -287,3 +288,78 @@ def test_a_character_that_a_terminal_obeys_is_refused_with_its_line(tmp_path: Pa
     with pytest.raises(InputFaults) as refused:
         read_own(path)
     assert str(refused.value) == f"{path}:3: has the control character '{said}'"
+
+
+WHOLE = (
+    "id,hardware,n_gpus,model,params_b,layers,d_model,heads,kv_heads,d_ffn,mlp,vocab,seq_len,global_batch,micro_batch,tp,pp,dp,cp,"
+    "vp_stages,seq_parallel,zero_stage,fsdp,precision,recompute,metric,value\n"
+)
+LLAMA = "H100-SXM5-80GB,16,ours,8.0,32,4096,32,8,14336,swiglu,128256,4096,64,1,2,2,4,1,1,1,1,,bf16,none,tokens_per_s_per_gpu,9000"
+
+
+def without(*columns: str) -> str:
+    """The whole row with some cells empty."""
+    names = WHOLE.strip().split(",")[1:]
+    cells = ["" if name in columns else cell for name, cell in zip(names, LLAMA.split(","), strict=True)]
+    return ",".join(cells)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("zero_stage", "zero_stage 0 or 1"),
+        ("seq_parallel", "sequence_parallel False or True"),
+        ("vp_stages", "virtual_stages 1 or 2"),
+        ("recompute", "recompute none or selective"),
+        ("micro_batch", "micro_batch 1 or 2 or 4 or 8"),
+        ("precision", "precision bf16"),
+    ],
+)
+def test_what_a_gpu_row_leaves_out_is_said_and_never_narrows(tmp_path: Path, column: str, said: str) -> None:
+    whole, less = reported(tmp_path, f"{WHOLE}a,{LLAMA}\nb,{without(column)}\n").rows
+    assert not whole.assumed and whole.range_low is None
+    assert said in less.assumed and less.low is not None and whole.low is not None
+    if " or " in said:
+        assert less.range_low is not None and less.high / less.low >= whole.high / whole.low
+
+
+def test_a_model_that_columns_leave_open_is_told_by_its_parameters(tmp_path: Path) -> None:
+    # 8.03 B parameters are those of three matrices of 14,336 and 8 key-value heads (1,024 wide, not 4,096); two give 6.2 B.
+    rows = reported(
+        tmp_path, f"{WHOLE}a,{LLAMA}\nb,{without('mlp', 'kv_heads')}\nc,{without('mlp', 'params_b')}\n"
+    ).rows
+    whole, told, open_ = rows
+    assert told.predicted == whole.predicted and {"mlp swiglu", "kv_heads 8"} <= set(told.assumed)
+    assert "mlp gelu or swiglu" in open_.assumed and open_.range_low is not None
+
+
+def test_nothing_is_read_from_a_name_or_from_remarks(tmp_path: Path) -> None:
+    head = WHOLE.strip() + ",notes\n"
+    named = f"{without('precision').replace('ours', 'Llama 3.1 70B')},fp8 float8 tokens dropped; local batch 8"
+    rows = reported(tmp_path, f"{head}a,{without('precision')},\ntitan_8B_9,{named}\n").rows
+    assert rows[0].predicted == rows[1].predicted and rows[1].group == "own"
+
+
+def test_fully_sharded_is_zero_3(tmp_path: Path) -> None:
+    rows = reported(
+        tmp_path,
+        f"{WHOLE}a,{LLAMA.replace('1,1,1,1,,bf16', '1,1,1,3,,bf16')}\nb,{LLAMA.replace('1,1,1,1,,bf16', '1,1,1,,true,bf16')}\n",
+    ).rows
+    assert rows[0].predicted == rows[1].predicted and rows[1].assumed == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("GB900-SXM,16", "hardware 'GB900-SXM': no such machine is known"),
+        ("H100 PCIe,16", "hardware 'H100 PCIe': no such machine is known"),
+    ],
+)
+def test_an_unknown_machine_is_refused_by_name(tmp_path: Path, cells: str, reason: str) -> None:
+    row = LLAMA.replace("H100-SXM5-80GB,16", cells)
+    report = reported(tmp_path, f"{WHOLE}a,{row}\nb,{LLAMA}\n")
+    assert [one.id for one in report.rows] == ["b"] and report.skipped["a"].startswith(reason)
+
+
+def test_a_batch_is_never_guessed(tmp_path: Path) -> None:
+    assert reported(tmp_path, f"{WHOLE}a,{without('global_batch')}\n").skipped == {"a": "global_batch is not stated"}

@@ -33,10 +33,10 @@ def test_a_table_of_peaks_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(
         "id,hardware,software,n_gpus,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
-        "metric,value,seen_by\n"
-        "a,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,1,1,1,8,none,peak_memory,30,allocator\n"
-        "b,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,1,1,1,8,none,peak_memory,30,htop\n"
-        "c,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,,1,1,8,none,peak_memory,30,allocator\n"
+        "mlp,kv_heads,zero_stage,metric,value,seen_by\n"
+        "a,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,1,1,1,8,none,gelu,16,1,peak_memory,30,allocator\n"
+        "b,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,1,1,1,8,none,gelu,16,1,peak_memory,30,htop\n"
+        "c,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,,1,1,8,none,gelu,16,1,peak_memory,30,allocator\n"
     )
     report = validate_own(path)
     assert [(row.id, row.set, row.unit) for row in report.rows] == [("a", "memory", "GiB")]

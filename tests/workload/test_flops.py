@@ -107,9 +107,9 @@ def test_a_row_of_ones_own_is_compared_in_its_own_convention(tmp_path: Path) -> 
     path = tmp_path / "mine.csv"
     head = (
         "id,hardware,software,n_gpus,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
-        "metric,value,flops\n"
+        "metric,value,mlp,kv_heads,zero_stage,flops\n"
     )
-    row = "dgx-h100,megatron-core,8,32,4096,32,16384,50257,8192,64,1,1,1,8,none,model_tflops_per_gpu,400"
+    row = "dgx-h100,megatron-core,8,32,4096,32,16384,50257,8192,64,1,1,1,8,none,model_tflops_per_gpu,400,gelu,32,1"
     path.write_text(head + f"a,{row},megatron-2021\nb,{row},causal\nc,{row},\nd,{row},mine\n")
     report = validate_own(path)
     square, causal, unsaid = report.rows

@@ -146,8 +146,8 @@ def _error(row: GpuRow, log_ratio: float) -> float:
 
 def refused(row: GpuRow) -> str | None:
     """Why a user's row can set nothing."""
-    if row.options:
-        return f"{', '.join(row.options)} not stated"
+    if row.open:
+        return f"{', '.join(row.open)} not stated"
     machine = load_gpu_machine(row.profile, row.software)
     fitted = {place for constant in declared().constants for place in constant.places}
     if not any(origin in fitted for _, _, origin in numbers(machine)):

@@ -35,7 +35,7 @@ RECALLED = "recalled, nobody has verified it"
 
 @dataclass(frozen=True)
 class GpuRow:
-    """A row with its settings; `options` are the values of what it does not state."""
+    """A row with its settings; `options` are the values of what it does not state, `model` the likeliest of its models."""
 
     id: str
     use: str
@@ -52,9 +52,17 @@ class GpuRow:
     metric: str
     published: float
     assumed: tuple[str, ...]
+    other_models: tuple[Model, ...] = ()  # that the columns may mean as well
     flops: FlopsConvention = MEGATRON  # by which a rate in TFLOP/s or an MFU is stated
     memory: float | None = None  # bytes that nvidia-smi saw in use on a GPU
     peak_memory: float | None = None  # bytes that the allocator of the fullest GPU held at most
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """What the row does not state and is predicted as a range: settings, and sizes of the model."""
+        models = (self.model, *self.other_models)
+        sizes = [name for name in ("mlp", "kv_heads", "vocab") if len({getattr(model, name) for model in models}) > 1]
+        return (*self.options, *sizes)
 
     @property
     def stack(self) -> str:
@@ -82,10 +90,9 @@ class GpuRow:
     def jobs(self, **instead: Any) -> list[Job]:
         """One job for every combination of what is open; `instead` closes some of it. Raises Infeasible for a wrong setting."""
         machine = load_gpu_machine(self.profile, self.software)
-        workload = workload_of(self.model, self.sequence)
         options = {name: values for name, values in self.options.items() if name not in instead}
         out = []
-        for values in product(*options.values()):
+        for model, *values in product((self.model, *self.other_models), *options.values()):
             chosen = {**self.settings, **instead, **dict(zip(options, values, strict=True))}
             try:
                 spec = GpuParallelSpec(kind="gpu-parallel", **chosen)
@@ -93,20 +100,21 @@ class GpuRow:
                 fault = wrong.errors()[0]
                 place = ".".join(map(str, fault["loc"]))
                 raise Infeasible(f"{place}: {fault['msg']} (got {fault['input']!r})") from None
-            out.append(Job(workload, machine, self.gpus, spec, Training(self.batch)))
+            out.append(Job(workload_of(model, self.sequence), machine, self.gpus, spec, Training(self.batch)))
         return out
 
-    def value(self, step_seconds: float, recompute: str = "") -> float:
-        """A step time in the row's unit, FLOPs in the row's own convention; `recompute` where the row leaves it open."""
+    def value(self, step_seconds: float, job: Job | None = None) -> float:
+        """A step time in the row's unit, FLOPs in the row's own convention; of one `job` where the row leaves anything open."""
         tokens = self.batch * self.sequence
         if self.metric == "iteration_time":
             return step_seconds
         if self.metric == "tokens_per_s_per_gpu":
             return tokens / step_seconds / self.gpus
-        workload = workload_of(self.model, self.sequence)
+        job = job or self.jobs()[0]
+        workload = job.workload
         if self.metric == "tflops_per_gpu_hw":
-            repeated = recompute or str(self.settings.get("recompute") or self.options["recompute"][0])
-            flops = tokens * hardware_flops_per_token(workload, self.flops, repeated)
+            assert isinstance(job.strategy, GpuParallelSpec)
+            flops = tokens * hardware_flops_per_token(workload, self.flops, job.strategy.recompute)
         else:
             flops = tokens * flops_per_token(workload, self.flops)
         if self.metric == "mfu":
@@ -155,9 +163,8 @@ class GpuRow:
             except Infeasible as reason:
                 refused = reason
                 continue
-            assert isinstance(job.strategy, GpuParallelSpec)
-            values.append(self.value(seconds, job.strategy.recompute))
-            bounds += [self.value(time, job.strategy.recompute) for time in uncertainty.bounds(seconds)]
+            values.append(self.value(seconds, job))
+            bounds += [self.value(time, job) for time in uncertainty.bounds(seconds)]
         return _Range(tuple(values), tuple(bounds), refused)
 
 

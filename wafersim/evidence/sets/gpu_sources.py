@@ -43,6 +43,8 @@ class Source:
     required: dict[str, str] = field(default_factory=dict)  # column -> why a row without it says too little
     defaults: dict[str, float] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, dict[str, Any]] = field(default_factory=dict)  # words of its remarks -> settings that they state
+    model: dict[str, Any] = field(default_factory=dict)  # what all its models are, where a row does not say it
     unpipelined: dict[str, int] = field(
         default_factory=dict
     )  # what a row without a pipeline did, where it is not stated

@@ -87,8 +87,8 @@ def read_row(cells: Cells) -> MeasuredMemory:
         raise Infeasible(f"unit {unit!r}; peak_memory is in {UNIT}")
     whole = dict.fromkeys(columns("gpu"), "")
     job = gpu.read_row({**whole, **cells, "metric": "iteration_time", "value": "1", "unit": ""})
-    if job.options:
-        raise Infeasible(f"{', '.join(job.options)} not stated")
+    if job.open:
+        raise Infeasible(f"{', '.join(job.open)} not stated")
     return MeasuredMemory(job, seen_by, float(cells["value"]))
 
 
