@@ -71,3 +71,9 @@ def test_what_the_words_do_not_say_is_said() -> None:
 def test_an_unknown_machine_is_refused(text: str) -> None:
     with pytest.raises(Infeasible, match="no such machine is known"):
         machine_called(text)
+
+
+def test_what_a_study_remarks_is_a_setting() -> None:
+    assert row("b200_llama3_405b_l4_tp2_cp4_pp1_dp1_seq131072_mbc4").settings["context_kind"] == "all-to-all"
+    assert row("mb2509_b200_Qwen330B-A3B_8").settings["expert_capacity"] == 1.0
+    assert "expert_capacity" not in row("mb2511_b200_Qwen330B-A3B_8").settings  # dropless since 25.11
