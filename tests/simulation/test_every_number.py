@@ -136,6 +136,7 @@ def jobs() -> Iterator[Job]:
     for gpus in (6, 8):  # rings of two, four, six and eight GPUs are told apart
         yield on_gpus("dgx2-v100", gpus)
     yield on_gpus("dgx-b200", 8, shape={"head_dim": 192}, flash_attention=True, precision="nvfp4")  # wide heads
+    yield on_gpus("gb200-nvl72", 8, flash_attention=True)  # two trays
     experts = {"expert": 4, "tensor": 2, "recompute": "full", "micro_batch": 2}
     yield on_gpus("dgx-b200", 8, model="mixtral-8x7b", flash_attention=True, precision="mxfp8", **experts)  # two a GPU
     yield on_gpus("dgx2-v100", 2)

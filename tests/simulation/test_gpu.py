@@ -3,6 +3,7 @@
 import pytest
 
 from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import run_points
 from wafersim.simulation import job_of, simulate, simulate_step
@@ -85,3 +86,24 @@ def test_experts_and_context_run() -> None:
     assert plain.split.expert == 8
     long = simulate(load_experiment("gpt_neox20b_96a100", [*sets, "strategy.expert=4", "strategy.context=2"]))
     assert long.split.context == 2
+
+
+def test_a_rack_is_one_node_of_72_that_is_taken_by_trays() -> None:
+    rack = ("system.profile=gb200-nvl72", "system.software=megatron-core", "strategy.pipeline=1", "training.batch=64",
+            "strategy.flash_attention=true", "strategy.recompute=none", "strategy.micro_batch=1")  # fmt: skip
+    split = ("strategy.tensor=16", "strategy.data=auto")
+    inside, outside = (step(*rack, *split, f"system.gpus={gpus}") for gpus in (64, 128))
+    ninth = (
+        "gpus_per_node=8",
+        "adapters=8",
+        "node_bandwidth=400 GB/s",
+        "collective_bandwidth=300 GB/s",
+        "p2p_bandwidth=320 GB/s",
+    )
+    nodes_of_8 = step(*rack, *split, "system.gpus=64", *(f"system.overrides.network.{one}" for one in ninth))
+    assert inside < nodes_of_8  # collectives of sixteen GPUs stay on NVLink
+    assert outside > 0.5 * inside  # twice the GPUs do less than halve it: gradients leave the rack
+    machine = load_gpu_machine("gb200-nvl72")
+    # Six GPUs take two trays of four: 8 / 72 of the rack's host.
+    assert machine.supply(6).watts == pytest.approx(6 * 1200 + 8 / 72 * 33600)
+    assert load_gpu_machine("dgx-h100").supply(6).watts == pytest.approx(6 * 700 + 4600)

@@ -71,13 +71,17 @@ def expert_shard(layout: Layout) -> Column:
 
 
 def ranks_in_node(layout: Layout, cluster: Cluster) -> Column:
-    """Replicas of a GPU's weights in its node: tensor-parallel ranks are placed first, then context, then data."""
-    return np.clip(cluster.network.gpus_per_node / layout.tensor, 1.0, layout.replicas)
+    """Replicas of a GPU's weights in its node: tensor-parallel ranks are placed first, then context, then data.
+
+    Whole ones: of a rack of 72 groups of 16 take 64.
+    """
+    return np.clip(np.floor(cluster.network.gpus_per_node / np.asarray(layout.tensor, float)), 1.0, layout.replicas)
 
 
 def expert_ranks_in_node(layout: Layout, cluster: Cluster) -> Column:
     """Replicas of a GPU's experts in its node: the GPUs that share experts stand side by side."""
-    return np.clip(cluster.network.gpus_per_node / (layout.expert_split * layout.expert), 1.0, expert_replicas(layout))
+    whole = np.floor(cluster.network.gpus_per_node / np.asarray(layout.expert_split * layout.expert, float))
+    return np.clip(whole, 1.0, expert_replicas(layout))
 
 
 def gather_time(parameters: Parameters, layout: Layout, cluster: Cluster) -> Column:

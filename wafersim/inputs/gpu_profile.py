@@ -55,7 +55,8 @@ class GpuValues(Frozen):
 class NodeValues(Frozen):
     """Nodes of GPUs and the network between them, per direction."""
 
-    gpus_per_node: Whole
+    gpus_per_node: Whole  # one domain of NVLink
+    gpus_per_tray: Whole | None = None  # that a job takes together where it need not take whole nodes; else a node's
     node_bandwidth: Bandwidth  # nominal, all adapters of a node
     adapters: Whole
     collective_bandwidth: Bandwidth  # bus bandwidth of groups that have whole nodes

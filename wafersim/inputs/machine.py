@@ -120,8 +120,9 @@ class GpuMachine:
 
     @property
     def unit(self) -> int:
-        """GPUs that come together, in a node."""
-        return int(self.network.values.gpus_per_node.value)
+        """GPUs that come together, in a node or in a tray of a rack."""
+        node = self.network.values
+        return int((node.gpus_per_tray or node.gpus_per_node).value)
 
     @property
     def most(self) -> int | None:
@@ -135,9 +136,10 @@ class GpuMachine:
         return self.network.values.price
 
     def supply(self, count: int) -> Supply:
-        """GPUs at their rated power, with the hosts of their nodes."""
+        """GPUs at their rated power, with the hosts of their nodes, or with their trays' share of it."""
         node, gpu = self.network.values, self.gpu.values
-        watts = count * gpu.power.value + ceil(count / node.gpus_per_node.value) * node.host_power.value
+        nodes = ceil(count / self.unit) * self.unit / node.gpus_per_node.value
+        watts = count * gpu.power.value + nodes * node.host_power.value
         host = f", and {node.host_power.written} for the host of {node.gpus_per_node.value:g}"
         return _supply(watts, count, gpu.power, self.price, host)
 

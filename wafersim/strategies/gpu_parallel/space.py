@@ -83,7 +83,8 @@ def splits_of(space: Space, spec: GpuParallelSpec) -> Splits:
     listed = bool(_listed(space, spec))
 
     def placed(t: int) -> bool:
-        even = per_node % t == 0 or t % per_node == 0  # others straddle nodes
+        # Others straddle nodes, but for those of a rack that is taken in part: 64 of 72.
+        even = per_node % t == 0 or t % per_node == 0 or (space.gpus <= per_node and space.gpus % t == 0)
         return heads_divide(space.model, t) and (even or t == spec.tensor)
 
     tensors = _values(spec.tensor, range(1, MOST_TENSOR_NODES * per_node + 1), placed)
