@@ -16,8 +16,7 @@ from wafersim.errors import Fault, InputFaults, WafersimError, shortened
 from wafersim.inputs.faults import problems, validated
 from wafersim.inputs.file_cache import of_file
 from wafersim.inputs.imported import Imported
-from wafersim.inputs.importers.hugging_face import is_config, read_config
-from wafersim.inputs.importers.model_zoo import is_params, read_params
+from wafersim.inputs.importers.layouts import is_config, is_params
 from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.model import ADAPTER, Model, find_model
 from wafersim.inputs.resources import is_path
@@ -102,8 +101,12 @@ def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
 def _read(path: Path, own: Mapping[str, Any]) -> _Read:
     file = read_json(path) if path.suffix == ".json" else read_yaml(path)
     if is_config(file.values):
+        from wafersim.inputs.importers.hugging_face import read_config  # thirty tables, which few experiments need
+
         return _Read(file, *read_config(file, own))
     if is_params(file.values):
+        from wafersim.inputs.importers.model_zoo import read_params
+
         return _Read(file, *read_params(file, own))
     if path.suffix == ".json" and "d_model" not in file.values:
         raise InputFaults(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wafersim.errors import WafersimError, did_you_mean, shortened
 from wafersim.inputs.gpu_profile import GpuClusterProfile, GpuProfile, GpuSoftwareProfile
-from wafersim.inputs.importers.model_zoo import is_params
+from wafersim.inputs.importers.layouts import is_params
 from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.model import find_model
 from wafersim.inputs.model_file import FROM, read_model_file

@@ -23,11 +23,6 @@ CLASSIFIERS = ("ForSequenceClassification", "ForTokenClassification", "ForQuesti
 OWN_MODEL = "a model file says any transformer's geometry (docs/howto/own_model.md)"
 
 
-def is_config(values: Mapping[str, Any]) -> bool:
-    """Whether a mapping looks like a config.json."""
-    return "model_type" in values or "architectures" in values or "text_config" in values
-
-
 def read_config(file: YamlFile, own: Mapping[str, Any]) -> tuple[Fields, Imported, dict[str, Path_]]:
     """(the model's fields, what became of each key, where in the file each field stands); `own` are given instead.
 

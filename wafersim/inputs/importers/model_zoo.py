@@ -21,14 +21,6 @@ from wafersim.inputs.importers.zoo_layout import NEW_LAYOUT, OLD_LAYOUT, Layout
 from wafersim.inputs.importers.zoo_training import read_training
 from wafersim.inputs.yaml_file import Path_, YamlFile, dotted
 
-OLD = ("optimizer", "train_input", "runconfig", "sparsity")  # beside `model:`
-
-
-def is_params(values: Mapping[str, Any]) -> bool:
-    """Whether a mapping looks like a params.yaml."""
-    beside = any(part in values for part in OLD) and "system" not in values
-    return "trainer" in values or (beside and isinstance(values.get("model"), dict))
-
 
 def read_params(
     file: YamlFile, own: Mapping[str, Any]
