@@ -12,6 +12,7 @@ from wafersim.gpu.collectives import (
     all_reduce,
     all_to_all,
     gather,
+    gradient_bandwidth,
     node_all_reduce,
     point_to_point,
     ring_all_reduce,
@@ -126,3 +127,14 @@ def test_a_switch_that_reduces_is_stated_by_its_bus_bandwidth() -> None:
     assert float(node_all_reduce(2**34, 8, device)) == pytest.approx(62.6e-3, rel=1e-3)
     # Among four GPUs 1.5 times.
     assert float(node_all_reduce(2**34, 4, device)) == pytest.approx(53.7e-3, rel=1e-3)
+
+
+def test_gradient_rings_share_the_adapters_of_their_nodes() -> None:
+    network = replace(
+        CLUSTER.network, gpus_per_node=8, node_bandwidth=100e9, gradient_bandwidth=3e9, gradient_sharing=0.6
+    )
+    # One GPU of each node: 3 GB/s. Two: 0.6 x 2 x 3. Where the law says more than the adapters have, an eighth of them each.
+    assert float(gradient_bandwidth(1, network)) == 3e9
+    assert float(gradient_bandwidth(2, network)) == pytest.approx(3.6e9)
+    assert float(gradient_bandwidth(8, network)) == pytest.approx(14.4e9)
+    assert float(gradient_bandwidth(2, replace(network, gradient_bandwidth=30e9))) == pytest.approx(25e9)

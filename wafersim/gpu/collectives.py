@@ -59,7 +59,9 @@ def share_bandwidth(ranks_in_node: Column, network: Network) -> Column:
 
 def gradient_bandwidth(ranks_in_node: Column, network: Network) -> Column:
     """Bus bandwidth of a ring that sums gradients while all other rings of its nodes do; never above the nominal share."""
-    reached = network.gradient_bandwidth * np.asarray(ranks_in_node, float) ** network.gradient_sharing
+    ranks = np.asarray(ranks_in_node, float)
+    # A ring with one GPU of each node has no hop inside nodes, and a rate of its own; others reach as much as they have GPUs.
+    reached = network.gradient_bandwidth * np.where(ranks <= 1.0, 1.0, network.gradient_sharing * ranks)
     return np.minimum(reached, network.node_bandwidth * ranks_in_node / network.gpus_per_node)
 
 

@@ -59,7 +59,7 @@ class Network:
     gradient_bandwidth: (
         float  # bus bandwidth of gradient rings where every GPU of a node is in a ring of its own, bytes/s
     )
-    gradient_sharing: float  # g: rings with r GPUs of a node reach r ** g times that
+    gradient_sharing: float  # g: rings with r > 1 GPUs of a node reach g r times that
     p2p_bandwidth: float  # of all GPUs of a node together, point to point
     latency: float  # s, of a message
     rank_latency: float  # s, for each further GPU of a ring between nodes

@@ -63,7 +63,7 @@ class NodeValues(Frozen):
     gradient_bandwidth: Bandwidth | None = (
         None  # of gradient rings, one for every GPU of a node; else a share of collectives
     )
-    gradient_sharing: Count  # rings with r GPUs of a node reach r to this power times that
+    gradient_sharing: Count  # rings with r > 1 GPUs of a node reach this times r times that
     p2p_bandwidth: Bandwidth  # of all GPUs of a node together, point to point
     latency: Time
     rank_latency: Time  # for each further GPU of a ring between nodes
