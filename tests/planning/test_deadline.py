@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from wafersim.planning import comparison
+from wafersim.planning.deadline import batches_near, smaller_cluster
 
 
 @pytest.fixture
@@ -66,3 +67,58 @@ def test_none_that_is_fast_enough_says_the_nearest(smallest: Any) -> None:
     assert nodes is None and tried[-1] == 4096
     assert said == "no cluster of up to 32768 GPUs meets 0.1 days: 32768 GPUs take 0.244 days"
     assert smallest({}, 1.0)[1] == "no cluster of up to 32768 GPUs meets 1 days: 4096 nodes are too few"
+
+
+def test_batches_near_are_within_an_eighth() -> None:
+    assert batches_near(1024) == (1152, 1088, 960, 896)
+    assert batches_near(1) == () and all(0.87 < one / 720 < 1.13 for one in batches_near(720))
+
+
+def preferred(
+    days: dict[tuple[int, int], float], most: int, deadline: float
+) -> tuple[tuple[int, int] | None, list[int]]:
+    """((nodes, batch) or None, nodes that were simulated) over days that are written down by (nodes, batch)."""
+    tried: list[int] = []
+
+    def attempt(nodes: int, batch: int) -> tuple[int, int] | None:
+        tried.append(nodes)
+        return (nodes, batch) if days[nodes, batch] <= deadline else None
+
+    found = smaller_cluster((90, 110), most, deadline, lambda *one: days.get(one, 1e9), attempt)
+    return (None if found is None else found[0]), tried
+
+
+def test_another_batch_saves_nodes_where_it_divides_over_fewer() -> None:
+    # 64 nodes are needed with the batch that was asked; 45 do it with 110 sequences.
+    days = {(nodes, batch): (450 if batch == 110 else 640) / nodes for nodes in range(1, 65) for batch in (90, 110)}
+    assert preferred(days, 64, 10.0)[0] == (45, 110)
+    # One of a tenth fewer, whose numbers divide better still, is found.
+    assert preferred(days | {(42, 90): 9.0}, 64, 10.0)[0] == (42, 90)
+
+
+def test_another_batch_is_not_taken_for_a_node_or_two() -> None:
+    days = {(nodes, batch): 630 / nodes for nodes in range(1, 65) for batch in (90, 110)}
+    assert preferred(days, 64, 10.0) == (None, [])
+
+
+def test_an_estimate_that_was_too_good_does_not_count() -> None:
+    days = {(nodes, 110): 450 / nodes for nodes in range(1, 65)}
+    tried: list[int] = []
+    found = smaller_cluster((110,), 64, 10.0, lambda *one: days[one], lambda nodes, _: tried.append(nodes))
+    assert found is None and tried == list(range(45, 53))
+
+
+def test_a_deadline_prefers_its_batch_and_says_so_where_another_needs_fewer_gpus(tmp_path: Any) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "name: x\ncommon:\n  model: cerebras-gpt-13b\n  training: {sequence_length: 2048, batch: 128, tokens: 1e9}\n"
+        "deadline_days: 0.05\nsides:\n"
+        "  - {name: a, fields: {system: {profile: dgx-a100-80gb, gpus: 64}, strategy: auto}}\n"
+        "  - {name: b, match: deadline, fields: {system: {profile: dgx-a100-80gb}, strategy: auto}}\n"
+    )
+    side = comparison.compare(path)[1]
+    # 128 sequences go round on powers of two and 3 x 64 GPUs; 144 of them on 18 nodes too.
+    assert side.prediction.days_to_train <= 0.05 and side.prediction.n_systems < 192
+    assert side.prediction.batch == side.experiment.training.batch != 128
+    assert side.note == f"batch {side.prediction.batch} instead of 128, with which 192 GPUs are needed"
+    assert side.to_json()["note"] == side.note

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.fit import SETS, load_fit
 from wafersim.inputs.machine import AnyMachine, load_any
 from wafersim.metrics.interval import probability_less
-from wafersim.metrics.prediction import Prediction
+from wafersim.metrics.prediction import PhaseTime, Prediction
+from wafersim.planning.deadline import batches_near, smaller_cluster
 from wafersim.simulation import job_of, simulate
 from wafersim.strategies.registry import strategy_of
 
@@ -35,6 +36,7 @@ class Side:
     match: str | None
     prediction: Prediction | None
     infeasible: str | None
+    note: str = ""  # what was done otherwise than asked
 
     def to_json(self, first: Side | None = None) -> dict[str, Any]:
         """Plain values; with another side how likely this one is faster, and cheaper, than that."""
@@ -44,6 +46,7 @@ class Side:
             return {**own, "model": self.experiment.model_name, "infeasible": self.infeasible}
         out = {**own, **self.prediction.to_json(), "dimensions": list(self.prediction.split.dimensions)}
         out["price"] = _price(self.experiment)
+        out["note"] = self.note
         if first is None or first is self or first.prediction is None:
             return out
         return {**out, "against_first": against(self.prediction, first.prediction)}
@@ -134,7 +137,8 @@ def _matched(name: str, experiment: Experiment, match: str, first: Side, deadlin
     if first.prediction is None:
         return Side(name, experiment, match, None, f"{first.name}, which it is matched to, cannot run")
     if match == "deadline":
-        return _by_deadline(name, experiment, deadline or first.prediction.days_to_train)
+        days = deadline or first.prediction.days_to_train
+        return _with_a_batch_near(name, experiment, days, _by_deadline(name, experiment, days))
     try:
         target = _size(experiment, match, first)
     except Infeasible as reason:
@@ -225,6 +229,38 @@ def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
         if met:
             return side
     return best
+
+
+def _with_a_batch_near(name: str, experiment: Experiment, days: float, asked: Side) -> Side:
+    """The side as it was asked, or a smaller cluster that meets the deadline with a batch near the one that was: it is preferred,
+    not required."""
+    batch, node = experiment.training.batch, _machine(experiment).unit
+    if not isinstance(batch, int):
+        return asked
+    most = LARGEST // node + 1 if asked.prediction is None else asked.prediction.n_systems // node
+
+    def of(nodes: int, batch: int) -> Experiment:
+        training = experiment.training.model_copy(update={"batch": batch})
+        return _with_gpus(experiment.model_copy(update={"training": training}), nodes * node)
+
+    def estimated(nodes: int, batch: int) -> float:
+        try:
+            job = job_of(of(nodes, batch))
+            return PhaseTime.of(job, strategy_of(job.kind).estimate(job)).days
+        except Infeasible:
+            return inf
+
+    def attempt(nodes: int, batch: int) -> Side | None:
+        side = _simulated(name, of(nodes, batch), "deadline")
+        return side if side.prediction is not None and side.prediction.days_to_train <= days else None
+
+    found = smaller_cluster(batches_near(batch), most, days, estimated, attempt)
+    if found is None:
+        return asked
+    side, other = found
+    needed = "no cluster does it" if asked.prediction is None else f"{asked.prediction.n_systems:,} GPUs are needed"
+    note = f"batch {other:,} instead of {batch:,}, with which {needed}"
+    return replace(side, note=note)
 
 
 def _nearer(side: Side, other: Side | None) -> Side:

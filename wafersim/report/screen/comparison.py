@@ -30,7 +30,6 @@ NAME = 30  # characters of a side's name at least, and what numbers need beside 
 NUMBERS = 50
 NO_RUN = "no measured run "
 MOST_MONEY = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
-MOST_WARNINGS = 3  # lines
 MOST_ENERGY = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
 
 
@@ -166,19 +165,17 @@ def _scale(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple
 
 
 def _refused(sides: Sequence[Row], width: int) -> list[str]:
-    """Sides that cannot run, each with its reason, and those that may not, as far as three lines hold it."""
+    """Sides that cannot run, each with its reason as far as three lines hold it."""
     refused = [(side["name"], side["infeasible"]) for side in sides if "infeasible" in side]
     said = [f"{name}: {reason}" for name, reason in refused]
     short = [f"{name}: {reason.rpartition(': ')[0] or reason}" for name, reason in refused]
-    warned = first_that_fits("Cannot run", [said, short], width, 2 if _unsure(sides) else 3, "; ") if said else []
-    return [*warned, *sentence("May not fit", _unsure(sides), width, 1, "; ")][:MOST_WARNINGS]
+    return first_that_fits("Cannot run", [said, short], width, 3, "; ") if said else []
 
 
-def _unsure(sides: Sequence[Row]) -> list[str]:
+def _unsure(ran: Sequence[Row]) -> list[str]:
     """Sides that may not fit in memory, and how likely they do."""
-    able = [(side["name"], side["memory"]) for side in sides if "infeasible" not in side]
-    unsure = [(name, memory) for name, memory in able if memory.get("verdict", "fits") != "fits"]
-    return [f"{name} ({numbers.percent(memory['fits_probability'])} likely to fit)" for name, memory in unsure]
+    memories = [(side["name"], side["memory"]) for side in ran if side["memory"].get("verdict", "fits") != "fits"]
+    return [f"{name} ({numbers.percent(memory['fits_probability'])} likely to fit)" for name, memory in memories]
 
 
 def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool, tight: bool = False) -> list[str]:
@@ -188,9 +185,12 @@ def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool, tight
     both = f"{place}/; {more}"
     if place is not None and not roomy and GUTTER + len(both) <= width:
         more, written = both, []
+    otherwise = [f"{side['name']}: {side['note']}" for side in ran if side.get("note")]
     return [
+        *sentence("May not fit", _unsure(ran), width, 1, "; "),
+        *sentence("Note", otherwise, width, 1 if tight else 2, "; "),
         *sentence("Model", in_short(found.sides), width, 2 if roomy else 1, "; "),
-        *sentence("Answer", _answer(ran, roomy), width, 3 if roomy else 2, "; "),
+        *sentence("Answer", _answer(ran, roomy), width, 1 if tight else 3 if roomy else 2, "; "),
         *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
         *first_that_fits("Tuned", _tuned(ran), width, 1 if tight else 2 if roomy or not written else 1, "; "),
         *sentence("Trust", _trust(ran, roomy), width, 1 if tight else 5 if roomy else 2, "; "),
