@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
-Said = Annotated[Mapping[str, str], Field(max_length=1000)]
+Said = Annotated[Mapping[str, str], Field(max_length=10_000)]
 UNKNOWN = "not known here"
 
 

@@ -71,7 +71,8 @@ class _Reader:
                 raise self.refused("broken JSON: a key in double quotes is needed")
             line, key = self._line_here(), self._string()
             if key in found:
-                raise self.refused(f'found duplicate key "{key[:60]}"')
+                shown = f'"{key[:60]}"' if key.isprintable() else repr(key[:60])
+                raise self.refused(f"found duplicate key {shown}")
             self.skip()
             self._expect(":")
             self.lines[(*path, key)] = line

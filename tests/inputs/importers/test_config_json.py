@@ -148,6 +148,8 @@ def test_a_crowd_of_unknown_keys_is_counted(tmp_path: Path) -> None:
     one = said(model(tmp_path, "llama", **{f"x{i}" + "y" * 100: 1 for i in range(1000)}))
     assert len(one.ignored) == 201 and one.ignored["..."] == "and 800 more"
     assert max(map(len, one.ignored)) <= 60
+    odd = said(model(tmp_path, "llama", **{"a\nb": 1}))
+    assert odd.unknown == ("a\\nb",)  # in one line
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def changed(**keys: object) -> str:
         ('{"hidden_size": ' + "9" * 100_000 + "}", "config.json:1: 99999999999999999999... is a number of 100000 characters"),
         ('{"hidden_size": 99999999999999999999}', "config.json:1: 99999999999999999999 is a whole number beyond 64 bits"),
         ('{"a": 1,\n\n"a": 2}', 'config.json:3: found duplicate key "a"'),
+        ('{"a\\nb": 1, "a\\nb": 2}', "config.json:1: found duplicate key 'a\\nb'"),
         ('{"a": "\\u001b[2J"}', "config.json:1: broken JSON: text with the control character '\\x1b' is not read"),
         ('{"a": "\\ud800"}', "config.json:1: broken JSON: text with the control character"),
         ('{"a": "x', "config.json:1: broken JSON: unterminated string starting at"),

@@ -223,7 +223,10 @@ def test_sides_of_a_comparison_are_filled_each_on_its_machine(tmp_path: Path) ->
 
 
 def test_what_was_filled_travels_with_the_run(tmp_path: Path) -> None:
-    found = experiment(tmp_path, OLD, WAFERS)
+    many = "".join(f"    x{i}: 1\n" for i in range(900))
+    crowd = OLD.replace("runconfig:\n", f"runconfig:\n{many}").replace("optimizer:\n", f"optimizer:\n{many}")
+    crowd += "".join(f"y{i}: 1\n" for i in range(900))
+    found = experiment(tmp_path, crowd, WAFERS)
     again = Experiment.model_validate(found.model_dump(mode="json"))
     assert again == found and said(again) == said(found)
 

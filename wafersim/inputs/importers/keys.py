@@ -191,7 +191,8 @@ class Keys:
 
 def shown(key: str) -> str:
     """A key as it is told of: text of whoever wrote the file."""
-    return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 3]}..."
+    text = key if key.isprintable() else repr(key)[1:-1]
+    return text if len(text) <= LONGEST_KEY else f"{text[: LONGEST_KEY - 3]}..."
 
 
 def printable(name: object) -> str:
