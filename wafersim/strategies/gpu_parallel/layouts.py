@@ -110,7 +110,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     if not each:
         said = f"data {d}" if t * c == 1 else f"data {d} x context {c} x tensor {t}"
         said += f" / expert_tensor {spec.expert_tensor}" if spec.expert_tensor not in ("auto", 1) else ""
-        good = nearest(e, lambda n: bool(expert_split(spec, d, t, c, n)), d * t * c)
+        good = nearest(e, lambda n: bool(expert_split(spec, d, t, c, n)), min(d * t * c, model.experts))
         raise Infeasible(f"expert {e} does not divide {said}; {good}")
     several = max(d * c, d * c * t // (e * each)) > 1  # of anything
     check_context(spec, model, t, c, cluster)
