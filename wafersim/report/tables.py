@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from wafersim.report.words import Row, counted, figure, label, mfu_head, plus_minus, seconds, to_train
+from wafersim.report.words import Row, chance, counted, figure, label, mfu_head, plus_minus, seconds, to_train
 from wafersim.strategies.registry import words_of
 
 
@@ -130,7 +130,8 @@ def search_table(row: Row) -> Table:
     """The fastest splits of a search, and those that need less memory."""
     table = Table(title=f"The fastest splits of {row['model']} on {counted(row)}", title_justify="left")
     table.add_column("split")
-    for name in ("micro-batch", "step time", "against the fastest", "tokens/s", "memory (GB)"):
+    columns = ("micro-batch", "step time", "against the fastest", "fastest", "tokens/s", "memory (GB)", "fits")
+    for name in columns:
         table.add_column(name, justify="right")
     found = row["search"]
     best = found["best"][0]["step_time_s"]
@@ -140,14 +141,16 @@ def search_table(row: Row) -> Table:
         if key in shown:
             continue
         if len(shown) == len(found["best"]):
-            table.add_row("fastest with less memory:", *[""] * 5)
+            table.add_row("fastest with less memory:", *[""] * len(columns))
         shown.append(key)
         over = one["step_time_s"] / best - 1
         cells = (
             seconds(one["step_time_s"]),
             f"{over:+.1%}",
+            chance(one["fastest_probability"]) if one.get("fastest_probability") is not None else "-",
             figure(one["tokens_per_s"]),
             f"{one['memory_bytes'] / 1e9:.1f}",
+            chance(one["fits_probability"]),
         )
         table.add_row(one["split"], str(one["micro_batch"]), *cells)
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wafersim.errors import WafersimError
@@ -13,6 +13,7 @@ from wafersim.metrics.prediction import PhaseTime, Prediction, predict
 from wafersim.simulation.intervals import uncertainty_of
 from wafersim.simulation.job import job_of, jobs_of
 from wafersim.simulation.provenance import moving_assumed
+from wafersim.simulation.ranking import ranked
 from wafersim.simulation.replay import Replay
 from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
@@ -67,6 +68,8 @@ def simulate_step(job: Job, engine: Engine = "auto", earlier: tuple[PhaseTime, .
     plan = strategy.plan(job, choice)
     periodic = run_to_period(strategy, plan, engine)
     account = strategy.account(job, choice, periodic)
+    if account.search is not None:
+        account = replace(account, search=ranked(job, choice, account.search))
     rough = Replay(job, choice)
     exact = rough if strategy.simulates_seconds else Replay(job, choice, exact=True)
     sure, assumed = uncertainty_of(rough), moving_assumed(rough, exact)

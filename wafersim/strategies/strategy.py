@@ -78,7 +78,15 @@ class Split(Protocol):
 
 
 class Search(Protocol):
-    """What a search over splits went through."""
+    """What a search over splits went through: seconds of those that it shows, and what tells their kernels apart."""
+
+    @property
+    def seconds(self) -> tuple[float, ...]: ...
+    @property
+    def kernels(self) -> tuple[tuple[int, ...], ...]: ...
+    def with_chances(self, chances: tuple[float, ...]) -> Search:
+        """With how likely each is the fastest of those shown."""
+        ...
 
     def to_json(self) -> dict[str, Any]: ...
 
@@ -186,6 +194,10 @@ class Strategy(Protocol[P, C]):
 
     def seconds(self, job: Job, choice: C, machines: Sequence[AnyMachine]) -> list[float]:
         """A step's seconds on machines like the job's with every choice kept, quickly; nan where it cannot run."""
+        ...
+
+    def rivals(self, job: Job, choice: C, machines: Sequence[AnyMachine]) -> list[list[float]]:
+        """Seconds of each split that a search shows, on each of some machines, quickly; nothing where none was searched."""
         ...
 
     def estimate(self, job: Job) -> float:

@@ -12,6 +12,7 @@ from wafersim.report.imports import in_short
 from wafersim.report.screen.binding import shares_of
 from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, first_that_fits, sentence, table, titled, whole
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
+from wafersim.report.screen.search import search_block
 from wafersim.report.tables import flops_per_system
 from wafersim.report.words import PRICE_FIELD, Row, unmeasured
 
@@ -53,7 +54,7 @@ def run_screen(found: Found, width: int) -> list[str]:
     """At most 24 lines; up to three more where points cannot run or something was done otherwise than asked."""
     heads, lines = lines_of(found.rows)
     able = [line for line in lines if line.head is not None]
-    main, block = _main(heads, able, width), _block(able, width)
+    main, block = _main(heads, able, width), _block(able, width) or search_block(found.largest, width)
     of = "" if heads.startswith("model") or heads == "point" else f"{heads} "
     sayings = _sayings(found, able, of, width, roomy=True)
     if 1 + len(main) + len(block) + len(sayings) > LINES:

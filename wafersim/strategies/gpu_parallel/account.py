@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -121,6 +121,22 @@ class SplitSearch:
     found: Found
     tokens: int  # of a step
     capacity: float  # bytes of a GPU
+    chances: tuple[float, ...] = ()  # of each of the best to be the fastest of them
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """A step of each of the best."""
+        return tuple(one.seconds for one in self.found.best)
+
+    @property
+    def kernels(self) -> tuple[tuple[int, ...], ...]:
+        """What splits that run the same kernels have in common."""
+        names = ("tensor", "context", "micro_batch", "fp8")
+        return tuple(tuple(int(getattr(one.layout, name)) for name in names) for one in self.found.best)
+
+    def with_chances(self, chances: tuple[float, ...]) -> SplitSearch:
+        """With how likely each of the best is the fastest of them."""
+        return replace(self, chances=chances)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -130,7 +146,10 @@ class SplitSearch:
             "too_large": found.too_large,
             "bounded": found.bounded,
             "simulated": found.simulated,
-            "best": [self._plain(one) for one in found.best],
+            "best": [
+                {**self._plain(one), "fastest_probability": chance}
+                for one, chance in zip(found.best, self.chances or [None] * len(found.best), strict=True)
+            ],
             "front": [self._plain(one) for one in found.front],
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wafersim.errors import WafersimError
+from wafersim.gpu.layout import stack
 from wafersim.gpu.memory import memory_use
 from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.gpu_parallel.account import account
@@ -51,6 +52,14 @@ class GpuParallel(Runs):
         """By the closed form, on each machine."""
         clusters = [cluster_of_job(job, clusters_of(machine)) for machine in machines]
         return [float(np.max(closed_form(choice.geometry, choice.layout, cluster))) for cluster in clusters]
+
+    def rivals(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[list[float]]:
+        """Of the fastest splits of a search, by the closed form, on each machine."""
+        if choice.found is None:
+            return []
+        layouts = stack([one.layout for one in choice.found.best])
+        clusters = [cluster_of_job(job, clusters_of(machine)) for machine in machines]
+        return [np.asarray(closed_form(choice.geometry, layouts, cluster)).tolist() for cluster in clusters]
 
     def estimate(self, job: Job) -> float:
         """The fastest split by the closed form."""

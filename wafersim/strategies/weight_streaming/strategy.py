@@ -65,6 +65,10 @@ class WeightStreaming(Runs):
         except Infeasible:
             return nan
 
+    def rivals(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[list[float]]:
+        """No splits are searched."""
+        return []
+
     def estimate(self, job: Job) -> float:
         """A simulation: it takes milliseconds."""
         return self._simulated(self.plan(job, self.choose(job)))
