@@ -158,7 +158,7 @@ def test_the_command_answers_in_json() -> None:
         check=True,
     )
     found = json.loads(done.stdout)
-    assert set(found) == {"format", "rows", "skipped"}
+    assert set(found) == {"format", "rows", "skipped", "ranking"}
     wanted = {"id", "set", "use", "predicted", "published", "unit", "error", "low", "high", "assumed"}
     assert all(wanted <= set(row) for row in found["rows"])
     assert all(set(one) == {"id", "reason"} for one in found["skipped"])

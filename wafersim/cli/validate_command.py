@@ -39,7 +39,10 @@ FORMATS = (".png", ".svg", ".pdf")
 )
 @click.option("--page", "page", type=click.Path(path_type=Path), default=None, help="Write docs/validation.md anew.")
 @click.option(
-    "--json", "as_json", is_flag=True, help='Print {"format": 1, "rows": [...], "skipped": [...]} and nothing else.'
+    "--json",
+    "as_json",
+    is_flag=True,
+    help='Print {"format": 1, "rows": [...], "skipped": [...], "ranking": [...]} and nothing else.',
 )
 def command(
     which: tuple[str, ...],
@@ -79,6 +82,7 @@ def command(
             report = validate_own(data)
 
     from wafersim.evidence.floors import broken_floors  # what is slow to load, once the row is known
+    from wafersim.evidence.ranking import rankings
     from wafersim.report import json_output
     from wafersim.report.screen.layout import show, width_of
     from wafersim.report.screen.validation import Validated, validation_screen
@@ -95,7 +99,8 @@ def command(
 
         write_page(report, page)
     if as_json:
-        sys.stdout.write(json_output.document(**report.to_json()) + "\n")
+        ranked = [one.to_json() for one in rankings(report.rows)]
+        sys.stdout.write(json_output.document(**report.to_json(), ranking=ranked) + "\n")
     else:
         screen = console.new_console()
         if every_row and report.rows:

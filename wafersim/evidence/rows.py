@@ -61,7 +61,8 @@ class ValidatedRow:
     `range_low` and `range_high` span the predictions where the row leaves a setting open; `predicted` is their middle. `low` and
     `high` bound the 80 % interval, around the whole range where there is one. `left_out` is the same (predicted, low, high)
     under constants fitted without the row. `fits` is False where the row's job, which ran, is said not to fit in memory; None
-    where nothing is said of that.
+    where nothing is said of that. `job` is what rows share that are measured in several splits, `split` is this one's. `seen`
+    says whether a row that sets constants has the same configuration.
     """
 
     id: str
@@ -80,6 +81,9 @@ class ValidatedRow:
     high: float | None = None
     left_out: tuple[float, float, float] | None = None
     fits: bool | None = None
+    job: str | None = None
+    split: str | None = None
+    seen: bool | None = None
 
     @property
     def error(self) -> float:

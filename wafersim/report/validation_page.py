@@ -16,6 +16,7 @@ from wafersim.inputs.fit import Fit, load_fit
 from wafersim.report.gpu_judgement import gpu_judgement
 from wafersim.report.memory_judgement import memory_judgement
 from wafersim.report.page_tables import median, page_table
+from wafersim.report.ranking_judgement import ranking_judgement
 from wafersim.report.wafer_judgement import wafer_judgement
 from wafersim.report.words import figure
 
@@ -67,8 +68,10 @@ def page(report: ValidationReport) -> str:
         "## Wafers",
         *_wafers(report),
         "## GPUs",
-        "Rows that set nothing, by source; `fit` rows set one set of constants per device, cluster and training stack.",
-        _groups([row for row in rows if row.set == "gpu" and row.use == "test"], TARGETS),
+        "Rows that set nothing, and whose configuration no `fit` row has, by source; `fit` rows set one set of constants per "
+        "device, cluster and training stack.",
+        _groups([row for row in rows if row.set == "gpu" and row.use == "test" and not row.seen], TARGETS),
+        *ranking_judgement(rows),
         "Peers on the same kind of rows, run with their own code:",
         page_table(("rows", "who", "mean error"), PEERS),
         "Without any row of a stack or its cluster, with the constants that only it has guessed from other stacks, "

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wafersim.evidence.floors import coverage, summary
+from wafersim.evidence.ranking import Ranking, rankings
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
 from wafersim.report.console import print_table, say
 from wafersim.report.memory_judgement import refused_sentence
@@ -40,6 +41,11 @@ def print_groups(report: ValidationReport, console: Console) -> None:
     else:
         for reason, count in Counter(report.skipped.values()).items():
             say(console, f"{count} rows skipped: {reason}")
+    ranked = rankings(rows)
+    if ranked:
+        print_table(console, ranking_table(ranked))
+    if any(row.seen for row in rows):
+        say(console, "seen: a row that sets constants has the same configuration (all but batch and release).")
     if refused := refused_sentence(rows):
         say(console, refused)
     left_out = [row for row in rows if row.left_out is not None]
@@ -51,6 +57,17 @@ def print_groups(report: ValidationReport, console: Console) -> None:
     if said:
         say(console, f"use: {said}. Intervals hold 80 %.")
     console.file.write("\n")
+
+
+def ranking_table(ranked: Sequence[Ranking]) -> Table:
+    """How well the splits of jobs are ordered, by group."""
+    table = Table(title="Jobs measured in several splits: the order of their splits, and what the predicted best costs")
+    for name in ("group", "jobs", "splits", "Kendall tau", "regret", "at most"):
+        table.add_column(name, justify="left" if name == "group" else "right")
+    for one in ranked:
+        numbers = (str(one.jobs), str(one.splits), f"{one.tau:.2f}", f"{one.regret:.1%}", f"{one.worst_regret:.1%}")
+        table.add_row(one.group, *numbers)
+    return table
 
 
 def row_table(rows: Sequence[ValidatedRow], whose: str) -> Table:
@@ -73,9 +90,9 @@ def group_table(rows: Sequence[ValidatedRow]) -> Table:
     table = Table(title="Errors by group (absolute but for the bias)")
     for name in ("group", "use", "n", "bias", "median", "mean", "90th", "max", "covered", "half-width"):
         table.add_column(name, justify="left" if name in ("group", "use") else "right")
-    for group, use in dict.fromkeys((row.group, row.use) for row in rows):
-        found = summary([row for row in rows if (row.group, row.use) == (group, use)])
+    for group, use, seen in dict.fromkeys((row.group, row.use, bool(row.seen)) for row in rows):
+        found = summary([row for row in rows if (row.group, row.use, bool(row.seen)) == (group, use, seen)])
         sizes = (f"{size:.2%}" for size in (found.median, found.mean, found.ninetieth, found.most))
         held = ("-" if share is None else f"{share:.0%}" for share in (found.covered, found.half_width))
-        table.add_row(group, use, str(found.n), f"{found.bias:+.2%}", *sizes, *held)
+        table.add_row(group, f"{use}, seen" if seen else use, str(found.n), f"{found.bias:+.2%}", *sizes, *held)
     return table

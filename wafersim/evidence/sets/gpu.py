@@ -33,8 +33,14 @@ FRACTIONAL = ("value", "params_b", "peak_memory_gib")
 
 @cache
 def published_rows() -> Rows[GpuRow]:
-    """The shipped rows."""
-    return read_rows(shipped("gpu"), read_row)
+    """The shipped rows; those that judge know whether a row that sets constants has their configuration."""
+    found = read_rows(shipped("gpu"), read_row)
+    fitted = {row.configuration for row in found.measured.values() if row.use == "fit"}
+    judges = {
+        name: replace(row, seen=row.use != "fit" and row.configuration in fitted)
+        for name, row in found.measured.items()
+    }
+    return Rows(judges, found.refused)
 
 
 def left_out_by_stack(fit: Fit) -> dict[str, list[Judged]]:
@@ -51,6 +57,17 @@ def read_row(cells: Cells) -> GpuRow:
     source = source_of(cells)
     row = _row(cells, source)
     return _as_run(row, source.experiment) if source.experiment else row
+
+
+def read_own_row(cells: Cells) -> GpuRow:
+    """A row of a user's table, which may have the configuration of a published one that sets constants."""
+    row = read_row(cells)
+    return replace(row, seen=row.configuration in _fitted())
+
+
+@cache
+def _fitted() -> frozenset[tuple[object, ...]]:
+    return frozenset(row.configuration for row in published_rows().measured.values() if row.use == "fit")
 
 
 def _as_run(row: GpuRow, name: str) -> GpuRow:
@@ -136,7 +153,7 @@ KIND = Kind(
     numbers=NUMBERS,
     fractional=FRACTIONAL,
     metrics=tuple(UNITS),
-    read=read_row,
+    read=read_own_row,
     published=published_rows,
     fit="gpu",
 )  # fmt: skip

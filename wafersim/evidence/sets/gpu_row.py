@@ -54,6 +54,7 @@ class GpuRow:
     assumed: tuple[str, ...]
     other_models: tuple[Model, ...] = ()  # that the columns may mean as well
     flops: FlopsConvention = MEGATRON  # by which a rate in TFLOP/s or an MFU is stated
+    seen: bool = False  # whether a row that sets constants has its configuration
     memory: float | None = None  # bytes that nvidia-smi saw in use on a GPU
     peak_memory: float | None = None  # bytes that the allocator of the fullest GPU held at most
 
@@ -81,6 +82,29 @@ class GpuRow:
         )
         said = zip(("hidden", "heads", "sequence", "tensor", "micro-batch"), kernels, strict=True)
         return f"{self.software} on {self.profile}: {', '.join(f'{name} {value}' for name, value in said)}"
+
+    @property
+    def job(self) -> str:
+        """What is the same however it is split: model, machine, GPUs, sequence, batch, precision."""
+        m = self.model
+        sizes = (m.layers, m.d_model, m.heads, m.kv_heads, m.d_ffn, m.vocab, m.experts)
+        return (
+            f"{' x '.join(map(str, sizes))} on {self.gpus} GPUs of {self.profile} with {self.software}, {self.batch} sequences "
+            f"of {self.sequence}, {self.settings['precision']}"
+        )
+
+    @property
+    def split(self) -> str:
+        """Every setting, whether stated or left open."""
+        said = {**self.settings, **self.options}
+        return ", ".join(f"{name} {said[name]}" for name in sorted(said))
+
+    @property
+    def configuration(self) -> tuple[object, ...]:
+        """What two rows share that run the same on every GPU: all but the batch, the release of the software and the day."""
+        m = self.model
+        sizes = (m.layers, m.d_model, m.heads, m.kv_heads, m.d_ffn, m.vocab, m.experts, m.experts_per_token)
+        return (*sizes, self.sequence, self.gpus, self.profile, self.split)
 
     @property
     def unit(self) -> str:
@@ -152,7 +176,8 @@ class GpuRow:
             self.id, self.use, f"{self.model.name} on {self.gpus} GPUs", exp(0.5 * (log(low) + log(high))), self.published,
             self.unit, assumed, RECALLED if self.recalled else "", group=self.group, set="gpu",
             range_low=low if several else None, range_high=high if several else None,
-            low=min(found.bounds), high=max(found.bounds), fits=fits,
+            low=min(found.bounds), high=max(found.bounds), fits=fits, job=self.job, split=self.split,
+            seen=self.seen,
         )  # fmt: skip
 
     def _predicted(self, jobs: Sequence[Job], must_fit: bool) -> _Range:
