@@ -126,7 +126,7 @@ def _filled(source: _Source, name: str, number: Any) -> Any:
     if "value" in number:
         raise source.refused(path, "has a value and a like")
     other, owner = source.other(path, number["like"], "like")
-    there = _assembled(other).get("values", {}).get(name)
+    there = _one_number(other, name)
     if not isinstance(there, dict) or "value" not in there:
         raise source.refused(path, f"like {number['like']}: it has no {name}")
     said = {
@@ -138,6 +138,15 @@ def _filled(source: _Source, name: str, number: Any) -> Any:
     }
     times = [_times(source, path, one["times"]) for one in (number, there) if "times" in one]
     return said | ({"times": times[0] * times[-1] if len(times) == 2 else times[0]} if times else {})
+
+
+def _one_number(source: _Source, name: str) -> Any:
+    """A number of another profile, filled in; alone, since all of it for each number is exponential in a chain."""
+    numbers = source.file.values.get("values")
+    own = numbers.get(name) if isinstance(numbers, dict) else None
+    if own is not None:
+        return _filled(source, name, own)
+    return _assembled(source).get("values", {}).get(name) if "base" in source.file.values else None
 
 
 def _times(source: _Source, path: Path_, written: object) -> float:
