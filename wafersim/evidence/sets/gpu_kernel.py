@@ -35,7 +35,7 @@ from wafersim.strategies.features import logs
 
 Op = Literal["matmul", "group_matmul", "sdp_fwd", "sdp_bwd"]
 Stage = Literal["fwd", "bwd_grad_act", "bwd_grad_w"]
-SOFTWARE = "megatron-core"  # calls the same Transformer Engine
+SOFTWARE = "megatron-core-2026"  # calls the same Transformer Engine
 GROUPS: dict[Op, str] = {
     "matmul": "products", "group_matmul": "products of experts", "sdp_fwd": "attention forward", "sdp_bwd": "attention backward",
 }  # fmt: skip
