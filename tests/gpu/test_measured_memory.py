@@ -12,8 +12,9 @@ import pytest
 from tests.gpu.test_memory import ONE
 from wafersim.calibration.gpu import lost_memory
 from wafersim.evidence.sets.gpu import published_rows
+from wafersim.gpu.block import block_time
 from wafersim.gpu.cluster import cluster_of
-from wafersim.gpu.layout import FULL, SELECTIVE, Geometry, Layout
+from wafersim.gpu.layout import FULL, MLP, NONE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import activation_bytes, memory_use
 from wafersim.gpu.verdict import SPREAD, DoesNotFit, Verdict, check, may_fit, verdict_of
@@ -104,6 +105,19 @@ def test_states_in_the_precision_asked_for() -> None:
     # Half the bytes of gradients in collectives too, and an update that moves less.
     usual, lean = (cluster_of(machine, states=states).software for states in (StatesSpec(), small))
     assert lean.gradient_bytes == 0.5 * usual.gradient_bytes and lean.optimizer_traffic < usual.optimizer_traffic
+
+
+def test_a_recomputed_mlp_keeps_its_input_alone_and_costs_its_products_again() -> None:
+    cluster = of("dgx-h100", "megatron-core")
+    layouts = [replace(ONE, flash=1, recompute=recompute) for recompute in (NONE, MLP, FULL)]
+    none, mlp, full = (float(activation_bytes(LLAMA, layout, cluster)) for layout in layouts)
+    # Of SwiGLU's 3 x 11,008 elements of a token, 2 bytes each, nothing is kept; attention's and the norms' are.
+    assert none - mlp == pytest.approx(2 * 3 * 11_008 * 2048)
+    assert full < mlp < none
+    again = [float(np.max(block_time(LLAMA, layout, cluster).recompute.matmul)) for layout in layouts]
+    # 3 x 4,096 x 11,008 of the 4 x 4,096^2 + 3 x 4,096 x 11,008 multiplications of a block's linear layers.
+    share = 3 * 11_008 / (4 * 4096 + 3 * 11_008)
+    assert again[0] == 0 and again[1] / again[2] == pytest.approx(share, rel=0.01)
 
 
 def test_inputs_of_linear_layers_are_kept_in_8_bits_under_fp8() -> None:

@@ -125,6 +125,7 @@ def space_of(model: str, gpus: int, batch: int, machine: tuple[str, str] = MACHI
 
 OPEN = {
     "kind": "gpu-parallel", "zero_stage": "auto", "context": "auto", "expert": "auto", "schedule": "any", "precision": "auto",
+    "recompute": "any",
 }  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def test_the_space_is_every_split_that_can_be_asked_for() -> None:
     asked = set()
     for t, p, c, e, v, b in product((1, 2, 4), (1, 2, 3, 4), sizes, (1, 2, 4), (1, 2, 3, 4), sizes):
         for zero, schedule, fp8, recompute in product(
-            range(4), ("1f1b", "interleaved", "gpipe", "zero-bubble"), ("bf16", "fp8"), ("full", "none")
+            range(4), ("1f1b", "interleaved", "gpipe", "zero-bubble"), ("bf16", "fp8"), ("full", "mlp", "none")
         ):
             spec = GpuParallelSpec(
                 kind="gpu-parallel", tensor=t, pipeline=p, context=c, expert=e, virtual_stages=v, micro_batch=b,

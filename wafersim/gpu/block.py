@@ -15,7 +15,7 @@ from wafersim.gpu.collectives import all_reduce
 from wafersim.gpu.context import context_time
 from wafersim.gpu.experts import ExpertTime, expert_time
 from wafersim.gpu.gemm import FP16_BYTES, gemm, memory_rate
-from wafersim.gpu.layout import FULL, SELECTIVE, Geometry, Layout, key_value_ranks
+from wafersim.gpu.layout import FULL, MLP, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.passes import PassTime, pass_time
 
@@ -89,6 +89,12 @@ def block_time(geometry: Geometry, layout: Layout, cluster: Cluster) -> BlockTim
     scores_again = selective * np.where(np.asarray(layout.flash) > 0, 0.0, 1.0)
     linear = _pass(g, experts, waits, (matmul, 0.0 * matmul, traffic, 0.0 * matmul, launches), cluster)
     again = forward.scaled(full) + linear.scaled(selective * software.selective_share) + core.scaled(scores_again)
+    # An MLP that is recomputed has its products, its element-wise work and half of the block's norms, collectives and launches.
+    of_mlp = 0.5 * whole + software.split_traffic * n * g.gates * mlp_width(g) / t
+    products = matmul - _projections(g, layout, cluster, n)
+    parts = products, 0.0 * matmul, of_mlp / memory, 0.5 * _block_collectives(g, layout, cluster, n), 0.5 * launches
+    mlp = np.where(np.asarray(layout.recompute) == MLP, 1.0, 0.0)
+    again = again + _pass(g, experts, waits, parts, cluster).scaled(mlp)
     return BlockTime(forward, backward, again)
 
 

@@ -13,8 +13,8 @@ from wafersim.workload.attention import mean_keys, mean_met_keys
 from wafersim.workload.model import expert_blocks
 from wafersim.workload.transformer import Workload
 
-NONE, SELECTIVE, FULL = range(3)
-RECOMPUTE = {"none": NONE, "selective": SELECTIVE, "full": FULL}
+NONE, SELECTIVE, FULL, MLP = range(4)
+RECOMPUTE = {"none": NONE, "selective": SELECTIVE, "mlp": MLP, "full": FULL}  # in the order of what they keep
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Layout:
     zero_stage: Column
     shard: Column  # GPUs that share optimizer states (and, by stage, gradients and weights)
     sequence_parallel: Column
-    recompute: Column  # NONE, SELECTIVE or FULL
+    recompute: Column  # NONE, SELECTIVE, MLP or FULL
     flash: Column
     fp8: Column  # precision of products: the code of `gemm.PRECISIONS`, 0 for 16 bits
     exchanges: Column = 0.0  # 1: context parallelism by all-to-all, 0: around a ring

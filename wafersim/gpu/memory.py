@@ -15,7 +15,7 @@ import numpy.typing as npt
 from wafersim.gpu.block import mlp_width, tokens
 from wafersim.gpu.data_parallel import block_parameters, table_parameters, tables_of_one_stage
 from wafersim.gpu.gemm import FP16_BYTES
-from wafersim.gpu.layout import FULL, NONE, SELECTIVE, Geometry, Layout, key_value_ranks
+from wafersim.gpu.layout import FULL, MLP, NONE, SELECTIVE, Geometry, Layout, key_value_ranks
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.prediction import prediction_parameters
 from wafersim.gpu.stages import Rows, dealt_blocks, stage_blocks
@@ -69,8 +69,10 @@ def _kept(g: Geometry, layout: Layout, cluster: Cluster, recompute: Column) -> C
     # Selective recompute drops the scores; a stack may drop a share of what linear layers put out besides.
     saved = cluster.software.selective_share
     without_scores = n * (whole + copies / split + (1.0 - saved) * (heads + mlp) / t)
+    without_mlp = n * (whole + heads / t + scores)  # its input is among what norms put out
     inputs = n * FP16_BYTES * g.d_model / split
     recompute = np.asarray(recompute)
+    everything = np.where(recompute == MLP, without_mlp, everything)
     return np.where(recompute == FULL, inputs, np.where(recompute == SELECTIVE, without_scores, everything))
 
 

@@ -111,7 +111,8 @@ def _helps(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str, 
 
 def _changes(layout: Layout) -> list[tuple[str, Layout]]:
     """What saves memory, in the order of what it changes: recompute, sharded states, both."""
-    recomputes = [(name, code) for name, code in RECOMPUTE.items() if code > int(layout.recompute)]
+    codes = list(RECOMPUTE.values())
+    recomputes = list(RECOMPUTE.items())[codes.index(int(layout.recompute)) + 1 :]
     stages = [stage for stage in (1, 2, 3) if stage > int(layout.zero_stage)] if int(layout.shard) > 1 else []
     out = [(f"{name} recompute", replace(layout, recompute=code)) for name, code in recomputes]
     out += [(f"ZeRO-{stage}", replace(layout, zero_stage=stage)) for stage in stages]

@@ -118,7 +118,10 @@ class GpuParallelSpec(Frozen):
         default="auto", description="auto: 1f1b, or interleaved with virtual stages; any: the fastest of all."
     )
     sequence_parallel: Switch | Literal["auto"] = Field(default="auto", description="auto: wherever tensor > 1.")
-    recompute: Literal["none", "selective", "full", "auto"] = "auto"
+    recompute: Literal["none", "selective", "mlp", "full", "auto", "any"] = Field(
+        default="auto",
+        description="mlp: of a block its MLP alone (Megatron-Core, by module). auto: the fastest of the others; any: of all.",
+    )
     flash_attention: Switch = True
     zero_stage: Literal[0, 1, 2, 3, "auto"] = Field(
         default=1, description="1 shards optimizer states, 2 gradients, 3 weights."
@@ -156,7 +159,10 @@ class GpuParallelSpec(Frozen):
     def searched(self) -> bool:
         """Whether anything is left to a search."""
         split = (self.tensor, self.pipeline, self.context, self.expert, self.virtual_stages, self.micro_batch)
-        return "auto" in (*split, self.recompute, self.zero_stage, self.precision) or self.schedule == "any"
+        return "auto" in (*split, self.recompute, self.zero_stage, self.precision) or "any" in (
+            self.schedule,
+            self.recompute,
+        )
 
 
 def _kind(value: Any) -> str:

@@ -116,7 +116,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
     check_context(spec, model, t, c, cluster)
     check_precision(spec, cluster)
     sequence_parallel = t > 1 if spec.sequence_parallel == "auto" else spec.sequence_parallel and t > 1
-    assert spec.recompute != "auto"
+    assert spec.recompute not in ("auto", "any")
     return Layout(
         data=d, tensor=t, pipeline=p, context=c, expert=e, virtual_stages=v, micro_batch=b, micro_batches=m,
         zero_stage=_number(spec.zero_stage) if several else 0, shard=shard, sequence_parallel=int(sequence_parallel),

@@ -12,7 +12,7 @@ import numpy as np
 from wafersim.engine.graph import Ints
 from wafersim.errors import Infeasible
 from wafersim.gpu.gemm import PRECISIONS, matmul_rates
-from wafersim.gpu.layout import FULL, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
+from wafersim.gpu.layout import FULL, MLP, NONE, RECOMPUTE, SELECTIVE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import (
@@ -174,11 +174,12 @@ def _precisions(space: Space, spec: GpuParallelSpec) -> Sequence[int]:
 
 
 def _recomputes(space: Space, spec: GpuParallelSpec) -> Sequence[int]:
-    if spec.recompute != "auto":
+    if spec.recompute not in ("auto", "any"):
         return (RECOMPUTE[spec.recompute],)
+    by_module = (MLP,) if spec.recompute == "any" else ()
     # With a fused attention kernel, which keeps no scores, it saves what the stack drops besides.
     selective = not spec.flash_attention or space.cluster.software.selective_share > 0
-    return (FULL, SELECTIVE, NONE) if selective else (FULL, NONE)
+    return (FULL, *by_module, *((SELECTIVE,) if selective else ()), NONE)
 
 
 def _experts(space: Space, spec: GpuParallelSpec, data: int, tensor: int, context: int) -> list[tuple[int, int]]:
