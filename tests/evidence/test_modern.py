@@ -3,6 +3,7 @@
 import pytest
 
 from wafersim.errors import Infeasible
+from wafersim.evidence.sets.collective import read_row as read_collective
 from wafersim.evidence.sets.gpu import published_rows
 from wafersim.evidence.sets.gpu_row import GpuRow
 from wafersim.inputs.machine_names import machine_called
@@ -77,3 +78,10 @@ def test_what_a_study_remarks_is_a_setting() -> None:
     assert row("b200_llama3_405b_l4_tp2_cp4_pp1_dp1_seq131072_mbc4").settings["context_kind"] == "all-to-all"
     assert row("mb2509_b200_Qwen330B-A3B_8").settings["expert_capacity"] == 1.0
     assert "expert_capacity" not in row("mb2511_b200_Qwen330B-A3B_8").settings  # dropless since 25.11
+
+
+def test_a_gpu_of_a_collective_is_known_by_its_words_too() -> None:
+    cells = {"id": "a", "collective": "all-reduce", "n_gpus": "8", "bytes": "1e6", "seconds": "1e-3", "busbw_GBps": ""}
+    assert read_collective({**cells, "hardware": "H100-SXM5-80GB"}).profile == "h100-80gb"
+    with pytest.raises(Infeasible, match="hardware 'XB2000': no such machine is known"):
+        read_collective({**cells, "hardware": "XB2000"})

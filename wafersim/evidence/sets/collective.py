@@ -19,6 +19,8 @@ from wafersim.gpu.collectives import node_all_reduce
 from wafersim.gpu.machine import Device
 from wafersim.inputs.fit import load_fit
 from wafersim.inputs.gpu_profile import GpuProfile
+from wafersim.inputs.machine import load_gpu_machine
+from wafersim.inputs.machine_names import machine_called
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.metrics.interval import NUDGE, uncertainty
@@ -27,10 +29,6 @@ from wafersim.strategies.features import logs
 CONSTANTS = ("collective_bandwidth", "pair_bandwidth", "collective_latency", "hop_latency", "ramp")  # of a GPU
 FEATURES = ("bytes", "GPUs")
 SHOWN = ("h200", "b200")  # their own bus bandwidth is the profile's
-GPUS = (  # what a table may call a GPU besides its profile: the first that is found in it
-    ("B200", "b200"), ("H200", "h200"), ("H100", "h100-80gb"), ("V100", "v100-32gb"), ("40GB", "a100-40gb"),
-    ("A100", "a100-80gb"),
-)  # fmt: skip
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter")
 
 
@@ -116,11 +114,7 @@ def read_row(cells: Cells) -> MeasuredCollective:
     if not cells["bytes"]:
         raise Infeasible("bytes are not stated; it is the collective_bandwidth of the jean-zay profile")
     if not _is_gpu(profile):
-        profile = next((name for text, name in GPUS if text in hardware.upper()), profile)
-    if not _is_gpu(profile):
-        raise Infeasible(
-            f"hardware {hardware!r} is no GPU profile; known besides: {', '.join(text for text, _ in GPUS)}"
-        )
+        profile = load_gpu_machine(machine_called(hardware).profile).gpu.name
     collective = re.sub("^all-?reduce", "all-reduce", cells["collective"].strip().lower())
     if "between" in collective:
         raise Infeasible(f"collective {cells['collective']!r}: only those inside a node are predicted")
