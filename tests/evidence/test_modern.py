@@ -44,6 +44,8 @@ def test_experts_and_context_come_from_columns() -> None:
         ("mb2511_gb300_Llama370B_64", "gb200 and gb300"),
         ("titan_h200_8B_32", "dense h100 and h200"),
         ("titan2412_8B_cp1_32k", "titan"),
+        ("nar21_t2_ZeRO-3_529.6B_1120", "nar21_t2 zero-3"),
+        ("nar21_t2_PTD-P_529.6B_560", "nar21_t2"),
     ],
 )
 def test_rows_are_grouped_by_columns(name: str, group: str) -> None:

@@ -30,17 +30,22 @@ PEERS = (
 )
 RATIOS = ("weak scaling", "strong scaling", "relative utilisation")
 TARGETS = {
-    "vtrain_multi": "7 % (median 2.5 %)",
+    "vtrain_multi": "5.5 % (median 2.3 %)",
     "vtrain_single": "5 %",
-    "bloomdev": "4 %",
-    "mosaic a100_80gb": "3 %",
-    "mosaic a100_40gb": "8 %",
+    "bloomdev": "4.5 %",
+    "mosaic a100_80gb": "2.5 %",
+    "mosaic a100_40gb": "2.5 %",
     "mosaic h100_80gb": "2.5 %",
-    "kor22": "3 %, at most 6 %",
-    "nar21_t1": "5 % with nar21_t2's PTD-P",
-    "mcore": "15 %",
-    "titan": "15 %",
-    "mtnlg": "15 %",
+    "kor22": "4 %",
+    "nar21_t1": "4.5 % with nar21_t2",
+    "nar21_t2": "4.5 % with nar21_t1",
+    "mcore": "10 %",
+    "titan": "12 %",
+    "dense h100 and h200": "6 %",
+    "b200 fp8": "8 %",
+    "b200 bf16": "8 %",
+    "gb200 and gb300": "15 %",
+    "moe": "20 %",
 }
 
 

@@ -117,6 +117,8 @@ def _row(cells: Cells, source: Source) -> GpuRow:
     read.assumed += [stack.assumed] * bool(stack.assumed)
     precision = str(settings["precision"])
     group = _group(stack, model, precision) if source.by_columns else f"{source.name} {stack.device}".strip()
+    if source.software_of_zero_3 and settings.get("zero_stage") == 3:  # another stack, reported apart
+        group += " zero-3"
     return GpuRow(
         id=cells["id"], use="shown" if source.recalled else cells.get("use") or "test", group=group,
         recalled=source.recalled, profile=stack.profile, software=stack.software, model=model, sequence=model.max_sequence,
