@@ -73,6 +73,8 @@ class Reader:
         settings: dict[str, Any] = dict(source.unpipelined) if pipeline == 1 else {}
         if text := self.said("micro_batch"):
             settings["micro_batch"] = whole("micro_batch", text)
+        elif source.micro_batches_of_stages and pipeline > 1:
+            settings["micro_batch"] = max(1, replica // (source.micro_batches_of_stages * pipeline))
         elif "micro_batch" not in settings:
             self._leave("micro_batch", tuple(b for b in source.open["micro_batch"] if replica % b == 0))
         if text := self.said("recompute"):

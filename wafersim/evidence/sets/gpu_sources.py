@@ -45,6 +45,7 @@ class Source:
     settings: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, dict[str, Any]] = field(default_factory=dict)  # words of its remarks -> settings that they state
     model: dict[str, Any] = field(default_factory=dict)  # what all its models are, where a row does not say it
+    micro_batches_of_stages: int = 0  # of a pipeline whose row states none: so many times its stages; 0: not known
     unpipelined: dict[str, int] = field(
         default_factory=dict
     )  # what a row without a pipeline did, where it is not stated
