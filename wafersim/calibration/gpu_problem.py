@@ -31,6 +31,7 @@ from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import resolve
 from wafersim.strategies.job import Job
 
+TOLERANCE = 1e-6  # of the misfit and of constants' logarithms: they are kept to four figures
 STEP = 1e-4  # of a constant's logarithm, by which its elasticity is taken
 
 
@@ -213,6 +214,19 @@ def elasticities_of(groups: Sequence[Group], constants: Sequence[Constant], valu
     return np.concatenate(out)
 
 
+def slopes_of(groups: Sequence[Group], constants: Sequence[Constant], values: Floats) -> Floats:
+    """The same from one side, which is half the work and enough for a solver."""
+    out = []
+    for group in groups:
+        columns, here = np.zeros((len(group.rows), len(constants))), group.log_ratios(constants, values)
+        for at, constant in enumerate(constants):
+            if set(constant.places) & set(group.followers):
+                nudge = np.exp(STEP * np.eye(len(values))[at])
+                columns[:, at] = (group.log_ratios(constants, values * nudge) - here) / STEP
+        out.append(columns)
+    return np.concatenate(out)
+
+
 def problem_of(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackProblem:
     """The fit to some rows. Of constants that only `strange` profiles have, little is known."""
     said = declared()
@@ -226,7 +240,7 @@ def problem_of(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackPr
         return np.concatenate([group.log_ratios(constants, values) for group in groups])
 
     def slopes(logs: Floats) -> Floats:
-        return elasticities_of(groups, constants, np.exp(logs))
+        return slopes_of(groups, constants, np.exp(logs))
 
     return StackProblem(groups, constants, Problem(log_ratios, prior.centre, said.loss, weights, prior, slopes))
 
@@ -234,7 +248,7 @@ def problem_of(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackPr
 def fit_stacks(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackFit:
     """The constants of some rows."""
     problem = problem_of(rows, strange)
-    solution = problem.robust.solve()
+    solution = problem.robust.solve(x_tolerance=TOLERANCE, tolerance=TOLERANCE)
     return StackFit(problem, np.array([rounded(value, 4) for value in np.exp(solution.x).tolist()]))
 
 
