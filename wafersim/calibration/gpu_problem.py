@@ -31,7 +31,7 @@ from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.layouts import resolve
 from wafersim.strategies.job import Job
 
-TOLERANCE = 1e-6  # of the misfit and of constants' logarithms: they are kept to four figures
+TOLERANCE = 1e-7  # of the misfit and of constants' logarithms: they are kept to four figures
 STEP = 1e-4  # of a constant's logarithm, by which its elasticity is taken
 
 
