@@ -133,6 +133,7 @@ def jobs() -> Iterator[Job]:
     yield on_gpus("dgx-h200", 8, flash_attention=True, precision="fp8", tensor=8, micro_batch=4)
     yield on_gpus("dgx-h100", 16, model="mixtral-8x7b", expert=8, tensor=2, flash_attention=True, recompute="full")
     yield on_gpus("dgx2-v100", 8, tensor=4, pipeline=2)
+    yield on_gpus("dgx-h100", 24, pipeline=24)  # one GPU of a node sends, by its own adapter
     for gpus in (6, 8):  # rings of two, four, six and eight GPUs are told apart
         yield on_gpus("dgx2-v100", gpus)
     yield on_gpus("dgx-b200", 8, shape={"head_dim": 192}, flash_attention=True, precision="nvfp4")  # wide heads

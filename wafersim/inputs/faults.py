@@ -13,7 +13,7 @@ from wafersim.inputs.foreign_names import FIELDS
 from wafersim.inputs.yaml_file import Path_, YamlFile
 
 MOST_WORDED = 200
-LONGEST_LIST = 480  # characters of the names that are allowed
+LONGEST_LIST = 400  # characters
 
 TYPES = {
     "int_type": "must be a whole number",

@@ -58,9 +58,11 @@ def validation_screen(found: Validated, width: int) -> list[str]:
 
 
 def _use_table(rows: Sequence[ValidatedRow], width: int) -> list[str]:
-    """A line for each set and use: how large errors are, whether intervals hold."""
+    """A line for each set and use, of every set the one that tells most first: how large errors are, whether intervals hold."""
     sets, there = dict.fromkeys(row.set for row in rows), {(row.set, row.use) for row in rows}
-    keys = [(name, use) for name in sets for use in USES if (name, use) in there]
+    uses = {name: [use for use in USES if (name, use) in there] for name in sets}
+    keys = [(name, use) for name in sets for use in uses[name][:1]]
+    keys += [(name, use) for name in sets for use in uses[name][1:]]
     found = [summary([row for row in rows if (row.set, row.use) == key]) for key in keys]
     return table(
         [
