@@ -219,7 +219,7 @@ def test_sides_that_differ_in_their_size_are_set_beside_the_first(beside_gpus: R
 def test_a_first_side_without_a_price_says_so_where_the_cheapest_is_told() -> None:
     text = said(compared(sides_of("llama3_8b")))
     assert re.search(r"cheapest: \S+ of the same power \(no price of 16 CS-3\)", text)
-    assert "none of megatron-bridge on dgx-h100, several nodes" in text and "none of no measured" not in text
+    assert "none of megatron-bridge on dgx-b200, several nodes" in text and "none of no measured" not in text
     assert " cost" not in text
 
 
