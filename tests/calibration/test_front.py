@@ -16,7 +16,7 @@ from wafersim.inputs.fit import Set, load_fit
 COLLECTIVES = "id,hardware,n_gpus,collective,bytes,seconds,busbw_GBps\n"
 GPUS = (
     "id,hardware,n_gpus,model,params_b,layers,d_model,heads,d_ffn,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
-    "zero_stage,metric,value,unit\n"
+    "zero_stage,kv_heads,vocab,metric,value,unit\n"
 )
 WAFERS = "id,system,n_systems,model,micro_batch_per_system,seq_len,software,metric,value,unit\n"
 
@@ -72,9 +72,9 @@ def test_only_rows_marked_fit_set_constants(tmp_path: Path) -> None:
         (COLLECTIVES + "ar_a100_4_4,A100 NVLink,4,all-reduce,1e8,0.01,\n", "ar_a100_4_4 is the id of a published row"),
         (COLLECTIVES + "a,H200 NVLink,8,all-reduce,1e8,0.01,\n", "sets nothing (a: constants are fitted for a100-80gb"),
         (COLLECTIVES.replace("id,", "use,id,") + "test,a,A100 NVLink,8,all-reduce,1e8,0.01,\n", "no row is marked fit"),
-        (GPUS + "a,dgx-h100,8,ours,1.3,24,2048,16,8192,2048,64,,1,1,8,none,1,iteration_time,0.5,s\n",
+        (GPUS + "a,dgx-h100,8,ours,1.3,24,2048,16,8192,2048,64,,1,1,8,none,1,16,50257,iteration_time,0.5,s\n",
          "sets nothing (a: micro_batch not stated)"),
-        (GPUS + "a,dgx-h100,8,ours,1.3,24,2048,16,8192,2048,64,3,1,1,8,none,1,iteration_time,0.5,s\n",
+        (GPUS + "a,dgx-h100,8,ours,1.3,24,2048,16,8192,2048,64,3,1,1,8,none,1,16,50257,iteration_time,0.5,s\n",
          "sets nothing (a: it does not run: "),
         (WAFERS + "a,CS-2,1,GPT-J 6B,60,2048,R1.9,train_throughput,20,samples/s\n", "R1.9 has one factor"),
         (WAFERS + "a,CS-2,1,GPT-J 6B,60,2048,R2,train_throughput,2,samples/s\n", "times what was measured"),
