@@ -1,11 +1,14 @@
 """The one robust fit, on sums that a pencil can do."""
 
+from dataclasses import replace
 from math import e, sqrt
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from wafersim.calibration.robust import (
+    Floats,
     Loss,
     Prior,
     Problem,
@@ -112,3 +115,23 @@ def test_one_step_without_a_part_is_a_refit_where_the_problem_is_linear() -> Non
     found = without_each(residuals, jacobian, counts, widths, {"four": part})["four"]
     assert found == pytest.approx((y + jacobian @ solved(~part))[part])
     assert np.abs(found).mean() > np.abs(residuals[part]).mean()  # rows left out fit worse
+
+
+@pytest.mark.parametrize("shape", ["soft_l1", "cauchy"])
+def test_the_slope_of_what_is_handed_over_is_its_difference_quotient(shape: Literal["soft_l1", "cauchy"]) -> None:
+    loss, residuals, step = Loss(shape, 0.03), np.array([-0.4, -0.03, 1e-9, 0.002, 0.05, 1.0]), 1e-7
+    quotient = (loss.handed(residuals + step) - loss.handed(residuals - step)) / (2 * step)
+    assert loss.steepness(residuals) == pytest.approx(quotient, rel=1e-4)
+
+
+def test_slopes_that_are_given_lead_to_the_same_minimum() -> None:
+    targets = np.array([1.0, 2.0, 9.0])  # the last one is off and counts little
+    matrix = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    prior = Prior(np.zeros(2), np.full(2, 10.0))
+
+    def residuals(x: Floats) -> Floats:
+        return np.asarray(matrix @ x - targets)
+
+    plain = Problem(residuals, np.zeros(2), Loss("cauchy", 1.0), 1.0, prior)
+    given = replace(plain, slopes=lambda x: matrix)
+    assert given.solve().x == pytest.approx(plain.solve().x, rel=1e-5)

@@ -200,29 +200,23 @@ def ratios_of(groups: Sequence[Group], constants: Sequence[Constant], values: Fl
     }
 
 
-def elasticities_of(groups: Sequence[Group], constants: Sequence[Constant], values: Floats) -> Floats:
-    """d ln(step time) / d ln(constant) by row and constant; a column costs only the groups that its constant concerns."""
+def elasticities_of(
+    groups: Sequence[Group], constants: Sequence[Constant], values: Floats, one_sided: bool = False
+) -> Floats:
+    """d ln(step time) / d ln(constant) by row and constant; a column costs only the groups that its constant concerns.
+
+    From both sides, or from one, which is half the work and enough for a solver.
+    """
     out = []
     for group in groups:
         columns = np.zeros((len(group.rows), len(constants)))
+        here = group.log_ratios(constants, values) if one_sided else None
         for at, constant in enumerate(constants):
             if set(constant.places) & set(group.followers):
                 nudge = np.exp(STEP * np.eye(len(values))[at])
-                above, below = group.log_ratios(constants, values * nudge), group.log_ratios(constants, values / nudge)
-                columns[:, at] = (above - below) / (2.0 * STEP)
-        out.append(columns)
-    return np.concatenate(out)
-
-
-def slopes_of(groups: Sequence[Group], constants: Sequence[Constant], values: Floats) -> Floats:
-    """The same from one side, which is half the work and enough for a solver."""
-    out = []
-    for group in groups:
-        columns, here = np.zeros((len(group.rows), len(constants))), group.log_ratios(constants, values)
-        for at, constant in enumerate(constants):
-            if set(constant.places) & set(group.followers):
-                nudge = np.exp(STEP * np.eye(len(values))[at])
-                columns[:, at] = (group.log_ratios(constants, values * nudge) - here) / STEP
+                above = group.log_ratios(constants, values * nudge)
+                below, steps = (group.log_ratios(constants, values / nudge), 2.0) if here is None else (here, 1.0)
+                columns[:, at] = (above - below) / (steps * STEP)
         out.append(columns)
     return np.concatenate(out)
 
@@ -240,7 +234,7 @@ def problem_of(rows: Sequence[GpuRow], strange: Collection[str] = ()) -> StackPr
         return np.concatenate([group.log_ratios(constants, values) for group in groups])
 
     def slopes(logs: Floats) -> Floats:
-        return slopes_of(groups, constants, np.exp(logs))
+        return elasticities_of(groups, constants, np.exp(logs), one_sided=True)
 
     return StackProblem(groups, constants, Problem(log_ratios, prior.centre, said.loss, weights, prior, slopes))
 
