@@ -96,7 +96,7 @@ def device_of(profile: GpuProfile) -> Device:
         collective_bandwidth=v.collective_bandwidth.value,
         pair_bandwidth=v.pair_bandwidth.value,
         rings={n: share.value for n, share in profile.rings.items()},
-        switch_bandwidth=v.switch_bandwidth.value if v.switch_bandwidth is not None else 0.0,
+        switch_bandwidth=_given(v.switch_bandwidth, 0.0),
         collective_latency=v.collective_latency.value,
         hop_latency=v.hop_latency.value,
         ramp=v.ramp.value,

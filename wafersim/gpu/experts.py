@@ -51,25 +51,24 @@ def copies(g: Geometry, layout: Layout) -> Column:
 def expert_time(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> ExpertTime:
     """Of n tokens on a GPU, before tensor parallelism. Shared experts are not among them."""
     device, software, fp8 = cluster.device, cluster.software, layout.fp8
+    capped = np.asarray(layout.capacity) > 0
     e, split, per_node = np.asarray(layout.expert, float), layout.expert_split, cluster.network.gpus_per_node
     own = n / np.where(np.asarray(layout.sequence_parallel) > 0, layout.tensor, 1.0)  # tokens that a GPU routes
     local = g.experts / e
-    busiest = np.where(np.asarray(layout.capacity) > 0, 1.0, layout.imbalance)
+    busiest = np.where(capped, 1.0, layout.imbalance)
     rows = busiest * n * copies(g, layout)
     products = gemm(rows / local, g.d_model, g.gates * g.expert_ffn / split, device, fp8, local)
     products = products + gemm(rows / local, g.expert_ffn / split, g.d_model, device, fp8, local)
     router = gemm(own, g.d_model, g.experts, device)
     # Sorted by expert and brought back; between GPUs once more by the experts of a GPU, and back, where it has several.
     sorts = 2.0 + 2.0 * ((e > 1) & (local > 1))
-    sent = busiest * own * g.experts_per_token * np.where(np.asarray(layout.capacity) > 0, layout.capacity, 1.0)
+    sent = busiest * own * g.experts_per_token * np.where(capped, layout.capacity, 1.0)
     moved = ROUTER_BYTES * own * g.experts + sorts * SORT_BYTES * sent * g.d_model
     near = np.clip(per_node / np.asarray(split, float), 1.0, e)
     exchange = 2.0 * all_to_all(FP16_BYTES * sent * g.d_model, e, near, cluster)
     # Copies are gathered over, and outputs summed among, the GPUs that split an expert.
     size = FP16_BYTES * n * g.d_model * g.experts_per_token
     summed = software.tensor_exposed * all_reduce(size, split, np.minimum(split, per_node), cluster)
-    each = np.where(
-        np.asarray(layout.capacity) > 0, 0.0, software.launch_expert * local
-    )  # alike, they are one batched product
+    each = np.where(capped, 0.0, software.launch_expert * local)  # alike, they are one batched product
     host = software.launch_experts + each
     return ExpertTime(products + router, moved / memory_rate(device), exchange + summed, host)

@@ -124,7 +124,6 @@ def _row(cells: Cells, source: Source) -> GpuRow:
         recalled=source.recalled, profile=stack.profile, software=stack.software, model=model, sequence=model.max_sequence,
         gpus=gpus, batch=batch, settings=settings, options=read.options, other_models=models[1:], metric=metric, published=value,
         assumed=tuple(read.assumed), flops=counted or MEGATRON, memory=_memory(notes),
-        peak_memory=float(cells["peak_memory_gib"] or 0) * 2**30 or None,
     )  # fmt: skip
 
 

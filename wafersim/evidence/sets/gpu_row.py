@@ -56,7 +56,6 @@ class GpuRow:
     flops: FlopsConvention = MEGATRON  # by which a rate in TFLOP/s or an MFU is stated
     seen: bool = False  # whether a row that sets constants has its configuration
     memory: float | None = None  # bytes that nvidia-smi saw in use on a GPU
-    peak_memory: float | None = None  # bytes that the allocator of the fullest GPU held at most
 
     @property
     def open(self) -> tuple[str, ...]:

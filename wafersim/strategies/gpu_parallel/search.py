@@ -6,7 +6,7 @@ what simulating everything would. Two bounds do it: a quick one sorts all splits
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from wafersim.engine.graph import Ints
 from wafersim.gpu.gemm import PRECISIONS
 from wafersim.gpu.layout import RECOMPUTE, Layout
+from wafersim.gpu.machine import Column
 from wafersim.gpu.memory import memory_use
 from wafersim.gpu.verdict import DoesNotFit, check, may_fit
 from wafersim.inputs.strategy import GpuParallelSpec
@@ -98,20 +99,24 @@ def estimated(space: Space, spec: GpuParallelSpec) -> float:
     return float(np.asarray(estimate(space.geometry, first.layout, space.cluster)).min())
 
 
+def _of_each(splits: Splits, of: Callable[[Layout, str], Column]) -> Floats:
+    """A number of every split, worked out for the splits of one schedule after the other."""
+    found = np.empty(len(splits))
+    for schedule, at in splits.by_schedule():
+        found[at] = of(splits.at(at).layout, schedule)
+    return found
+
+
 def _memory(space: Space, splits: Splits) -> Floats:
     """Bytes of the fullest GPU of each."""
-    memory = np.empty(len(splits))
-    for schedule, at in splits.by_schedule():
-        memory[at] = memory_use(space.geometry, splits.at(at).layout, space.cluster, schedule).total
-    return memory
+    return _of_each(splits, lambda layout, schedule: memory_use(space.geometry, layout, space.cluster, schedule).total)
 
 
 def _quick(space: Space, splits: Splits) -> Floats:
-    bounds = np.empty(len(splits))
-    for schedule, at in splits.by_schedule():
-        layout = splits.at(at).layout
-        bounds[at] = quick_bound(space.geometry, layout, space.cluster, schedule == "zero-bubble")
-    return bounds
+    return _of_each(
+        splits,
+        lambda layout, schedule: quick_bound(space.geometry, layout, space.cluster, schedule == "zero-bubble"),
+    )
 
 
 def _in_order(space: Space, splits: Splits, quick: Floats) -> Iterator[tuple[float, int]]:
@@ -130,11 +135,10 @@ def _in_order(space: Space, splits: Splits, quick: Floats) -> Iterator[tuple[flo
 
 
 def _bounds(space: Space, splits: Splits) -> Floats:
-    bounds = np.empty(len(splits))
-    for schedule, at in splits.by_schedule():
-        layout = splits.at(at).layout
-        bounds[at] = lower_bound(space.geometry, layout, space.cluster, schedule == "zero-bubble")
-    return bounds
+    return _of_each(
+        splits,
+        lambda layout, schedule: lower_bound(space.geometry, layout, space.cluster, schedule == "zero-bubble"),
+    )
 
 
 def _fitting(space: Space, splits: Splits, memory: Floats) -> npt.NDArray[np.bool_]:
