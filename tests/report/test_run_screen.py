@@ -161,3 +161,10 @@ def test_the_readme_shows_todays_screen() -> None:
     today = run_screen(found("andromeda16"), 80)
     tables = next(index for index, line in enumerate(today) if line.startswith("Binds"))
     assert shown[1:tables] == today[1:tables]
+
+    def trust(lines: list[str]) -> list[str]:
+        """From there to what was written, whose folder has another name every time."""
+        kinds = [line.split(" ")[0] for line in lines]
+        return lines[kinds.index("Trust") : kinds.index("Written")]
+
+    assert trust(shown) == trust(today)
