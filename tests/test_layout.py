@@ -14,9 +14,9 @@ FLOORS = [
     {"cli"},
     {"report"},
     {"planning"},
-    {"training_run"},
     {"calibration"},
     {"evidence"},
+    {"training_run"},
     {"kernel"},
     {"simulation"},
     {"metrics"},
@@ -29,7 +29,8 @@ FLOORS = [
     {"quantity", "numbers", "errors", "compiled"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
-LEVELS = [{"wafer", "gpu"}, {"strategies", "engine", "simulation", "metrics"}, {"training_run"}, {"planning"}]
+# A plan searches over steps and over whole runs alike, so these two stand side by side.
+LEVELS = [{"wafer", "gpu"}, {"strategies", "engine", "simulation", "metrics"}, {"training_run", "planning"}]
 FACES = {
     "wafersim.cli",
     "wafersim.simulation",

@@ -1,0 +1,1 @@
+"""Whole training runs: start-up, checkpoints, failures, and the date they are done."""
