@@ -25,6 +25,7 @@ from wafersim.inputs.optimizer import OptimizerName
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
+from wafersim.inputs.run import RunSpec
 from wafersim.inputs.sourced import Frozen
 from wafersim.inputs.strategy import ActivationSpec, GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
 from wafersim.inputs.tokens import Tokens
@@ -343,6 +344,7 @@ class Experiment(Frozen):
     strategy: StrategySpec = WeightStreamingSpec()
     training: TrainingSpec
     disturbances: DisturbanceSpec = DisturbanceSpec()
+    run: RunSpec = Field(default=RunSpec(), description="The whole run, for `--duration`.")
     published: PublishedSpec | None = None
     flops: FlopsConvention = Field(
         default=MEGATRON,

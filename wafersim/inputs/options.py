@@ -11,7 +11,7 @@ from wafersim.inputs.sweep import EVERYTHING, ONE_OF, put, split_path
 from wafersim.inputs.yaml_file import Option, read_list, read_scalar
 from wafersim.inputs.yaml_reader import Refused
 
-OF_NO_JOB = ("name", "title")
+OF_NO_JOB = ("name", "title", "run")
 COUNTS = ("system.systems", "system.gpus")
 SHAPES = {"--set": "PATH=VALUE, such as system.systems=8", "--sweep": "PATH=a,b,c, such as system.systems=1,2,4"}
 

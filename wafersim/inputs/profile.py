@@ -11,6 +11,7 @@ from wafersim.inputs.gpu_profile import (
     GpuProfile,
     GpuSoftwareProfile,
 )
+from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.sourced import (
     Bandwidth,
     Count,
@@ -122,6 +123,7 @@ Profile = (
     | GpuProfile
     | GpuClusterProfile
     | GpuSoftwareProfile
+    | OperationProfile
 )
 ADAPTER: TypeAdapter[Profile] = TypeAdapter(Annotated[Profile, Field(discriminator="kind")])
 

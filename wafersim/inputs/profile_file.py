@@ -25,6 +25,7 @@ TABLES = (
     "releases",
     "working_sets",
     "rings",
+    "failures",
 )  # of numbers: a profile changes some and keeps the others
 PROFILES = "hardware"
 

@@ -1,0 +1,233 @@
+"""The section `run` of an experiment: how the whole training run is operated, and when it has to be done."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+
+from wafersim import quantity
+from wafersim.inputs.operation import Of
+from wafersim.inputs.sourced import Frozen
+
+LONGEST = 100 * 365.25 * 86_400.0  # seconds: nothing here takes a century
+
+
+def _duration(value: Any) -> Any:
+    seconds = quantity.parse(value, "time")
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"must be from 0 up to 100 years (got {value!r})")
+    return seconds
+
+
+def _every(value: Any) -> Any:
+    """ "100 steps" -> 100, "3 h" -> 10800.0."""
+    if value in ("auto", "none"):
+        return value
+    steps = re.fullmatch(r"\s*(\d{1,9})\s*steps?\s*", value) if isinstance(value, str) else None
+    if steps:
+        if int(steps[1]) == 0:
+            raise ValueError("must be 1 step or more; none switches it off")
+        return int(steps[1])
+    try:
+        seconds = quantity.parse(value, "time")
+    except ValueError:
+        raise ValueError(f'must be steps or a time, such as "100 steps" or "3 h" (got {value!r})') from None
+    if not 0 < seconds <= LONGEST:
+        raise ValueError(f"must be above 0 and up to 100 years (got {value!r})")
+    return float(seconds)
+
+
+def _when(value: Any) -> Any:
+    """A date, or a duration from the start in seconds."""
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{4}-\d{2}-\d{2}\s*", value):
+        try:
+            return datetime.date.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError(f"is no date (got {value!r})") from None
+    try:
+        return _duration(value)
+    except ValueError:
+        raise ValueError(
+            f'must be a date or a time from the start, such as 2026-03-14 or "120 days" (got {value!r})'
+        ) from None
+
+
+def _date(value: Any) -> Any:
+    found = _when(value)
+    if not isinstance(found, datetime.date):
+        raise ValueError(f"must be a date, such as 2026-03-14 (got {value!r})")
+    return found
+
+
+TIME_SCHEMA = {"type": "string", "pattern": quantity.pattern("time")}
+Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(TIME_SCHEMA)]
+Every = Annotated[int | float, BeforeValidator(_every), WithJsonSchema({"type": "string"})]
+AutoEvery = Annotated[int | float | str, BeforeValidator(_every), WithJsonSchema({"type": "string"})]
+When = Annotated[datetime.date | float, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
+Date = Annotated[datetime.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class StartSpec(Frozen):
+    """Starting the job; what is left out is the operation profile's."""
+
+    first: Duration | None = Field(default=None, description="The first start: compile, weights, devices, workers.")
+    restart: Duration | None = Field(default=None, description="Every later one, without reading the checkpoint.")
+
+
+class CheckpointSpec(Frozen):
+    """Checkpoints; times are of one save or one restore of the whole state."""
+
+    every: AutoEvery = Field(
+        default="auto",
+        description='Steps or time between saves, such as "100 steps" or "3 h"; auto: the best; none: no saves.',
+    )
+    mode: Literal["blocking", "asynchronous"] | None = Field(
+        default=None,
+        description="Whether training stops until a save is complete, or only for `pause_time`; the operation profile's if left "
+        "out.",
+    )
+    bytes_per_parameter: Annotated[float, Field(gt=0, le=64)] | None = Field(
+        default=None,
+        description="Of a checkpoint; if left out, what the optimizer keeps from step to step (AdamW: 12).",
+    )
+    store_bandwidth: Annotated[str, Field()] | None = Field(
+        default=None, description='Of the store, such as "2 TB/s", instead of the operation profile\'s.'
+    )
+    save_time: Duration | None = Field(default=None, description="Instead of bytes over bandwidth.")
+    restore_time: Duration | None = Field(default=None, description="Instead of bytes over bandwidth.")
+    pause_time: Duration | None = Field(
+        default=None, description="Training stops for so long in an asynchronous save; a tenth of a save if left out."
+    )
+    memory_every: Every | None = Field(default=None, description="Between saves in memory; none if left out.")
+    memory_time: Duration | None = Field(default=None, description="Training stops for so long in a save in memory.")
+    memory_restore_time: Duration | None = Field(default=None, description="As `memory_time` if left out.")
+    keep: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(default=2, description="Checkpoints in the store.")
+
+    @field_validator("store_bandwidth")
+    @classmethod
+    def _bandwidth(cls, value: str | None) -> str | None:
+        if value is not None and quantity.parse(value, "bandwidth") <= 0:
+            raise ValueError(f"must be above 0 (got {value!r})")
+        return value
+
+    @field_validator("memory_every", mode="before")
+    @classmethod
+    def _not_auto(cls, value: Any) -> Any:
+        if value == "auto":
+            raise ValueError('must be steps or a time, such as "10 steps"')
+        return None if value == "none" else value
+
+    @model_validator(mode="after")
+    def _memory(self) -> CheckpointSpec:
+        if (self.memory_every is None) != (self.memory_time is None):
+            raise ValueError("saves in memory need both memory_every and memory_time")
+        if self.memory_restore_time is not None and self.memory_every is None:
+            raise ValueError("memory_restore_time means nothing without memory_every")
+        if self.pause_time is not None and self.mode != "asynchronous":
+            raise ValueError("pause_time is of asynchronous saves: mode must be asynchronous")
+        return self
+
+
+class EvaluationSpec(Frozen):
+    """Evaluations; training waits for them."""
+
+    every: Every = Field(description='Steps or time between them, such as "1000 steps".')
+    time: Duration = Field(description="Of one, with the switch to it and back.")
+
+    @field_validator("every", mode="before")
+    @classmethod
+    def _stated(cls, value: Any) -> Any:
+        if value in ("auto", "none"):
+            raise ValueError('must be steps or a time, such as "1000 steps"; leave evaluation out for none')
+        return value
+
+
+class MaintenanceSpec(Frozen):
+    """Planned maintenance, by the calendar."""
+
+    every: Duration = Field(description="From one to the next.")
+    time: Duration = Field(description="How long the machine is away.")
+
+    @model_validator(mode="after")
+    def _shorter(self) -> MaintenanceSpec:
+        if not self.every > self.time:
+            raise ValueError("every must be longer than time")
+        return self
+
+
+class FailureSpec(Frozen):
+    """Changes of one cause of failures of the operation profile, or a cause of one's own, which needs `per_1000_days`."""
+
+    of: Of | None = Field(default=None, description="unit, cluster, memoryx or swarmx.")
+    strikes: Literal["stop", "corrupt", "spike"] | None = Field(default=None, description="stop if left out.")
+    per_1000_days: Annotated[float, Field(ge=0, le=1e6)] | None = Field(
+        default=None, description="Failures of one in 1,000 days of work; 0: none."
+    )
+    shape: Annotated[float, Field(ge=0.2, le=10)] | None = Field(default=None, description="Weibull's k.")
+    detection: Duration | None = Field(default=None, description="Until the job is stopped and the cause known.")
+    detection_sigma: Annotated[float, Field(ge=0, le=3)] | None = Field(default=None, description="Log-normal.")
+    takes_unit: bool | None = Field(default=None, description="Whether a unit goes to repair.")
+    repair: Duration | None = Field(default=None, description="Until it is back.")
+    burst_share: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="That take several units."
+    )
+    burst_units: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(default=None, description="How many.")
+    bad_share: Share | None = Field(default=None, description="Share of units that fail more often until returned.")
+    bad_times: Annotated[float, Field(ge=1, le=1e4)] | None = Field(
+        default=None, description="How many times as often."
+    )
+    latency: Duration | None = Field(default=None, description="Of corrupt: mean time of work until it is found.")
+    back_steps: Annotated[int, Field(ge=0, le=10**9, strict=True)] | None = Field(default=None, description="Of spike.")
+    loses_memory: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Share that loses checkpoints in memory."
+    )
+
+
+class RunSpec(Frozen):
+    """How the whole run is operated. What is left out is the operation profile's (`wafersim show gpu-operation`)."""
+
+    start: Date | None = Field(default=None, description="Its first day, such as 2026-03-14; today if left out.")
+    deadline: When | None = Field(default=None, description='A date, or a time from the start such as "120 days".')
+    operation: str | None = Field(
+        default=None, description="An operation profile: a name or path; gpu-operation or wafer-operation if left out."
+    )
+    start_up: StartSpec = StartSpec()
+    checkpoints: CheckpointSpec = CheckpointSpec()
+    evaluation: EvaluationSpec | None = None
+    maintenance: MaintenanceSpec | None = None
+    failures: Literal["none"] | dict[str, FailureSpec] = Field(
+        default_factory=dict, description="none, or by cause what is another than in the operation profile."
+    )
+    site: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        default=None, description="Factor of all failure rates, known exactly; the profile's, uncertain, if left out."
+    )
+    spares: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = Field(
+        default=None, description="Units that stand by."
+    )
+    when_short: Literal["wait", "shrink"] | None = Field(
+        default=None, description="Without a spare: wait for a repair, or go on with fewer units."
+    )
+    may_miss: Annotated[int, Field(ge=1, le=16, strict=True)] | None = Field(
+        default=None, description="Of shrink: units that the job can go on without; 1 if left out."
+    )
+    restart_fails: Share | None = Field(default=None, description="Share of starts after a failure that fail again.")
+    input_stall: Annotated[float, Field(ge=0, le=10)] | None = Field(
+        default=None, description="Time that a step waits for input, of its own."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunSpec:
+        if self.may_miss is not None and self.when_short == "wait":
+            raise ValueError("may_miss means nothing where when_short is wait")
+        if isinstance(self.deadline, datetime.date) and self.deadline <= (self.start or datetime.date.today()):
+            first = f"the start ({self.start})" if self.start else f"today ({datetime.date.today()})"
+            raise ValueError(f"deadline {self.deadline} is not after {first}")
+        if isinstance(self.deadline, float) and self.deadline <= 0:
+            raise ValueError("deadline must be after the start")
+        return self
