@@ -104,7 +104,25 @@ def test_a_system_alone_keeps_the_batch_rule() -> None:
     [
         ({"batch": 48, "phases": [{"batch": 1, "steps": 1}]}, "batch and phases are given"),
         ({"steps": 3}, "none is given"),
-        ({"steps": 3, "phases": [{"batch": 1, "steps": 1}]}, "give steps in the phases"),
+        ({"phases": [{"batch": 1}]}, "training.phases.0: needs steps or tokens, or training.tokens of which"),
+        (
+            {"phases": [{"batch": 1}, {"batch": 1, "steps": 2}]},
+            "training.phases.0: needs steps or tokens; only the last",
+        ),
+        ({"phases": [{"batch": 1, "steps": 2, "tokens": "2 M"}]}, "training.phases.0: give steps or tokens, not both"),
+        ({"phases": [{"batch": 1, "tokens": "2 sheep"}]}, "training.phases.0.tokens: unknown unit 'sheep'"),
+        ({"phases": [{"batch": 1, "steps": 1, "gpus": 8}]}, "training.phases.0.gpus: give systems on andromeda"),
+        ({"phases": [{"batch": 1, "steps": 1}] * 1001}, "training.phases: list should have at most 1000 items"),
+        (
+            {"phases": [{"batch": 1, "steps": 1}], "batch_ramp": {"from": 1, "by": 1, "over": 9}},
+            "training.batch_ramp: goes up to training.batch, which is needed",
+        ),
+        (
+            {"batch": 8, "batch_ramp": {"from": 1, "by": 1, "over": "9 moons"}},
+            'training.batch_ramp.over: must be sequences or tokens, such as "9765625 sequences"',
+        ),
+        ({"batch": 8, "batch_ramp": {"from": 0, "by": 1, "over": 9}}, "training.batch_ramp.from: must be >= 1"),
+        ({"batch": 8, "batch_ramp": {"by": 1, "over": 9}}, "training.batch_ramp.from: is missing"),
         ({"phases": []}, "needs 1 or more"),
         ({"phases": [{"batch": 1, "steps": 0}]}, "training.phases.0.steps: must be >= 1"),
     ],

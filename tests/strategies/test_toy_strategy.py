@@ -114,6 +114,8 @@ class Pipelined:
     def choose(self, job: Job) -> None:
         assert job.count == 2
 
+    def again(self, job: Job, choice: None) -> None: ...
+
     def plan(self, job: Job, choice: None) -> Plan:
         block = job.workload.layers[1]
         weights = sum(op.k * op.n for op in block.ops)

@@ -21,14 +21,12 @@ from wafersim.inputs.flops import MEGATRON, FlopsConvention
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
 from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override, release_of
 from wafersim.inputs.model import CheckedModel
-from wafersim.inputs.optimizer import OptimizerName
-from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
 from wafersim.inputs.run import RunSpec
 from wafersim.inputs.sourced import Frozen
-from wafersim.inputs.strategy import ActivationSpec, GpuParallelSpec, StrategySpec, WeightStreamingSpec, Whole
-from wafersim.inputs.tokens import Tokens
+from wafersim.inputs.strategy import ActivationSpec, GpuParallelSpec, StrategySpec, WeightStreamingSpec
+from wafersim.inputs.training import TrainingSpec
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -215,90 +213,6 @@ ONLY_ON_WAFERS = (
 )  # fmt: skip
 
 
-class TrainingSpec(Frozen):
-    """The training job."""
-
-    mode: Literal["train", "forward", "lora"] = Field(
-        default="train",
-        description="forward: the forward pass alone (validation); lora: adapters of frozen weights, which stream and send no "
-        "gradients.",
-    )
-    lora_rank: Annotated[int, Field(ge=1, le=1024, strict=True)] | None = Field(
-        default=None, description="Rank of the adapters, 16 if left out; lora only."
-    )
-    sequence_length: Whole | None = Field(default=None, description="Tokens per sequence; the model's own if left out.")
-    batch: Whole | Literal["published"] | None = Field(
-        default=None, description="Sequences of the whole cluster in a step."
-    )
-    batch_per_system: Whole | Literal["published"] | None = Field(
-        default=None, description="Sequences of one system in a step."
-    )
-    optimizer: OptimizerName = "adamw"
-    gradient_clipping: Literal["global-norm", "none"] = "global-norm"
-    optimizer_barrier: Literal["none", "global-norm"] = Field(
-        default="none",
-        description="none: updates hide behind the backward pass, as measured, clipped or not; global-norm: no update starts "
-        "before the last gradient has arrived.",
-    )
-    loss_scaling: Literal["dynamic", "none"] = "none"
-    weight_precision: Literal["fp16", "bf16", "fp32", "fp8"] = Field(
-        default="fp16", description="Of the weights that stream; fp8 halves their bytes and multiplies as fp16."
-    )
-    gradient_precision: Literal["fp16", "bf16", "fp32"] = "fp32"
-    density: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1.0, description="Share of the weights that are not zero; the others are neither sent nor worked on."
-    )
-    baked_in_zeros: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0,
-        description="Share of frozen weights that were zero when the job was compiled: saves what was measured, 14 % of a "
-        "forward pass at 0.75; forward and lora only.",
-    )
-    tokens: Tokens = Field(
-        default="20 per parameter",
-        description="Of the whole run, such as 2T, 300 B or 7e9; published: its steps times its batch.",
-    )
-    input_rate: Annotated[float, Field(gt=0)] | None = Field(
-        default=None,
-        description="Sequences/s that the input workers of one system deliver; without it they never bind.",
-    )
-
-    steps: Whole | Literal["published"] | None = Field(
-        default=None, description="Steps of the whole run, instead of its tokens; published: as the model was trained."
-    )
-    phases: Annotated[list[PhaseSpec], Field(min_length=1)] | None = Field(
-        default=None, description="Parts of the run one after the other, instead of batch and steps."
-    )
-
-    @model_validator(mode="after")
-    def _one_batch(self) -> TrainingSpec:
-        given = [name for name in ("batch", "batch_per_system", "phases") if getattr(self, name) is not None]
-        if len(given) != 1:
-            which = f"{' and '.join(given)} are given" if given else "none is given"
-            raise ValueError(f"exactly one of batch, batch_per_system and phases is needed ({which})")
-        if self.phases and self.steps is not None:
-            raise ValueError("give steps in the phases")
-        return self
-
-    @model_validator(mode="after")
-    def _of_the_mode(self) -> TrainingSpec:
-        """Fields that mean nothing in a mode are refused where they are given, not left aside."""
-        if self.baked_in_zeros and self.mode == "train":
-            raise WrongField(
-                "baked_in_zeros", "weights that are trained do not stay zero; mode must be forward or lora"
-            )
-        if self.baked_in_zeros and self.density < 1.0:
-            raise WrongField(
-                "baked_in_zeros",
-                "these zeros are sent, those of density are not: one weight cannot be both; give one of them",
-            )
-        if self.lora_rank is not None and self.mode != "lora":
-            raise WrongField("lora_rank", f"adapters are of mode lora (mode is {self.mode})")
-        for name, least in {"optimizer_barrier": "none", "loss_scaling": "none", "gradient_precision": "fp32"}.items():
-            if self.mode == "forward" and getattr(self, name) != least:
-                raise WrongField(name, "a forward pass has no gradients; leave it out, or mode must be train or lora")
-        return self
-
-
 class PublishedSpec(Frozen):
     """What is published of the job, shown beside the prediction; never fitted by an experiment."""
 
@@ -376,8 +290,12 @@ class Experiment(Frozen):
         if gpus != isinstance(self.strategy, GpuParallelSpec):
             wanted = "gpu-parallel" if gpus else "weight-streaming"
             raise ValueError(f"strategy.kind must be {wanted} on {self.system.profile_name} (got {self.strategy.kind})")
-        if gpus and self.training.batch is None:
+        if gpus and self.training.batch is None and self.training.phases is None:
             raise ValueError("training.batch is needed on GPUs: the sequences of the whole cluster in a step")
+        mine, other = ("gpus", "systems") if gpus else ("systems", "gpus")
+        for place, phase in enumerate(self.training.phases or []):
+            if getattr(phase, other) is not None:
+                raise WrongField(f"training.phases.{place}.{other}", f"give {mine} on {self.system.profile_name}")
         if gpus and self.disturbances != DisturbanceSpec():
             raise ValueError("disturbances are simulated on wafers only")
         usual = {name: field.default for name, field in TrainingSpec.model_fields.items() if name in ONLY_ON_WAFERS}

@@ -178,6 +178,8 @@ def _contradictions(model: Model) -> Contradictions:
     for name, value in (model.published or {}).items():
         if (name == "phases") != isinstance(value, tuple):
             yield "published", f"{name} must be a {'list of phases' if name == 'phases' else 'number'}"
+        elif isinstance(value, tuple) and any(phase.steps is None and phase.tokens is None for phase in value):
+            yield "published", f"{name}: each needs steps or tokens"
 
 
 def _heads(model: Model) -> Contradictions:

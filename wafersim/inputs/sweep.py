@@ -95,6 +95,9 @@ def put(fields: dict[str, Any], path: str, value: Any) -> None:
         for other in ONE_OF[parts[0]]:
             if other != parts[1]:
                 here.pop(other, None)
+        if parts[1] == "phases":  # which say how long the run is
+            for other in ("tokens", "steps", "batch_ramp"):
+                here.pop(other, None)
 
 
 def split_path(path: str) -> list[str]:

@@ -39,13 +39,14 @@ class Provenance:
 
 @dataclass(frozen=True)
 class PhaseTime:
-    """A part of the run: chips, sequences of a step and tokens of each, tokens of all its steps, seconds of one."""
+    """A part of the run: chips, sequences of a step, tokens of each and of all steps, seconds of a step, FLOPs of a token."""
 
     n_systems: int
     batch: int
     sequence_length: int
     tokens: float
     step_time_s: float
+    flops_per_token: float  # of the model, by the job's convention
 
     @property
     def steps(self) -> float:
@@ -59,14 +60,16 @@ class PhaseTime:
 
     def to_json(self) -> dict[str, float]:
         """Plain values."""
-        of_step = {"n_systems": self.n_systems, "batch": self.batch, "step_time_s": self.step_time_s}
+        of_step = {"n_systems": self.n_systems, "batch": self.batch, "sequence_length": self.sequence_length,
+                   "step_time_s": self.step_time_s}  # fmt: skip
         return {**of_step, "steps": self.steps, "days": self.days}
 
     @classmethod
     def of(cls, job: Job, step_time_s: float) -> PhaseTime:
         """Of a job whose step takes so long."""
         training = job.training
-        return cls(job.count, training.batch, job.workload.sequence_length, training.tokens, step_time_s)
+        per_token = flops_per_token(job.workload, job.flops, training.density)
+        return cls(job.count, training.batch, job.workload.sequence_length, training.tokens, step_time_s, per_token)
 
 
 @dataclass(frozen=True)
@@ -218,10 +221,9 @@ def predict(
     """What a step of the periodic state, with its strategy's account of it, says of a job, after `earlier` phases of its run."""
     step = to_seconds(float(periodic.step_ticks))
     workload, training = job.workload, job.training
-    per_token = flops_per_token(workload, job.flops, training.density)
-    flops = per_token * training.batch * workload.sequence_length
     chain = critical(periodic)
     phases = (*earlier, PhaseTime.of(job, step))
+    flops = phases[-1].flops_per_token * training.batch * workload.sequence_length
     tokens = sum(phase.tokens for phase in phases)
     return Prediction(
         kind=words.kind,
@@ -239,7 +241,7 @@ def predict(
         flops_convention=job.flops,
         mfu=flops / (step * job.count * job.machine.peak_flops),
         model_flops_per_step=flops,
-        training_flops=per_token * tokens,
+        training_flops=sum(phase.flops_per_token * phase.tokens for phase in phases),
         breakdown=account.breakdown,
         binding=binding_of(account.binding, chain, words),
         utilisation=account.utilisation,

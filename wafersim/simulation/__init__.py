@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wafersim.errors import WafersimError
+from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.metrics.interval import Uncertainty
 from wafersim.metrics.prediction import PhaseTime, Prediction, predict
@@ -56,15 +56,19 @@ def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
 
 
 def simulate_run(jobs: Sequence[Job], engine: Engine = "auto") -> Simulated:
-    """The step of the last of a run's phases, with the days of all of them."""
-    earlier = [PhaseTime.of(job, step_seconds(job)) for job in jobs[:-1]]
-    return simulate_step(jobs[-1], engine, tuple(earlier))
+    """The step of the last of a run's phases, with the days of all of them, whose choices follow the last one's."""
+    last = jobs[-1]
+    choice = strategy_of(last.kind).choose(last)
+    return _simulated(last, choice, engine, _earlier(jobs, choice))
 
 
-def simulate_step(job: Job, engine: Engine = "auto", earlier: tuple[PhaseTime, ...] = ()) -> Simulated:
-    """A job's step and all that is said of it, after `earlier` phases of its run. Raises Infeasible with the reason."""
+def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
+    """A job's step and all that is said of it. Raises Infeasible with the reason."""
+    return _simulated(job, strategy_of(job.kind).choose(job), engine, ())
+
+
+def _simulated(job: Job, choice: Any, engine: Engine, earlier: tuple[PhaseTime, ...]) -> Simulated:
     strategy = strategy_of(job.kind)
-    choice = strategy.choose(job)
     plan = strategy.plan(job, choice)
     periodic = run_to_period(strategy, plan, engine)
     account = strategy.account(job, choice, periodic)
@@ -75,6 +79,25 @@ def simulate_step(job: Job, engine: Engine = "auto", earlier: tuple[PhaseTime, .
     sure, assumed = uncertainty_of(rough), moving_assumed(rough, exact)
     prediction = predict(job, strategy.words, periodic, account, sure, assumed, earlier)
     return Simulated(prediction, job, choice, plan, periodic, exact)
+
+
+def _earlier(jobs: Sequence[Job], choice: Any) -> tuple[PhaseTime, ...]:
+    """All phases but the last; those of one shape are simulated once. Raises Infeasible with the phase that cannot run."""
+    strategy = strategy_of(jobs[-1].kind)
+    known: dict[tuple[int, int, int], float] = {}
+    found = []
+    for place, job in enumerate(jobs[:-1], 1):
+        shape = (job.count, job.training.batch, job.workload.sequence_length)
+        if shape not in known:
+            try:
+                plan = strategy.plan(job, strategy.again(job, choice))
+            except Infeasible as reason:
+                named = Infeasible(f"phase {place} of {len(jobs)} (batch {job.training.batch}): {reason}")
+                named.memory = reason.memory
+                raise named from None
+            known[shape] = to_seconds(float(run_to_period(strategy, plan).step_ticks))
+        found.append(PhaseTime.of(job, known[shape]))
+    return tuple(found)
 
 
 def step_and_interval(job: Job) -> tuple[float, Uncertainty]:

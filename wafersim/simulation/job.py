@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from math import gcd
 from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.machine import load_any
 from wafersim.inputs.phase import PhaseSpec
+from wafersim.simulation.phases import ramped, settled
 from wafersim.strategies.job import Job, Training
 from wafersim.workload.model import load_model
 from wafersim.workload.transformer import LORA_RANK, Workload, workload_of
@@ -25,22 +28,39 @@ def jobs_of(experiment: Experiment) -> tuple[Job, ...]:
     Raises Infeasible where it asks for something that nobody published.
     """
     training = experiment.training
-    rank = training.lora_rank or LORA_RANK
-    workload = workload_of(load_model(experiment.model), training.sequence_length, training.mode, rank)
-    phases = _phases(experiment, workload)
+    length, model = training.sequence_length, load_model(experiment.model)
+
+    def workload(sequence_length: int | None) -> Workload:
+        return workload_of(model, sequence_length or length, training.mode, training.lora_rank or LORA_RANK)
+
+    usual = workload(None)
+    phases = _phases(experiment, usual)
     if phases is None:
-        count = _count(experiment, workload)
-        batch = _batch(experiment, workload, count)
-        return (_job(experiment, workload, count, batch, _tokens(experiment, workload, batch)),)
-    usual = experiment.system.count
+        count = _count(experiment, usual)
+        batch = _batch(experiment, usual, count)
+        whole = _tokens(experiment, usual, batch)
+        parts = ramped(training.batch_ramp, batch, usual.sequence_length, whole)
+        base = _job(experiment, usual, count)
+    else:
+        if training.batch_ramp is not None:
+            raise Infeasible(f"training.batch_ramp: {model.name} was trained in phases of its own; give batch a number")
+        base = _job(experiment, usual, experiment.system.count)
+        steps = None if training.phases is None else training.steps
+        if steps == "published":
+            steps = _stated(usual, "steps", "training.steps")
+        parts = settled(phases, usual.sequence_length, _whole_tokens(experiment, usual), steps)
+    workloads = {part.sequence_length: workload(part.sequence_length) for part in parts}
+    counts = [part.count or base.count for part in parts]
     jobs = []
-    for phase in phases:
-        tokens = float(phase.steps) * phase.batch * workload.sequence_length
-        jobs.append(_job(experiment, workload, phase.systems or usual, phase.batch, tokens))
+    for count, part in zip(counts, parts, strict=True):
+        alike = [other.batch for other, on in zip(parts, counts, strict=True) if on == count]
+        settings = replace(base.training, batch=part.batch, tokens=part.tokens, grain=gcd(*alike))
+        jobs.append(replace(base, workload=workloads[part.sequence_length], count=count, training=settings))
     return tuple(jobs)
 
 
-def _job(experiment: Experiment, workload: Workload, count: int, batch: int, tokens: float) -> Job:
+def _job(experiment: Experiment, workload: Workload, count: int) -> Job:
+    """What all phases of a run share."""
     system, training = experiment.system, experiment.training
     return Job(
         workload=workload,
@@ -48,8 +68,7 @@ def _job(experiment: Experiment, workload: Workload, count: int, batch: int, tok
         count=count,
         strategy=experiment.strategy,
         training=Training(
-            batch=batch,
-            tokens=tokens,
+            batch=1,
             per_system=training.batch_per_system is not None,
             optimizer=training.optimizer,
             gradient_clipping=training.gradient_clipping,
@@ -91,17 +110,36 @@ def _tokens(experiment: Experiment, workload: Workload, batch: int) -> float:
         return _published_sequences(workload) * workload.sequence_length
     if steps is not None:
         count = _stated(workload, "steps", "training.steps") if steps == "published" else steps
-        return float(count) * batch * workload.sequence_length
-    if isinstance(asked, str) and asked.endswith("per parameter"):
-        return float(asked.removesuffix("per parameter")) * workload.parameters
-    return float(asked)
+        ramp = experiment.training.batch_ramp
+        sizes = [] if ramp is None else ramp.phases(batch, workload.sequence_length)
+        # Of the steps those of a ramp are smaller.
+        return float(count * batch - sum((batch - size) * many for size, many in sizes)) * workload.sequence_length
+    assert asked is not None, "phases alone leave them open"
+    return _number(asked, workload)
+
+
+def _number(tokens: float | str, workload: Workload) -> float:
+    """So many, or so many per parameter."""
+    if isinstance(tokens, str):
+        return float(tokens.removesuffix("per parameter")) * workload.parameters
+    return tokens
+
+
+def _whole_tokens(experiment: Experiment, workload: Workload) -> float | None:
+    """Tokens that are stated beside phases; None where these alone say them."""
+    training = experiment.training
+    if training.tokens is None or training.phases is None:
+        return None
+    if training.tokens == "published":
+        return _published_sequences(workload) * workload.sequence_length
+    return _number(training.tokens, workload)
 
 
 def _published_sequences(workload: Workload) -> float:
     """Sequences that the published run saw: its steps times its batch, phase by phase."""
-    phases = _published(workload).get("phases")
+    phases, length = _published(workload).get("phases"), workload.sequence_length
     if phases is not None:
-        return float(sum(phase.steps * phase.batch for phase in phases))
+        return float(sum((phase.tokens_at(length) or 0.0) / length for phase in phases))
     return float(_stated(workload, "steps", "training.tokens") * _stated(workload, "batch", "training.tokens"))
 
 

@@ -20,6 +20,7 @@ class Training:
 
     batch: int  # sequences of the whole cluster in a step
     tokens: float = 0.0  # of the whole run, or of its phase
+    grain: int = 0  # what the batches of all phases on as many chips are multiples of; 0: of its own batch alone
     per_system: bool = False  # the batch was stated for one system: fewer systems have a smaller one
     optimizer: OptimizerName = REFERENCE
     gradient_clipping: str = "global-norm"
@@ -53,7 +54,7 @@ class Job:
         training, asked = self.training, self.disturbances
         batch = training.batch // self.count if training.per_system else training.batch
         healthy = DisturbanceSpec(jitter=asked.jitter, seed=asked.seed)
-        return replace(self, count=1, training=replace(training, batch=batch), disturbances=healthy)
+        return replace(self, count=1, training=replace(training, batch=batch, grain=0), disturbances=healthy)
 
     @property
     def kind(self) -> str:

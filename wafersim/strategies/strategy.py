@@ -178,6 +178,10 @@ class Strategy(Protocol[P, C]):
         """Every `auto` settled. Raises Infeasible with the reason when nothing fits or numbers do not go together."""
         ...
 
+    def again(self, job: Job, choice: C) -> C:
+        """The choice of another phase of a run whose last one has `choice`. Raises Infeasible where that cannot be kept."""
+        ...
+
     def plan(self, job: Job, choice: C) -> P:
         """Raises Infeasible where the choice cannot run on the job's machine."""
         ...

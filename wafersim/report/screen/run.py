@@ -222,7 +222,16 @@ def _runs_as(row: Row) -> list[str]:
     size = f"{row['micro_batches']} x {row['micro_batch']}" if row["micro_batches"] > 1 else str(row["micro_batch"])
     how = memory.get("activation_policy") if row["kind"] == "wafer" else row["split"]["name"]
     used = f"{memory['total_bytes'] / 1e9:.0f} of {memory['capacity_bytes'] / 1e9:.0f} GB of memory used"
-    return [str(how), f"micro-batch {size}".replace(" ", UNBROKEN), used.replace(" ", UNBROKEN)]
+    return [str(how), f"micro-batch {size}".replace(" ", UNBROKEN), used.replace(" ", UNBROKEN), *_in_phases(row)]
+
+
+def _in_phases(row: Row) -> list[str]:
+    """That the step is the last phase's, where there are several."""
+    batches = [phase["batch"] for phase in row["phases"]]
+    if len(batches) == 1:
+        return []
+    said = f"last of {len(batches)} phases, batches {batches[0]:,} to {batches[-1]:,}"
+    return [said.replace(" ", UNBROKEN)]
 
 
 def _binds(row: Row, lines: Sequence[Line], in_detail: bool) -> list[str]:

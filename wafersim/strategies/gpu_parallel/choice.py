@@ -47,6 +47,26 @@ def choose(job: Job) -> Choice:
     return Choice(geometry, layout, schedule, (*unsure, *notes_of(geometry, layout, cluster)), found)
 
 
+def again(job: Job, kept: Choice) -> Choice:
+    """The split of another phase of a run: that of its last one, with more or fewer replicas where it has other GPUs.
+
+    Raises Infeasible with the reason.
+    """
+    spec, machine = _spec(job), clusters_of(job.machine)
+    if kept.found is not None:
+        left = spec.data
+        spec = settled(spec, kept.found.best[0]).model_copy(update={"data": left})
+    geometry, cluster = Geometry.of(job.workload), cluster_of_job(job, machine)
+    layout = resolve(spec, job.workload.model, job.count, job.training.batch, cluster)
+    # A pipeline that has no more micro-batches under way keeps no more.
+    smaller = geometry == kept.geometry and replace(kept.layout, micro_batches=layout.micro_batches) == layout
+    if job.must_fit and not (smaller and layout.micro_batches <= kept.layout.micro_batches):
+        if machine.most is not None and job.count > machine.most:
+            raise Infeasible(f"{machine.name} has {machine.most} GPUs, not {job.count}")
+        check(geometry, layout, cluster, kept.schedule)
+    return Choice(geometry, layout, kept.schedule, (), None)
+
+
 def estimate(job: Job) -> float:
     """Seconds of the fastest split by the closed form alone. Raises Infeasible where none fits."""
     return estimated(space_of(job), _spec(job))
@@ -56,7 +76,7 @@ def space_of(job: Job) -> Space:
     """Everything that a search holds fixed."""
     cluster, training = cluster_of_job(job, clusters_of(job.machine)), job.training
     geometry, clipping = Geometry.of(job.workload), clips(job)
-    return Space(geometry, job.workload.model, cluster, job.count, training.batch, clipping)
+    return Space(geometry, job.workload.model, cluster, job.count, training.batch, clipping, training.grain)
 
 
 def clips(job: Job) -> bool:

@@ -45,6 +45,12 @@ class Space:
     gpus: int
     batch: int
     clipping: bool
+    grain: int = 0  # what the batches of all phases of the run are multiples of; 0: it has but one
+
+    @property
+    def divided(self) -> int:
+        """What replicas and their micro-batches have to divide."""
+        return self.grain or self.batch
 
 
 @dataclass(frozen=True)
@@ -109,13 +115,13 @@ def splits_of(space: Space, spec: GpuParallelSpec) -> Splits:
     rows: list[tuple[int, ...]] = []
     for t, p, c in product(tensors, pipelines, contexts):
         d, rest = divmod(space.gpus, t * p * c)
-        if rest or d == 0 or space.batch % d or (spec.data != "auto" and d != spec.data):
+        if rest or d == 0 or space.divided % d or (spec.data != "auto" and d != spec.data):
             continue
         if (space.model.encoder_layers and c > 1) or (exchanged and space.model.heads // t % c):
             continue
         if spec.shard_group != "auto" and (d * c) % min(d * c, spec.shard_group):
             continue
-        sizes = [(b, m, v) for b, m in _micro_batches(spec, space.batch // d) for v in chunks(p, m % p == 0)]
+        sizes = [(b, m, v) for b, m in _micro_batches(spec, space, d) for v in chunks(p, m % p == 0)]
         for e, split in _experts(space, spec, d, t, c):
             rows += [(d, t, p, c, e, split, v, b, m) for b, m, v in sizes]
     splits = _with_choices(space, spec, np.array(rows, float)) if rows else None
@@ -225,6 +231,11 @@ def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines
         least = groups[0] * (spec.data if isinstance(spec.data, int) else e)
         return f"no split of {space.gpus} GPUs{with_}: a multiple of {least} is needed"
     units = [d * fixed(spec.micro_batch) for d in replicas]
+    if all(space.divided % unit for unit in units) and not all(space.batch % unit for unit in units):
+        return (
+            f"no split of {space.gpus} GPUs goes round in every phase: data x micro_batch has to divide {space.divided}, "
+            f"which all batches are multiples of (data may be {', '.join(map(str, replicas[:6]))})"
+        )
     if all(space.batch % unit for unit in units):
         good = nearest(space.batch, lambda n: any(n % unit == 0 for unit in units), 2 * space.batch + units[0])
         return (
@@ -237,10 +248,11 @@ def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines
     )
 
 
-def _micro_batches(spec: GpuParallelSpec, replica: int) -> list[tuple[int, int]]:
-    """(size, number) of the micro-batches of a replica's sequences."""
+def _micro_batches(spec: GpuParallelSpec, space: Space, replicas: int) -> list[tuple[int, int]]:
+    """(size, number) of the micro-batches of one of so many replicas."""
+    replica = space.divided // replicas
     sizes = _values(spec.micro_batch, range(1, min(replica, LARGEST_MICRO_BATCH) + 1), lambda b: replica % b == 0)
-    return [(b, replica // b) for b in sizes]
+    return [(b, space.batch // replicas // b) for b in sizes]
 
 
 def _values(fixed: int | str, every: range, good: Callable[[int], bool]) -> list[int]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from wafersim.errors import WafersimError
-from wafersim.gpu.layout import stack
+from wafersim.gpu.layout import Geometry, Layout, stack
+from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use
 from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.gpu_parallel.account import account
-from wafersim.strategies.gpu_parallel.choice import Choice, choose, clips, cluster_of_job, clusters_of, estimate
+from wafersim.strategies.gpu_parallel.choice import Choice, again, choose, clips, cluster_of_job, clusters_of, estimate
 from wafersim.strategies.gpu_parallel.closed_form import estimate as closed_form
 from wafersim.strategies.gpu_parallel.features import features
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, Runs
@@ -20,6 +22,7 @@ from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
 from wafersim.strategies.gpu_parallel.words import WORDS
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
+from wafersim.timeline.clock import checked_step
 
 
 class GpuParallel(Runs):
@@ -30,15 +33,28 @@ class GpuParallel(Runs):
     simulates_seconds = False
     scales_from_one = False
 
+    def __init__(self) -> None:
+        self._latest: tuple[tuple[Geometry, Layout, Cluster, str, bool, bool], GpuPlan] | None = None
+
     def choose(self, job: Job) -> Choice:
         """The layout."""
         return choose(job)
 
+    def again(self, job: Job, choice: Choice) -> Choice:
+        """The same split: a run keeps it while its batch grows."""
+        return again(job, choice)
+
     def plan(self, job: Job, choice: Choice) -> GpuPlan:
         """The step of one pipeline, which stands for all."""
         cluster = cluster_of_job(job, clusters_of(job.machine))
-        tied = job.workload.model.tied_embeddings
-        return build_gpu_plan(choice.geometry, choice.layout, cluster, choice.schedule, clips(job), tied)
+        one, tied = replace(choice.layout, micro_batches=1), job.workload.model.tied_embeddings
+        of = (choice.geometry, one, cluster, choice.schedule, clips(job), tied)
+        known = self._latest
+        if known is None or known[0] != of:  # phases of a run differ in their micro-batches alone, as no duration does
+            known = self._latest = of, build_gpu_plan(*of)
+        plan = replace(known[1], micro_batches=int(choice.layout.micro_batches))
+        checked_step(plan.longest())
+        return plan
 
     def account(self, job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
         """Parts, what binds, memory of the fullest GPU."""

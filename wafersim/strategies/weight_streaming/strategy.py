@@ -38,6 +38,10 @@ class WeightStreaming(Runs):
         """Micro-batch and activation policy of the fastest step."""
         return choose(job)
 
+    def again(self, job: Job, choice: Choice) -> Choice:
+        """A phase's own: Cerebras compiles a job anew for another batch."""
+        return choose(job)
+
     def plan(self, job: Job, choice: Choice) -> WeightStreamingPlan:
         """The step of all systems, disturbances included."""
         machine = machine_of(wafers_of(job.machine))
