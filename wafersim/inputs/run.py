@@ -107,7 +107,9 @@ class CheckpointSpec(Frozen):
     memory_every: Every | None = Field(default=None, description="Between saves in memory; none if left out.")
     memory_time: Duration | None = Field(default=None, description="Training stops for so long in a save in memory.")
     memory_restore_time: Duration | None = Field(default=None, description="As `memory_time` if left out.")
-    keep: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(default=2, description="Checkpoints in the store.")
+    keep: Annotated[int, Field(ge=1, le=4096, strict=True)] = Field(
+        default=1000, description="Checkpoints that stay in the store, the newest ones."
+    )
 
     @field_validator("store_bandwidth")
     @classmethod
@@ -189,6 +191,13 @@ class FailureSpec(Frozen):
     )
 
 
+class PublishedRunSpec(Frozen):
+    """What is published of the whole run, shown beside the prediction; never fitted."""
+
+    days: Annotated[float, Field(gt=0, le=36_525)] = Field(description="From its first start to its end.")
+    source: Annotated[str, Field(min_length=3)]
+
+
 class RunSpec(Frozen):
     """How the whole run is operated. What is left out is the operation profile's (`wafersim show gpu-operation`)."""
 
@@ -197,6 +206,7 @@ class RunSpec(Frozen):
     operation: str | None = Field(
         default=None, description="An operation profile: a name or path; gpu-operation or wafer-operation if left out."
     )
+    published: PublishedRunSpec | None = None
     start_up: StartSpec = StartSpec()
     checkpoints: CheckpointSpec = CheckpointSpec()
     evaluation: EvaluationSpec | None = None

@@ -127,7 +127,7 @@ class Saving:
     restore_ticks: int = 0
     memory_ticks: int = 0  # of a save in memory; training stops
     memory_restore_ticks: int = 0
-    keep: int = 2  # checkpoints in the store, the newest ones; at most 64
+    keep: int = 2  # checkpoints in the store, the newest ones; at most 4096
 
 
 @dataclass(frozen=True)
