@@ -2,11 +2,12 @@
 
 from math import inf
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wafersim.strategies.best_first import best_first
+from wafersim.strategies.best_first import best_first, best_of, refined
 
 
 def measured(bounds: list[float], values: list[float], **how: float) -> list[int]:
@@ -52,3 +53,23 @@ def test_the_best_are_those_of_measuring_everything(drawn: list[tuple[int, int]]
     bounds, values = [low for low, _ in drawn], [low + above for low, above in drawn]
     found = best_first(bounds, values.__getitem__, keep)
     assert sorted(found.values())[:keep] == sorted(values)[:keep]
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=4), max_size=8),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
+def test_groups_that_are_opened_late_lose_nothing(
+    drawn: list[list[tuple[int, int]]], at_a_time: int, keep: int
+) -> None:
+    # A group's bound is no more than its members'; one that is empty has any.
+    members = [(group, low, low + above) for group, some in enumerate(drawn) for low, above in some]
+    bounds = np.array([min((low for low, _ in some), default=3) for some in drawn], float)
+
+    def opened(groups):
+        of = [index for group in groups for index, member in enumerate(members) if member[0] == group]
+        return np.array([members[index][1] for index in of], float), np.array(of, int)
+
+    found = best_of(refined(bounds, at_a_time, opened), lambda index: members[index][2], keep)
+    assert sorted(found.values())[:keep] == sorted(value for _, _, value in members)[:keep]

@@ -14,12 +14,13 @@ from wafersim.gpu.layout import Geometry
 from wafersim.gpu.memory import memory_use
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel import search as search_module
 from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
 from wafersim.strategies.gpu_parallel.layouts import resolve
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
 from wafersim.strategies.gpu_parallel.quick_bound import quick_bound
-from wafersim.strategies.gpu_parallel.search import search, settled
+from wafersim.strategies.gpu_parallel.search import fastest, search, settled
 from wafersim.strategies.gpu_parallel.space import Space, splits_of
 from wafersim.timeline.clock import to_seconds
 from wafersim.workload.model import load_model
@@ -93,8 +94,11 @@ def test_pruning_loses_nothing(case: tuple[Space, GpuParallelSpec]) -> None:
     except Infeasible:
         with pytest.raises(Infeasible):
             search(space, spec)
+        with pytest.raises(Infeasible):
+            fastest(space, spec)
         return
     pruned = search(space, spec)
+    assert fastest(space, spec) == pruned.best[0] == everything.best[0]
     assert [one.seconds for one in pruned.best] == [one.seconds for one in everything.best]
     assert pruned.considered == everything.considered and pruned.too_large == everything.too_large
     assert everything.bounded == 0
@@ -156,6 +160,25 @@ def test_the_space_is_every_split_that_can_be_asked_for() -> None:
     found = [splits.one(index) for index in range(len(splits))]
     assert len(found) == len(set(found))
     assert set(found) == asked
+
+
+def test_the_fastest_of_experts_is_found_without_looking_at_most_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = space_of("gpt3-1.3b", 16, 64, ("dgx-h100", "megatron-core"))
+    model = replace(space.model, experts=16, experts_per_token=2)
+    space = replace(space, model=model, geometry=Geometry.of(workload_of(model, 2048)))
+    looked_at, expanded = 0, search_module.splits_of_sizes
+
+    def counted(*args):
+        nonlocal looked_at
+        found = expanded(*args)
+        looked_at += len(found[0])
+        return found
+
+    spec = GpuParallelSpec(**OPEN)
+    everything = search(space, spec)
+    monkeypatch.setattr(search_module, "splits_of_sizes", counted)
+    assert fastest(space, spec) == everything.best[0]
+    assert 0 < looked_at < 0.1 * everything.considered
 
 
 def test_what_a_search_settles_can_be_asked_for() -> None:

@@ -111,7 +111,7 @@ class Pipelined:
         memory_title="Memory (GB)", memory=(("total_bytes", "weights"),),
     )  # fmt: skip
 
-    def choose(self, job: Job) -> None:
+    def choose(self, job: Job, told: bool = True) -> None:
         assert job.count == 2
 
     def again(self, job: Job, choice: None) -> None: ...

@@ -111,5 +111,5 @@ def step_and_interval(job: Job) -> tuple[float, Uncertainty]:
 def step_seconds(job: Job) -> float:
     """Seconds of a job's step and nothing else. Raises Infeasible with the reason."""
     strategy = strategy_of(job.kind)
-    plan = strategy.plan(job, strategy.choose(job))
+    plan = strategy.plan(job, strategy.choose(job, told=False))
     return to_seconds(float(run_to_period(strategy, plan).step_ticks))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 from itertools import islice
 from math import inf
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 def best_of(
@@ -23,6 +28,26 @@ def best_of(
         found[index] = value
         insort(best, value)
     return found
+
+
+def refined(
+    bounds: Floats, at_a_time: int, refine: Callable[[Ints], tuple[Floats, Ints]]
+) -> Iterator[tuple[float, int]]:
+    """(bound, candidate) in the order of bounds, of groups of candidates whose own bounds are worked out when their turn comes.
+
+    `bounds[g]` is at most the bound of any candidate of group g; `refine` gives (bounds, candidates) of some groups.
+    """
+    order = np.argsort(bounds, kind="stable")
+    waiting: list[tuple[float, int]] = []
+    at = 0
+    while at < len(order) or waiting:
+        while at < len(order) and not (waiting and waiting[0][0] <= bounds[order[at]]):
+            found = refine(order[at : at + at_a_time])
+            at += at_a_time
+            for bound, index in zip(*(column.tolist() for column in found), strict=True):
+                heappush(waiting, (bound, index))
+        if waiting:
+            yield heappop(waiting)
 
 
 def best_first(

@@ -174,8 +174,11 @@ class Strategy(Protocol[P, C]):
         """Whether `seconds` simulates, as opposed to a closed form."""
         ...
 
-    def choose(self, job: Job) -> C:
-        """Every `auto` settled. Raises Infeasible with the reason when nothing fits or numbers do not go together."""
+    def choose(self, job: Job, told: bool = True) -> C:
+        """Every `auto` settled. Raises Infeasible with the reason when nothing fits or numbers do not go together.
+
+        Not `told`, what it was settled among is left out, where that is sooner.
+        """
         ...
 
     def again(self, job: Job, choice: C) -> C:

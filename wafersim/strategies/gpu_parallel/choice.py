@@ -12,7 +12,7 @@ from wafersim.gpu.verdict import check, verdict_of
 from wafersim.inputs.machine import AnyMachine, GpuMachine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
-from wafersim.strategies.gpu_parallel.search import Found, estimated, search, settled
+from wafersim.strategies.gpu_parallel.search import Found, estimated, fastest, search, settled
 from wafersim.strategies.gpu_parallel.space import Space
 from wafersim.strategies.job import Job
 
@@ -28,16 +28,19 @@ class Choice:
     found: Found | None
 
 
-def choose(job: Job) -> Choice:
-    """Search if anything is left open, check. Raises Infeasible with the reason."""
+def choose(job: Job, told: bool = True) -> Choice:
+    """Search if anything is left open, check. Raises Infeasible with the reason.
+
+    Not `told`, what a search went through is left out.
+    """
     spec, machine, model = _spec(job), clusters_of(job.machine), job.workload.model
     cluster = cluster_of_job(job, machine)
     if machine.most is not None and job.count > machine.most:
         raise Infeasible(f"{machine.name} has {machine.most} GPUs, not {job.count}")
     geometry, found = Geometry.of(job.workload), None
     if spec.searched:
-        found = search(space_of(job), spec)
-        spec = settled(spec, found.best[0])
+        found = search(space_of(job), spec) if told else None
+        spec = settled(spec, found.best[0] if found else fastest(space_of(job), spec))
     layout = resolve(spec, model, job.count, job.training.batch, cluster)
     schedule = schedule_of(spec, int(layout.virtual_stages))
     if job.must_fit:

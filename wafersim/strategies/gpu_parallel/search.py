@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from heapq import heappop, heappush
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +19,22 @@ from wafersim.gpu.machine import Column
 from wafersim.gpu.memory import memory_use
 from wafersim.gpu.verdict import DoesNotFit, check, may_fit
 from wafersim.inputs.strategy import GpuParallelSpec
-from wafersim.strategies.best_first import best_of
+from wafersim.strategies.best_first import best_of, refined
 from wafersim.strategies.gpu_parallel.closed_form import estimate, lower_bound
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
 from wafersim.strategies.gpu_parallel.quick_bound import quick_bound
-from wafersim.strategies.gpu_parallel.space import Space, Splits, splits_of
+from wafersim.strategies.gpu_parallel.space import (
+    Space,
+    Splits,
+    combinations,
+    fastest_choices,
+    layouts_of,
+    sizes_of,
+    splits_backward,
+    splits_of,
+    splits_of_sizes,
+)
 from wafersim.timeline.clock import to_seconds
 
 Floats = npt.NDArray[np.float64]
@@ -34,6 +43,7 @@ FRONT = 6  # splits of the front of time against memory that are simulated and s
 NEAR = 1.1  # of the least quick bound of those that need no more memory: what may be on the front
 MOST_NEAR = 2048
 AT_A_TIME = 512  # splits that get their tighter bound together
+SIZES_AT_A_TIME = 16  # and sizes whose splits do
 
 
 @dataclass(frozen=True)
@@ -67,10 +77,7 @@ def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
     quick = _quick(space, kept)
 
     def simulated(index: int) -> float:
-        layout, schedule = kept.one(index)
-        tied = space.model.tied_embeddings
-        plan = build_gpu_plan(space.geometry, layout, space.cluster, schedule, space.clipping, tied)
-        return to_seconds(float(run_to_period(plan).step_ticks))
+        return _simulated(space, *kept.one(index))
 
     times = best_of(_in_order(space, kept, quick), simulated, spec.show if prune else len(at))
     best = sorted(times, key=lambda index: (times[index], index))[: spec.show]
@@ -89,6 +96,53 @@ def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
         len(at) - len(times),
         len(times),
     )
+
+
+def fastest(space: Space, spec: GpuParallelSpec) -> Candidate:
+    """The first of `search` alone, sooner: a split is looked at where the quick bound of its sizes leaves it a chance.
+
+    Raises Infeasible as `search` does.
+    """
+    sizes, splits = sizes_of(space, spec), dict[int, tuple[Splits, int]]()
+    per_size = combinations(space, spec)
+    memory = dict[int, float]()
+
+    def of_sizes(some: Ints) -> tuple[Floats, Ints]:
+        found, at = splits_of_sizes(space, spec, sizes[some])
+        needed = _memory(space, found)
+        fits = np.flatnonzero(needed <= space.cluster.device.memory)
+        kept, at = found.at(fits), at[fits]
+        numbers = some[at // per_size] * per_size + at % per_size
+        for place, number in enumerate(numbers.tolist()):
+            splits[number], memory[number] = (kept, place), float(needed[fits[place]])
+        return np.maximum(_quick(space, kept), _bounds(space, kept)), numbers
+
+    def simulated(number: int) -> float:
+        kept, place = splits[number]
+        return _simulated(space, *kept.one(place))
+
+    times = best_of(refined(_of_sizes(space, spec, sizes), SIZES_AT_A_TIME, of_sizes), simulated)
+    if not times:  # none is likely to fit
+        return search(space, spec).best[0]
+    best = min(times, key=lambda number: (times[number], number))
+    kept, place = splits[best]
+    return Candidate(*kept.one(place), times[best], memory[best])
+
+
+def _of_sizes(space: Space, spec: GpuParallelSpec, sizes: Floats) -> Floats:
+    """The quick bound of each of some sizes, under the best choice of what is left open besides."""
+    choices = fastest_choices(space, spec)
+    every = layouts_of(space, spec, np.repeat(sizes, len(choices), axis=0), np.tile(choices, (len(sizes), 1)))
+    bounds = np.asarray(quick_bound(space.geometry, every, space.cluster, splits_backward(spec)))
+    least: Floats = bounds.reshape(len(sizes), len(choices)).min(axis=1)
+    return least
+
+
+def _simulated(space: Space, layout: Layout, schedule: str) -> float:
+    """Seconds of a step."""
+    tied = space.model.tied_embeddings
+    plan = build_gpu_plan(space.geometry, layout, space.cluster, schedule, space.clipping, tied)
+    return to_seconds(float(run_to_period(plan).step_ticks))
 
 
 def estimated(space: Space, spec: GpuParallelSpec) -> float:
@@ -121,17 +175,11 @@ def _quick(space: Space, splits: Splits) -> Floats:
 
 def _in_order(space: Space, splits: Splits, quick: Floats) -> Iterator[tuple[float, int]]:
     """(tighter bound, split) in the order of the bounds, which are worked out when no quick one lies below."""
-    order = np.argsort(quick, kind="stable")
-    waiting: list[tuple[float, int]] = []
-    at = 0
-    while at < len(order) or waiting:
-        while at < len(order) and not (waiting and waiting[0][0] <= quick[order[at]]):
-            some = order[at : at + AT_A_TIME]
-            at += len(some)
-            bounds = np.maximum(quick[some], _bounds(space, splits.at(some)))
-            for bound, index in zip(bounds.tolist(), some.tolist(), strict=True):
-                heappush(waiting, (bound, index))
-        yield heappop(waiting)
+
+    def tighter(some: Ints) -> tuple[Floats, Ints]:
+        return np.maximum(quick[some], _bounds(space, splits.at(some))), some
+
+    return refined(quick, AT_A_TIME, tighter)
 
 
 def _bounds(space: Space, splits: Splits) -> Floats:

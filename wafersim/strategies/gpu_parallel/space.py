@@ -8,6 +8,7 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
 from wafersim.engine.graph import Ints
 from wafersim.errors import Infeasible
@@ -29,6 +30,7 @@ from wafersim.strategies.gpu_parallel.layouts import (
 from wafersim.strategies.gpu_parallel.schedules import SCHEDULES
 from wafersim.workload.model import Model
 
+Floats = npt.NDArray[np.float64]
 MOST_TENSOR_NODES = 2  # a tensor-parallel group spans so many nodes at the most
 MOST_CONTEXT = 64  # GPUs that share a sequence at the most
 LARGEST_MICRO_BATCH = 4096  # sequences
@@ -85,6 +87,15 @@ def _columns(layouts: Layout) -> dict[str, np.ndarray]:
 
 def splits_of(space: Space, spec: GpuParallelSpec) -> Splits:
     """Every split that a specification allows. Raises Infeasible where there is none."""
+    splits, _ = splits_of_sizes(space, spec, sizes_of(space, spec))
+    return splits
+
+
+def sizes_of(space: Space, spec: GpuParallelSpec) -> Floats:
+    """Every way to share the GPUs out, a row for each: what of a split is a number of GPUs, of stages or of sequences.
+
+    Each has a split or more. Raises Infeasible where there is none.
+    """
     per_node = space.cluster.network.gpus_per_node
     listed = bool(_listed(space, spec))
 
@@ -124,31 +135,58 @@ def splits_of(space: Space, spec: GpuParallelSpec) -> Splits:
         sizes = [(b, m, v) for b, m in _micro_batches(spec, space, d) for v in chunks(p, m % p == 0)]
         for e, split in _experts(space, spec, d, t, c):
             rows += [(d, t, p, c, e, split, v, b, m) for b, m, v in sizes]
-    splits = _with_choices(space, spec, np.array(rows, float)) if rows else None
-    if splits is None or not len(splits):
+    found = np.array(rows, float).reshape(-1, 9)
+    if not _good(found, _choices(space, spec)).any():
         raise Infeasible(_why_none(space, spec, tensors, pipelines))
-    return splits
+    return found
 
 
-def _with_choices(space: Space, spec: GpuParallelSpec, rows: np.ndarray) -> Splits:
-    """Each of the rows under every sharding, recompute, precision and schedule that it may have."""
+def splits_of_sizes(space: Space, spec: GpuParallelSpec, sizes: Floats) -> tuple[Splits, Ints]:
+    """The splits of some sizes under every schedule, sharding, precision and recompute that each may have, and where those are
+    among all combinations: size x combinations + combination."""
+    choices = _choices(space, spec)
+    at = np.flatnonzero(_good(sizes, choices))
+    size, choice = np.divmod(at, len(choices))
+    layouts = layouts_of(space, spec, sizes[size], choices[choice, 1:])
+    return Splits(layouts, choices[choice, 0].astype(np.int64)), at
+
+
+def _choices(space: Space, spec: GpuParallelSpec) -> Floats:
+    """(schedule, sharding, precision, recompute), every combination, by their codes."""
     schedules = [SCHEDULES.index(name) for name in _schedules(spec)]
-    choices = np.array(
-        list(product(schedules, _stages(spec), _precisions(space, spec), _recomputes(space, spec))), float
-    )
-    d, t, p, c, e, split, v, b, m = (np.repeat(column, len(choices)) for column in rows.T)
-    schedule, zero, fp8, recompute = (np.tile(column, len(rows)) for column in choices.T)
-    replicas, interleaved = d * c, SCHEDULES.index("interleaved")
-    several = np.maximum(replicas, replicas * t / (e * split)) > 1  # of anything
-    good = (v > 1) == (schedule == interleaved)
+    every = product(schedules, _stages(spec), _precisions(space, spec), _recomputes(space, spec))
+    return np.array(list(every), float)
+
+
+def _good(sizes: Floats, choices: Floats) -> npt.NDArray[np.bool_]:
+    """Which combinations of each size are splits of their own that can run."""
+    _, _, p, _, _, _, v, _, _ = (np.repeat(column, len(choices)) for column in sizes.T)
+    several = np.repeat(_several(sizes), len(choices))
+    schedule, zero, _, _ = (np.tile(column, len(sizes)) for column in choices.T)
+    interleaved = SCHEDULES.index("interleaved")
+    good: npt.NDArray[np.bool_] = (v > 1) == (schedule == interleaved)
     # Without replicas nothing is shared, and without a pipeline all schedules are one.
     good &= several | (zero == choices[0, 1])
-    first = next((float(code) for code in schedules if code != interleaved), float(interleaved))
+    first = next((code for code in choices[:, 0] if code != interleaved), float(interleaved))
     good &= (p > 1) | (schedule == first) | (v > 1)
-    zero = np.where(several, zero, 0.0)
-    good &= (schedule != SCHEDULES.index("zero-bubble")) | (
-        zero < 3
-    )  # which its split backward pass is not gathered for
+    # Zero-bubble splits the backward pass, which sharded weights are not gathered for.
+    good &= (schedule != SCHEDULES.index("zero-bubble")) | (zero < 3) | ~several
+    return good
+
+
+def _several(sizes: Floats) -> npt.NDArray[np.bool_]:
+    """Whether any parameter of each has replicas."""
+    d, t, _, c, e, split, _, _, _ = sizes.T
+    several: npt.NDArray[np.bool_] = np.maximum(d * c, d * c * t / (e * split)) > 1
+    return several
+
+
+def layouts_of(space: Space, spec: GpuParallelSpec, sizes: Floats, choices: Floats) -> Layout:
+    """Layouts as columns, of sizes and as many (sharding, precision, recompute)."""
+    d, t, p, c, e, split, v, b, m = sizes.T
+    zero, fp8, recompute = choices.T
+    zero = np.where(_several(sizes), zero, 0.0)
+    replicas = d * c
     shard = replicas if spec.shard_group == "auto" else np.minimum(replicas, spec.shard_group)
     columns = {
         "data": d, "tensor": t, "pipeline": p, "context": c, "expert": e, "virtual_stages": v, "micro_batch": b,
@@ -158,8 +196,24 @@ def _with_choices(space: Space, spec: GpuParallelSpec, rows: np.ndarray) -> Spli
         "exchanges": np.full(len(d), float(exchanges(spec, space.cluster))),
         "capacity": np.full(len(d), spec.expert_capacity or 0.0), "imbalance": np.full(len(d), spec.expert_imbalance),
     }  # fmt: skip
-    kept = {name: column[good] for name, column in columns.items()}
-    return Splits(Layout(**kept, stages=_listed(space, spec)), schedule[good].astype(np.int64))
+    return Layout(**columns, stages=_listed(space, spec))
+
+
+def combinations(space: Space, spec: GpuParallelSpec) -> int:
+    """Of schedule, sharding, precision and recompute, for each size."""
+    return len(_choices(space, spec))
+
+
+def fastest_choices(space: Space, spec: GpuParallelSpec) -> Floats:
+    """(sharding, precision, recompute) of which one is the fastest under any schedule: what recomputes most takes longest."""
+    recomputes = _recomputes(space, spec)
+    least = [NONE] if NONE in recomputes else recomputes
+    return np.array(list(product(_stages(spec), _precisions(space, spec), least)), float)
+
+
+def splits_backward(spec: GpuParallelSpec) -> bool:
+    """Whether a schedule that may be taken works out gradients of weights apart."""
+    return "zero-bubble" in _schedules(spec)
 
 
 def _schedules(spec: GpuParallelSpec) -> Sequence[str]:

@@ -36,9 +36,9 @@ class GpuParallel(Runs):
     def __init__(self) -> None:
         self._latest: tuple[tuple[Geometry, Layout, Cluster, str, bool, bool], GpuPlan] | None = None
 
-    def choose(self, job: Job) -> Choice:
+    def choose(self, job: Job, told: bool = True) -> Choice:
         """The layout."""
-        return choose(job)
+        return choose(job, told)
 
     def again(self, job: Job, choice: Choice) -> Choice:
         """The same split: a run keeps it while its batch grows."""

@@ -34,7 +34,7 @@ class WeightStreaming(Runs):
     simulates_seconds = True
     scales_from_one = True
 
-    def choose(self, job: Job) -> Choice:
+    def choose(self, job: Job, told: bool = True) -> Choice:
         """Micro-batch and activation policy of the fastest step."""
         return choose(job)
 
