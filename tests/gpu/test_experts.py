@@ -1,5 +1,6 @@
 """Routed experts and context parallelism on GPUs, by hand."""
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from wafersim.gpu.data_parallel import block_parameters, expert_ranks_in_node, e
 from wafersim.gpu.experts import copies, expert_time
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster
+from wafersim.gpu.passes import pass_time
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import resolve
@@ -154,3 +156,12 @@ def test_columns_and_single_layouts_agree() -> None:
     )  # fmt: skip
     whole = block_time(GEOMETRY, column, CLUSTER).forward.seconds
     assert whole == pytest.approx([float(block_time(GEOMETRY, one, CLUSTER).forward.seconds) for one in layouts])
+
+
+def test_what_takes_no_time_takes_none_and_warns_of_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nothing = pass_time(*np.zeros((5, 2)), CLUSTER)
+        some = pass_time(*np.array([[1e-3, 0.0], *np.zeros((4, 2))]), CLUSTER)
+    assert nothing.seconds.tolist() == [0.0, 0.0]
+    assert some.seconds.tolist() == [1e-3, 0.0]

@@ -30,6 +30,7 @@ from wafersim.report.screen.kernel import kernel_screen
 from wafersim.report.screen.layout import show
 from wafersim.report.screen.sharing import sharing_screen
 from wafersim.report.screen.validation import Validated, validation_screen
+from wafersim.report.words import within
 
 Rows = list[dict[str, Any]]
 MACHINE_NUMBER = re.compile(r"\d(\.\d+)?e[+-]\d|\b0\.00\d\d")  # 1.36e+07, 0.000943
@@ -392,3 +393,11 @@ def test_a_path_is_never_cut(beside_gpus: Rows) -> None:
     place = Path("/tmp") / "a-folder" / ("x" * 60) / "cs2-vs-a100-4d1bcae4"
     lines = comparison_screen(Compared("A title", beside_gpus, place, 12.3), 80)
     assert len(lines) <= 24 and any(line.endswith(f"{place}/") for line in lines)
+
+
+def test_how_far_off_is_said_as_a_factor_where_it_is_far() -> None:
+    # e^0.96 = 2.6: nothing lies 96 % below and 161 % above.
+    assert within([0.09, 0.115]) == "9 to 12 %"
+    assert within([0.3]) == "30 %"
+    assert within([0.96]) == "a factor of 2.6"
+    assert within([0.3, 0.96]) == "30 % to a factor of 2.6"

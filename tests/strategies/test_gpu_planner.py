@@ -7,9 +7,11 @@ import pytest
 
 from tests.gpu.test_memory import ONE
 from wafersim.gpu.cluster import cluster_of
-from wafersim.gpu.layout import Geometry
+from wafersim.gpu.gemm import PRECISIONS
+from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.inputs.machine import load_gpu_machine
+from wafersim.strategies.gpu_parallel.account import GpuSplit
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
 from wafersim.workload.transformer import build_workload
@@ -26,6 +28,17 @@ def plan(cluster: Cluster = CLUSTER, schedule: str = "1f1b", geometry: Geometry 
 
 def software(**changes: Any) -> Cluster:
     return replace(CLUSTER, software=replace(CLUSTER.software, **changes))
+
+
+def test_a_split_is_named_with_what_changes_its_numerics_and_its_order() -> None:
+    plain = {"data": 4, "tensor": 2, "pipeline": 2, "context": 1, "expert": 1, "virtual_stages": 1, "micro_batch": 1, "shard": 4,
+             "micro_batches": 4, "zero_stage": 1, "sequence_parallel": 1, "recompute": 0, "flash": 1, "fp8": 0}  # fmt: skip
+
+    def name(schedule: str, precision: str) -> str:
+        return GpuSplit.of(Layout(**{**plain, "fp8": PRECISIONS.index(precision)}), schedule).name
+
+    assert name("1f1b", "bf16") == "TP 2 x PP 2 x DP 4, ZeRO-1"
+    assert name("zero-bubble", "nvfp4") == "TP 2 x PP 2 x DP 4, zero-bubble, nvfp4, ZeRO-1"
 
 
 def test_the_norm_goes_up_a_tree_of_all_gpus() -> None:

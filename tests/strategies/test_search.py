@@ -247,3 +247,18 @@ def test_a_faster_network_never_makes_the_best_slower() -> None:
 def test_nothing_fits_and_the_nearest_miss_is_named() -> None:
     with pytest.raises(Infeasible, match=r"no split of \d+ fits; the smallest does not fit: .* of 75\.\d GB|80\.\d GB"):
         search(space_of("gpt3-175b", 8, 8), GpuParallelSpec(kind="gpu-parallel"))
+
+
+def test_experts_are_spread_unless_that_is_said_or_nothing_is_searched() -> None:
+    space = space_of("gpt3-1.3b", 8, 16, ("dgx-h100", "megatron-core"))
+    model = replace(space.model, experts=8, experts_per_token=2)
+    space = replace(space, model=model, geometry=Geometry.of(workload_of(model, 2048)))
+
+    def tried(**given) -> set[int]:
+        return set(splits_of(space, GpuParallelSpec(kind="gpu-parallel", **given)).layout.expert.astype(int).tolist())
+
+    assert tried() == tried(expert="auto") == {1, 2, 4, 8}
+    assert tried(expert=1) == {1}
+    said = {"tensor": 1, "pipeline": 1, "virtual_stages": 1, "micro_batch": 1, "recompute": "full"}
+    spec = GpuParallelSpec(kind="gpu-parallel", **said)
+    assert not spec.searched and resolve(spec, model, 8, 16, space.cluster).expert == 1

@@ -10,8 +10,7 @@ from typing import Literal
 import numpy as np
 
 from wafersim.calibration.robust import Floats, standard_errors
-from wafersim.inputs.fit import Fit, FitConstant
-from wafersim.metrics.interval import LEVEL, Z80
+from wafersim.inputs.fit import LEVEL, Z80, Fit, FitConstant
 
 Kind = Literal["calibrated", "assumed"]
 CALIBRATED: list[Kind] = ["calibrated"]

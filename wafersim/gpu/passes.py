@@ -12,6 +12,7 @@ import numpy as np
 from wafersim.gpu.machine import Cluster, Column
 
 SHARPNESS = 6.0  # of the rounded maximum of host and GPU time
+NO_TIME = 1e-30  # seconds, below any
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def pass_time(
     host = host * software.host_factor
     gpu = matmul + attention + traffic + collectives
     larger, smaller = np.maximum(gpu, host), np.minimum(gpu, host)
-    rounded = larger * (1.0 + (smaller / larger) ** SHARPNESS) ** (1.0 / SHARPNESS)
+    share = smaller / np.maximum(larger, NO_TIME)  # of nothing, where there is nothing to do
+    rounded = larger * (1.0 + share**SHARPNESS) ** (1.0 / SHARPNESS)
     seconds = rounded + software.launch_blocking * (gpu + host - rounded)
     return PassTime(seconds, matmul, attention, traffic, collectives, host)

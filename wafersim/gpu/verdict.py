@@ -16,6 +16,7 @@ from wafersim.errors import Infeasible
 from wafersim.gpu.layout import RECOMPUTE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import MemoryUse, memory_use
+from wafersim.inputs.fit import Z80
 
 Words = Literal["fits", "may not fit", "does not fit"]
 
@@ -25,7 +26,6 @@ SPREAD = 0.076
 LIKELY = 0.9  # probability from which a layout fits: the whole 80 % interval of what it needs does
 HARDLY = 0.05  # and below which it does not
 Z_HARDLY = 1.6448536269514722  # standard deviations above the prediction that it then lies
-Z80 = 1.2815515655446004  # and at the ends of an interval that holds 80 %
 
 
 @dataclass(frozen=True)

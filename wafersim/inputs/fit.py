@@ -14,6 +14,8 @@ from wafersim.inputs.resources import folder
 from wafersim.inputs.sourced import Frozen
 
 Set = Literal["wafer", "gpu", "kernel", "gpu-kernel", "collective"]
+LEVEL = 0.8  # of every interval
+Z80 = 1.2815515655446004  # standard deviations on each side that hold so much
 SETS: tuple[Set, ...] = ("wafer", "gpu", "kernel", "gpu-kernel", "collective")
 
 

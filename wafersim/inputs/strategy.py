@@ -97,9 +97,10 @@ class GpuParallelSpec(Frozen):
     context_kind: Literal["auto", "ring", "all-to-all"] = Field(
         default="auto", description="How they see each other's keys and values; auto: as the software does it."
     )
-    expert: Whole | Literal["auto"] = Field(
-        default=1,
-        description="GPUs that share the experts of a layer; they fold over data x context x tensor, as Megatron-Core does it.",
+    expert: Whole | Literal["auto"] | None = Field(
+        default=None,
+        description="GPUs that share the experts of a layer; they fold over data x context x tensor, as Megatron-Core does. "
+        "Left out: searched if anything is, else 1.",
     )
     expert_tensor: Whole | Literal["auto"] = Field(
         default="auto",

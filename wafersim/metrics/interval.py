@@ -17,13 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wafersim.inputs.fit import Fit
+from wafersim.inputs.fit import LEVEL, Z80, Fit
 
 Floats = npt.NDArray[np.float64]
-LEVEL = 0.8
 NUDGE = 0.01  # of a number, by which elasticities are taken
-Z80 = 1.2815515655446004  # standard deviations on each side that hold 80 %
-T80 = 1.6377443536962102  # the same of Student's t with three degrees of freedom
+T80 = 1.6377443536962102  # as Z80, of Student's t with three degrees of freedom
 
 
 @dataclass(frozen=True)

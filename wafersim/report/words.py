@@ -53,6 +53,20 @@ def plus_minus(row: Row) -> str:
     return f"{math.expm1(-half):.0%} {math.expm1(half):+.0%}"
 
 
+def within(halves: Sequence[float]) -> str:
+    """How far off 80 % of cases are, least to most, of half-widths of logarithms: `9 to 12 %`, or `a factor of 2.6`.
+
+    From a factor of two on that is what is said, since nothing is 96 % below and as much above.
+    """
+    low, high = (_within(half) for half in (min(halves), max(halves)))
+    both_percent = low.endswith(" %") and high.endswith(" %")
+    return low if low == high else f"{low[:-2] if both_percent else low} to {high}"
+
+
+def _within(half: float) -> str:
+    return numbers.percent(half) if half < math.log(2.0) else f"a factor of {math.exp(half):.2g}"
+
+
 def with_interval(row: Row, name: str, unit: float = 1.0) -> str:
     """A value with its 80 % interval: `9.59 (8.30-11.1)`; a dash where there is none."""
     value, interval = row.get(name), row.get("interval")

@@ -23,7 +23,7 @@ from wafersim.report.screen.layout import (
     whole,
 )
 from wafersim.report.screen.splits import alike_but_split, splits_of, tuned
-from wafersim.report.words import PRICE_FIELD, Row, chance, same_job, unmeasured
+from wafersim.report.words import PRICE_FIELD, Row, chance, same_job, unmeasured, within
 
 OPEN = (0.1, 0.9)  # probabilities between which nobody can call it
 NAME = 30  # characters of a side's name at least, and what numbers need beside it
@@ -267,8 +267,7 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
     halves = [side["interval"]["half_width"] for side in ran if side.get("interval")]
     said = []
     if halves:
-        low, high = numbers.percent(min(halves)), numbers.percent(max(halves))
-        said.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
+        said.append(f"80 % within {within(halves)}")
     groups = list(dict.fromkeys(name.removeprefix(NO_RUN) for side in ran for name in unmeasured(side)))
     beyond: dict[str, list[str]] = {}
     for side in ran:

@@ -14,7 +14,7 @@ from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, first_th
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.screen.search import search_block
 from wafersim.report.tables import flops_per_system
-from wafersim.report.words import PRICE_FIELD, Row, unmeasured
+from wafersim.report.words import PRICE_FIELD, Row, unmeasured, within
 
 MOST_HELP = 5  # changes that are named
 MOST_COUNTS = 7  # columns of the block of step times
@@ -270,11 +270,12 @@ def _trust(rows: Sequence[Row], roomy: bool) -> list[str]:
     halves = [row["interval"]["half_width"] for row in rows if row.get("interval")]
     parts = []
     if halves:
-        low, high = (numbers.percent(half) for half in (min(halves), max(halves)))
-        parts.append(f"80 % within {low if low == high else f'{low[:-2]} to {high}'}")
+        parts.append(f"80 % within {within(halves)}")
     if len(halves) < len(rows):
         parts.append(f"* {len(rows) - len(halves)} without an interval, as nothing like it was measured")
-    parts.append(f"MFU {', '.join(dict.fromkeys(row['flops_convention'] for row in rows))}")
+    narrow = any((row.get("layout") or {}).get("precision", "bf16") != "bf16" for row in rows)
+    counted_by = ", ".join(dict.fromkeys(row["flops_convention"] for row in rows))
+    parts.append(f"MFU {counted_by}{' of the 16-bit peak' if narrow else ''}")
     parts += _off(rows)
     outside: dict[str, float | None] = {}
     for row in rows:

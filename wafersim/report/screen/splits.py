@@ -36,6 +36,7 @@ def _split(side: Row) -> str:
     short = (("tensor", "TP"), ("pipeline", "PP"), ("data", "DP"), ("context", "CP"), ("expert", "EP"))
     said = [f"{name} {split[key]}" for key, name in short if split[key] > 1]
     said += [f"v{split['virtual_stages']}"] if split["virtual_stages"] > 1 else []
+    said += [split["precision"]] if split["precision"] != "bf16" else []
     return " ".join([*said, f"ZeRO-{split['zero_stage']}"] if split["zero_stage"] else said)
 
 

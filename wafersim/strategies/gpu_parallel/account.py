@@ -59,6 +59,9 @@ class GpuMemoryUse:
         }
 
 
+USUAL_SCHEDULES = ("1f1b", "interleaved")  # which the number of virtual stages tells apart
+
+
 @dataclass(frozen=True)
 class GpuSplit:
     """A layout in the words of an experiment."""
@@ -99,6 +102,8 @@ class GpuSplit:
         said = [f"TP {self.tensor}", f"PP {self.pipeline}", f"DP {self.data}"]
         said += [f"{short} {size}" for size, short in ((self.context, "CP"), (self.expert, "EP")) if size > 1]
         rest = [f"v{self.virtual_stages}"] if self.virtual_stages > 1 else []
+        rest += [self.schedule] if self.pipeline > 1 and self.schedule not in USUAL_SCHEDULES else []
+        rest += [self.precision] if self.precision != PRECISIONS[0] else []
         rest += [f"ZeRO-{self.zero_stage}"] if self.zero_stage else []
         rest += [f"{self.recompute} recompute"] if self.recompute != "none" else []
         return " x ".join(said) + (", " + ", ".join(rest) if rest else "")

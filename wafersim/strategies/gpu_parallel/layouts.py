@@ -85,7 +85,7 @@ def resolve(spec: GpuParallelSpec, model: Model, gpus: int, batch: int, cluster:
 
     Raises Infeasible with one line: which numbers do not go together, and the nearest that do.
     """
-    t, p, c, e = (_number(each) for each in (spec.tensor, spec.pipeline, spec.context, spec.expert))
+    t, p, c, e = (_number(each) for each in (spec.tensor, spec.pipeline, spec.context, spec.expert or 1))
     v, b = _number(spec.virtual_stages), _number(spec.micro_batch)
     check_model(spec, model, t, p, v)
     d = _replicas(spec, gpus, t, p, c)
@@ -196,7 +196,7 @@ def check_model(spec: GpuParallelSpec, model: Model, t: int, p: int, v: int) -> 
         if model.layers % p:
             said = f"the {model.layers} layers over {p} stages"
         raise Infeasible(f"virtual_stages {v} does not divide {said}; {good}")
-    if spec.expert != "auto" and model.experts % spec.expert:
+    if isinstance(spec.expert, int) and model.experts % spec.expert:
         good = nearest(spec.expert, lambda n: model.experts % n == 0, model.experts)
         raise Infeasible(f"expert {spec.expert} does not divide the {model.experts} experts of {model.name}; {good}")
 

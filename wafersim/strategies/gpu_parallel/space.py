@@ -245,7 +245,7 @@ def _recomputes(space: Space, spec: GpuParallelSpec) -> Sequence[int]:
 def _experts(space: Space, spec: GpuParallelSpec, data: int, tensor: int, context: int) -> list[tuple[int, int]]:
     """(GPUs that share the experts of a layer, GPUs that split one expert)."""
     experts = space.model.experts
-    every = _values(spec.expert, range(1, experts + 1), lambda e: experts % e == 0)
+    every = _values(spec.expert or "auto", range(1, experts + 1), lambda e: experts % e == 0)
     splits = ((e, expert_split(spec, data, tensor, context, e)) for e in every)
     return [(e, split) for e, split in splits if split]
 
@@ -261,7 +261,7 @@ def _listed(space: Space, spec: GpuParallelSpec) -> tuple[int, ...]:
 def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines: list[int]) -> str:
     """The first thing that keeps every split from working, with the nearest that would."""
 
-    def fixed(value: int | str) -> int:
+    def fixed(value: int | str | None) -> int:
         return value if isinstance(value, int) else 1
 
     t, p, v, c, e = (
@@ -279,7 +279,7 @@ def _why_none(space: Space, spec: GpuParallelSpec, tensors: list[int], pipelines
         replicas = [d for d in replicas if d == spec.data]
     replicas = [d for d in replicas if any(expert_split(spec, d, t, c, e) for t in tensors)]
     said = [f"{name} {getattr(spec, name)}" for name in ("data", "tensor", "pipeline", "context", "expert")
-            if getattr(spec, name) not in ("auto", 1)]  # fmt: skip
+            if getattr(spec, name) not in ("auto", None, 1)]  # fmt: skip
     if not replicas:
         with_ = f" with {', '.join(said)}" if said else ""
         least = groups[0] * (spec.data if isinstance(spec.data, int) else e)
