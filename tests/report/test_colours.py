@@ -11,6 +11,7 @@ from wafersim.report.figures import style
 from wafersim.strategies import palette
 from wafersim.strategies.gpu_parallel.words import WORDS as GPU
 from wafersim.strategies.weight_streaming.words import WORDS as WAFER
+from wafersim.training_run.words import WORDS as RUN
 
 Array = npt.NDArray[np.float64]
 # Machado, Oliveira and Fernandes 2009, severity 1.0, for linear RGB
@@ -27,10 +28,12 @@ TO_XYZ = np.array(
 
 WAFER_PARTS = [part.colour for part in WAFER.parts]
 GPU_PARTS = [part.colour for part in GPU.parts]
+RUN_PARTS = list(dict.fromkeys(words.colour for words in RUN.values()))  # of two that share one, one is hatched
 ON_THE_WAFER = [style.PASSES[name] for name in ("forward", "recompute", "dgrad", "wgrad")]
 APART = {  # colours of which any two may be neighbours, and how far they have to be from each other
     "parts of a wafer's step": (WAFER_PARTS, 20),
     "parts of a GPU's step": (GPU_PARTS, 20),
+    "parts of a run": (RUN_PARTS, 20),
     "passes": ([*ON_THE_WAFER, style.PASSES["update"]], 20),
     "a stage and its channel": (
         [style.PASSES["forward"], style.PASSES["backward"], style.PASSES["update"], *style.CHANNELS.values()],
@@ -88,7 +91,9 @@ def test_a_lighter_layer_is_not_taken_for_another_pass(vision: str) -> None:
                 assert delta_e(*shades, VISIONS[vision]) >= 10, f"{one} and {other}"
 
 
-@pytest.mark.parametrize(("colours", "least"), [(WAFER_PARTS, 14), (GPU_PARTS, 14), (list(style.LINES), 10)])
+@pytest.mark.parametrize(
+    ("colours", "least"), [(WAFER_PARTS, 14), (GPU_PARTS, 14), (RUN_PARTS, 14), (list(style.LINES), 10)]
+)
 def test_what_follows_each_other_differs_in_grey(colours: list[str], least: float) -> None:
     for one, other in pairwise(colours):
         assert abs(lightness(one) - lightness(other)) >= least, f"{one} and {other}"
@@ -96,11 +101,15 @@ def test_what_follows_each_other_differs_in_grey(colours: list[str], least: floa
 
 def test_ink_can_be_read_on_every_part() -> None:
     """At least 3 : 1, what WCAG 2.1 asks of large text and graphics."""
-    for colour in {*WAFER_PARTS, *GPU_PARTS}:
+    for colour in {*WAFER_PARTS, *GPU_PARTS, *RUN_PARTS}:
         light, dark = sorted((style.luminance(colour), style.luminance(style.ink_on(colour))), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 3
 
 
 def test_words_hold_no_colour_of_their_own() -> None:
     named = {value for name, value in vars(palette).items() if name.isupper() and isinstance(value, str)}
-    assert {*WAFER_PARTS, *GPU_PARTS, *style.PASSES.values(), *style.KINDS.values()} <= named
+    assert {*WAFER_PARTS, *GPU_PARTS, *RUN_PARTS, *style.PASSES.values(), *style.KINDS.values()} <= named
+
+
+def test_parts_of_a_run_that_share_a_colour_differ_by_their_hatching() -> None:
+    assert len({(words.colour, words.hatched) for words in RUN.values()}) == len(RUN)
