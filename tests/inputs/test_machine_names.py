@@ -6,6 +6,8 @@ from wafersim.errors import Infeasible, InputFaults
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.machine_names import _table, machine_called
+from wafersim.report.screen.comparison import _trust
+from wafersim.simulation import simulate
 
 
 @pytest.mark.parametrize(
@@ -44,12 +46,28 @@ def test_an_experiment_takes_a_name_that_says_everything() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("A100", "'A100' does not say everything: write dgx-a100-80gb (80 GB)"),
-        ("GB200", "'GB200' does not say everything: write gb200-nvl72 (in a rack of 72)"),
-        ("MI300X", "unknown hardware profile 'MI300X'"),
+        ("A100", "A100 taken as dgx-a100-80gb (80 GB)"),
+        ("GB200", "GB200 taken as gb200-nvl72 (in a rack of 72)"),
+        ("A100 80GB", ""),
+        ("dgx-a100-80gb", ""),
     ],
 )
-def test_an_experiment_is_told_what_a_name_leaves_open(name: str, line: str) -> None:
-    with pytest.raises(InputFaults) as found:
-        load_experiment("gpt_neox20b_96a100", [f"system.profile={name}"])
-    assert line in str(found.value)
+def test_what_a_name_leaves_open_is_assumed_and_said(name: str, line: str) -> None:
+    written = load_experiment(
+        "gpt_neox20b_96a100", [f"system.profile={name}", "system.gpus=64", "strategy.data=8", "training.batch=1024"]
+    )
+    said = simulate(written).to_json()["notes"]
+    assert [note for note in said if "taken as" in note] == ([line] if line else [])
+
+
+def test_a_comparison_says_it_too() -> None:
+    near = {"half_width": 0.1, "outside": []}
+    sides = [{"profile": name, "interval": near} for name in ("A100", "A100", "cs2")]
+    assert [text for text in _trust(sides, roomy=False) if "taken as" in text] == [
+        "A100 taken as dgx-a100-80gb (80 GB)"
+    ]
+
+
+def test_an_experiment_with_an_unknown_machine_is_refused() -> None:
+    with pytest.raises(InputFaults, match="unknown hardware profile 'MI300X'"):
+        load_experiment("gpt_neox20b_96a100", ["system.profile=MI300X"])

@@ -18,6 +18,7 @@ from wafersim.inputs.gpu_profile import (
     NodeValues,
     SoftwareValues,
 )
+from wafersim.inputs.machine_names import known_machine
 from wafersim.inputs.profile import (
     ClusterProfile,
     MemoryXProfile,
@@ -106,12 +107,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class GpuMachine:
-    """A GPU cluster's parts; `network` is the cluster's own profile."""
+    """A GPU cluster's parts; `network` is the cluster's own profile, `assumed` what its name does not say of it."""
 
     name: str
     gpu: GpuProfile
     network: GpuClusterProfile
     software: GpuSoftwareProfile
+    assumed: str = ""
 
     @property
     def peak_flops(self) -> float:
@@ -232,9 +234,10 @@ def load_gpu_machine(
         )
     gpu = load_profile(network.gpu)
     assert isinstance(gpu, GpuProfile), f"{gpu.name} is no GPU"
-    return _replaced(
-        GpuMachine(network.name, gpu, network, load_software(software or network.software)), overrides or {}
-    )
+    called = known_machine(name) if isinstance(name, str) else None
+    assumed = called.said(name) if called is not None and isinstance(name, str) else ""
+    runs = load_software(software or network.software)
+    return _replaced(GpuMachine(network.name, gpu, network, runs, assumed), overrides or {})
 
 
 def load_software(name: str | GpuSoftwareProfile) -> GpuSoftwareProfile:

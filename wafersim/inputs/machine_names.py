@@ -28,6 +28,10 @@ class Called:
     profile: str
     assumed: str = ""
 
+    def said(self, text: str) -> str:
+        """What a name is taken to be beyond what it says: `A100 taken as dgx-a100-80gb (80 GB)`; "" where it says enough."""
+        return f"{text.strip()} taken as {self.profile} ({self.assumed})" if self.assumed else ""
+
 
 def machine_called(text: str) -> Called:
     """The cluster that a name means; raises Infeasible with the nearest for one that no profile and no line knows."""

@@ -14,6 +14,7 @@ from typing import Any
 from wafersim.errors import InputFaults, WafersimError, shortened
 from wafersim.inputs.faults import validated
 from wafersim.inputs.file_cache import of_file
+from wafersim.inputs.machine_names import known_machine
 from wafersim.inputs.profile import ADAPTER, PARTS, Profile, SystemProfile
 from wafersim.inputs.resources import alias_of, find, kind_of, located, names, shipped_name
 from wafersim.inputs.sourced import Sourced
@@ -31,10 +32,13 @@ PROFILES = "hardware"
 
 
 def load_profile(name: str | Profile) -> Profile:
-    """A shipped profile by name or alias ("wse2" is cs2), or a profile as it is."""
+    """A shipped profile by name or alias ("wse2" is cs2), a cluster by what people call it, or a profile as it is."""
     if not isinstance(name, str):
         return name
-    return read_profile(find(PROFILES, name if name in names(PROFILES) else alias_of(name) or name))
+    if name not in names(PROFILES):
+        called = known_machine(name)
+        name = alias_of(name) or (called.profile if called else name)
+    return read_profile(find(PROFILES, name))
 
 
 def find_profile(reference: str, beside: Path | None) -> Path:

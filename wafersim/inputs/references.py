@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wafersim.errors import Fault, InputFaults, WafersimError, shortened
+from wafersim.errors import Fault, InputFaults, WafersimError
 from wafersim.inputs.faults import validated
 from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.machine_names import known_machine
@@ -109,11 +109,7 @@ class References:
             called = known_machine(reference)
             if called is None:
                 raise
-            if called.assumed:
-                raise WafersimError(
-                    f"{shortened(reference)} does not say everything: write {called.profile} ({called.assumed})"
-                ) from None
-            return called.profile
+            return reference if called.assumed else called.profile  # as it is written, so that it can be said
 
     def _folder(self, place: Path_, reference: Any) -> Path:
         """Where a reference is looked for first: what is typed on the command line is a file there, if there is one."""

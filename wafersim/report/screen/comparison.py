@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wafersim import numbers
+from wafersim.inputs.machine_names import known_machine
 from wafersim.report.imports import in_short
 from wafersim.report.screen.binding import shares_of
 from wafersim.report.screen.layout import (
@@ -268,6 +269,8 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
     said = []
     if halves:
         said.append(f"80 % within {within(halves)}")
+    called = ((side["profile"], known_machine(side["profile"])) for side in ran)
+    said += dict.fromkeys(machine.said(name) for name, machine in called if machine is not None and machine.assumed)
     groups = list(dict.fromkeys(name.removeprefix(NO_RUN) for side in ran for name in unmeasured(side)))
     beyond: dict[str, list[str]] = {}
     for side in ran:

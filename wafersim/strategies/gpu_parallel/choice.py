@@ -46,8 +46,9 @@ def choose(job: Job, told: bool = True) -> Choice:
     if job.must_fit:
         check(geometry, layout, cluster, schedule)
     verdict = verdict_of(geometry, layout, cluster, schedule)
+    assumed = (machine.assumed,) if machine.assumed else ()
     unsure = () if verdict.words == "fits" else (str(verdict),)
-    return Choice(geometry, layout, schedule, (*unsure, *notes_of(geometry, layout, cluster)), found)
+    return Choice(geometry, layout, schedule, (*assumed, *unsure, *notes_of(geometry, layout, cluster)), found)
 
 
 def again(job: Job, kept: Choice) -> Choice:
