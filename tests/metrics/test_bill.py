@@ -1,29 +1,61 @@
 """Power and money of a machine, by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from wafersim.inputs.machine import load_gpu_machine, load_machine
+from wafersim.inputs.machine import load_any, load_gpu_machine, load_machine
+from wafersim.inputs.resources import kind_of, names
 from wafersim.metrics.bill import bill_of
 
 
 @pytest.mark.parametrize(("gpus", "hosts"), [(8, 1), (12, 2), (16, 2), (17, 3)])
 def test_a_node_that_is_not_full_draws_a_whole_hosts_power(gpus: int, hosts: int) -> None:
     # DGX A100: 400 W a GPU, 3.3 kW for the host of eight.
-    bill = load_gpu_machine("dgx-a100-80gb").supply(gpus)
-    assert bill.watts == pytest.approx(400 * gpus + 3300 * hosts)
-    assert bill.usd_per_hour == pytest.approx(5.12 * gpus)
+    supply = load_gpu_machine("dgx-a100-80gb").supply(gpus)
+    assert supply.peak_watts == pytest.approx(400 * gpus + 3300 * hosts)
+    assert supply.busy_watts == pytest.approx(400 * gpus + 1800 * hosts, rel=1e-3)
+    assert supply.idle_watts == pytest.approx(60 * gpus + 990 * hosts, rel=1e-3)
+    assert supply.usd_per_hour == pytest.approx(5.12 * gpus)
 
 
-def test_a_cluster_draws_its_own_power_all_in_all() -> None:
-    # Andromeda: 500 kW for 16 CS-2; four of them are a quarter.
-    assert load_machine("andromeda").supply(4).watts == pytest.approx(125e3)
-    assert load_machine("cs2").supply(4).watts == pytest.approx(4 * 23e3)
+@pytest.mark.parametrize("profile", ["andromeda", "cs2", "condor-galaxy-1"])
+def test_servers_beside_a_wafer_are_in_its_power_on_every_cluster(profile: str) -> None:
+    # Andromeda: 500 kW for 16 CS-2 and their servers; four of them are a quarter.
+    assert load_machine(profile).supply(4).peak_watts == pytest.approx(125e3)
+
+
+@pytest.mark.parametrize("name", names("hardware"))
+def test_idle_is_at_most_busy_is_at_most_peak(name: str) -> None:
+    if kind_of(name) in ("cluster", "system", "gpu-cluster"):
+        supply = load_any(name).supply(8)
+        assert 0 < supply.idle_watts < supply.busy_watts <= supply.peak_watts
 
 
 def test_a_power_that_an_experiment_states_counts_on_a_cluster_too() -> None:
-    bill = load_machine("andromeda", {"system.power": "46 kW"}).supply(4)
-    assert bill.watts == pytest.approx(4 * 46e3)
-    assert bill.sources[0].startswith("power 46 kW: this experiment")
+    # Twice the power of the systems, busy and idle; the servers beside them stay.
+    usual, twice = (load_machine("andromeda", over).supply(4) for over in ({}, {"system.power": "46 kW"}))
+    assert twice.peak_watts - usual.peak_watts == pytest.approx(4 * 23e3)
+    assert twice.busy_watts - usual.busy_watts == pytest.approx(4 * 23e3 * 0.99)
+    assert twice.sources[0].startswith("power 46 kW a system: this experiment")
+
+
+def test_a_machine_without_shares_is_taken_at_its_rated_power_and_says_so() -> None:
+    machine = load_machine("cs2")
+    values = machine.system.values.model_copy(update={"busy_share": None, "idle_share": None, "host_power": None})
+    supply = replace(machine, system=machine.system.model_copy(update={"values": values})).supply(2)
+    assert supply.busy_watts == supply.idle_watts == supply.peak_watts == 2 * 23e3
+    assert supply.power_sources[1:] == tuple(
+        f"a system, {s}: all of it, as no share is given" for s in ("busy", "idle")
+    )
+
+
+def test_a_recalled_price_says_so_where_it_is_billed() -> None:
+    for name, recalled in {"cs2": True, "dgx-b200": True, "dgx-h100": False, "dgx-h200": False}.items():
+        price = load_any(name).supply(8).sources[-1]
+        assert price.startswith("price ") and ("(recalled, unchecked)" in price) == recalled
+    assert load_any("dgx-h200").supply(8).usd_per_hour == pytest.approx(84.80)  # p5en.48xlarge
+    assert load_any("cs3").supply(1).purchase is None  # nobody has published one
 
 
 @pytest.mark.parametrize("path", ["system.price", "memoryx.power", "gpu.nvlink_bandwidth", "system.sram_bandwidth"])
@@ -33,7 +65,8 @@ def test_a_number_that_nothing_would_read_cannot_be_stated(path: str) -> None:
 
 
 def test_a_run_costs_its_hours() -> None:
-    # 16 A100 at 5.12 USD/h for two hours; 16 x 400 W and two hosts of 3.3 kW.
+    # 16 A100 at 5.12 USD/h for two hours; two nodes that draw 5.0 kW in training and 6.5 kW at most.
     bill = bill_of(load_gpu_machine("dgx-a100-80gb"), [(16, 7200.0)])
     assert bill.cost_usd == pytest.approx(16 * 5.12 * 2)
-    assert bill.energy_j == pytest.approx((16 * 400 + 2 * 3300) * 7200)
+    assert bill.energy_j == pytest.approx(2 * 5.0e3 * 7200, rel=1e-3)
+    assert bill.peak_power_w == pytest.approx(2 * 6.5e3)

@@ -42,8 +42,10 @@ def test_rates_days_energy(job: Job) -> None:
     found = of(job)
     assert (found.step_time_s, found.samples_per_s, found.tokens_per_s) == (2.0, 60.0, 122_880.0)
     assert found.days_to_train * 86_400 == pytest.approx(10_000)  # 1.2288e9 tokens
-    assert found.bill.power_w == pytest.approx(125e3)
-    assert found.bill.energy_j == pytest.approx(125e3 * 10_000)
+    # Four CS-2 of Andromeda: 125 kW at most; 0.99 of 23 kW and 0.545 of 8.25 kW each in training.
+    assert found.bill.peak_power_w == pytest.approx(125e3)
+    assert found.bill.power_w == pytest.approx(4 * (22_770 + 4_496.25))
+    assert found.bill.energy_j == pytest.approx(found.bill.power_w * 10_000)
 
 
 def test_mfu_is_of_the_peak_of_all_chips(job: Job) -> None:
@@ -58,7 +60,7 @@ def test_the_interval_is_carried_to_everything_that_goes_with_the_step(job: Job)
     interval = found.to_json()["interval"]
     values = {
         "step_time_s": 2.0, "samples_per_s": 60.0, "tokens_per_s": 122_880.0, "days_to_train": 10_000 / 86_400,
-        "energy_j": 1.25e9, "mfu": found.mfu,
+        "energy_j": 4 * 27_266.25 * 10_000, "mfu": found.mfu,
     }  # fmt: skip
     for name, value in values.items():
         assert interval[name] == pytest.approx([value / 1.1367, value * 1.1367], rel=1e-4), name

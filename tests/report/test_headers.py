@@ -109,7 +109,7 @@ HELD: list[Any] = [
                      rf"Twice the SIMD width: {N} s \(-{N} %\). Twice the SRAM: {N} s \(-{N} %\)", doubled),
     ("bloom176b_384a100", rf"{N} days {RANGE}, {N} % below the published",
      lambda: [*with_range(points("bloom176b_384a100")[0]), -100 * points("bloom176b_384a100")[0]["published"]["error"]]),
-    ("llama3_8b", rf"{N} days on 16 CS-3 {RANGE}, {N} on 288 H100 {RANGE}, {N} on 192 B200 {RANGE}", lambda: llama("llama3_8b")),
+    ("llama3_8b", rf"{N} days on 16 CS-3 {RANGE}, {N} on 384 H100 {RANGE}, {N} on 288 B200 {RANGE}", lambda: llama("llama3_8b")),
     *(pytest.param(name, rf"{N} days on \d+ CS-3 {RANGE}, {N} on [\d,]+ H100 {RANGE}, {N} on [\d,]+ B200 {RANGE}",
                    lambda name=name: llama(name), marks=pytest.mark.slow) for name in ("llama3_70b", "llama3_405b")),
     pytest.param("llama3_cs3", rf"8B: {N} days on 64, {N} on 256 systems. 70B: {N} and {N} days. 405B: {N} days on 256 {RANGE}",

@@ -15,6 +15,7 @@ import wafersim.inputs.machine
 import wafersim.inputs.profile_file
 from wafersim.errors import WafersimError
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.machine import Machine, load_any
 from wafersim.inputs.profile import Profile
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.sourced import Sourced
@@ -26,7 +27,7 @@ from wafersim.workload.transformer import workload_of
 
 TURNS = (1.3, 0.7)
 SAID = (
-    "step_time_s", "mfu", "binding_resource", "memory", "days_to_train", "power_w", "energy_j", "cost_usd",
+    "step_time_s", "mfu", "binding_resource", "memory", "days_to_train", "power_w", "peak_power_w", "energy_j", "cost_usd",
 )  # fmt: skip
 
 
@@ -90,6 +91,19 @@ def kernel(profile: str, m: int, k: int, n: int) -> Job:
     return Job(says, (profile,))
 
 
+def installed(profile: str, count: int) -> Job:
+    """How many there are of a machine, what it draws without a job, and what it costs to buy."""
+    found = load_any(profile)
+    parts = (found.name, found.system.name) if isinstance(found, Machine) else (found.name, found.gpu.name)
+
+    def says() -> object:
+        machine = load_any(profile)
+        supply = machine.supply(count)
+        return machine.most, supply.idle_watts, supply.purchase
+
+    return Job(says, tuple(dict.fromkeys(parts)))
+
+
 def measured_loop(profile: str, family: str) -> Job:
     shape = KernelShape(p=4, m=3, k=5, n=7, groups=2, hops=3, nonzeros=10, iterations=2)
 
@@ -143,6 +157,8 @@ def jobs() -> Iterator[Job]:
     yield on_gpus("dgx2-v100", 2)
     yield on_gpus("mosaic-a100-40gb", 16, zero_stage=3, flash_attention=True, recompute="full")
     yield on_gpus("grand-teton-h100", 16, zero_stage=3, context=2, flash_attention=True, recompute="selective")
+    for profile in ("andromeda", "dgx-a100-80gb"):
+        yield installed(profile, 8)
     for profile in ("cs2", "cs3"):
         for family in load_profile(profile).kernel_code:
             yield measured_loop(profile, family)

@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Set the sides of COMPARISON beside each other: a YAML file, or the name of a shipped one.
 
-    Sides may be sized to match the first one's peak FLOP/s, power or hourly price, or to meet a deadline.
+    Sides may be sized to match the first one's peak FLOP/s, rated power or hourly price, or to meet a deadline.
     """
     began = perf_counter()
     from wafersim.errors import Infeasible

@@ -21,6 +21,7 @@ KINDS: dict[
     "kernel": ("kernel_cycles.csv",),
     "gpu-kernel": ("gpu_kernels.csv",),
     "collective": ("collective_measurements.csv",),
+    "power": ("power_measurements.csv",),
 }
 
 

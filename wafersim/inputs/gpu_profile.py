@@ -6,7 +6,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from wafersim.inputs.sourced import Bandwidth, Count, Fraction, Frozen, Power, Price, Rate, Ratio, Size, Time, Whole
+from wafersim.inputs.sourced import (
+    Bandwidth,
+    Count,
+    Fraction,
+    Frozen,
+    Money,
+    Power,
+    Price,
+    Rate,
+    Ratio,
+    Size,
+    Time,
+    Whole,
+)
 
 
 class GpuValues(Frozen):
@@ -49,7 +62,9 @@ class GpuValues(Frozen):
     collective_latency: Time
     hop_latency: Time  # for each further GPU of a ring
     ramp: Count  # s / sqrt(byte) that medium sizes lose
-    power: Power
+    power: Power  # at most
+    busy_share: Fraction | None = None  # of its power, in training; all of it unless given
+    idle_share: Fraction | None = None  # of its power, without a job; all of it unless given
 
 
 class NodeValues(Frozen):
@@ -67,9 +82,12 @@ class NodeValues(Frozen):
     p2p_bandwidth: Bandwidth  # of all GPUs of a node together, point to point
     latency: Time
     rank_latency: Time  # for each further GPU of a ring between nodes
-    host_power: Power  # of a node, without its GPUs
+    host_power: Power  # of a node, without its GPUs; at most
+    host_busy_share: Fraction | None = None  # of it, in training; all of it unless given
+    host_idle_share: Fraction | None = None
     gpus: Whole | None = None  # installed
     price: Price | None = None  # of a GPU with its share of the node
+    purchase: Money | None = None  # of the same
 
 
 class SoftwareValues(Frozen):

@@ -33,6 +33,7 @@ from wafersim.inputs.profile import (
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.inputs.sourced import Frozen, Sourced, dimension_of, sourced
+from wafersim.inputs.supply import Draw, Supply, supply_of
 
 WAFER_PARTS: dict[str, type[Frozen]] = {"system": SystemValues, "memoryx": MemoryXValues, "swarmx": SwarmXValues}
 GPU_PARTS: dict[str, type[Frozen]] = {"gpu": GpuValues, "network": NodeValues, "software": SoftwareValues}
@@ -42,22 +43,6 @@ NEEDED = "a cluster or a system is needed, such as andromeda or dgx-a100-80gb"
 THIS_EXPERIMENT = "this experiment"
 
 M = TypeVar("M")
-
-
-@dataclass(frozen=True)
-class Supply:
-    """What a machine draws and costs while it works: watts, dollars an hour (None without a price), and where both come from."""
-
-    watts: float
-    usd_per_hour: float | None
-    sources: tuple[str, ...]
-
-
-def _supply(watts: float, count: int, power: Sourced, price: Sourced | None, host: str = "") -> Supply:
-    sources = [f"power {power.written}{host}: {power.source}, {power.date}"]
-    if price is not None:
-        sources.append(f"price {price.written}: {price.source}, {price.date}")
-    return Supply(watts, None if price is None else count * price.value, tuple(sources))
 
 
 REFERENCE_RELEASE = "R2.1"  # of a wafer's software, and all later ones: the others' speeds are relative to it
@@ -96,13 +81,18 @@ class Machine:
         """Dollars an hour of one wafer, where one is known."""
         return self.system.values.rent
 
+    def draws(self, count: int) -> tuple[Draw, ...]:
+        """Systems, and their shares of MemoryX, SwarmX and workers."""
+        values = self.system.values
+        system = Draw("system", count, values.power, values.busy_share, values.idle_share)
+        if values.host_power is None:
+            return (system,)
+        servers = Draw("system's servers", count, values.host_power, values.host_busy_share, values.host_idle_share)
+        return system, servers
+
     def supply(self, count: int) -> Supply:
-        """A cluster's power a system where it is published, all in all; else, or where the experiment says it, the system's."""
-        cluster, values = self.cluster, self.system.values
-        power, each = values.power, values.power.value
-        if cluster is not None and cluster.values.power is not None and power.source != THIS_EXPERIMENT:
-            power, each = cluster.values.power, cluster.values.power.value / cluster.values.systems.value
-        return _supply(count * each, count, power, self.price)
+        """What so many systems draw and cost, with what belongs to them."""
+        return supply_of(self.draws(count), count, self.price, self.system.values.purchase)
 
 
 @dataclass(frozen=True)
@@ -137,13 +127,19 @@ class GpuMachine:
         """Dollars an hour of one GPU, where one is known."""
         return self.network.values.price
 
-    def supply(self, count: int) -> Supply:
-        """GPUs at their rated power, with the hosts of their nodes, or with their trays' share of it."""
+    def draws(self, count: int) -> tuple[Draw, ...]:
+        """GPUs, with the hosts of their nodes or with their trays' share of one."""
         node, gpu = self.network.values, self.gpu.values
         nodes = ceil(count / self.unit) * self.unit / node.gpus_per_node.value
-        watts = count * gpu.power.value + nodes * node.host_power.value
-        host = f", and {node.host_power.written} for the host of {node.gpus_per_node.value:g}"
-        return _supply(watts, count, gpu.power, self.price, host)
+        host = f"host of {node.gpus_per_node.value:g} GPUs"
+        return (
+            Draw("GPU", count, gpu.power, gpu.busy_share, gpu.idle_share),
+            Draw(host, nodes, node.host_power, node.host_busy_share, node.host_idle_share),
+        )
+
+    def supply(self, count: int) -> Supply:
+        """What so many GPUs draw and cost, with what belongs to them."""
+        return supply_of(self.draws(count), count, self.price, self.network.values.purchase)
 
 
 AnyMachine = Machine | GpuMachine

@@ -18,6 +18,7 @@ from wafersim.inputs.sourced import (
     Fraction,
     Frequency,
     Frozen,
+    Money,
     Power,
     Price,
     Ratio,
@@ -49,8 +50,14 @@ class SystemValues(Frozen):
     kernel_latency: Time  # floor of a kernel
     compute_jitter: Fraction  # log-normal sigma of every kernel's time, where an experiment asks for jitter
     system_spread: Fraction  # log-normal sigma of the pace that a system keeps, where an experiment asks for it
-    power: Power  # unless a cluster states its own, all in all
+    power: Power  # at most
+    busy_share: Fraction | None = None  # of its power, in training; all of it unless given
+    idle_share: Fraction | None = None  # of its power, without a job; all of it unless given
+    host_power: Power | None = None  # of its share of MemoryX, SwarmX and workers, at most; nothing unless given
+    host_busy_share: Fraction | None = None
+    host_idle_share: Fraction | None = None
     rent: Price | None = None  # of a system with its share of the cluster
+    purchase: Money | None = None  # of the same
 
 
 class MemoryXValues(Frozen):
@@ -77,8 +84,7 @@ class SwarmXValues(Frozen):
 class ClusterValues(Frozen):
     """What a cluster as a whole is known for."""
 
-    systems: Whole  # that jobs share, and that its power is for
-    power: Power | None = None  # all in all
+    systems: Whole  # that jobs share
 
 
 class _Profile(Frozen):

@@ -141,6 +141,8 @@ def _filled(source: _Source, name: str, number: Any) -> Any:
         "source": f"as in {owner}: {number.get('source', '')}",
         "like": there.get("like", owner),  # where the number is set
     }
+    if "confidence" in there:
+        said.setdefault("confidence", there["confidence"])
     times = [_times(source, path, one["times"]) for one in (number, there) if "times" in one]
     return said | ({"times": times[0] * times[-1] if len(times) == 2 else times[0]} if times else {})
 

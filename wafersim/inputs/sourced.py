@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
@@ -17,6 +17,7 @@ from wafersim import quantity
 KINDS = ("datasheet", "measured", "derived", "calibrated", "assumed")
 POSITIVE = ("bandwidth", "size", "frequency", "rate")  # a machine without it does nothing
 Kind = Literal["datasheet", "measured", "derived", "calibrated", "assumed"]
+Confidence = Literal["read", "second-hand", "recalled"]  # in the source itself, quoted by another, from memory
 
 
 class Frozen(BaseModel):
@@ -37,6 +38,18 @@ class Sourced(Frozen):
     note: str | None = None
     standard_error: float | None = None
     like: str | None = None  # the profile whose number this is
+    confidence: Confidence | None = None  # None: as good as its kind
+
+    @property
+    def cited(self) -> str:
+        """Source, how sure it is where that is said, and date."""
+        how = {None: "", "read": "", "second-hand": " (second-hand)", "recalled": " (recalled, unchecked)"}
+        return f"{self.source}{how[self.confidence]}, {self.date}"
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether somebody recalled it and nobody has looked it up."""
+        return self.confidence == "recalled"
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,7 @@ def _schema(dimension: str) -> dict[str, Any]:
             "date": {"anyOf": [{"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}, {"type": "integer"}]},
             "note": {"type": "string"},
             "standard_error": {"type": "number"},
+            "confidence": {"enum": list(get_args(Confidence))},
         },
     }
 
@@ -123,6 +137,7 @@ Frequency = Annotated[Sourced, Dimension("frequency")]
 Time = Annotated[Sourced, Dimension("time")]
 Power = Annotated[Sourced, Dimension("power")]
 Price = Annotated[Sourced, Dimension("price")]
+Money = Annotated[Sourced, Dimension("money")]
 Rate = Annotated[Sourced, Dimension("rate")]
 Count = Annotated[Sourced, Dimension("count")]
 Whole = Annotated[Sourced, Dimension("count", 1, whole=True)]  # of things that there is at least one of

@@ -10,9 +10,10 @@ from wafersim.inputs.machine import AnyMachine
 
 @dataclass(frozen=True)
 class Bill:
-    """Watts while working, dollars an hour (None without a price), joules and dollars of the whole run, and their sources."""
+    """Watts in training and at most, dollars of rent an hour (None without a price), joules and dollars of the steps, sources."""
 
     power_w: float
+    peak_power_w: float
     usd_per_hour: float | None
     energy_j: float
     cost_usd: float | None
@@ -23,8 +24,8 @@ def bill_of(machine: AnyMachine, phases: Sequence[tuple[int, float]]) -> Bill:
     """Of (wafers or GPUs, seconds that they work), phase after phase; watts and dollars an hour are the last one's."""
     supplies = [(machine.supply(count), seconds) for count, seconds in phases]
     last, _ = supplies[-1]
-    energy = sum(supply.watts * seconds for supply, seconds in supplies)
+    energy = sum(supply.busy_watts * seconds for supply, seconds in supplies)
     cost = None
     if last.usd_per_hour is not None:
         cost = sum((supply.usd_per_hour or 0.0) * seconds for supply, seconds in supplies) / 3600.0
-    return Bill(last.watts, last.usd_per_hour, energy, cost, last.sources)
+    return Bill(last.busy_watts, last.peak_watts, last.usd_per_hour, energy, cost, last.sources)

@@ -166,6 +166,7 @@ class Prediction:
             "systems_simulated": self.engine.entities,
             "critical": None if self.critical is None else self.critical.to_json(),
             "power_w": self.bill.power_w,
+            "peak_power_w": self.bill.peak_power_w,
             "energy_j": self.bill.energy_j,
             "cost_usd": self.bill.cost_usd,
             "bill": list(self.bill.sources),

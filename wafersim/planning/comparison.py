@@ -23,7 +23,6 @@ from wafersim.strategies.registry import strategy_of
 CLOSE = 0.9  # of the matched size: a smaller cluster whose numbers divide better may be the faster one
 SIMULATED_SIZES = 4  # of those that the closed form puts first, for each matched side
 BELOW = 12  # sizes below the one that meets a deadline that are tried
-UNCHECKED = "unchecked"  # in the source of a number that somebody recalled
 LARGEST = 32_768  # GPUs that a deadline may ask for
 
 
@@ -57,7 +56,7 @@ def _price(experiment: Experiment) -> dict[str, Any] | None:
     price = _machine(experiment).price
     if price is None:
         return None
-    return {"written": price.written, "date": price.date, "unchecked": UNCHECKED in price.source}
+    return {"written": price.written, "date": price.date, "unchecked": price.unchecked}
 
 
 def against(one: Prediction, other: Prediction) -> dict[str, float]:
@@ -173,14 +172,14 @@ def _step_time(side: Side) -> float:
 
 
 def _size(experiment: Experiment, match: str, first: Side) -> float:
-    """Chips that have the first side's peak FLOP/s, power or hourly price. Raises Infeasible where a price is missing."""
+    """Chips that have the first side's peak FLOP/s, rated power or hourly price. Raises Infeasible where a price is missing."""
     mine, theirs = _machine(experiment), _machine(first.experiment)
     count = first.experiment.system.count
     if match == "peak":
         return count * theirs.peak_flops / mine.peak_flops
     one, all_of_theirs = mine.supply(mine.unit), theirs.supply(count)
     if match == "power":
-        return all_of_theirs.watts / one.watts * mine.unit
+        return all_of_theirs.peak_watts / one.peak_watts * mine.unit
     if one.usd_per_hour is None or all_of_theirs.usd_per_hour is None:
         dear = first.name if all_of_theirs.usd_per_hour is None else experiment.system.profile_name
         raise Infeasible(f"matched by price, but none is known for {dear}")

@@ -91,4 +91,4 @@ def beside(replay: Replay, machine: AnyMachine) -> tuple[float | None, ...]:
     """What a prediction says of a machine besides its step time: peak, memory, verdicts, bill."""
     job, supply = replay.job, machine.supply(replay.job.count)
     fits = strategy_of(job.kind).fit(job, replay.choice, machine)
-    return machine.peak_flops, *fits, supply.watts, supply.usd_per_hour
+    return machine.peak_flops, *fits, supply.busy_watts, supply.peak_watts, supply.usd_per_hour

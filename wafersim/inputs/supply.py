@@ -1,0 +1,95 @@
+"""What a machine draws and costs: watts busy, idle and at most, rent and purchase, each with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wafersim.inputs.sourced import Sourced
+
+
+@dataclass(frozen=True)
+class Dollars:
+    """An amount, and the price that it was worked out from: as written, with source, confidence and date."""
+
+    usd: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Parts of a machine that are alike. Without a share a part draws its rated power, which is at least what it would draw."""
+
+    what: str  # in words, one of them
+    count: float
+    rated: Sourced  # W, at most
+    busy_share: Sourced | None  # of the rated power, in training
+    idle_share: Sourced | None  # of it, without a job or waiting for one
+
+    @property
+    def peak_watts(self) -> float:
+        """All of them at their rated power."""
+        return self.count * self.rated.value
+
+    @property
+    def busy_watts(self) -> float:
+        """All of them in training."""
+        return self.peak_watts * (1.0 if self.busy_share is None else self.busy_share.value)
+
+    @property
+    def idle_watts(self) -> float:
+        """All of them without a job."""
+        return self.peak_watts * (1.0 if self.idle_share is None else self.idle_share.value)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of the rated power and of both shares."""
+        shares = {"busy": self.busy_share, "idle": self.idle_share}
+        return (
+            f"power {self.rated.written} a {self.what}: {self.rated.cited}",
+            *(f"a {self.what}, {state}: {_share(share)}" for state, share in shares.items()),
+        )
+
+
+def _share(share: Sourced | None) -> str:
+    return "all of it, as no share is given" if share is None else f"{share.written} of it, {share.kind}: {share.cited}"
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Watts of a machine in training (`busy`), without a job or waiting for one (`idle`) and at most (`peak`, that an
+    installation must be able to give); dollars of rent an hour and to buy it, None without a price; and the sources of the power.
+    """
+
+    busy_watts: float
+    idle_watts: float
+    peak_watts: float
+    rent: Dollars | None
+    purchase: Dollars | None
+    power_sources: tuple[str, ...]
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """The rent; None where no price is known."""
+        return None if self.rent is None else self.rent.usd
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of power and rent."""
+        return self.power_sources if self.rent is None else (*self.power_sources, f"price {self.rent.source}")
+
+
+def supply_of(draws: Sequence[Draw], count: int, rent: Sourced | None, purchase: Sourced | None) -> Supply:
+    """The draws of a machine's parts together, and `count` times what one wafer or GPU costs."""
+
+    def of_all(price: Sourced | None) -> Dollars | None:
+        return None if price is None else Dollars(count * price.value, f"{price.written}: {price.cited}")
+
+    return Supply(
+        sum(draw.busy_watts for draw in draws),
+        sum(draw.idle_watts for draw in draws),
+        sum(draw.peak_watts for draw in draws),
+        of_all(rent),
+        of_all(purchase),
+        tuple(line for draw in draws for line in draw.sources),
+    )
