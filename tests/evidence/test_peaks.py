@@ -43,6 +43,23 @@ def test_a_table_of_peaks_of_ones_own(tmp_path: Path) -> None:
     assert report.skipped == {"b": "seen_by 'htop' is none of allocator, nvidia-smi", "c": "micro_batch not stated"}
 
 
+def test_a_peak_in_a_table_of_gpu_jobs_is_judged_beside_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "id,hardware,software,n_gpus,layers,d_model,heads,d_ffn,vocab,seq_len,global_batch,micro_batch,tp,pp,dp,recompute,"
+        "mlp,kv_heads,zero_stage,seq_parallel,vp_stages,metric,value,peak_memory_gib\n"
+        "a,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,1,1,1,8,none,gelu,16,1,0,1,iteration_time,1.1,30\n"
+        "b,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,1,1,1,8,none,gelu,16,1,0,1,iteration_time,1.1,\n"
+        "c,dgx-h100,megatron-lm,8,24,2048,16,8192,50257,2048,64,,1,1,8,none,gelu,16,1,0,1,iteration_time,1.1,30\n"
+    )
+    report = validate_own(path)
+    peaks = [row for row in report.rows if row.set == "memory"]
+    assert [row.id for row in report.rows if row.set == "gpu"] == ["a", "b", "c"]
+    assert [(row.id, row.published, row.unit) for row in peaks] == [("a memory", 30.0, "GiB")]
+    assert "seen by the allocator" in peaks[0].assumed
+    assert report.skipped == {"c memory": "micro_batch not stated"}
+
+
 def test_jobs_that_ran_and_are_refused_are_counted_and_named() -> None:
     def row(name: str, fits: bool | None, use: str = "test", of: str = "gpu") -> ValidatedRow:
         return ValidatedRow(name, use, "a job", 1.0, 1.0, "s", set=of, fits=fits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -80,7 +80,8 @@ def published_rows() -> Rows[MeasuredMemory]:
 
 def read_row(cells: Cells) -> MeasuredMemory:
     """A row of a table: the job as a GPU table says it, and its peak. Raises Infeasible where it does not state enough."""
-    seen_by = cells["seen_by"].strip().lower()
+    said = cells.get("seen_by", "").strip().lower()
+    seen_by = said or SEEN_BY[0]
     if seen_by not in SEEN_BY:
         raise Infeasible(f"seen_by {cells['seen_by']!r} is none of {', '.join(SEEN_BY)}")
     if (unit := cells["unit"] or UNIT) != UNIT:
@@ -89,7 +90,17 @@ def read_row(cells: Cells) -> MeasuredMemory:
     job = gpu.read_row({**whole, **cells, "metric": "iteration_time", "value": "1", "unit": ""})
     if job.open:
         raise Infeasible(f"{', '.join(job.open)} not stated")
-    return MeasuredMemory(job, seen_by, float(cells["value"]))
+    assumed = job.assumed if said else (*job.assumed, f"seen by the {seen_by}")
+    return MeasuredMemory(replace(job, assumed=assumed), seen_by, float(cells["value"]))
+
+
+def peaks_of(rows: Iterable[Cells]) -> list[Cells]:
+    """Rows of GPU jobs that state `peak_memory_gib`, as rows of memory called `<id> memory`."""
+    return [
+        {**row, "id": f"{row['id']} memory", "metric": KIND.metrics[0], "value": row["peak_memory_gib"], "unit": UNIT}
+        for row in rows
+        if row.get("peak_memory_gib")
+    ]
 
 
 KIND = Kind(
