@@ -1,7 +1,8 @@
 """A measurement on GPUs: its jobs, one for every combination of what it leaves open, and the range of their predictions.
 
 What a row leaves open (its micro-batch, its recompute, its virtual stages) is not chosen to please: every value that runs is
-predicted, and the row gets the range.
+predicted, and the row gets the range. Its prediction is that of the fastest: who states a rate has looked for the setting that
+gives it (Narayanan et al. 2021, section 3: micro-batch and interleaving are picked for the highest throughput that fits).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import exp, log
+from math import exp, inf, log
 from typing import Any
 
 from pydantic import ValidationError
@@ -151,7 +152,7 @@ class GpuRow:
         return self.published if self.metric == "iteration_time" else self.value(1.0) / self.published
 
     def judge(self) -> ValidatedRow:
-        """The prediction, or the middle of the range where something is not stated (with the range).
+        """The prediction, or that of the fastest setting where some are not stated (with the range of all).
 
         A setting that is stated did run, whether it fits the modelled memory or not; of those left open only what fits counts.
         Where nothing fits, full recompute is tried, then whatever the memory: the row did run.
@@ -172,7 +173,7 @@ class GpuRow:
         low, high = min(found.values), max(found.values)
         several = len(found.values) > 1
         return ValidatedRow(
-            self.id, self.use, f"{self.model.name} on {self.gpus} GPUs", exp(0.5 * (log(low) + log(high))), self.published,
+            self.id, self.use, f"{self.model.name} on {self.gpus} GPUs", found.predicted, self.published,
             self.unit, assumed, RECALLED if self.recalled else "", group=self.group, set="gpu",
             range_low=low if several else None, range_high=high if several else None,
             low=min(found.bounds), high=max(found.bounds), fits=fits, job=self.job, split=self.split,
@@ -181,6 +182,7 @@ class GpuRow:
 
     def _predicted(self, jobs: Sequence[Job], must_fit: bool) -> _Range:
         values, bounds, refused = list[float](), list[float](), None
+        fastest = dict[str, tuple[float, float]]()  # (seconds, value), by what the columns may mean by the model
         for job in jobs:
             try:
                 seconds, uncertainty = step_and_interval(replace(job, must_fit=must_fit))
@@ -189,13 +191,21 @@ class GpuRow:
                 continue
             values.append(self.value(seconds, job))
             bounds += [self.value(time, job) for time in uncertainty.bounds(seconds)]
-        return _Range(tuple(values), tuple(bounds), refused)
+            model = repr(job.workload.model)
+            fastest[model] = min(fastest.get(model, (inf, 0.0)), (seconds, values[-1]))
+        return _Range(tuple(values), tuple(value for _, value in fastest.values()), tuple(bounds), refused)
 
 
 @dataclass(frozen=True)
 class _Range:
-    """Values of the jobs that run, bounds of their intervals, why the last of the others does not."""
+    """Values of the jobs that run and of the fastest of each model, bounds of all intervals, why the last of the others does not."""
 
     values: tuple[float, ...]
+    fastest: tuple[float, ...]
     bounds: tuple[float, ...]
     refused: Infeasible | None
+
+    @property
+    def predicted(self) -> float:
+        """That of the fastest settings; between models, which nobody chose, the middle."""
+        return exp(0.5 * (log(min(self.fastest)) + log(max(self.fastest))))
