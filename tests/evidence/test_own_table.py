@@ -333,6 +333,20 @@ def test_a_model_that_columns_leave_open_is_told_by_its_parameters(tmp_path: Pat
     assert "mlp gelu or swiglu" in open_.assumed and open_.range_low is not None
 
 
+def test_a_setting_left_open_is_predicted_as_the_fastest_and_a_model_as_the_middle(tmp_path: Path) -> None:
+    of = [f"{LLAMA.replace(',64,1,', f',64,{size},')}" for size in (1, 2, 4, 8)]
+    lines = "".join(f"m{at},{line}\n" for at, line in enumerate(of))
+    *told, open_ = reported(tmp_path, f"{WHOLE}{lines}b,{without('micro_batch')}\n").rows
+    rates = [row.predicted for row in told]
+    assert open_.predicted == pytest.approx(max(rates)) and open_.range_low == pytest.approx(min(rates))
+    assert min(rates) < 0.9 * max(rates)
+    named = [LLAMA.replace(",8.0,", ",,"), LLAMA.replace(",8.0,", ",,").replace("swiglu", "gelu")]
+    swiglu, gelu, either = reported(
+        tmp_path, f"{WHOLE}a,{named[0]}\nb,{named[1]}\nc,{without('mlp', 'params_b')}\n"
+    ).rows
+    assert either.predicted == pytest.approx((swiglu.predicted * gelu.predicted) ** 0.5)
+
+
 def test_nothing_is_read_from_a_name_or_from_remarks(tmp_path: Path) -> None:
     head = WHOLE.strip() + ",notes\n"
     named = f"{without('precision').replace('ours', 'Llama 3.1 70B')},fp8 float8 tokens dropped; local batch 8"

@@ -58,11 +58,11 @@ class Rows(Generic[Row]):
 class ValidatedRow:
     """One published number and ours, in the row's unit; error = predicted / published - 1.
 
-    `range_low` and `range_high` span the predictions where the row leaves a setting open; `predicted` is that of the fastest. `low` and
-    `high` bound the 80 % interval, around the whole range where there is one. `left_out` is the same (predicted, low, high)
-    under constants fitted without the row. `fits` is False where the row's job, which ran, is said not to fit in memory; None
-    where nothing is said of that. `job` is what rows share that are measured in several splits, `split` is this one's. `seen`
-    says whether a row that sets constants has the same configuration.
+    `range_low` and `range_high` span the predictions where the row leaves a setting open; `predicted` is that of the fastest.
+    `low` and `high` bound the 80 % interval, around the whole range where there is one. `left_out` is the same (predicted, low,
+    high) under constants fitted without the row. `fits` is False where the row's job, which ran, is said not to fit in memory;
+    None where nothing is said of that. `job` is what rows share that are measured in several splits, `split` is this one's.
+    `seen` says whether a row that sets constants has the same configuration.
     """
 
     id: str

@@ -198,7 +198,7 @@ class GpuRow:
 
 @dataclass(frozen=True)
 class _Range:
-    """Values of the jobs that run and of the fastest of each model, bounds of all intervals, why the last of the others does not."""
+    """Values of the jobs that run and of the fastest of each model, bounds of all intervals, why the last other does not."""
 
     values: tuple[float, ...]
     fastest: tuple[float, ...]
