@@ -159,12 +159,19 @@ def test_a_crowd_of_unknown_keys_is_counted(tmp_path: Path) -> None:
         ("tiny/mine.json", {}, "mine"),
         ("tiny/config.json", {"_name_or_path": "somebody/Llama-2-7b-hf"}, "Llama-2-7b-hf"),
         ("tiny/config.json", {"_name_or_path": "x" * 500}, "tiny"),
+        (
+            "models--meta-llama--Llama-2-7b-hf/snapshots/01c7f73d771dfac7d292323805ebc428287df4f9/config.json",
+            {},
+            "Llama-2-7b-hf",
+        ),
+        ("01c7f73d771dfac7d292323805ebc428287df4f9/config.json", {}, "llama"),
+        ("u/config.json", {}, "llama"),
         ("tiny/config.json", {"_name_or_path": ["a"]}, "tiny"),
         ("tiny/config.json", {"_name_or_path": "a\nb"}, "tiny"),
     ],
 )
 def test_what_a_model_is_called(tmp_path: Path, path: str, config: Any, name: str) -> None:
-    (tmp_path / "tiny").mkdir()
+    (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text(json.dumps({"model_type": "llama", **config}))
     assert read_model_file(tmp_path / path).model.name == name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ BY_TYPE = {name: family for family in FAMILIES for name in family.model_types}
 BY_ARCHITECTURE = {name: family for family in FAMILIES for name in family.architectures}
 NESTED = ("gemma3", "llama4", "mistral3")  # what a multimodal model of theirs calls its language model is `text_config`
 CLASSIFIERS = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForRewardModel")
+TELLING = 3  # letters that a folder has at least whose name a model is called by
 OWN_MODEL = "a model file says any transformer's geometry (docs/howto/own_model.md)"
 
 
@@ -110,9 +112,22 @@ def _unknown(file: YamlFile, path: Path_, name: Any) -> InputFaults:
 
 
 def _name(file: YamlFile) -> str:
-    """What the model is called: the end of `_name_or_path`, else the folder of a config.json, else the file."""
+    """What the model is called: the end of `_name_or_path`, else the folder of a config.json, else the file.
+
+    A folder of Hugging Face's cache, models--<owner>--<name>/snapshots/<revision>, is the model's; one that says nothing ("u",
+    a revision alone) leaves the architecture.
+    """
     said = file.values.get("_name_or_path")
     path = Path(file.name)
     named = said.rstrip("/").rpartition("/")[2] if isinstance(said, str) else ""
-    folder = path.absolute().parent.name if path.name == "config.json" else ""
-    return printable(named) or printable(folder) or printable(path.stem) or "model"
+    folder = _of_folder(path.absolute()) if path.name == "config.json" else path.stem
+    architecture = file.values.get("model_type")
+    kind = architecture if isinstance(architecture, str) else ""
+    return printable(named) or printable(folder) or printable(kind) or "model"
+
+
+def _of_folder(path: Path) -> str:
+    folder, cache = path.parent.name, path.parent.parent.parent.name
+    if path.parent.parent.name == "snapshots" and cache.startswith("models--"):
+        return cache.rpartition("--")[2]
+    return "" if len(folder) < TELLING or re.fullmatch(r"[0-9a-f]{7,64}", folder) else folder
