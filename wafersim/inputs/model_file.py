@@ -34,6 +34,9 @@ class ModelFile:
     settings: tuple[Setting, ...] = ()
 
 
+OURS = "model file"  # not of Hugging Face or Cerebras Model Zoo
+
+
 @dataclass(frozen=True)
 class _Read:
     """The fields of a file's model; where each stands in it."""
@@ -94,7 +97,7 @@ def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
             raise InputFaults([part.fault((), f"a changed {path.stem} needs a name of its own")])
         kept = {name: value for name, value in read.fields.items() if name not in PUBLISHED or not own}
         places = {str(name): (name,) for name in kept}
-        read = replace(read, fields=kept, said=Imported(path.name, "model file"), places=places)
+        read = replace(read, fields=kept, said=Imported(path.name, OURS), places=places)
     return ModelFile(_model(read, own, part), read.settings)
 
 
@@ -115,12 +118,24 @@ def _read(path: Path, own: Mapping[str, Any]) -> _Read:
     return _Read(file, dict(file.values))
 
 
+def _heads_divide(read: _Read, values: Mapping[str, Any], own: Mapping[str, Any], part: YamlFile) -> None:
+    """Raises InputFaults where heads of a foreign file, which says no width of theirs, do not divide the model's."""
+    width, heads = values.get("d_model"), values.get("heads")
+    foreign = read.said is not None and read.said.layout != OURS
+    if not foreign or "head_dim" in values or not isinstance(width, int) or not isinstance(heads, int):
+        return
+    if heads > 0 and width % heads:
+        file, place = (part, ("heads",)) if "heads" in own else (read.file, read.places.get("heads", ()))
+        raise InputFaults([file.fault(place, f"must divide the width {width} (got {heads} heads)")])
+
+
 def _model(read: _Read, own: Mapping[str, Any], part: YamlFile) -> Model:
     """The model of what was read and of what is given instead; each fault at the file and line that says it."""
     assert read.said is not None
     replaced = {name: f"{shortened(value)} is given" for name, value in own.items() if name != "name"}
     said = replace(read.said, kept={**read.said.kept, **replaced})
     values = {"source": f"{read.said.file}: {read.said.layout}", **read.fields, **own, "imported": said}
+    _heads_divide(read, values, own, part)
     try:
         model: Model = ADAPTER.validate_python(values)
     except ValidationError as error:

@@ -319,3 +319,29 @@ def test_a_fault_of_a_model_that_is_given_inside_is_at_the_experiment(tmp_path: 
     lines = [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()]
     assert lines[0].startswith("x.yaml:4: model.layers: must be >= 1 (got 0)")
     assert lines[1].startswith("x.yaml:5: model.frobs: unknown field")
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "line"),
+    [
+        ("config.json", '{"model_type": "gpt2", "n_embd": 1600,\n"n_head": 17}',
+         "config.json:2: n_head: must divide the width 1600 (got 17 heads)"),
+        ("params.yaml", "model:\n  hidden_size: 2048\n  num_heads: 17\n  num_hidden_layers: 2\n"
+         "  vocab_size: 100\n  filter_size: 8192\n  max_position_embeddings: 2048\n"
+         "train_input:\n  batch_size: 8\nrunconfig:\n  max_steps: 9\n",
+         "params.yaml:3: model.num_heads: must divide the width 2048 (got 17 heads)"),
+    ],
+)  # fmt: skip
+def test_heads_divide_the_width_where_nothing_else_says_theirs(
+    tmp_path: Path, name: str, written: str, line: str
+) -> None:
+    (tmp_path / name).write_text(written)
+    with pytest.raises(InputFaults) as found:
+        read_model_file(tmp_path / name)
+    assert line in str(found.value)
+
+
+def test_a_family_whose_classes_round_down_does_so_here(tmp_path: Path) -> None:
+    config = {"model_type": "llama", "hidden_size": 4096, "num_attention_heads": 33, "num_key_value_heads": 33}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_model_file(tmp_path / "config.json").model.head_dim == 124
