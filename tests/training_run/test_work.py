@@ -220,6 +220,26 @@ def test_a_roll_back_to_before_a_corruption_ends_it(monkeypatch: pytest.MonkeyPa
     assert [line for line in log_of(job) if "FOUND" in line] == [f"{46 + 18 + 2} FOUND 8 by 0"]
 
 
+def test_a_start_from_the_very_step_of_a_corruption_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It strikes in the save after step 4, whose checkpoint is good; a failure goes back there, or maintenance."""
+    job = replace(JOB, sources=(CORRUPTS, STOP))
+    strikes(monkeypatch, {0: [22], 1: [27]}, latencies=[13])
+    assert not any("FOUND" in line for line in log_of(job))
+    strikes(monkeypatch, {0: [22]}, latencies=[13])
+    assert not any("FOUND" in line for line in log_of(replace(job, maintenance_every_ticks=23, maintenance_ticks=5)))
+
+
+@pytest.mark.parametrize("every", [0, 23])
+def test_a_start_that_follows_no_failure_does_not_fail(monkeypatch: pytest.MonkeyPatch, every: int) -> None:
+    """After maintenance, and of an unhurt job, nothing is drawn; the start after the failure is the first that is."""
+    job = replace(FAILING, restart_fails=0.9, maintenance_every_ticks=every, maintenance_ticks=5)
+    strikes(monkeypatch, {0: [49]}, uniforms=[0.1, 0.95])
+    log = log_of(job)
+    failed = [line for line in log if "START_FAILED" in line]
+    assert len(failed) == 1
+    assert log.index(failed[0]) > next(i for i, line in enumerate(log) if "FAILED" in line)
+
+
 def test_a_failure_comes_before_a_corruption_found_at_its_instant(monkeypatch: pytest.MonkeyPatch) -> None:
     job = replace(JOB, sources=(CORRUPTS, STOP))
     strikes(monkeypatch, {0: [31], 1: [46]}, latencies=[15])

@@ -77,7 +77,9 @@ class Checkpoints:
 
     def store(self, step: int) -> None:
         """One more is complete in the store."""
-        self._stored = [*(each for each in self._stored if each != step), step][-self._keep :]
+        if self.stored != step:  # no older one can be of a later step
+            self._stored.append(step)
+            del self._stored[: -self._keep]
 
     def drop_later(self, step: int) -> None:
         """Those of later steps cannot be trusted."""
