@@ -1,7 +1,7 @@
 """Units at the door: "1.2 Tb/s" becomes 1.5e11 bytes/s. A small closed table; an unknown unit is an error.
 
 Bits and bytes, KB and KiB are different things, so units are case-sensitive. Inside the program every number is a plain
-float in SI units (bytes, bytes/s, Hz, s, W, J, USD).
+float in SI units (bytes, bytes/s, Hz, s, W, J, kg, USD).
 """
 
 from __future__ import annotations
@@ -37,12 +37,21 @@ UNITS: dict[str, dict[str, float]] = {
         "days": 86_400.0,
         "day": 86_400.0,
         "weeks": 604_800.0,
+        "years": 31_557_600.0,
     },
     "power": {"W": 1.0, "kW": 1e3, "MW": 1e6},
     "energy": {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "kWh": 3.6e6, "MWh": 3.6e9},
     "rate": {**_prefixed("FLOP/s", 1.0, _DECIMAL), "PF": 1e15, "TF": 1e12},
     "money": {"USD": 1.0, "kUSD": 1e3, "MUSD": 1e6},
     "price": {"USD/h": 1.0},
+    "energy price": {"USD/kWh": 1.0 / 3.6e6, "USD/MWh": 1.0 / 3.6e9},
+    "carbon intensity": {
+        f"{mass}{of}/{energy}": kilograms / joules
+        for mass, kilograms in (("g", 1e-3), ("kg", 1.0), ("t", 1e3))
+        for energy, joules in (("kWh", 3.6e6), ("MWh", 3.6e9))
+        for of in ("", "CO2e")
+    },
+    "mass": {"g": 1e-3, "kg": 1.0, "t": 1e3, "kt": 1e6},
     "count": {"": 1.0},
     "fraction": {"": 1.0, "%": 0.01},
     "number of tokens": {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12},
@@ -57,12 +66,15 @@ _READABLE = {
     "rate": ("PFLOP/s", "TFLOP/s", "GFLOP/s", "FLOP/s"),
     "money": ("MUSD", "USD"),
     "price": ("USD/h",),
+    "energy price": ("USD/kWh",),
+    "carbon intensity": ("g/kWh",),
+    "mass": ("kt", "t", "kg", "g"),
     "count": ("",),
     "fraction": ("",),
     "number of tokens": ("T", "B", "M", "K", ""),
 }
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
-_WRITTEN = re.compile(rf"\s*({NUMBER})\s*([A-Za-z%/]*)\s*")
+_WRITTEN = re.compile(rf"\s*({NUMBER})\s*([A-Za-z%/][A-Za-z0-9%/]*|)\s*")
 
 
 def parse(text: object, dimension: str) -> float:
@@ -100,6 +112,7 @@ def _example(dimension: str) -> str:
     return {
         "size": '"40 GB"', "bandwidth": '"1.2 Tb/s"', "frequency": '"1.1 GHz"', "time": '"2 us"', "power": '"23 kW"',
         "energy": '"5 kWh"', "rate": '"7.5 PFLOP/s"', "money": '"2 MUSD"', "price": '"3.5 USD/h"', "count": "16",
+        "energy price": '"0.1 USD/kWh"', "carbon intensity": '"57 g/kWh"', "mass": '"11.2 t"',
         "fraction": '0.95 or "95 %"',
         "number of tokens": '300 B, "20 per parameter" or published',
     }[dimension]  # fmt: skip

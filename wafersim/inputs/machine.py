@@ -81,6 +81,11 @@ class Machine:
         """Dollars an hour of one wafer, where one is known."""
         return self.system.values.rent
 
+    @property
+    def purchase(self) -> Sourced | None:
+        """Dollars that one wafer costs to buy, where that is known."""
+        return self.system.values.purchase
+
     def draws(self, count: int) -> tuple[Draw, ...]:
         """Systems, and their shares of MemoryX, SwarmX and workers."""
         values = self.system.values
@@ -92,7 +97,7 @@ class Machine:
 
     def supply(self, count: int) -> Supply:
         """What so many systems draw and cost, with what belongs to them."""
-        return supply_of(self.draws(count), count, self.price, self.system.values.purchase)
+        return supply_of(self.draws(count), count, self.price, self.purchase)
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,11 @@ class GpuMachine:
         """Dollars an hour of one GPU, where one is known."""
         return self.network.values.price
 
+    @property
+    def purchase(self) -> Sourced | None:
+        """Dollars that one GPU costs to buy with its share of a node, where that is known."""
+        return self.network.values.purchase
+
     def draws(self, count: int) -> tuple[Draw, ...]:
         """GPUs, with the hosts of their nodes or with their trays' share of one."""
         node, gpu = self.network.values, self.gpu.values
@@ -139,7 +149,7 @@ class GpuMachine:
 
     def supply(self, count: int) -> Supply:
         """What so many GPUs draw and cost, with what belongs to them."""
-        return supply_of(self.draws(count), count, self.price, self.network.values.purchase)
+        return supply_of(self.draws(count), count, self.price, self.purchase)
 
 
 AnyMachine = Machine | GpuMachine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
 from wafersim.inputs.sourced import Sourced
 
@@ -62,7 +63,9 @@ class Supply:
     """
 
     busy_watts: float
+    busy_error: float  # standard error of its logarithm: how far another installation's may lie
     idle_watts: float
+    idle_error: float
     peak_watts: float
     rent: Dollars | None
     purchase: Dollars | None
@@ -86,10 +89,17 @@ def supply_of(draws: Sequence[Draw], count: int, rent: Sourced | None, purchase:
         return None if price is None else Dollars(count * price.value, f"{price.written}: {price.cited}")
 
     return Supply(
-        sum(draw.busy_watts for draw in draws),
-        sum(draw.idle_watts for draw in draws),
+        *_with_error([(draw.busy_watts, draw.busy_share) for draw in draws]),
+        *_with_error([(draw.idle_watts, draw.idle_share) for draw in draws]),
         sum(draw.peak_watts for draw in draws),
         of_all(rent),
         of_all(purchase),
         tuple(line for draw in draws for line in draw.sources),
     )
+
+
+def _with_error(parts: Sequence[tuple[float, Sourced | None]]) -> tuple[float, float]:
+    """(watts of all parts, standard error of their logarithm), for parts that err independently."""
+    watts = sum(each for each, _ in parts)
+    errors = (each * (share.standard_error or 0.0) for each, share in parts if share is not None)
+    return watts, hypot(*errors) / watts if watts else 0.0
