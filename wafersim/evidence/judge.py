@@ -32,7 +32,7 @@ def published(which: Sequence[str], only: str | None = None, groups: Sequence[st
     """What `validate` predicts, by kind."""
     if groups:
         return _of_groups(which, groups)
-    chosen = [name for name in which if only is None or only in published_ids(name)]
+    chosen = [name for name in which if only is None or only.partition(":")[0] in published_ids(name)]
     if not chosen:
         known = [name for each in which for name in sorted(published_ids(each))]
         raise WafersimError(f"--row {only}: no such row{did_you_mean(only, known)}")
@@ -56,7 +56,7 @@ def _of_groups(which: Sequence[str], groups: Sequence[str]) -> list[Rows[Measure
 def validate_own(path: Path) -> ValidationReport:
     """A user's own table, told by its columns; raises InputFaults where it is none."""
     own = read_own(path)
-    rows = read_rows(own.rows, own.kind.read)
+    rows = read_rows([piece for cells in own.rows for piece in own.kind.pieces(cells)], own.kind.read)
     report = judged(Rows(rows.measured, {**own.skipped, **rows.refused}))
     if own.kind.name == "gpu":
         report = report.with_rows(judged(read_rows(peaks_of(own.rows), kind("memory").read)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -22,7 +22,12 @@ KINDS: dict[
     "gpu-kernel": ("gpu_kernels.csv",),
     "collective": ("collective_measurements.csv",),
     "power": ("power_measurements.csv",),
+    "training": ("training_runs.csv",),
 }
+
+
+def _whole(cells: Cells) -> Sequence[Cells]:
+    return (cells,)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Kind:
     metrics: tuple[str, ...] = ()  # those that are predicted, where the table has several
     fit: Set | None = None  # the calibration that its rows set; None where they only judge
     shown: str = "test"  # the use of the rows that a figure shows
+    pieces: Callable[[Cells], Sequence[Cells]] = _whole  # of a row that states several values: one for each
 
 
 @cache

@@ -47,10 +47,10 @@ class Rows(Generic[Row]):
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, name: str) -> Rows[Row]:
-        """The one row of that id, whether it can be predicted or not."""
+        """The one row of that id, whether it can be predicted or not; of a row that states several values all of them."""
         return Rows(
-            {id_: row for id_, row in self.measured.items() if id_ == name},
-            {id_: reason for id_, reason in self.refused.items() if id_ == name},
+            {id_: row for id_, row in self.measured.items() if name in (id_, id_.partition(":")[0])},
+            {id_: reason for id_, reason in self.refused.items() if name in (id_, id_.partition(":")[0])},
         )
 
 
@@ -84,6 +84,7 @@ class ValidatedRow:
     job: str | None = None
     split: str | None = None
     seen: bool | None = None
+    baseline: float | None = None
 
     @property
     def error(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from math import expm1
+from math import expm1, log
 from pathlib import Path
 
 from wafersim.errors import WafersimError
@@ -17,6 +17,7 @@ from wafersim.report.gpu_judgement import gpu_judgement
 from wafersim.report.memory_judgement import memory_judgement
 from wafersim.report.page_tables import median, page_table
 from wafersim.report.ranking_judgement import ranking_judgement
+from wafersim.report.training_judgement import training_judgement, unseen
 from wafersim.report.wafer_judgement import wafer_judgement
 from wafersim.report.words import figure
 
@@ -86,6 +87,8 @@ def page(report: ValidationReport) -> str:
         *gpu_judgement(load_fit("gpu"), [row for row in rows if row.set == "gpu"]),
         "## Memory of GPUs",
         *memory_judgement(rows),
+        "## Whole runs",
+        *training_judgement(rows),
         "## Kernels and collectives",
         _groups([row for row in rows if row.set in ("kernel", "collective") and row.use == "test"], {}),
         "## Intervals",
@@ -192,7 +195,11 @@ def _coverage(report: ValidationReport) -> str:
         judges = [row for row in report.rows if row.set == each.name and row.use == "test"]
         judged = any(row.left_out for row in report.rows if row.set == each.name)
         left_out = load_fit(each.fit).left_out.values() if each.fit and judged else ()
-        if left_out:
+        if judged and not each.fit:
+            mine = [(row, unseen(row)) for row in report.rows if row.set == each.name and row.left_out]
+            half = median(log(high / low) / 2 for _, (_, low, high) in mine if low and high)
+            count, error = len(mine), median(abs(value / row.published - 1) for row, (value, _, _) in mine)
+        elif left_out:
             half, error = median(one.half_width for one in left_out), median(abs(one.error) for one in left_out)
             count = len(left_out)
         elif judges and (found := summary(judges)).half_width is not None:

@@ -48,11 +48,12 @@ def print_groups(report: ValidationReport, console: Console) -> None:
         say(console, "seen: a row that sets constants has the same configuration (all but batch and release).")
     if refused := refused_sentence(rows):
         say(console, refused)
-    left_out = [row for row in rows if row.left_out is not None]
-    if len(left_out) > 1:
-        share = coverage(report, "wafer")
-        said = ", ".join(f"{row.id} {row.left_out[0] / row.published - 1:+.1%}" for row in left_out if row.left_out)
-        say(console, f"Left out one by one: {said}; their intervals cover {share:.0%}.")
+    for name in dict.fromkeys(row.set for row in rows):
+        left_out = [row for row in rows if row.set == name and row.left_out is not None]
+        share = coverage(report, name)
+        if len(left_out) > 1 and share is not None:
+            said = ", ".join(f"{row.id} {row.left_out[0] / row.published - 1:+.1%}" for row in left_out if row.left_out)
+            say(console, f"Left out one by one: {said}; their intervals cover {share:.0%}.")
     said = "; ".join(text for use, text in USES.items() if any(row.use == use for row in rows))
     if said:
         say(console, f"use: {said}. Intervals hold 80 %.")

@@ -60,7 +60,9 @@ def validation_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> N
     groups = max((len(each.names) for each in judged), default=1) if width >= NARROW else 1
     tall = max(TALL, 0.125 * groups) if width >= NARROW else TALL
     body = len(judged) * (FEET + tall + HEAD)
-    left_out = "; wafer rows are predicted without them" if any(row["left_out"] for row in rows) else ""
+    left_out = (
+        "; rows that set constants alone are predicted without them" if any(row["left_out"] for row in rows) else ""
+    )
     shares = ", ".join(f"{each.title.partition(':')[0]} {each.within:.0f} %" for each in judged)
     words = Words(
         f"Within 10 % of what was measured: {shares}",

@@ -46,6 +46,7 @@ def validation_screen(found: Validated, width: int) -> list[str]:
         *sentence("Worst", _worst(rows, own), width, 2, "; "),
         *(sentence("Note", _remarks(rows), width, 4, "; ") if few and not own else []),
         *sentence("Left out", _left_out(rows), width, 2),
+        *sentence("Baseline", _baseline(rows), width, 2),
         *sentence("Skipped", _skipped(found.report), width, 2, "; "),
         *(whole("Written", str(path), "", width) for path in found.written),
         *sentence("More", [_more(rows, own)], width, 1),
@@ -156,19 +157,34 @@ def _floors(found: Validated, width: int) -> list[str]:
 
 
 def _left_out(rows: Sequence[ValidatedRow]) -> list[str]:
-    """How far off jobs are that no constant has seen, and whether their intervals hold."""
+    """How far off rows are that no constant has seen, and whether their intervals hold; set by set."""
     out = [(row, row.left_out) for row in rows if row.left_out is not None]
     if len(out) < 2:
         return [f"its own job unseen: {numbers.change(one[0] / row.published - 1)}" for row, one in out]
-    errors = {row.id: one[0] / row.published - 1 for row, one in out}
-    worst = max(errors, key=lambda name: abs(errors[name]))
-    inside = float(np.mean([low <= row.published <= high for row, (_, low, high) in out]))
-    median = float(np.median(np.abs(list(errors.values()))))
-    return [
-        f"{len(out)} {out[0][0].set} rows whose own job set nothing: median error {numbers.error(median)}",
-        f"largest {numbers.change(errors[worst])} ({worst})",
-        f"{numbers.percent(inside)} inside their intervals",
-    ]
+    found = []
+    for name in dict.fromkeys(row.set for row, _ in out):
+        mine = [(row, one) for row, one in out if row.set == name]
+        errors = {row.id: one[0] / row.published - 1 for row, one in mine}
+        worst = max(errors, key=lambda name: abs(errors[name]))
+        inside = float(np.mean([low <= row.published <= high for row, (_, low, high) in mine]))
+        median = float(np.median(np.abs(list(errors.values()))))
+        found += [
+            f"{len(mine)} {name} rows whose own job set nothing: median error {numbers.error(median)}",
+            f"largest {numbers.change(errors[worst])} ({worst})",
+            f"{numbers.percent(inside)} inside their intervals",
+        ]
+    return found
+
+
+def _baseline(rows: Sequence[ValidatedRow]) -> list[str]:
+    """What a rule without a simulation errs by on the same rows, which it has not seen either."""
+    both = [row for row in rows if row.baseline is not None and row.use in ("fit", "test")]
+    if not both:
+        return []
+    rule = float(np.median([abs((row.baseline or 0.0) / row.published - 1.0) for row in both]))
+    ours = float(np.median([abs((row.left_out or (row.predicted,))[0] / row.published - 1.0) for row in both]))
+    said = f"one MFU for each kind of GPU errs by {numbers.error(rule)} on {len(both)} of these"
+    return [said, f"the simulated runs, row left out, by {numbers.error(ours)} (medians)"]
 
 
 def _skipped(report: ValidationReport) -> list[str]:
