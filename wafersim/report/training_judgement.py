@@ -45,7 +45,8 @@ def training_judgement(rows: Sequence[ValidatedRow]) -> list[str]:
     return [
         "Runs are simulated from what is published of them (`evidence/data/training_runs.csv`); a split that nobody "
         f"states is the fastest that fits, and such runs take {known.gap:+.0%} longer (of the logarithm) than "
-        f"that, which {known.runs} of them set: what people leave behind. Every fit row is predicted without itself, by us and by the rule.",
+        f"that, which {known.runs} of them set: what people leave behind. Every fit row is predicted without itself, by us and "
+        "by the rule.",
         f"Median error of device hours: {', '.join(said)}.",
         page_table(("row", "run", "use", "predicted", "published", "error", "inside 80 %", "one MFU"), lines),
     ]
