@@ -10,7 +10,6 @@ from wafersim.errors import WafersimError, did_you_mean
 from wafersim.evidence.kinds import KINDS, Kind, kind
 from wafersim.evidence.own_table import read_own
 from wafersim.evidence.rows import Measured, Rows, ValidationReport, judged, read_rows
-from wafersim.evidence.sets.memory import peaks_of
 from wafersim.evidence.tables import published_ids
 from wafersim.inputs.fit import load_fit
 
@@ -59,6 +58,8 @@ def validate_own(path: Path) -> ValidationReport:
     rows = read_rows([piece for cells in own.rows for piece in own.kind.pieces(cells)], own.kind.read)
     report = judged(Rows(rows.measured, {**own.skipped, **rows.refused}))
     if own.kind.name == "gpu":
+        from wafersim.evidence.sets.memory import peaks_of  # which loads the simulator
+
         report = report.with_rows(judged(read_rows(peaks_of(own.rows), kind("memory").read)))
     mine = _set_by_the_user(own.kind)  # after `calibrate --data --write` they judge no more
     return replace(report, rows=tuple(replace(row, use="fit") if row.id in mine else row for row in report.rows))
