@@ -7,6 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from wafersim.errors import WafersimError
+from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.profile_file import load_profile
@@ -68,3 +69,12 @@ def test_profiles_of_operation_say_how_wide_what_they_assume_is() -> None:
         failure.per_1000_days.kind == "assumed"
         for failure in load_profile("wafer-operation").failures.values()  # type: ignore[union-attr]
     ), "nothing is published on failures of wafers"
+
+
+@pytest.mark.parametrize("name", ["bloom_run", "llama3_405b_run", "opt175b_run"])
+def test_a_run_is_written_as_it_can_be_read_again(name: str) -> None:
+    asked = load_experiment(name, ["run.deadline=120 days", "run.start_up.first=10 min"])
+    again = Experiment.model_validate(asked.model_dump(mode="json"))
+    assert again.run == asked.run
+    dated = load_experiment(name, ["run.start=2026-03-14", "run.deadline=2027-03-14"])
+    assert Experiment.model_validate(dated.model_dump(mode="json")).run == dated.run

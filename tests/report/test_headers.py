@@ -54,6 +54,10 @@ def with_range(row: dict[str, Any]) -> list[float]:
     return [row["days_to_train"], *row["interval"]["days_to_train"]]
 
 
+def steps(name: str) -> float:
+    return sum(phase["steps"] for phase in points(name)[0]["phases"])
+
+
 def cs3() -> list[float]:
     one = points("cs3_13b", "system.systems=1")
     (a2, a3), (b2, b3) = (days(one[:2]), days(one[2:]))
@@ -109,6 +113,13 @@ HELD: list[Any] = [
                      rf"Twice the SIMD width: {N} s \(-{N} %\). Twice the SRAM: {N} s \(-{N} %\)", doubled),
     ("bloom176b_384a100", rf"{N} days {RANGE}, {N} % below the published",
      lambda: [*with_range(points("bloom176b_384a100")[0]), -100 * points("bloom176b_384a100")[0]["published"]["error"]]),
+    ("bloom_run", rf"Its {N} steps \(95,000 published\) take {N} days {RANGE}, {N} of them in the ramp",
+     lambda: [steps("bloom_run"), *with_range(points("bloom_run")[0]),
+              sum(phase["days"] for phase in points("bloom_run")[0]["phases"][:-1])]),
+    ("llama3_405b_run", rf"in {N} M steps: {N} days of steps {RANGE} at an MFU of {N} %",
+     lambda: [steps("llama3_405b_run") / 1e6, *with_range(points("llama3_405b_run")[0]),
+              100 * points("llama3_405b_run")[0]["mfu"]]),
+    ("opt175b_run", rf"steps take {N} days \({N} to {N};", lambda: with_range(points("opt175b_run")[0])),
     ("llama3_8b", rf"{N} days on 16 CS-3 {RANGE}, {N} on 384 H100 {RANGE}, {N} on 288 B200 {RANGE}", lambda: llama("llama3_8b")),
     *(pytest.param(name, rf"{N} days on \d+ CS-3 {RANGE}, {N} on [\d,]+ H100 {RANGE}, {N} on [\d,]+ B200 {RANGE}",
                    lambda name=name: llama(name), marks=pytest.mark.slow) for name in ("llama3_70b", "llama3_405b")),

@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
 from wafersim import quantity
 from wafersim.inputs.operation import Of
@@ -64,12 +64,22 @@ def _date(value: Any) -> Any:
     return found
 
 
+def _said(value: Any) -> Any:
+    """As it would be written: a whole number is of steps, another one of seconds."""
+    if isinstance(value, float):
+        return f"{value!r} s"
+    return f"{value} steps" if isinstance(value, int) else str(value)
+
+
+AS_WRITTEN = PlainSerializer(_said, when_used="json-unless-none")
 TIME_SCHEMA = {"type": "string", "pattern": quantity.pattern("time")}
-Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(TIME_SCHEMA)]
-Every = Annotated[int | float, BeforeValidator(_every), WithJsonSchema({"type": "string"})]
-AutoEvery = Annotated[int | float | str, BeforeValidator(_every), WithJsonSchema({"type": "string"})]
-When = Annotated[datetime.date | float, BeforeValidator(_when), WithJsonSchema({"type": "string"})]
-Date = Annotated[datetime.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+Duration = Annotated[float, BeforeValidator(_duration), AS_WRITTEN, WithJsonSchema(TIME_SCHEMA)]
+Every = Annotated[int | float, BeforeValidator(_every), AS_WRITTEN, WithJsonSchema({"type": "string"})]
+AutoEvery = Annotated[int | float | str, BeforeValidator(_every), AS_WRITTEN, WithJsonSchema({"type": "string"})]
+When = Annotated[datetime.date | float, BeforeValidator(_when), AS_WRITTEN, WithJsonSchema({"type": "string"})]
+Date = Annotated[
+    datetime.date, BeforeValidator(_date), AS_WRITTEN, WithJsonSchema({"type": "string", "format": "date"})
+]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
