@@ -60,12 +60,21 @@ def test_the_interval_is_carried_to_everything_that_goes_with_the_step(job: Job)
     interval = found.to_json()["interval"]
     values = {
         "step_time_s": 2.0, "samples_per_s": 60.0, "tokens_per_s": 122_880.0, "days_to_train": 10_000 / 86_400,
-        "energy_j": 4 * 27_266.25 * 10_000, "mfu": found.mfu,
+        "mfu": found.mfu,
     }  # fmt: skip
     for name, value in values.items():
         assert interval[name] == pytest.approx([value / 1.1367, value * 1.1367], rel=1e-4), name
     cost = found.bill.cost_usd
     assert cost is not None and interval["cost_usd"] == pytest.approx([cost / 1.1367, cost * 1.1367], rel=1e-4)
+
+
+def test_energy_is_as_uncertain_as_the_power_besides(job: Job) -> None:
+    # A CS-2 22.77 kW within 10 %, its servers 4.50 kW within 20 %: 27.27 kW within 9.0 %. With 10 % of the step
+    # e^(1.2816 x sqrt(0.1^2 + 0.0898^2)) = 1.188 either way.
+    found = of(job)
+    assert found.bill.power_error == pytest.approx(0.0898, abs=1e-4)
+    energy = found.bill.energy_j
+    assert found.to_json()["interval"]["energy_j"] == pytest.approx([energy / 1.188, energy * 1.188], rel=1e-3)
 
 
 def test_what_has_no_price_has_no_interval_of_one(job: Job) -> None:

@@ -11,6 +11,8 @@ from wafersim.cli.compare_command import command
 from wafersim.errors import InputFaults
 from wafersim.inputs.comparison import load_comparison
 from wafersim.inputs.machine import load_gpu_machine, load_machine
+from wafersim.metrics.prediction import Prediction
+from wafersim.planning.comparison import against as probabilities
 from wafersim.planning.comparison import compare_sides
 from wafersim.report.comparison import against, memory_headroom
 
@@ -79,6 +81,20 @@ def test_energy_and_cost_are_watts_and_dollars_over_the_days(sides) -> None:
 
 def test_a_cluster_that_is_not_rented_has_no_price() -> None:
     assert load_gpu_machine("jean-zay").supply(8).usd_per_hour is None
+
+
+def test_power_that_is_not_known_makes_energy_less_sure_unless_both_sides_have_it(sides) -> None:
+    # "peak" is on the wafers' peak FLOP/s, another machine; "deadline" is on the same nodes.
+    wafers, peak, deadline = (sides[name].prediction for name in ("wafers", "peak", "deadline"))
+
+    def surely(one: Prediction, other: Prediction, factor: float) -> float:
+        bills = (replace(one.bill, power_error=factor * one.bill.power_error), replace(other.bill, power_error=0.0))
+        return probabilities(*(replace(p, bill=bill) for p, bill in zip((one, other), bills, strict=True)))[
+            "less_energy"
+        ]
+
+    assert abs(surely(peak, wafers, 20.0) - 0.5) < abs(surely(peak, wafers, 0.0) - 0.5)
+    assert surely(peak, deadline, 20.0) == surely(peak, deadline, 0.0)
 
 
 def test_dimensions_are_what_a_person_splits_by(sides) -> None:

@@ -9,7 +9,7 @@ device without rows adds, the distance from the nearest row, and for each featur
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import atan, cos, exp, hypot, pi, sin, sqrt
 from typing import Any
@@ -73,6 +73,10 @@ class Uncertainty:
     def bounds(self, value: float) -> tuple[float, float]:
         """The 80 % interval of a time whose prediction is `value`."""
         return value * exp(-self.half_width), value * exp(self.half_width)
+
+    def beside(self, error: float) -> Uncertainty:
+        """Of the time x something that errs by itself, such as power: `error` is the standard error of its logarithm."""
+        return replace(self, spread=hypot(self.spread, error * Z80 / self.quantile))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; a step time lies in its interval with probability `level`."""

@@ -166,6 +166,7 @@ class Prediction:
             "systems_simulated": self.engine.entities,
             "critical": None if self.critical is None else self.critical.to_json(),
             "power_w": self.bill.power_w,
+            "power_error": self.bill.power_error,
             "peak_power_w": self.bill.peak_power_w,
             "energy_j": self.bill.energy_j,
             "cost_usd": self.bill.cost_usd,
@@ -176,19 +177,22 @@ class Prediction:
         }
 
     def interval(self) -> dict[str, Any]:
-        """The 80 % interval of the step time carried to rates, days, energy and cost, and what it is made of."""
+        """The 80 % interval of the step time carried to rates, days, energy and cost, and what it is made of.
+
+        Energy is as uncertain as the power besides; prices are taken as they are.
+        """
         out = self.uncertainty.to_json()
         carried = {
             "step_time_s": self.step_time_s,
             "days_to_train": self.days_to_train,
-            "energy_j": self.bill.energy_j,
             "cost_usd": self.bill.cost_usd,
             "samples_per_s": self.samples_per_s,
             "tokens_per_s": self.tokens_per_s,
             "mfu": self.mfu,
         }
         bounds = {name: None if v is None else list(self.uncertainty.bounds(v)) for name, v in carried.items()}
-        return {**out, **bounds}
+        energy = self.uncertainty.beside(self.bill.power_error).bounds(self.bill.energy_j)
+        return {**out, **bounds, "energy_j": list(energy)}
 
 
 def binding_of(of_parts: Binding, chain: Critical | None, words: Words) -> Binding:

@@ -60,17 +60,23 @@ def _price(experiment: Experiment) -> dict[str, Any] | None:
 
 
 def against(one: Prediction, other: Prediction) -> dict[str, float]:
-    """Probabilities that the first is faster and cheaper; constants that both lean on cancel, prices are taken as they are."""
-    mine, theirs = one.uncertainty, other.uncertainty
-    fits = [load_fit(which) for which in SETS]
+    """Probabilities that the first is faster and cheaper, and needs less energy.
 
-    def less(a: float | None, b: float | None) -> float | None:
+    Constants that both lean on cancel, and so does the power of one and the same machine; prices are taken as they are.
+    """
+    fits = [load_fit(which) for which in SETS]
+    alike = one.bill.sources == other.bill.sources
+
+    def less(a: float | None, b: float | None, powers: tuple[float, float] = (0.0, 0.0)) -> float | None:
+        mine, theirs = (side.uncertainty.beside(error) for side, error in zip((one, other), powers, strict=True))
         return None if a is None or b is None else probability_less((a, mine), (b, theirs), fits)
+
+    powers = (0.0, 0.0) if alike else (one.bill.power_error, other.bill.power_error)
 
     found = {
         "faster": less(one.days_to_train, other.days_to_train),
         "cheaper": less(one.bill.cost_usd, other.bill.cost_usd),
-        "less_energy": less(one.bill.energy_j, other.bill.energy_j),
+        "less_energy": less(one.bill.energy_j, other.bill.energy_j, powers),
     }
     return {name: value for name, value in found.items() if value is not None}
 
