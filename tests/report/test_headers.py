@@ -120,6 +120,8 @@ HELD: list[Any] = [
      lambda: [steps("llama3_405b_run") / 1e6, *with_range(points("llama3_405b_run")[0]),
               100 * points("llama3_405b_run")[0]["mfu"]]),
     ("opt175b_run", rf"steps take {N} days \({N} to {N};", lambda: with_range(points("opt175b_run")[0])),
+    ("cerebras_gpt_family", rf"steps take {N} days one after the other, {N} of them 13B's",
+     lambda: [sum(days(points("andromeda16_as_published"))), days(points("andromeda16_as_published"))[-1]]),
     ("llama3_8b", rf"{N} days on 16 CS-3 {RANGE}, {N} on 384 H100 {RANGE}, {N} on 288 B200 {RANGE}", lambda: llama("llama3_8b")),
     *(pytest.param(name, rf"{N} days on \d+ CS-3 {RANGE}, {N} on [\d,]+ H100 {RANGE}, {N} on [\d,]+ B200 {RANGE}",
                    lambda name=name: llama(name), marks=pytest.mark.slow) for name in ("llama3_70b", "llama3_405b")),
@@ -146,5 +148,5 @@ def test_a_header_says_what_comes_out(name: str, pattern: str, found: Callable[[
 
 
 def test_every_comparison_and_experiment_opens_with_its_question() -> None:
-    for name in (*names("experiments"), *names("comparisons")):
+    for name in (*names("experiments"), *names("comparisons"), *names("jobs")):
         assert "?" in header(name)[:200], name

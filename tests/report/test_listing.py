@@ -17,7 +17,7 @@ def test_hardware_is_listed_as_its_profiles_name_themselves() -> None:
     assert listed == {(profile.name, profile.kind, profile.title) for profile in profiles}
 
 
-EXPERIMENTS = [find(kind, name) for kind in ("experiments", "comparisons") for name in names(kind)]
+EXPERIMENTS = [find(kind, name) for kind in ("experiments", "comparisons", "jobs") for name in names(kind)]
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

@@ -14,16 +14,16 @@ import click
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "jobs": [...]} and nothing else.')
 @click.option("--all", "every", is_flag=True, help="Print every number of every job before the answer.")
 def command(experiments: tuple[str, ...], check: bool, as_json: bool, every: bool) -> None:
-    """Run EXPERIMENTS side by side: systems of their own, one MemoryX; how much each one slows down."""
+    """Run EXPERIMENTS, or those of a file with `jobs`, side by side on one MemoryX; how much each one slows down."""
     began = perf_counter()
-    from wafersim.inputs.loader import load_experiment
+    from wafersim.inputs.jobs import experiments_of
     from wafersim.planning.sharing import share_cluster
     from wafersim.report import console, json_output
     from wafersim.report.screen.layout import show, width_of
     from wafersim.report.screen.sharing import sharing_screen
     from wafersim.report.sharing import sharing_table
 
-    jobs = share_cluster([load_experiment(name, []) for name in experiments], check)
+    jobs = share_cluster(experiments_of(experiments), check)
     if as_json:
         sys.stdout.write(json_output.document(jobs=[vars(job) for job in jobs]) + "\n")
         return

@@ -46,6 +46,9 @@ def load_experiment(
         raise InputFaults([Fault(shortened(str(name))[1:-1], None, "", said)])
     if "sides" in file.values:
         raise InputFaults([Fault(str(name), None, "", f"is a comparison; `wafersim compare {name}` runs it")])
+    if "jobs" in file.values:
+        said = f"is a list of jobs, not one experiment; `wafersim share {name}` runs their steps side by side"
+        raise InputFaults([Fault(str(name), None, "", said)])
     values, options, found = place(file.values, sets, sweeps)
     placed = replace(file, values=values, options=options)
     experiment, wrong = checked(placed, folder)
@@ -86,7 +89,7 @@ def locate(name: str | Path, first: str = "experiments", beside: Path = Path()) 
     said, path = str(name), beside / name
     if _exists(path):
         return path
-    for kind in ("experiments", "comparisons"):
+    for kind in ("experiments", "comparisons", "jobs"):
         try:
             return resources.located(kind, said, None)
         except WafersimError:

@@ -16,16 +16,18 @@ from wafersim.errors import WafersimError, did_you_mean, shortened
 from wafersim.inputs.file_cache import SEARCHED, look_at, of_file
 
 PACKAGE = Path(__file__).resolve().parent.parent
-FOLDERS = {"hardware": "hardware_profiles", "experiments": "experiments", "comparisons": "experiments"}
-WHAT = {"hardware": "hardware profile", "experiments": "experiment", "comparisons": "comparison", "models": "model"}
-LISTED = {"hardware": "hardware", "experiments": "experiments", "comparisons": "experiments", "models": "models"}
+FOLDERS = {"hardware": "hardware_profiles", **dict.fromkeys(("experiments", "comparisons", "jobs"), "experiments")}
+WHAT = {"hardware": "hardware profile", "experiments": "experiment", "comparisons": "comparison", "jobs": "list of jobs",
+        "models": "model"}  # fmt: skip
+LISTED = {"hardware": "hardware", "experiments": "experiments", "comparisons": "experiments", "jobs": "experiments",
+          "models": "models"}  # fmt: skip
 SUFFIXES = (".yaml", ".yml")
 READ = (*SUFFIXES, ".json")  # a config.json is read of a model
 
 
 @cache
 def folder(kind: str) -> Path:
-    """The directory of "hardware", "experiments", "comparisons" or "models"."""
+    """The directory of "hardware", "experiments", "comparisons", "jobs" or "models"."""
     if kind == "models":
         return PACKAGE / "workload" / "catalogue"
     installed = PACKAGE / "_shipped" / FOLDERS[kind]
@@ -33,10 +35,10 @@ def folder(kind: str) -> Path:
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """The names of one kind, sorted. Comparisons lie among the experiments and are told apart by their sides."""
-    if kind not in ("experiments", "comparisons"):
+    """The names of one kind, sorted. Comparisons and lists of jobs lie among the experiments, told by their sides or jobs."""
+    if FOLDERS.get(kind) != "experiments":
         return _stems(folder(kind))
-    return tuple(path.stem for path in _files(folder(kind)) if is_comparison(path) == (kind == "comparisons"))
+    return tuple(path.stem for path in _files(folder(kind)) if _sort(path) == kind)
 
 
 @of_file
@@ -51,9 +53,10 @@ def _stems(directory: Path) -> tuple[str, ...]:
     return tuple(path.stem for path in _files(directory))
 
 
-def is_comparison(path: Path) -> bool:
-    """Whether a YAML file has sides."""
-    return "sides" in _head(path)
+def _sort(path: Path) -> str:
+    """What a file among the experiments is."""
+    head = _head(path)
+    return "comparisons" if "sides" in head else "jobs" if "jobs" in head else "experiments"
 
 
 def kind_of(name: str) -> str:
@@ -143,9 +146,9 @@ def _candidates(reference: str, beside: Path | None) -> Iterator[Path]:
 
 def _can_be(kind: str, reference: str, path: Path) -> bool:
     """A name may also be that of the experiment that says it; an experiment is no model and no machine."""
-    if is_path(reference) or kind in ("experiments", "comparisons"):
+    if is_path(reference) or FOLDERS.get(kind) == "experiments":
         return True
-    return not {"training", "sides"} & set(_head(path))
+    return not {"training", "sides", "jobs"} & set(_head(path))
 
 
 def _stem(reference: str) -> str:

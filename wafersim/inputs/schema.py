@@ -1,4 +1,4 @@
-"""JSON Schema of experiments, comparisons and profiles, for editors."""
+"""JSON Schema of experiments, comparisons, lists of jobs and profiles, for editors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from wafersim.inputs.comparison import Comparison
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.jobs import OWN, JobSet
 from wafersim.inputs.model_file import FROM
 from wafersim.inputs.profile import ADAPTER
 
@@ -52,6 +53,19 @@ def comparison_schema() -> dict[str, Any]:
         }
     schema["$defs"] |= whole["$defs"]
     return {"$schema": DRAFT, "title": "wafersim comparison", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def jobs_schema() -> dict[str, Any]:
+    """The schema of a file with jobs: fields of an experiment beside them, none of which is needed where a job says it."""
+    schema, whole = JobSet.model_json_schema(), experiment_schema()
+    some = {name: field for name, field in whole["properties"].items() if name not in (*OWN, "sweep")}
+    schema["properties"] |= some
+    said = schema["$defs"].pop("JobSpec")["properties"]
+    own = {"type": "object", "properties": some}
+    job = {"type": "object", "properties": {**some, **said, "fields": own}, "additionalProperties": False}
+    schema["properties"]["jobs"]["items"] = {"anyOf": [{"type": "string"}, job]}
+    schema["$defs"] |= whole["$defs"]
+    return {"$schema": DRAFT, "title": "wafersim jobs", **{k: v for k, v in schema.items() if k != "title"}}
 
 
 def profile_schema() -> dict[str, Any]:

@@ -38,9 +38,9 @@ def list_hardware() -> str:
 
 
 def list_experiments(width: int = 80) -> str:
-    """Name and the question that its file opens with, in lines of at most `width`; comparisons last."""
+    """Name and the question that its file opens with, in lines of at most `width`; comparisons and jobs last."""
     lines = []
-    for kind, how in (("experiments", ""), ("comparisons", " (wafersim compare)")):
+    for kind, how in (("experiments", ""), ("comparisons", " (wafersim compare)"), ("jobs", " (wafersim share)")):
         for name in names(kind):
             lines += _entry(name, question(find(kind, name)) + how, width)
     return "\n".join(lines)
