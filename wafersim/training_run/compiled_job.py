@@ -1,0 +1,402 @@
+"""What a job does next, compiled: pieces of work one after the other, cut off by failures (docs/whole_runs.md, rules 2 to 10).
+
+Every function leaves the job in a piece of work, or of standing still, that lasts from FROM to TO; `job_event` is called when
+the first of its end, a failure, and the finding of a corruption is due. `row` is the job's row in the plan, `own` in the state.
+"""
+
+from __future__ import annotations
+
+from wafersim.compiled import njit
+from wafersim.training_run import compiled_state as its
+from wafersim.training_run import lowered as of
+from wafersim.training_run.compiled_clocks import FAILED, next_source, rewind, wind
+from wafersim.training_run.compiled_repair import down_until, fill, may_be_complete, replace_all
+from wafersim.training_run.compiled_state import (
+    complete_write,
+    drop_later,
+    lose,
+    make_durable,
+    mark,
+    newest_stored,
+    note,
+    served,
+    step_of,
+)
+from wafersim.training_run.compiled_training import (
+    charge,
+    next_boundary,
+    roll_back,
+    steps_done,
+    stretch_of,
+    train_until,
+)
+from wafersim.training_run.draws import STREAMS, Stream, gap, uniform
+from wafersim.training_run.instants import NEVER, add, before, get, minus, plus, put, times, whole
+
+# Stages of a boundary in the order of rule 4; after the last step, of rule 7.
+KEEP, SAVE, EVALUATE, EXPAND, REST = range(5)
+PAUSE, LAST_FIND, LAST_SAVE, END = 5, 6, 7, 8
+MEMORY_DRAW, LATENCY_DRAW, RESTART_DRAW = int(Stream.MEMORY), int(Stream.LATENCY), int(Stream.RESTART)
+
+
+@njit(error_model="numpy")
+def begin_job(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
+    """A job that has its systems begins its first start (rules 1 and 2)."""
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    state[own + its.CAUSE] = state[own + its.PENDING] = -1
+    lose(plan, state, job, its.IN_MEMORY)
+    lose(plan, state, job, its.WRITING)
+    put(state, own + its.WAITING, now)
+    put(state, own + its.OFFSET, now)
+    put(state, own + its.FIND, NEVER)
+    put(state, own + its.REST, NEVER)
+    every = get(plan, row + of.EVERY)
+    if before((0, 0), every):
+        put(state, own + its.REST, plus(now, every))
+    wind(plan, odds, state, job)
+    fill(plan, state, job)
+    _set_strike(plan, state, job)
+    note(state, log, job, now, its.BEGIN, 0, -1)
+    _start(plan, state, job, now)
+    _set_due(state, job)
+
+
+@njit(error_model="numpy")
+def job_event(plan, odds, state, log, job):  # type: ignore[no-untyped-def]
+    """Does what is due of a job at DUE: the end of its piece, or else a failure, or else the finding of a corruption."""
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    now = get(state, own + its.DUE)
+    complete_write(plan, state, log, job, now)
+    if not before(now, get(state, own + its.TO)):
+        _piece_ends(plan, odds, state, log, job, now)
+    elif not before(now, plus(get(state, own + its.STRIKE), get(state, own + its.OFFSET))):
+        _strike(plan, odds, state, log, job, now)
+    else:
+        _found(plan, odds, state, log, job, now)
+    _set_due(state, job)
+
+
+@njit(error_model="numpy")
+def _set_due(state, job):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    due = get(state, own + its.TO)
+    if state[own + its.PHASE] < its.RESTING:
+        for clock in (its.STRIKE, its.FIND):
+            strikes = plus(get(state, own + clock), get(state, own + its.OFFSET))
+            if before(strikes, due):
+                due = strikes
+    put(state, own + its.DUE, due)
+
+
+@njit(error_model="numpy")
+def _set_strike(plan, state, job):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    number, instant = next_source(plan, state, job)
+    state[own + its.NEXT] = number
+    put(state, own + its.STRIKE, instant)
+
+
+@njit(error_model="numpy")
+def _piece(state, job, phase, now, end):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    state[own + its.PHASE] = phase
+    put(state, own + its.FROM, now)
+    put(state, own + its.TO, end)
+
+
+@njit(error_model="numpy")
+def _start(plan, state, job, now):  # type: ignore[no-untyped-def]
+    """A first or later start begins, from STEP (rule 6)."""
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    replace_all(plan, state, job, now)
+    if state[own + its.PENDING] >= 0 and state[own + its.STEP] <= state[own + its.PENDING_STEP]:
+        _forget(state, job)
+    kept = step_of(plan, state, job, its.IN_MEMORY)
+    state[own + its.FROM_MEMORY] = kept > 0 and kept >= newest_stored(plan, state, job)
+    if state[own + its.ONCE_STARTED]:
+        _piece(state, job, its.LATER_START, now, plus(now, get(plan, row + of.RESTART)))
+    else:
+        _piece(state, job, its.FIRST_START, now, plus(now, get(plan, row + of.INITIAL)))
+
+
+@njit(error_model="numpy")
+def _forget(state, job):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    state[own + its.PENDING] = -1
+    put(state, own + its.FIND, NEVER)
+
+
+@njit(error_model="numpy")
+def _piece_ends(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
+    """Books the piece that is over and begins the next."""
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    phase, stage = state[own + its.PHASE], -1  # the stage of a boundary to go on with
+    length = minus(now, get(state, own + its.FROM))
+    if phase == its.TRAINING:
+        train_until(plan, state, job, state[own + its.TARGET])
+        stage = KEEP
+    elif phase <= its.RESTORING:
+        if _start_goes_on(plan, odds, state, log, job, now, phase, length):
+            stage = REST
+    elif phase <= its.EVALUATING:
+        stage = _work_ends(plan, state, log, job, now, phase, length)
+    else:
+        _stands_no_longer(plan, state, log, job, now, phase, length)
+    if stage >= 0:
+        _boundary(plan, odds, state, log, job, now, stage)
+
+
+@njit(error_model="numpy")
+def _start_goes_on(plan, odds, state, log, job, now, phase, length):  # type: ignore[no-untyped-def]
+    """The end of a start-up or of a restore; whether the job is started."""
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    _book_start(plan, state, job, phase, length)
+    step = state[own + its.STEP]
+    if phase == its.LATER_START and step > 0:
+        if state[own + its.FROM_MEMORY]:
+            _piece(state, job, its.RESTORING, now, plus(now, get(plan, row + of.MEMORY_RESTORE)))
+        else:
+            _piece(state, job, its.RESTORING, now, served(state, now, get(plan, row + of.RESTORE)))
+        return False
+    if phase != its.FIRST_START and state[own + its.AFTER_FAILURE] and odds[job] > 0.0:
+        stream = plan[row + of.SOURCES] * STREAMS + RESTART_DRAW
+        drawn = uniform(state[of.SEED], state[of.RUN], job, stream, state[own + its.TRIES])
+        state[own + its.TRIES] += 1
+        if drawn < odds[job]:
+            note(state, log, job, now, its.START_FAILED, step, -1)
+            _start(plan, state, job, now)
+            return False
+    note(state, log, job, now, its.STARTED, step, -1)
+    state[own + its.ONCE_STARTED] = 1
+    state[own + its.AFTER_FAILURE] = 0
+    state[own + its.CAUSE] = -1
+    state[own + its.STARTS] += 1
+    return True
+
+
+@njit(error_model="numpy")
+def _book_start(plan, state, job, phase, length):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    loss = its.CHECKPOINT_RESTORE
+    if phase == its.FIRST_START:
+        loss = its.INITIALIZATION
+    elif phase == its.LATER_START:
+        loss = its.STARTUP
+    add(state, own + loss, length)
+    charge(plan, state, job, length)
+
+
+@njit(error_model="numpy")
+def _work_ends(plan, state, log, job, now, phase, length):  # type: ignore[no-untyped-def]
+    """The end of a save, a part of it, or an evaluation; the stage of the boundary to go on with, -1 for a pause."""
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    step, stage = state[own + its.STEP], state[own + its.STAGE]
+    if phase == its.EVALUATING:
+        add(state, own + its.EVALUATION, length)
+        note(state, log, job, now, its.EVALUATED, step, -1)
+        return stage
+    add(state, own + its.CHECKPOINT_SAVE, length)
+    if phase == its.KEEPING:
+        mark(plan, state, job, its.IN_MEMORY)
+        note(state, log, job, now, its.KEPT, step, -1)
+        return SAVE
+    if phase == its.AWAITING:
+        if stage == PAUSE:
+            _piece(state, job, its.PAUSING, now, plus(now, get(plan, row + of.PAUSE)))
+            return -1
+        return stage
+    mark(plan, state, job, its.WRITING)
+    if phase == its.PAUSING:
+        put(state, own + its.WRITTEN, served(state, now, get(plan, row + of.SAVE)))
+        complete_write(plan, state, log, job, now)
+        stage = EVALUATE
+    else:
+        make_durable(plan, state, log, job, now)
+    note(state, log, job, now, its.SAVED, step, -1)
+    return stage
+
+
+@njit(error_model="numpy")
+def _boundary(plan, odds, state, log, job, now, stage):  # type: ignore[no-untyped-def]
+    """What is due after a step, from a stage of rule 4 on; then training goes on."""
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    step = state[own + its.STEP]
+    last = step == plan[row + of.STEPS]
+    stretch = stretch_of(plan, state, job, max(step, 1))
+    if stage == KEEP and not last and _falls_due(plan, stretch + of.MEMORY_EVERY, step):
+        _piece(state, job, its.KEEPING, now, plus(now, get(plan, row + of.MEMORY)))
+    elif stage <= SAVE and not last and _falls_due(plan, stretch + of.SAVE_EVERY, step):
+        _save(plan, state, log, job, now)
+    elif stage <= EVALUATE and _falls_due(plan, stretch + of.EVALUATE_EVERY, step):
+        state[own + its.STAGE] = LAST_FIND if last else EXPAND
+        _piece(state, job, its.EVALUATING, now, plus(now, get(plan, row + of.EVALUATE)))
+    elif last:
+        _last_step(plan, odds, state, log, job, now, stage)
+    elif stage <= EXPAND and _expands(plan, state, job, now):
+        note(state, log, job, now, its.EXPANDS, step, -1)
+        _start(plan, state, job, now)
+    elif not before(now, get(state, own + its.REST)):
+        _rest(plan, state, log, job, now)
+    else:
+        target, end = next_boundary(plan, state, job, now)
+        state[own + its.TARGET] = target
+        _piece(state, job, its.TRAINING, now, end)
+
+
+@njit(error_model="numpy")
+def _falls_due(plan, place, step):  # type: ignore[no-untyped-def]
+    return plan[place] > 0 and step % plan[place] == 0
+
+
+@njit(error_model="numpy")
+def _save(plan, state, log, job, now):  # type: ignore[no-untyped-def]
+    """A save that is due at a boundary (rule 5)."""
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    if not plan[row + of.ASYNCHRONOUS]:
+        _blocking_save(plan, state, log, job, now, EVALUATE)
+        return
+    note(state, log, job, now, its.SAVE, state[own + its.STEP], -1)
+    if step_of(plan, state, job, its.WRITING) >= 0:
+        _await_write(plan, state, job, now, PAUSE)
+    else:
+        _piece(state, job, its.PAUSING, now, plus(now, get(plan, row + of.PAUSE)))
+
+
+@njit(error_model="numpy")
+def _blocking_save(plan, state, log, job, now, stage):  # type: ignore[no-untyped-def]
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    note(state, log, job, now, its.SAVE, state[own + its.STEP], -1)
+    state[own + its.STAGE] = stage
+    _piece(state, job, its.SAVING, now, served(state, now, get(plan, row + of.SAVE)))
+
+
+@njit(error_model="numpy")
+def _await_write(plan, state, job, now, stage):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    state[own + its.STAGE] = stage
+    _piece(state, job, its.AWAITING, now, get(state, own + its.WRITTEN))
+
+
+@njit(error_model="numpy")
+def _expands(plan, state, job, now):  # type: ignore[no-untyped-def]
+    newest = max(newest_stored(plan, state, job), step_of(plan, state, job, its.IN_MEMORY))
+    if newest != state[of.STATE_HEADER + job * of.JOB_STATE + its.STEP]:
+        return False
+    return may_be_complete(plan, state, job, now)
+
+
+@njit(error_model="numpy")
+def _rest(plan, state, log, job, now):  # type: ignore[no-untyped-def]
+    """Maintenance at a boundary: after a write under way, and a save unless the store holds this step (rule 10)."""
+    if step_of(plan, state, job, its.WRITING) >= 0:
+        _await_write(plan, state, job, now, REST)
+    elif newest_stored(plan, state, job) != state[of.STATE_HEADER + job * of.JOB_STATE + its.STEP]:
+        _blocking_save(plan, state, log, job, now, REST)
+    else:
+        put(state, of.STATE_HEADER + job * of.JOB_STATE + its.STOPPED, now)
+        _begin_rest(plan, state, log, job, now, its.RESTING)
+
+
+@njit(error_model="numpy")
+def _begin_rest(plan, state, log, job, now, phase):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    note(state, log, job, now, its.MAINTENANCE, state[own + its.STEP], -1)
+    lose(plan, state, job, its.IN_MEMORY)
+    _piece(state, job, phase, now, plus(now, get(plan, of.HEADER + job * of.JOB_ROW + of.MAINTAIN)))
+
+
+@njit(error_model="numpy")
+def _last_step(plan, odds, state, log, job, now, stage):  # type: ignore[no-untyped-def]
+    """After the last step and its evaluation (rule 7)."""
+    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
+    if stage <= LAST_FIND and state[own + its.PENDING] >= 0:
+        _piece(state, job, its.AWAITING, now, now)  # nothing is cut off
+        _found(plan, odds, state, log, job, now)
+    elif stage < LAST_SAVE and plan[row + of.LAST_SAVE] and step_of(plan, state, job, its.WRITING) >= 0:
+        _await_write(plan, state, job, now, LAST_SAVE)
+    elif stage < END and plan[row + of.LAST_SAVE]:
+        _blocking_save(plan, state, log, job, now, END)
+    else:
+        note(state, log, job, now, its.DONE, state[own + its.STEP], -1)
+        _piece(state, job, its.OVER, now, NEVER)
+        state[of.FREE] += plan[row + of.NEEDS]
+
+
+@njit(error_model="numpy")
+def _strike(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
+    """The source whose clock has run out fails (rule 8)."""
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    number, at_work = state[own + its.NEXT], get(state, own + its.STRIKE)
+    source = plan[of.HEADER + job * of.JOB_ROW + of.SOURCE_AT] + number * of.SOURCE_ROW
+    failed, strikes = state[plan[source + of.OWN_ROW] + FAILED], plan[source + of.STRIKES]
+    rewind(plan, odds, state, job, number, at_work)
+    _set_strike(plan, state, job)
+    step = steps_done(plan, state, job, now)
+    if strikes != its.CORRUPT:
+        if strikes == its.SPIKE:
+            drop_later(plan, state, job, step - plan[source + of.BACK])
+        _goes_down(plan, odds, state, log, job, now, number, failed, its.FAILED)
+    elif state[own + its.PENDING] < 0:
+        note(state, log, job, now, its.CORRUPTED, step, number)
+        state[own + its.PENDING], state[own + its.PENDING_FAILURE], state[own + its.PENDING_STEP] = number, failed, step
+        latency, stream = odds[plan[source + of.ODDS_AT] + of.LATENCY], number * STREAMS + LATENCY_DRAW
+        hidden = gap(latency, 1.0, state[of.SEED], state[of.RUN], job, stream, failed)
+        put(state, own + its.FIND, plus(at_work, hidden))
+
+
+@njit(error_model="numpy")
+def _found(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
+    """A corruption is found: what was saved after it is dropped."""
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    number, failed = state[own + its.PENDING], state[own + its.PENDING_FAILURE]
+    drop_later(plan, state, job, state[own + its.PENDING_STEP])
+    _forget(state, job)
+    _goes_down(plan, odds, state, log, job, now, number, failed, its.FOUND)
+
+
+@njit(error_model="numpy")
+def _goes_down(plan, odds, state, log, job, now, number, failed, event):  # type: ignore[no-untyped-def]
+    """Cuts off what the job is doing, and finds out how long it is down (rule 9)."""
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    source = plan[of.HEADER + job * of.JOB_ROW + of.SOURCE_AT] + number * of.SOURCE_ROW
+    done, phase = steps_done(plan, state, job, now), state[own + its.PHASE]
+    note(state, log, job, now, event, done, number)
+    cut = minus(now, get(state, own + its.FROM))
+    if phase <= its.RESTORING:
+        _book_start(plan, state, job, phase, cut)  # of the failure before
+    state[own + its.CAUSE] = number
+    if phase > its.RESTORING:
+        if phase == its.TRAINING:
+            cut = minus(cut, train_until(plan, state, job, done))
+        add(state, own + its.WASTED, cut)
+        charge(plan, state, job, cut)
+    lose(plan, state, job, its.WRITING)
+    drawn = uniform(state[of.SEED], state[of.RUN], job, number * STREAMS + MEMORY_DRAW, failed)
+    if drawn < odds[plan[source + of.ODDS_AT] + of.LOSES_MEMORY]:
+        lose(plan, state, job, its.IN_MEMORY)
+    put(state, own + its.STOPPED, now)
+    _piece(state, job, its.DOWN, now, down_until(plan, odds, state, job, number, failed, now))
+
+
+@njit(error_model="numpy")
+def _stands_no_longer(plan, state, log, job, now, phase, length):  # type: ignore[no-untyped-def]
+    """The end of a down or of a maintenance: the clock of work goes on, with a start."""
+    own, rest = of.STATE_HEADER + job * of.JOB_STATE, get(state, of.STATE_HEADER + job * of.JOB_STATE + its.REST)
+    if phase == its.DOWN:
+        add(state, own + its.RECOVERY, length)
+        charge(plan, state, job, length)
+        if not before(now, rest):
+            _begin_rest(plan, state, log, job, now, its.DOWN_RESTING)
+            return
+    else:
+        add(state, own + its.MAINTAINED, length)
+        every = get(plan, of.HEADER + job * of.JOB_ROW + of.EVERY)
+        passed = whole(minus(now, rest), every, 1 << 40)
+        put(state, own + its.REST, plus(rest, times(every, passed + 1)))
+    stood = minus(now, get(state, own + its.STOPPED))
+    put(state, own + its.OFFSET, plus(get(state, own + its.OFFSET), stood))
+    if phase != its.RESTING:
+        roll_back(plan, state, job)
+        state[own + its.AFTER_FAILURE] = 1
+    note(state, log, job, now, its.DOWN_ENDS, state[own + its.STEP], -1)
+    _start(plan, state, job, now)
