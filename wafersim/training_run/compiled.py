@@ -165,15 +165,15 @@ def _one_run(plan, odds, state, log, seed, run):  # type: ignore[no-untyped-def]
         put(state, own + its.DUE, NEVER)
     now, changed = (0, 0), True  # systems were freed, or the run begins
     for _ in range(MOST_EVENTS):
-        chosen, due = -1, NEVER
+        chosen, due = jobs, NEVER  # no number of a job, but an integer as they are: numba compiles anew for a constant
         for job in range(jobs):
             instant = get(state, of.STATE_HEADER + job * of.JOB_STATE + its.DUE)
             if before(instant, due):
                 chosen, due = job, instant
-        if changed and (chosen < 0 or before(now, due)):
+        if changed and (chosen == jobs or before(now, due)):
             _begin(plan, odds, state, log, now)
             changed = False
-        elif chosen < 0:
+        elif chosen == jobs:
             return True
         else:
             now = due

@@ -19,7 +19,9 @@ from wafersim.training_run.compiled_state import (
     mark,
     newest_stored,
     note,
+    piece,
     served,
+    set_due,
     step_of,
 )
 from wafersim.training_run.compiled_training import (
@@ -58,7 +60,7 @@ def begin_job(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
     _set_strike(plan, state, job)
     note(state, log, job, now, its.BEGIN, 0, -1)
     _start(plan, state, job, now)
-    _set_due(state, job)
+    set_due(state, job)
 
 
 @njit(error_model="numpy")
@@ -73,19 +75,7 @@ def job_event(plan, odds, state, log, job):  # type: ignore[no-untyped-def]
         _strike(plan, odds, state, log, job, now)
     else:
         _found(plan, odds, state, log, job, now)
-    _set_due(state, job)
-
-
-@njit(error_model="numpy")
-def _set_due(state, job):  # type: ignore[no-untyped-def]
-    own = of.STATE_HEADER + job * of.JOB_STATE
-    due = get(state, own + its.TO)
-    if state[own + its.PHASE] < its.RESTING:
-        for clock in (its.STRIKE, its.FIND):
-            strikes = plus(get(state, own + clock), get(state, own + its.OFFSET))
-            if before(strikes, due):
-                due = strikes
-    put(state, own + its.DUE, due)
+    set_due(state, job)
 
 
 @njit(error_model="numpy")
@@ -94,14 +84,6 @@ def _set_strike(plan, state, job):  # type: ignore[no-untyped-def]
     number, instant = next_source(plan, state, job)
     state[own + its.NEXT] = number
     put(state, own + its.STRIKE, instant)
-
-
-@njit(error_model="numpy")
-def _piece(state, job, phase, now, end):  # type: ignore[no-untyped-def]
-    own = of.STATE_HEADER + job * of.JOB_STATE
-    state[own + its.PHASE] = phase
-    put(state, own + its.FROM, now)
-    put(state, own + its.TO, end)
 
 
 @njit(error_model="numpy")
@@ -114,9 +96,9 @@ def _start(plan, state, job, now):  # type: ignore[no-untyped-def]
     kept = step_of(plan, state, job, its.IN_MEMORY)
     state[own + its.FROM_MEMORY] = kept > 0 and kept >= newest_stored(plan, state, job)
     if state[own + its.ONCE_STARTED]:
-        _piece(state, job, its.LATER_START, now, plus(now, get(plan, row + of.RESTART)))
+        piece(state, job, its.LATER_START, now, plus(now, get(plan, row + of.RESTART)))
     else:
-        _piece(state, job, its.FIRST_START, now, plus(now, get(plan, row + of.INITIAL)))
+        piece(state, job, its.FIRST_START, now, plus(now, get(plan, row + of.INITIAL)))
 
 
 @njit(error_model="numpy")
@@ -154,9 +136,9 @@ def _start_goes_on(plan, odds, state, log, job, now, phase, length):  # type: ig
     step = state[own + its.STEP]
     if phase == its.LATER_START and step > 0:
         if state[own + its.FROM_MEMORY]:
-            _piece(state, job, its.RESTORING, now, plus(now, get(plan, row + of.MEMORY_RESTORE)))
+            piece(state, job, its.RESTORING, now, plus(now, get(plan, row + of.MEMORY_RESTORE)))
         else:
-            _piece(state, job, its.RESTORING, now, served(state, now, get(plan, row + of.RESTORE)))
+            piece(state, job, its.RESTORING, now, served(state, now, get(plan, row + of.RESTORE)))
         return False
     if phase != its.FIRST_START and state[own + its.AFTER_FAILURE] and odds[job] > 0.0:
         stream = plan[row + of.SOURCES] * STREAMS + RESTART_DRAW
@@ -202,7 +184,7 @@ def _work_ends(plan, state, log, job, now, phase, length):  # type: ignore[no-un
         return SAVE
     if phase == its.AWAITING:
         if stage == PAUSE:
-            _piece(state, job, its.PAUSING, now, plus(now, get(plan, row + of.PAUSE)))
+            piece(state, job, its.PAUSING, now, plus(now, get(plan, row + of.PAUSE)))
             return -1
         return stage
     mark(plan, state, job, its.WRITING)
@@ -224,12 +206,12 @@ def _boundary(plan, odds, state, log, job, now, stage):  # type: ignore[no-untyp
     last = step == plan[row + of.STEPS]
     stretch = stretch_of(plan, state, job, max(step, 1))
     if stage == KEEP and not last and _falls_due(plan, stretch + of.MEMORY_EVERY, step):
-        _piece(state, job, its.KEEPING, now, plus(now, get(plan, row + of.MEMORY)))
+        piece(state, job, its.KEEPING, now, plus(now, get(plan, row + of.MEMORY)))
     elif stage <= SAVE and not last and _falls_due(plan, stretch + of.SAVE_EVERY, step):
         _save(plan, state, log, job, now)
     elif stage <= EVALUATE and _falls_due(plan, stretch + of.EVALUATE_EVERY, step):
         state[own + its.STAGE] = LAST_FIND if last else EXPAND
-        _piece(state, job, its.EVALUATING, now, plus(now, get(plan, row + of.EVALUATE)))
+        piece(state, job, its.EVALUATING, now, plus(now, get(plan, row + of.EVALUATE)))
     elif last:
         _last_step(plan, odds, state, log, job, now, stage)
     elif stage <= EXPAND and _expands(plan, state, job, now):
@@ -240,7 +222,7 @@ def _boundary(plan, odds, state, log, job, now, stage):  # type: ignore[no-untyp
     else:
         target, end = next_boundary(plan, state, job, now)
         state[own + its.TARGET] = target
-        _piece(state, job, its.TRAINING, now, end)
+        piece(state, job, its.TRAINING, now, end)
 
 
 @njit(error_model="numpy")
@@ -259,7 +241,7 @@ def _save(plan, state, log, job, now):  # type: ignore[no-untyped-def]
     if step_of(plan, state, job, its.WRITING) >= 0:
         _await_write(plan, state, job, now, PAUSE)
     else:
-        _piece(state, job, its.PAUSING, now, plus(now, get(plan, row + of.PAUSE)))
+        piece(state, job, its.PAUSING, now, plus(now, get(plan, row + of.PAUSE)))
 
 
 @njit(error_model="numpy")
@@ -267,14 +249,14 @@ def _blocking_save(plan, state, log, job, now, stage):  # type: ignore[no-untype
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
     note(state, log, job, now, its.SAVE, state[own + its.STEP], -1)
     state[own + its.STAGE] = stage
-    _piece(state, job, its.SAVING, now, served(state, now, get(plan, row + of.SAVE)))
+    piece(state, job, its.SAVING, now, served(state, now, get(plan, row + of.SAVE)))
 
 
 @njit(error_model="numpy")
 def _await_write(plan, state, job, now, stage):  # type: ignore[no-untyped-def]
     own = of.STATE_HEADER + job * of.JOB_STATE
     state[own + its.STAGE] = stage
-    _piece(state, job, its.AWAITING, now, get(state, own + its.WRITTEN))
+    piece(state, job, its.AWAITING, now, get(state, own + its.WRITTEN))
 
 
 @njit(error_model="numpy")
@@ -302,7 +284,7 @@ def _begin_rest(plan, state, log, job, now, phase):  # type: ignore[no-untyped-d
     own = of.STATE_HEADER + job * of.JOB_STATE
     note(state, log, job, now, its.MAINTENANCE, state[own + its.STEP], -1)
     lose(plan, state, job, its.IN_MEMORY)
-    _piece(state, job, phase, now, plus(now, get(plan, of.HEADER + job * of.JOB_ROW + of.MAINTAIN)))
+    piece(state, job, phase, now, plus(now, get(plan, of.HEADER + job * of.JOB_ROW + of.MAINTAIN)))
 
 
 @njit(error_model="numpy")
@@ -310,7 +292,7 @@ def _last_step(plan, odds, state, log, job, now, stage):  # type: ignore[no-unty
     """After the last step and its evaluation (rule 7)."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
     if stage <= LAST_FIND and state[own + its.PENDING] >= 0:
-        _piece(state, job, its.AWAITING, now, now)  # nothing is cut off
+        piece(state, job, its.AWAITING, now, now)  # nothing is cut off
         _found(plan, odds, state, log, job, now)
     elif stage < LAST_SAVE and plan[row + of.LAST_SAVE] and step_of(plan, state, job, its.WRITING) >= 0:
         _await_write(plan, state, job, now, LAST_SAVE)
@@ -318,7 +300,7 @@ def _last_step(plan, odds, state, log, job, now, stage):  # type: ignore[no-unty
         _blocking_save(plan, state, log, job, now, END)
     else:
         note(state, log, job, now, its.DONE, state[own + its.STEP], -1)
-        _piece(state, job, its.OVER, now, NEVER)
+        piece(state, job, its.OVER, now, NEVER)
         state[of.FREE] += plan[row + of.NEEDS]
 
 
@@ -375,7 +357,7 @@ def _goes_down(plan, odds, state, log, job, now, number, failed, event):  # type
     if drawn < odds[plan[source + of.ODDS_AT] + of.LOSES_MEMORY]:
         lose(plan, state, job, its.IN_MEMORY)
     put(state, own + its.STOPPED, now)
-    _piece(state, job, its.DOWN, now, down_until(plan, odds, state, job, number, failed, now))
+    piece(state, job, its.DOWN, now, down_until(plan, odds, state, job, number, failed, now))
 
 
 @njit(error_model="numpy")

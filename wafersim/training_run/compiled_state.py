@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wafersim.compiled import njit
 from wafersim.training_run import lowered as of
-from wafersim.training_run.instants import add, before, get, put
+from wafersim.training_run.instants import add, before, get, plus, put
 from wafersim.training_run.plan import Event, Loss, Strikes
 
 # Columns of a job's row in the state: numbers,
@@ -45,6 +45,28 @@ def note(state, log, job, instant, event, step, source):  # type: ignore[no-unty
     if entry < log.shape[0]:
         log[entry, 0], log[entry, 1], log[entry, 2] = instant[0], instant[1], job
         log[entry, 3], log[entry, 4], log[entry, 5] = event, step, source
+
+
+@njit(error_model="numpy")
+def piece(state, job, phase, now, end):  # type: ignore[no-untyped-def]
+    """A piece of work, or of standing still, begins now."""
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    state[own + PHASE] = phase
+    put(state, own + FROM, now)
+    put(state, own + TO, end)
+
+
+@njit(error_model="numpy")
+def set_due(state, job):  # type: ignore[no-untyped-def]
+    """Sets what happens next of all: the end of the piece, or in work a failure, or the finding of a corruption."""
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    due = get(state, own + TO)
+    if state[own + PHASE] < RESTING:
+        for clock in (STRIKE, FIND):
+            strikes = plus(get(state, own + clock), get(state, own + OFFSET))
+            if before(strikes, due):
+                due = strikes
+    put(state, own + DUE, due)
 
 
 @njit(error_model="numpy")

@@ -58,13 +58,20 @@ def scaled(plan: RunPlan, factors: Factors, run: int) -> RunPlan:
 
 def _job(job: JobRun, step: float, saving: float, startup: float) -> JobRun:
     stretches = [replace(s, step_ticks=tuple(_ticks(t, step) for t in s.step_ticks)) for s in job.stretches]
-    names = ("save_ticks", "pause_ticks", "restore_ticks", "memory_ticks", "memory_restore_ticks")
+    own = job.saving
     return replace(
         job,
         stretches=tuple(stretches),
         initial_ticks=_ticks(job.initial_ticks, startup),
         restart_ticks=_ticks(job.restart_ticks, startup),
-        saving=replace(job.saving, **{name: _ticks(getattr(job.saving, name), saving) for name in names}),
+        saving=replace(
+            own,
+            save_ticks=_ticks(own.save_ticks, saving),
+            pause_ticks=_ticks(own.pause_ticks, saving),
+            restore_ticks=_ticks(own.restore_ticks, saving),
+            memory_ticks=_ticks(own.memory_ticks, saving),
+            memory_restore_ticks=_ticks(own.memory_restore_ticks, saving),
+        ),
     )
 
 
