@@ -83,7 +83,8 @@ def parse(text: object, dimension: str) -> float:
     Raises ValueError with one line: not a quantity, unknown unit, or a unit of another dimension, and what is allowed.
     """
     units = UNITS[dimension]
-    allowed = f"a {dimension} such as {_example(dimension)}"
+    article = "an" if dimension[0] in "aeiou" else "a"
+    allowed = f"{article} {dimension} such as {_example(dimension)}"
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         raise ValueError(f"must be {allowed} (got {text!r})")
     written = _WRITTEN.fullmatch(str(text))

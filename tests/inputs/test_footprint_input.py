@@ -47,6 +47,12 @@ BAD: list[tuple[type[BaseModel], dict[str, Any], str, str]] = [
     (EnergySpec, {"grid": "france", "year": "2023"}, "year", "valid integer"),
     (EnergySpec, {"pue": 0.9}, "pue", "greater than or equal to 1"),
     (EnergySpec, {"price_per_kwh": "0.1 USD"}, "price_per_kwh", "USD is a unit of money, not of energy price"),
+    (
+        EnergySpec,
+        {"price_per_kwh": 0.1},
+        "price_per_kwh",
+        'needs a unit (got 0.1); must be an energy price such as "0.1 USD/kWh"',
+    ),
     (EnergySpec, {"price_per_kwh": "-0.1 USD/kWh"}, "price_per_kwh", "must be >= 0"),
     (EnergySpec, {"embodied": "11.2"}, "embodied", "needs a unit"),
     (MoneySpec, {"rent": "2 USD"}, "rent", "USD is a unit of money, not of price"),

@@ -7,6 +7,7 @@ import pytest
 from wafersim.inputs.machine import load_any, load_gpu_machine, load_machine
 from wafersim.inputs.resources import kind_of, names
 from wafersim.metrics.bill import bill_of
+from wafersim.report.provenance import show
 
 
 @pytest.mark.parametrize(("gpus", "hosts"), [(8, 1), (12, 2), (16, 2), (17, 3)])
@@ -54,6 +55,8 @@ def test_a_recalled_price_says_so_where_it_is_billed() -> None:
     for name, recalled in {"cs2": True, "dgx-b200": True, "dgx-h100": False, "dgx-h200": False}.items():
         price = load_any(name).supply(8).sources[-1]
         assert price.startswith("price ") and ("(recalled, unchecked)" in price) == recalled
+    shown = show("cs2")
+    assert next(line for line in shown.splitlines() if line.startswith("rent ")).endswith("(recalled, unchecked)")
     assert load_any("dgx-h200").supply(8).usd_per_hour == pytest.approx(84.80)  # p5en.48xlarge
     assert load_any("cs3").supply(1).purchase is None  # nobody has published one
 

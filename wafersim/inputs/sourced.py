@@ -41,10 +41,15 @@ class Sourced(Frozen):
     confidence: Confidence | None = None  # None: as good as its kind
 
     @property
-    def cited(self) -> str:
-        """Source, how sure it is where that is said, and date."""
+    def origin(self) -> str:
+        """Source, and how sure it is where that is not the source's own word."""
         how = {None: "", "read": "", "second-hand": " (second-hand)", "recalled": " (recalled, unchecked)"}
-        return f"{self.source}{how[self.confidence]}, {self.date}"
+        return f"{self.source}{how[self.confidence]}"
+
+    @property
+    def cited(self) -> str:
+        """Source, how sure it is, and date."""
+        return f"{self.origin}, {self.date}"
 
     @property
     def unchecked(self) -> bool:

@@ -90,7 +90,7 @@ def _file(name: str) -> Path:
 def _numbers(numbers: list[tuple[str, Sourced]]) -> Iterator[str]:
     for name, number in numbers:
         error = "" if number.standard_error is None else f"+-{100 * number.standard_error:.0f} %"
-        yield f"{name:22} {number.written:>14} {error:>7} {number.kind:10} {number.date:10}  {number.source}"
+        yield f"{name:22} {number.written:>14} {error:>7} {number.kind:10} {number.date:10}  {number.origin}"
         if number.note:
             yield f"{'':60}{number.note}"
 
