@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from math import log2
+from math import ceil, log2
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,7 +25,12 @@ from wafersim.inputs.profile import named
 from wafersim.workload.model import Model, parameters
 
 USUAL_BATCH = 4e6  # tokens of a step where no batch is stated
-MONTH, USUAL_MFU = 30 * 86_400.0, 0.4  # of a run whose number of devices is not stated
+LEAST_ON_ONE = 1024  # tokens of a step on each of many devices: 16 M on the 16,384 of Llama 3 405B
+MONTH, USUAL_MFU, USUAL_ON_ONE = (
+    30 * 86_400.0,
+    0.4,
+    2048,
+)  # of a run whose number of devices is not stated; 4 M on LLaMA's 2,048
 NEAR = 0.02  # share by which a stated number of parameters may be rounded
 FAR = 0.15  # beyond this it is another model
 WAFERS = {"cs-1": "cs1", "cs-2": "condor-galaxy-1", "cs-3": "alcf-cs3"}
@@ -84,7 +89,7 @@ def run_of(cells: Cells) -> Run:
     count = _count(cells)
     devices = count or _usual_count(6.0 * parameters(model) * tokens, peak)
     if count is None:
-        said.append(f"{devices} devices: a month at an MFU of {USUAL_MFU:.0%}")
+        said.append(f"{devices} devices: about a month, and {USUAL_ON_ONE:,} tokens or more of a step on each")
     batch = _batch(cells, length, devices, said)
     strategy = _strategy(cells, study, model) if on_gpus else {}
     training = {"sequence_length": length, "batch": batch, "tokens": tokens, "batch_ramp": study.batch_ramp}
@@ -186,12 +191,14 @@ def _count(cells: Cells) -> int | None:
 
 
 def _usual_count(flops: float, peak: float) -> int:
-    """The power of two of devices that take about a month."""
-    return int(2 ** max(3, min(17, round(log2(flops / (USUAL_MFU * peak * MONTH))))))
+    """The power of two of devices that take about a month, up to what a usual batch keeps busy."""
+    return int(
+        2 ** max(3, min(ceil(log2(USUAL_BATCH / USUAL_ON_ONE)), round(log2(flops / (USUAL_MFU * peak * MONTH)))))
+    )
 
 
 def _batch(cells: Cells, length: int, devices: int, said: list[str]) -> int:
-    """Sequences of a step: the column `global_batch` or the remarks, in sequences or tokens; else 4 M tokens.
+    """Sequences of a step: the column `global_batch` or the remarks, in sequences or tokens; else 4 M tokens, or more on many.
 
     Tokens are rounded numbers, and the nearest batch that goes round the devices is taken.
     """
@@ -204,8 +211,9 @@ def _batch(cells: Cells, length: int, devices: int, said: list[str]) -> int:
     else:
         found = remark
     if found is None:
-        sequences = _round(USUAL_BATCH / length, devices)
-        said.append(f"batch {sequences}: 4 M tokens")
+        usual = max(USUAL_BATCH, LEAST_ON_ONE * devices)
+        sequences = _round(usual / length, devices)
+        said.append(f"batch {sequences}: {quantity.format(float(f'{usual:.2g}'), 'number of tokens')} tokens")
         return sequences
     size = number("global_batch", found[1].rstrip(".,")) * {"K": 1e3, "M": 1e6}.get(found[2] or "", 1.0)
     of_tokens = bool(found[2]) or found[3] == "tokens" or size * length > 1e9
