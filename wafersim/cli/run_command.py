@@ -43,6 +43,15 @@ if TYPE_CHECKING:
 @click.option(
     "--sensitivity", "sensitive", is_flag=True, help="What 1 % of each number does to the largest point's step."
 )
+@click.option("--duration", "lasts", is_flag=True, help="The whole run: its date, failures, checkpoints, goodput.")
+@click.option(
+    "--runs",
+    type=click.IntRange(10, 1_000_000),
+    default=1000,
+    show_default=True,
+    help="Of --duration: runs that are simulated.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of --duration: of what chance decides.")
 def command(
     experiment: str,
     out: Path,
@@ -57,6 +66,9 @@ def command(
     every: bool,
     why: bool,
     sensitive: bool,
+    lasts: bool,
+    runs: int,
+    seed: int,
 ) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
     began = perf_counter()

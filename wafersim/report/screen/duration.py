@@ -1,0 +1,152 @@
+"""The first screen of a whole run: the date it is done and how sure that is, where the time goes, what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wafersim import numbers
+from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, whole
+from wafersim.strategies.registry import words_of
+from wafersim.training_run.duration import Duration
+
+NAMES = {
+    "data_loading": "waiting for input",
+    "initialization": "first start",
+    "program_startup": "later starts",
+    "checkpoint_save": "saves",
+    "checkpoint_restore": "restores",
+    "wasted_progress": "work done again",
+    "recovery": "down",
+    "evaluation": "evaluation",
+    "maintenance": "maintenance",
+    "waiting": "waiting for systems",
+}
+"""What the losses of a run are called on a screen; their keys are those of ml-goodput-measurement where it has them."""
+SHOWN = 0.0005  # of the elapsed time: smaller losses are not named
+MOST_CAUSES = 4
+
+
+@dataclass(frozen=True)
+class Lasted:
+    """What `--duration` found of an experiment; seconds that it `took`, what is published, and where figures are."""
+
+    title: str
+    experiment: str
+    duration: Duration
+    published_days: float | None
+    directory: Path | None
+    took: float
+
+
+def duration_screen(lasted: Lasted, width: int) -> list[str]:
+    """At most 24 lines."""
+    found = lasted.duration
+    chips = "GPUs" if found.kind == "gpu" else words_of(found.kind).many
+    title = f"{lasted.title}: the whole run on {found.n_systems:,} {chips}"
+    days = [
+        *_line("Done in", _elapsed(lasted), width),
+        *_line("By date", _dates(found), width),
+        *_line("Steps", _steps(found), width),
+        *_line("Goodput", _goodput(found), width),
+    ]
+    rest = [
+        *sentence("Lost to", _losses(found), width),
+        *sentence("By cause", _causes(found), width, 3),
+        *_line("Saves", _saves(found), width),
+        *sentence("Deadline", _deadline(found), width),
+        *sentence("Trust", _trust(found), width, 3),
+        *sentence("Note", list(found.built.notes), width, 3),
+    ]
+    where = "Figures, all numbers: " if lasted.directory is not None else ""
+    last = [] if lasted.directory is None else [whole("Written", f"{lasted.directory}/", where, width)]
+    more = sentence("More", ["--json", "--runs 10000", "--set run.spares=4", "wafersim show gpu-operation"], width)
+    if found.kind == "wafer":
+        more = [line.replace("gpu-operation", "wafer-operation") for line in more]
+    return [titled(title, lasted.took, width), "", *days, "", *rest, *last, *more]
+
+
+def _line(label: str, text: str, width: int) -> list[str]:
+    """A label and one line; nothing where there is nothing to say."""
+    return [] if not text else [clipped(label.ljust(GUTTER) + text, width)]
+
+
+def _elapsed(lasted: Lasted) -> str:
+    spread, chance = lasted.duration.elapsed, lasted.duration.chance
+    said = f"{numbers.duration(spread.median)} ({numbers.span(spread.low, spread.high, spread.median)} with 80 %)"
+    alone = f"; chance alone {numbers.span(chance.low, chance.high, spread.median)}"
+    if lasted.published_days is None:
+        return said + alone
+    error = spread.median / numbers.DAY / lasted.published_days - 1.0
+    return f"{said}{alone}; published {numbers.tenths(lasted.published_days)} ({numbers.change(error)})"
+
+
+def _dates(found: Duration) -> str:
+    return f"{found.finish(0.5)} with 50 %, {found.finish(0.9)} with 90 %, if it starts on {found.start}"
+
+
+def _steps(found: Duration) -> str:
+    said = f"{found.steps:,}, {numbers.duration(found.steps_s)} of them without any loss"
+    if found.ramp_s > SHOWN * found.steps_s:
+        said += f"; small batches {numbers.duration(found.ramp_s)} of it"
+    return said
+
+
+def _goodput(found: Duration) -> str:
+    good = found.goodput
+    low, high = (numbers.percent(share) for share in (good.low, good.high))
+    return f"{numbers.percent(good.mean)} ({low[:-2]} to {high}) of the time goes into steps that count"
+
+
+def _losses(found: Duration) -> list[str]:
+    lost = [(NAMES[name], seconds) for name, seconds in found.losses if name in NAMES]
+    ranked = sorted(lost, key=lambda one: -one[1])
+    return [
+        f"{name} {numbers.duration(seconds)}" for name, seconds in ranked if seconds > SHOWN * found.elapsed.mean
+    ] or ["nothing"]
+
+
+def _causes(found: Duration) -> list[str]:
+    return [
+        f"{cause.name.replace('-', ' ')} {numbers.duration(cause.lost_s)} ({numbers.grouped(cause.failures)} x)"
+        for cause in found.causes
+        if cause.lost_s > 0
+    ]
+
+
+def _saves(found: Duration) -> str:
+    run, best = found.plan.jobs[0], found.best
+    if not found.save_every:
+        return "none" if best is None else f"none; every {best.steps[-1]:,} steps would be best"
+    step_s = (run.stretches[-1].step_ticks[0] + run.stretches[-1].stall_ticks) / 1e12
+    every = found.save_every * step_s
+    said = f"every {found.save_every:,} steps ({numbers.duration(every)}), each {numbers.duration(run.saving.save_ticks / 1e12)}"
+    if best is None:
+        return said
+    if found.save_every != best.steps[-1]:
+        worse = best.waste_at(every) - best.waste()
+        said += f"; best {numbers.duration(best.seconds)} (this costs {100 * worse:.1f} % more)"
+    third, three = (100 * (best.waste(factor) - best.waste()) for factor in (1 / 3, 3.0))
+    return f"{said}; a third of the best costs {third:.1f} %, three times {three:.1f} %"
+
+
+def _deadline(found: Duration) -> list[str]:
+    if found.deadline_s is None or found.deadline_met is None:
+        return []
+    return [f"{found.day(found.deadline_s)} ({numbers.duration(found.deadline_s)}): met with {numbers.percent(found.deadline_met)}"]
+
+
+def _trust(found: Duration) -> list[str]:
+    rates = [name for name in found.built.assumed if name.endswith("per_1000_days")]
+    parts = [f"{found.runs:,} runs, seed {found.seed}"]
+    if rates:
+        parts.append(f"{len(rates)} failure rates are assumed, with their width in the range")
+    if found.built.assumed:
+        parts.append(f"{len(found.built.assumed)} assumed numbers of operation in all")
+    return parts
+
+
+def names_of(losses: Sequence[tuple[str, float]]) -> list[str]:
+    """Losses in words, in their order."""
+    return [NAMES.get(name, "steps that count") for name, _ in losses]

@@ -1,0 +1,244 @@
+"""How long a whole run takes: its distribution over many simulated runs, where the time goes, and what would change it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wafersim.errors import Infeasible, WafersimError
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.operation import OperationProfile
+from wafersim.inputs.profile_file import load_profile
+from wafersim.inputs.run import RunSpec
+from wafersim.simulation import Job, Simulated, jobs_of, step_seconds
+from wafersim.training_run.best_interval import Interval
+from wafersim.training_run.build import DAY, DEVICES, Built, build
+from wafersim.training_run.compiled import Outcomes, run_many
+from wafersim.training_run.plan import Loss, RunPlan
+
+Floats = npt.NDArray[np.float64]
+RUNS = 1000
+USUAL = {"wafer": "wafer-operation", "gpu": "gpu-operation"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of a quantity over runs: the mean, and what 10, 50 and 90 % of them stay below."""
+
+    mean: float
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Floats) -> Spread:
+        """Of a column of runs."""
+        low, median, high = (float(each) for each in np.quantile(values, (0.1, 0.5, 0.9)))
+        return cls(float(values.mean()), low, median, high)
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What one cause of failures costs a run in the mean: how often it strikes, and seconds lost."""
+
+    name: str
+    failures: float
+    lost_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A job's whole run. Seconds from its first start; distributions hold what is not known of step time, rates and recovery, and
+    `chance` what is left if all that were known."""
+
+    model: str
+    kind: str
+    n_systems: int
+    steps: int
+    steps_s: float  # that its steps take, predicted
+    ramp_s: float  # of it: what smaller batches cost beside the last phase's rate
+    elapsed: Spread
+    chance: Spread
+    goodput: Spread
+    losses: tuple[tuple[str, float], ...]  # mean seconds by Loss, in lower case
+    causes: tuple[Cause, ...]
+    starts: float
+    saves: float
+    start: datetime.date
+    deadline_s: float | None
+    deadline_met: float | None  # share of runs
+    built: Built
+    plan: RunPlan
+    seed: int
+    runs: int
+    ends_s: Floats = field(repr=False, compare=False, default_factory=lambda: np.zeros(0))
+    chance_ends_s: Floats = field(repr=False, compare=False, default_factory=lambda: np.zeros(0))
+
+    @property
+    def best(self) -> Interval | None:
+        """The best interval between checkpoints."""
+        return self.built.best
+
+    @property
+    def save_every(self) -> int:
+        """Steps between checkpoints in the last phase; 0: none."""
+        return self.plan.jobs[0].stretches[-1].save_every
+
+    def finish(self, share: float) -> datetime.date:
+        """The day by which so many of the runs are done."""
+        return self.day(float(np.quantile(self.ends_s, share)))
+
+    def day(self, seconds: float) -> datetime.date:
+        """The day that lies so long after the start."""
+        try:
+            return self.start + datetime.timedelta(seconds=seconds)
+        except OverflowError:
+            return datetime.date.max
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        run, best = self.plan.jobs[0], self.best
+        return {
+            "start": str(self.start),
+            "finish": {name: str(self.finish(share)) for name, share in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))},
+            "steps": self.steps,
+            "steps_s": self.steps_s,
+            "ramp_s": self.ramp_s,
+            "elapsed_s": self.elapsed.to_json(),
+            "chance_s": self.chance.to_json(),
+            "goodput": self.goodput.to_json(),
+            "device_hours": self.elapsed.median / 3600.0 * self.n_systems,
+            "losses_s": dict(self.losses),
+            "causes": [cause.to_json() for cause in self.causes],
+            "starts": self.starts,
+            "saves": self.saves,
+            "save_every": self.save_every,
+            "save_s": run.saving.save_ticks / 1e12,
+            "best_interval": None
+            if best is None
+            else {
+                "seconds": best.seconds,
+                "steps": best.steps[-1],
+                "waste": best.waste(),
+                "waste_at_a_third": best.waste(1 / 3),
+                "waste_at_three_times": best.waste(3.0),
+            },
+            "spares": run.pools[0].spares if run.pools else 0,
+            "deadline_s": self.deadline_s,
+            "deadline_met": self.deadline_met,
+            "runs": self.runs,
+            "seed": self.seed,
+            "assumed": list(self.built.assumed),
+            "notes": list(self.built.notes),
+        }
+
+
+def operation_of(kind: str, spec: RunSpec) -> OperationProfile:
+    """The profile of operation that a run names, or its kind's usual one. Raises WafersimError for another kind of profile."""
+    name = spec.operation or USUAL[kind]
+    found = load_profile(name)
+    if not isinstance(found, OperationProfile):
+        raise WafersimError(f"run.operation: {name} is a {found.kind}; an operation profile is needed, such as {USUAL[kind]}")
+    return found
+
+
+def shrunk_steps(jobs: Sequence[Job], kind: str) -> Callable[[int], list[float]]:
+    """Seconds of every phase's step with so many units missing, simulated; raises Infeasible where that cannot run."""
+    each = DEVICES if kind == "gpu" else 1
+
+    def steps(missing: int) -> list[float]:
+        return [step_seconds(replace(job, count=job.count - missing * each)) for job in jobs]
+
+    return steps
+
+
+def built_of(experiment: Experiment, simulated: Simulated) -> Built:
+    """The run of an experiment that was simulated."""
+    prediction, spec = simulated.prediction, experiment.run
+    operation = operation_of(prediction.kind, spec)
+    jobs = jobs_of(experiment)
+    return build(prediction, simulated.job, spec, operation, shrunk_steps(jobs, prediction.kind))
+
+
+def deadline_seconds(spec: RunSpec, start: datetime.date) -> float | None:
+    """Seconds from the start to the deadline's day, its end included. Raises Infeasible for one that has passed."""
+    if spec.deadline is None or isinstance(spec.deadline, float):
+        return spec.deadline
+    days = (spec.deadline - start).days
+    if days <= 0:
+        raise Infeasible(f"run.deadline: {spec.deadline} is not after the start ({start})")
+    return days * DAY
+
+
+def duration_of(experiment: Experiment, simulated: Simulated, runs: int = RUNS, seed: int = 0) -> Duration:
+    """The whole run of an experiment that was simulated, over so many runs. Raises Infeasible with the reason."""
+    prediction, spec = simulated.prediction, experiment.run
+    built = built_of(experiment, simulated)
+    plan = RunPlan(jobs=(built.run,), systems=built.run.needs)
+    start = spec.start or datetime.date.today()
+    deadline = deadline_seconds(spec, start)
+    chance = run_many(plan, seed, runs)
+    found = run_many(plan, seed, runs, built.uncertain.drawn(seed, runs))
+    ends, chance_ends = _ends(found), _ends(chance)
+    full = prediction.phases[-1]
+    ramp = sum(phase.days * DAY - phase.tokens * _per_token(full) for phase in prediction.phases)
+    return Duration(
+        model=prediction.model,
+        kind=prediction.kind,
+        n_systems=max(phase.n_systems for phase in prediction.phases),
+        steps=built.run.steps,
+        steps_s=prediction.days_to_train * DAY,
+        ramp_s=max(0.0, ramp),
+        elapsed=Spread.of(ends),
+        chance=Spread.of(chance_ends),
+        goodput=Spread.of(_of_loss(found, Loss.PRODUCTIVE) / ends),
+        losses=tuple((loss.name.lower(), float(_of_loss(found, loss).mean())) for loss in Loss),
+        causes=_causes(built, found),
+        starts=float(found.starts[:, 0].mean()),
+        saves=float(found.saves[:, 0].mean()),
+        start=start,
+        deadline_s=deadline,
+        deadline_met=None if deadline is None else float((ends <= deadline).mean()),
+        built=built,
+        plan=plan,
+        seed=seed,
+        runs=runs,
+        ends_s=ends,
+        chance_ends_s=chance_ends,
+    )
+
+
+def _per_token(phase: Any) -> float:
+    return float(phase.step_time_s / (phase.batch * phase.sequence_length))
+
+
+def _ends(found: Outcomes) -> Floats:
+    return np.asarray(found.end_s).reshape(len(found.end_s), -1).max(axis=1)
+
+
+def _of_loss(found: Outcomes, loss: Loss) -> Floats:
+    return np.asarray(found.losses_s)[:, 0, loss]
+
+
+def _causes(built: Built, found: Outcomes) -> tuple[Cause, ...]:
+    """In order of what they cost; bad units are of the same cause."""
+    costs: dict[str, tuple[float, float]] = {}
+    for i, source in enumerate(built.run.sources):
+        name = source.cause.removesuffix(" (bad units)")
+        failures, lost = costs.get(name, (0.0, 0.0))
+        costs[name] = (failures + float(found.failures[:, i].mean()), lost + float(found.by_source_s[:, i].mean()))
+    found_causes = [Cause(name, failures, lost) for name, (failures, lost) in costs.items()]
+    return tuple(sorted(found_causes, key=lambda cause: -cause.lost_s))

@@ -1,0 +1,42 @@
+"""What is not known of a run, as standard deviations of logarithms, and factors drawn from it for many runs.
+
+Apart from chance: chance makes two runs of one plan differ, this makes the plan itself uncertain. Every factor is log-normal with
+its median at 1. All failure rates share the site's, since installations differ as a whole, and all recoveries move together: who
+notices one late notices all late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wafersim.metrics.interval import Z80
+from wafersim.training_run.factors import Factors
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """Of a job: `step` is the half-width of the 80 % interval of its step time's logarithm, all others standard deviations; `rate` and
+    `recovery` are by source."""
+
+    step: float
+    site: float
+    rate: tuple[float, ...]
+    recovery: tuple[float, ...]
+    saving: float
+    startup: float
+
+    def drawn(self, seed: int, runs: int) -> Factors:
+        """Factors for each run, in columns; the same for the same seed, in any order of asking."""
+        generator = np.random.Generator(np.random.Philox(seed))
+        sources = len(self.rate)
+        normal = generator.standard_normal((runs, 5 + sources))
+        site = self.site * normal[:, 3:4]
+        return Factors(
+            step=np.exp(self.step / Z80 * normal[:, 0]),
+            rate=np.exp(site + np.asarray(self.rate) * normal[:, 5:]),
+            recovery=np.exp(np.asarray(self.recovery) * normal[:, 4:5]),
+            saving=np.exp(self.saving * normal[:, 1]),
+            startup=np.exp(self.startup * normal[:, 2]),
+        )
