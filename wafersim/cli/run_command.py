@@ -76,13 +76,14 @@ def command(
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.sweep import expand
     from wafersim.planning.sensitivity import sensitivities
-    from wafersim.planning.sweep import largest, run_points
+    from wafersim.planning.sweep import largest, run_points, whole_run
     from wafersim.planning.what_if import what_would_help
     from wafersim.report import console, json_output
     from wafersim.report.circuit import circuit_lines
     from wafersim.report.run import save_run
     from wafersim.report.run_directory import check_writable
     from wafersim.report.screen import Found, run_screen, show, width_of
+    from wafersim.report.screen.duration import Lasted, duration_screen
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
 
@@ -101,10 +102,12 @@ def command(
             sys.stdout.write(json_output.document(points=rows) + "\n")
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
     found = sensitivities(shown.simulated) if sensitive else None
-    helps = [] if as_json else what_would_help(shown.simulated)
-    directory = save_run(out, spec, results, figures, found, helps, formats) if save else None
+    helps = [] if as_json or lasts else what_would_help(shown.simulated)
+    run = whole_run(shown, runs, seed) if lasts else None
+    directory = save_run(out, spec, results, figures, found, helps, formats, run) if save else None
     if as_json:
         extra = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
+        extra |= {} if run is None else {"duration": run.to_json()}
         sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
         return
     screen, largest_row = console.new_console(), rows[results.index(shown)]
@@ -117,5 +120,9 @@ def command(
         console.print_reasons(rows, circuit_lines(shown), helps, screen)
     if found is not None:
         console.print_table(screen, sensitivity_table(line_name(largest_row), found))
+    if run is not None:
+        whole = Lasted(title, experiment, run, shown.point.experiment.run.published, directory, perf_counter() - began)
+        show(screen, duration_screen(whole, width_of(screen)))
+        return
     answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures)
     show(screen, run_screen(answer, width_of(screen)))

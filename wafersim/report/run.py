@@ -20,6 +20,7 @@ from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
 from wafersim.report.run_directory import WIDEST, save_directory
 from wafersim.report.words import line_name
+from wafersim.training_run.duration import Duration
 
 
 def save_run(
@@ -30,6 +31,7 @@ def save_run(
     sensitive: Sequence[Sensitivity] | None = None,
     helps: Sequence[WhatIf] = (),
     formats: Sequence[str] = ("png",),
+    duration: Duration | None = None,
 ) -> Path:
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced.
 
@@ -39,7 +41,9 @@ def save_run(
     return save_directory(
         root,
         resolved,
-        lambda draft: _write(draft, experiment, resolved, results, formats if figures else (), sensitive, helps),
+        lambda draft: _write(
+            draft, experiment, resolved, results, formats if figures else (), sensitive, helps, duration
+        ),
     )
 
 
@@ -51,6 +55,7 @@ def _write(
     formats: Sequence[str],
     sensitive: Sequence[Sensitivity] | None,
     helps: Sequence[WhatIf],
+    duration: Duration | None,
 ) -> None:
     text = StringIO()
     YAML().dump(resolved, text)
@@ -72,6 +77,8 @@ def _write(
     if sensitive is not None:
         plain = [one.to_json() for one in sensitive]
         (draft / "sensitivity.json").write_text(json_output.dumps(plain) + "\n", encoding="utf-8")
+    if duration is not None:
+        (draft / "duration.json").write_text(json_output.document(duration=duration.to_json()) + "\n", encoding="utf-8")
     if formats:
         from wafersim.report.figures.of_run import run_figures
 

@@ -66,8 +66,9 @@ def build(
     operation: OperationProfile,
     shrunk: Callable[[int], Sequence[float]] | None = None,
 ) -> Built:
-    """The run of a prediction's job. `shrunk(m)` gives the seconds of every phase's step with m units missing and raises Infeasible
-    where it cannot go on. `checkpoints.every: auto` takes the interval of the least waste; without failures there is none."""
+    """The run of a prediction's job. `shrunk(m)` gives the seconds of every phase's step with m units missing and raises
+    Infeasible where it cannot go on. `checkpoints.every: auto` takes the interval of the least waste; without failures there is
+    none."""
     values, notes = operation.values, list[str]()
     units = units_of(prediction.kind, max(phase.n_systems for phase in prediction.phases))
     may_miss, steps = _with_units_missing(prediction, spec, operation, shrunk, units, notes)
@@ -99,7 +100,7 @@ def build(
     )
     uncertain = Uncertain(
         step=prediction.uncertainty.half_width,
-        site=0.0 if spec.site is not None else values.site.standard_error or 0.0,
+        site=tuple(sigma.site for sigma in sigmas),
         rate=tuple(sigma.rate for sigma in sigmas),
         recovery=tuple(sigma.recovery for sigma in sigmas),
         saving=_store_sigma(spec.checkpoints, values),
@@ -232,11 +233,14 @@ def _saving(prediction: Prediction, job: Job, spec: RunSpec, operation: Operatio
 def _store_sigma(checkpoints: CheckpointSpec, values: object) -> float:
     stated = checkpoints.save_time is not None or checkpoints.store_bandwidth is not None
     numbers = (getattr(values, "store_bandwidth", None), getattr(values, "unit_store_bandwidth", None))
-    return 0.0 if stated else max((number.standard_error or 0.0 for number in numbers if number is not None), default=0.0)
+    return (
+        0.0 if stated else max((number.standard_error or 0.0 for number in numbers if number is not None), default=0.0)
+    )
 
 
 @dataclass(frozen=True)
 class _Sigmas:
+    site: float
     rate: float
     recovery: float
 
@@ -258,6 +262,9 @@ def _sources(spec: RunSpec, operation: OperationProfile, units: int) -> tuple[tu
             sources.append(source)
             sigmas.append(
                 _Sigmas(
+                    site=0.0
+                    if spec.site is not None or change.per_1000_days is not None or source.strikes == Strikes.SPIKE
+                    else _sigma(operation.values.site),
                     rate=0.0 if change.per_1000_days is not None else _sigma(usual and usual.per_1000_days),
                     recovery=0.0 if change.detection is not None else _sigma(usual and usual.detection),
                 )
@@ -292,11 +299,13 @@ def _of_cause(
     if of in ("memoryx", "swarmx") and per_unit is None:
         raise Infeasible(f"run.failures.{cause}.of: {operation.name} has no nodes of {of}")
     count = {"unit": units, "cluster": 1}.get(of) or ceil((per_unit.value if per_unit is not None else 1.0) * units)
-    site = values.site.value if spec.site is None else spec.site
-    rate = number("per_1000_days", 0.0) * (1.0 if change.per_1000_days is not None and spec.site is None else site)
+    strikes = STRIKES[change.strikes or ("stop" if usual is None else usual.strikes)]
+    rate = number("per_1000_days", 0.0)
+    if strikes != Strikes.SPIKE:  # which is of the model and its data, not of the site
+        stated = change.per_1000_days is not None
+        rate *= spec.site if spec.site is not None else 1.0 if stated else values.site.value
     if rate <= 0.0:
         return []
-    strikes = STRIKES[change.strikes or ("stop" if usual is None else usual.strikes)]
     takes = change.takes_unit if change.takes_unit is not None else usual is not None and usual.takes_unit
     repair = number("repair", values.repair.value if takes else 0.0)
     burst = number("burst_share", 0.0)
@@ -350,4 +359,3 @@ def assumed_numbers(operation: OperationProfile, spec: RunSpec) -> tuple[str, ..
             if isinstance(number, Sourced) and number.kind == "assumed" and getattr(change, name, None) is None
         ]
     return tuple(f"{operation.name}: {name}" for name in found)
-

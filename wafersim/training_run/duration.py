@@ -151,7 +151,9 @@ def operation_of(kind: str, spec: RunSpec) -> OperationProfile:
     name = spec.operation or USUAL[kind]
     found = load_profile(name)
     if not isinstance(found, OperationProfile):
-        raise WafersimError(f"run.operation: {name} is a {found.kind}; an operation profile is needed, such as {USUAL[kind]}")
+        raise WafersimError(
+            f"run.operation: {name} is a {found.kind}; an operation profile is needed, such as {USUAL[kind]}"
+        )
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wafersim import numbers
+from wafersim.inputs.run import PublishedRunSpec
 from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, whole
 from wafersim.strategies.registry import words_of
 from wafersim.training_run.duration import Duration
@@ -35,7 +36,7 @@ class Lasted:
     title: str
     experiment: str
     duration: Duration
-    published_days: float | None
+    published: PublishedRunSpec | None
     directory: Path | None
     took: float
 
@@ -76,10 +77,10 @@ def _elapsed(lasted: Lasted) -> str:
     spread, chance = lasted.duration.elapsed, lasted.duration.chance
     said = f"{numbers.duration(spread.median)} ({numbers.span(spread.low, spread.high, spread.median)} with 80 %)"
     alone = f"; chance alone {numbers.span(chance.low, chance.high, spread.median)}"
-    if lasted.published_days is None:
+    if lasted.published is None:
         return said + alone
-    error = spread.median / numbers.DAY / lasted.published_days - 1.0
-    return f"{said}{alone}; published {numbers.tenths(lasted.published_days)} ({numbers.change(error)})"
+    took = lasted.published.days * numbers.DAY
+    return f"{said}{alone}; published {numbers.duration(took)} ({numbers.change(spread.median / took - 1.0)})"
 
 
 def _dates(found: Duration) -> str:
@@ -134,7 +135,9 @@ def _saves(found: Duration) -> str:
 def _deadline(found: Duration) -> list[str]:
     if found.deadline_s is None or found.deadline_met is None:
         return []
-    return [f"{found.day(found.deadline_s)} ({numbers.duration(found.deadline_s)}): met with {numbers.percent(found.deadline_met)}"]
+    return [
+        f"{found.day(found.deadline_s)} ({numbers.duration(found.deadline_s)}): met with {numbers.percent(found.deadline_met)}"
+    ]
 
 
 def _trust(found: Duration) -> list[str]:
