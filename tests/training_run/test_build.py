@@ -44,10 +44,11 @@ def test_384_gpus_are_48_nodes_and_three_stand_by(bloom: tuple[Experiment, Simul
 
 
 def test_failures_are_those_of_llama_3_a_little_more_often(bloom: tuple[Experiment, Simulated]) -> None:
-    """3.79 explicit failures and 0.64 hidden ones in 1,000 node-days times 1.06, on 48 nodes for 100 days: 22.6."""
+    """Of 3.79 in 1,000 node-days 0.05 corrupt and 0.06 are time-outs, which count as hangs; with 0.59 hangs 4.26, times 1.06, on
+    48 nodes for 100 days: 21.7."""
     built = with_run(bloom)
     often = sum(source.units * 100 * 86_400 / source.mean_s for source in built.run.sources if source.strikes == 0)
-    assert often == pytest.approx(22.6, abs=0.4)
+    assert often == pytest.approx(21.7, abs=0.1)
 
 
 def test_a_checkpoint_has_twelve_bytes_a_parameter_or_what_is_said(bloom: tuple[Experiment, Simulated]) -> None:

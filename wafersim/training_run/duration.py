@@ -15,6 +15,7 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.run import RunSpec
+from wafersim.metrics.prediction import PhaseTime
 from wafersim.simulation import Job, Simulated, jobs_of, step_seconds
 from wafersim.training_run.best_interval import Interval
 from wafersim.training_run.build import DAY, DEVICES, Built, build
@@ -196,7 +197,7 @@ def duration_of(experiment: Experiment, simulated: Simulated, runs: int = RUNS, 
     found = run_many(plan, seed, runs, built.uncertain.drawn(seed, runs))
     ends, chance_ends = _ends(found), _ends(chance)
     full = prediction.phases[-1]
-    ramp = sum(phase.days * DAY - phase.tokens * _per_token(full) for phase in prediction.phases)
+    ramp = sum(phase.days * DAY - _at_the_rate_of(full, phase) for phase in prediction.phases)
     return Duration(
         model=prediction.model,
         kind=prediction.kind,
@@ -223,8 +224,10 @@ def duration_of(experiment: Experiment, simulated: Simulated, runs: int = RUNS, 
     )
 
 
-def _per_token(phase: Any) -> float:
-    return float(phase.step_time_s / (phase.batch * phase.sequence_length))
+def _at_the_rate_of(full: PhaseTime, phase: PhaseTime) -> float:
+    """Seconds that a phase would take if each of its chips made as many tokens a second as those of the last phase."""
+    each = full.batch * full.sequence_length / full.step_time_s / full.n_systems
+    return phase.tokens / (each * phase.n_systems)
 
 
 def _ends(found: Outcomes) -> Floats:

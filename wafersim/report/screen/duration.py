@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,9 @@ from wafersim import numbers
 from wafersim.inputs.run import PublishedRunSpec
 from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, whole
 from wafersim.strategies.registry import words_of
-from wafersim.training_run.duration import Duration
+from wafersim.timeline.clock import TICKS_PER_SECOND
+from wafersim.training_run.build import step_seconds
+from wafersim.training_run.duration import USUAL, Duration
 
 NAMES = {
     "data_loading": "waiting for input",
@@ -55,16 +56,16 @@ def duration_screen(lasted: Lasted, width: int) -> list[str]:
     rest = [
         *sentence("Lost to", _losses(found), width),
         *sentence("By cause", _causes(found), width, 3),
-        *_line("Saves", _saves(found), width),
+        *sentence("Saves", _saves(found), width, separator="; "),
         *sentence("Deadline", _deadline(found), width),
         *sentence("Trust", _trust(found), width, 3),
         *sentence("Note", list(found.built.notes), width, 3),
     ]
     where = "Figures, all numbers: " if lasted.directory is not None else ""
     last = [] if lasted.directory is None else [whole("Written", f"{lasted.directory}/", where, width)]
-    more = sentence("More", ["--json", "--runs 10000", "--set run.spares=4", "wafersim show gpu-operation"], width)
-    if found.kind == "wafer":
-        more = [line.replace("gpu-operation", "wafer-operation") for line in more]
+    more = sentence(
+        "More", ["--json", "--runs 10000", "--set run.spares=4", f"wafersim show {USUAL[found.kind]}"], width
+    )
     return [titled(title, lasted.took, width), "", *days, "", *rest, *last, *more]
 
 
@@ -84,13 +85,13 @@ def _elapsed(lasted: Lasted) -> str:
 
 
 def _dates(found: Duration) -> str:
-    return f"{found.finish(0.5)} with 50 %, {found.finish(0.9)} with 90 %, if it starts on {found.start}"
+    return f"{found.finish(0.5)} with 50 %, {found.finish(0.9)} with 90 %, from {found.start}"
 
 
 def _steps(found: Duration) -> str:
     said = f"{found.steps:,}, {numbers.duration(found.steps_s)} of them without any loss"
     if found.ramp_s > SHOWN * found.steps_s:
-        said += f"; small batches {numbers.duration(found.ramp_s)} of it"
+        said += f"; of it {numbers.duration(found.ramp_s)} for small batches"
     return said
 
 
@@ -116,20 +117,20 @@ def _causes(found: Duration) -> list[str]:
     ]
 
 
-def _saves(found: Duration) -> str:
+def _saves(found: Duration) -> list[str]:
     run, best = found.plan.jobs[0], found.best
     if not found.save_every:
-        return "none" if best is None else f"none; every {best.steps[-1]:,} steps would be best"
-    step_s = (run.stretches[-1].step_ticks[0] + run.stretches[-1].stall_ticks) / 1e12
-    every = found.save_every * step_s
-    said = f"every {found.save_every:,} steps ({numbers.duration(every)}), each {numbers.duration(run.saving.save_ticks / 1e12)}"
+        return ["none"] if best is None else [f"none, where every {best.steps[-1]:,} steps would be best"]
+    every = found.save_every * step_seconds(run.stretches[-1])
+    each = numbers.duration(run.saving.save_ticks / TICKS_PER_SECOND)
+    said = [f"every {found.save_every:,} steps ({numbers.duration(every)}), {each} each, {run.saving.mode}"]
     if best is None:
         return said
-    if found.save_every != best.steps[-1]:
-        worse = best.waste_at(every) - best.waste()
-        said += f"; best {numbers.duration(best.seconds)} (this costs {100 * worse:.1f} % more)"
-    third, three = (100 * (best.waste(factor) - best.waste()) for factor in (1 / 3, 3.0))
-    return f"{said}; a third of the best costs {third:.1f} %, three times {three:.1f} %"
+    if found.save_every == best.steps[-1]:
+        third, three = (100 * (best.waste(factor) - best.waste()) for factor in (1 / 3, 3.0))
+        return [*said, f"the best: a third of it costs {third:.1f} % more time, three times {three:.1f} %"]
+    worse = 100 * (best.waste_at(every) - best.waste())
+    return [*said, f"best every {best.steps[-1]:,} ({numbers.duration(best.seconds)}), {worse:.1f} % less time"]
 
 
 def _deadline(found: Duration) -> list[str]:
@@ -144,12 +145,8 @@ def _trust(found: Duration) -> list[str]:
     rates = [name for name in found.built.assumed if name.endswith("per_1000_days")]
     parts = [f"{found.runs:,} runs, seed {found.seed}"]
     if rates:
-        parts.append(f"{len(rates)} failure rates are assumed, with their width in the range")
+        several = len(rates) > 1
+        parts.append(f"{len(rates)} failure rate{'s are' if several else ' is'} assumed, wide, in the range")
     if found.built.assumed:
-        parts.append(f"{len(found.built.assumed)} assumed numbers of operation in all")
+        parts.append(f"{len(found.built.assumed)} numbers of operation are")
     return parts
-
-
-def names_of(losses: Sequence[tuple[str, float]]) -> list[str]:
-    """Losses in words, in their order."""
-    return [NAMES.get(name, "steps that count") for name, _ in losses]

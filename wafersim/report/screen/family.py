@@ -37,9 +37,13 @@ def family_screen(packed: Packed, width: int) -> list[str]:
     ]
     last = [
         *sentence("In turn", [f"{_said(family.in_turn)}, one after the other"], width),
-        *sentence("Packed", [f"{_said(family.packed)} on {family.systems} systems, {numbers.percent(family.use)} held"], width),
+        *sentence(
+            "Packed", [f"{_said(family.packed)} on {family.systems} systems, {numbers.percent(family.use)} held"], width
+        ),
         *sentence("Published", list(packed.published), width),
-        *sentence("Trust", [f"{family.runs:,} runs, seed {family.seed}", "one factor of step times for all jobs"], width),
+        *sentence(
+            "Trust", [f"{family.runs:,} runs, seed {family.seed}", "one factor of step times for all jobs"], width
+        ),
         *sentence("More", ["--json", "--runs 10000"], width),
     ]
     rows = cut(table(columns, width), LINES - 3 - len(last))
