@@ -78,3 +78,17 @@ def test_a_run_is_written_as_it_can_be_read_again(name: str) -> None:
     assert again.run == asked.run
     dated = load_experiment(name, ["run.start=2026-03-14", "run.deadline=2027-03-14"])
     assert Experiment.model_validate(dated.model_dump(mode="json")).run == dated.run
+
+
+def test_what_is_written_again_means_the_same() -> None:
+    """A run directory's experiment.yaml is run again as it stands."""
+    adapter = TypeAdapter(RunSpec)
+    spec = run(
+        start="2026-01-01",
+        deadline="120 days",
+        checkpoints={"every": "2.9 h", "save_time": "40 s"},
+        evaluation={"every": "1000 steps", "time": "12 min"},
+    )
+    for mode in ("python", "json"):
+        again = adapter.validate_python(adapter.dump_python(spec, mode=mode, exclude_none=True))  # type: ignore[arg-type]
+        assert again == spec

@@ -33,7 +33,7 @@ def small() -> tuple[Experiment, Simulated]:
 
 def with_run(found: tuple[Experiment, Simulated], **run: Any) -> Built:
     experiment = found[0].model_validate({**found[0].model_dump(exclude_none=True), "run": run})
-    return built_of(experiment, found[1])
+    return built_of(experiment, found[1].prediction)
 
 
 def test_384_gpus_are_48_nodes_and_three_stand_by(bloom: tuple[Experiment, Simulated]) -> None:
@@ -100,7 +100,7 @@ def test_a_wafer_that_fails_leaves_the_others_at_work() -> None:
     """Plain data parallelism: 13B on eight systems goes on with seven."""
     experiment = load_experiment("shared_13b")
     simulated = simulate_run(jobs_of(experiment))
-    built = built_of(experiment, simulated)
+    built = built_of(experiment, simulated.prediction)
     whole, short = built.run.stretches[-1].step_ticks
     assert built.run.pools[0].may_miss == 1
     assert whole < short < whole * 7.6 / 6  # 720 sequences on seven systems: 103 instead of 90, in more micro-batches

@@ -9,6 +9,7 @@ from time import perf_counter
 import click
 
 from wafersim.cli.figure_options import figure_options
+from wafersim.cli.run_options import run_options
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 
@@ -23,6 +24,7 @@ from wafersim.inputs.flops import FLOPS_CONVENTIONS
 @click.option(
     "--why", is_flag=True, help="Print what binds, what is not measured and where prices come from before it."
 )
+@run_options
 def command(
     comparison: str,
     out: Path,
@@ -33,6 +35,9 @@ def command(
     save: bool,
     every: bool,
     why: bool,
+    lasts: bool,
+    runs: int,
+    seed: int,
 ) -> None:
     """Set the sides of COMPARISON beside each other: a YAML file, or the name of a shipped one.
 
@@ -41,11 +46,12 @@ def command(
     began = perf_counter()
     from wafersim.errors import Infeasible
     from wafersim.inputs.comparison import load_comparison
-    from wafersim.planning.comparison import compare_sides
+    from wafersim.planning.comparison import compare_sides, durations_of
     from wafersim.report import console, json_output
     from wafersim.report.comparison import print_comparison, print_reasons, save_comparison
     from wafersim.report.run_directory import check_writable
     from wafersim.report.screen.comparison import Compared, comparison_screen
+    from wafersim.report.screen.durations import durations_screen
     from wafersim.report.screen.layout import show, width_of
 
     spec, experiments = load_comparison(comparison, flops)
@@ -56,6 +62,11 @@ def command(
     rows = [side.to_json(sides[0]) for side in sides]
     if all(side.prediction is None for side in sides):
         raise Infeasible("\n".join(f"{side.name}: {side.infeasible}" for side in sides))
+    whole = durations_of(sides, runs, seed) if lasts else None
+    if whole is not None:
+        rows = [
+            row | ({} if run is None else {"duration": run.to_json()}) for row, run in zip(rows, whole, strict=True)
+        ]
     directory = save_comparison(out, spec, sides, figures, formats) if save else None
     if as_json:
         sys.stdout.write(json_output.document(sides=rows) + "\n")
@@ -67,5 +78,11 @@ def command(
             console.print_imports(rows, screen)
     if why:
         print_reasons(rows, screen)
+    if whole is not None:
+        show(
+            screen,
+            durations_screen(title, [side.name for side in sides], whole, perf_counter() - began, width_of(screen)),
+        )
+        return
     answer = Compared(title, rows, directory, perf_counter() - began)
     show(screen, comparison_screen(answer, width_of(screen)))

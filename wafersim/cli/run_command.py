@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wafersim.cli.completion import experiments
 from wafersim.cli.figure_options import figure_options
+from wafersim.cli.run_options import run_options
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 if TYPE_CHECKING:
@@ -43,15 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--sensitivity", "sensitive", is_flag=True, help="What 1 % of each number does to the largest point's step."
 )
-@click.option("--duration", "lasts", is_flag=True, help="The whole run: its date, failures, checkpoints, goodput.")
-@click.option(
-    "--runs",
-    type=click.IntRange(10, 1_000_000),
-    default=1000,
-    show_default=True,
-    help="Of --duration: runs that are simulated.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of --duration: of what chance decides.")
+@run_options
 def command(
     experiment: str,
     out: Path,
@@ -106,7 +99,7 @@ def command(
     run = whole_run(shown, runs, seed) if lasts else None
     directory = save_run(out, spec, results, figures, found, helps, formats, run) if save else None
     if as_json:
-        extra = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
+        extra: dict[str, Any] = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
         extra |= {} if run is None else {"duration": run.to_json()}
         sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
         return

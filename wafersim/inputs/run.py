@@ -64,22 +64,20 @@ def _date(value: Any) -> Any:
     return found
 
 
-def _said(value: Any) -> Any:
-    """As it would be written: a whole number is of steps, another one of seconds."""
-    if isinstance(value, float):
-        return f"{value!r} s"
-    return f"{value} steps" if isinstance(value, int) else str(value)
+def _written(value: Any) -> Any:
+    """As it may be written again: a run directory's experiment is an experiment."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value) if isinstance(value, datetime.date) else value
+    return f"{value} steps" if isinstance(value, int) else f"{value!r} s"
 
 
-AS_WRITTEN = PlainSerializer(_said, when_used="json-unless-none")
+WRITTEN = PlainSerializer(_written)
 TIME_SCHEMA = {"type": "string", "pattern": quantity.pattern("time")}
-Duration = Annotated[float, BeforeValidator(_duration), AS_WRITTEN, WithJsonSchema(TIME_SCHEMA)]
-Every = Annotated[int | float, BeforeValidator(_every), AS_WRITTEN, WithJsonSchema({"type": "string"})]
-AutoEvery = Annotated[int | float | str, BeforeValidator(_every), AS_WRITTEN, WithJsonSchema({"type": "string"})]
-When = Annotated[datetime.date | float, BeforeValidator(_when), AS_WRITTEN, WithJsonSchema({"type": "string"})]
-Date = Annotated[
-    datetime.date, BeforeValidator(_date), AS_WRITTEN, WithJsonSchema({"type": "string", "format": "date"})
-]
+Duration = Annotated[float, BeforeValidator(_duration), WRITTEN, WithJsonSchema(TIME_SCHEMA)]
+Every = Annotated[int | float, BeforeValidator(_every), WRITTEN, WithJsonSchema({"type": "string"})]
+AutoEvery = Annotated[int | float | str, BeforeValidator(_every), WRITTEN, WithJsonSchema({"type": "string"})]
+When = Annotated[datetime.date | float, BeforeValidator(_when), WRITTEN, WithJsonSchema({"type": "string"})]
+Date = Annotated[datetime.date, BeforeValidator(_date), WRITTEN, WithJsonSchema({"type": "string", "format": "date"})]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -124,7 +124,7 @@ class Singles:
 def whole_run(result: PointResult, runs: int, seed: int) -> Duration:
     """The whole run of a point that can run. Raises Infeasible where its section `run` asks for what cannot be."""
     assert result.simulated is not None
-    return duration_of(result.point.experiment, result.simulated, runs, seed)
+    return duration_of(result.point.experiment, result.simulated.prediction, runs, seed)
 
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:

@@ -82,4 +82,9 @@ def _write(
     if formats:
         from wafersim.report.figures.of_run import run_figures
 
-        run_figures(draft, rows, simulated, line_name(shown.to_json()), sensitive, formats)
+        name = line_name(shown.to_json())
+        run_figures(draft, rows, simulated, name, sensitive, formats)
+        if duration is not None:
+            from wafersim.report.figures.whole_run import duration_figures
+
+            duration_figures(draft, duration, name, formats)

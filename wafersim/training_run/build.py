@@ -107,6 +107,7 @@ def build(
         startup=0.0 if spec.start_up.restart is not None else values.prime.standard_error or 0.0,
     )
     _check_interval(run, spec)
+    _check_maintenance(run, spec)
     best = best_interval(run)
     if spec.checkpoints.every != "auto":
         run = _saved(run, spec.checkpoints.every)
@@ -192,6 +193,17 @@ def _saved(run: JobRun, asked: int | float | str) -> JobRun:
     return every(run, [in_steps(asked, step_seconds(stretch)) for stretch in run.stretches])
 
 
+def _check_maintenance(run: JobRun, spec: RunSpec) -> None:
+    """Raises Infeasible for maintenance so often that the job would not get on between two of them."""
+    if spec.maintenance is None:
+        return
+    back = run.restart_ticks + run.saving.restore_ticks + run.saving.save_ticks + max(run.stretches[-1].step_ticks)
+    needed = spec.maintenance.time + back / TICKS_PER_SECOND
+    if spec.maintenance.every <= needed:
+        said = f"{duration(spec.maintenance.every)}; it takes {duration(needed)} until the job has made a step after it"
+        raise Infeasible(f"run.maintenance.every: {said}")
+
+
 def _check_interval(run: JobRun, spec: RunSpec) -> None:
     """Raises Infeasible for checkpoints or evaluations that come after the run's end."""
     whole = sum(stretch.steps * step_seconds(stretch) for stretch in run.stretches)
@@ -265,8 +277,12 @@ def _sources(spec: RunSpec, operation: OperationProfile, units: int) -> tuple[tu
                     site=0.0
                     if spec.site is not None or change.per_1000_days is not None or source.strikes == Strikes.SPIKE
                     else _sigma(operation.values.site),
-                    rate=0.0 if change.per_1000_days is not None else _sigma(usual and usual.per_1000_days),
-                    recovery=0.0 if change.detection is not None else _sigma(usual and usual.detection),
+                    rate=0.0
+                    if change.per_1000_days is not None
+                    else _sigma(None if usual is None else usual.per_1000_days),
+                    recovery=0.0
+                    if change.detection is not None
+                    else _sigma(None if usual is None else usual.detection),
                 )
             )
     return tuple(sources), sigmas

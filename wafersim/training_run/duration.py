@@ -15,12 +15,13 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.run import RunSpec
-from wafersim.metrics.prediction import PhaseTime
-from wafersim.simulation import Job, Simulated, jobs_of, step_seconds
+from wafersim.metrics.prediction import PhaseTime, Prediction
+from wafersim.simulation import Job, jobs_of, step_seconds
 from wafersim.training_run.best_interval import Interval
 from wafersim.training_run.build import DAY, DEVICES, Built, build
 from wafersim.training_run.compiled import Outcomes, run_many
 from wafersim.training_run.plan import Loss, RunPlan
+from wafersim.training_run.words import WORDS
 
 Floats = npt.NDArray[np.float64]
 RUNS = 1000
@@ -168,12 +169,12 @@ def shrunk_steps(jobs: Sequence[Job], kind: str) -> Callable[[int], list[float]]
     return steps
 
 
-def built_of(experiment: Experiment, simulated: Simulated) -> Built:
-    """The run of an experiment that was simulated."""
-    prediction, spec = simulated.prediction, experiment.run
+def built_of(experiment: Experiment, prediction: Prediction) -> Built:
+    """The run of an experiment whose step was predicted."""
+    spec = experiment.run
     operation = operation_of(prediction.kind, spec)
     jobs = jobs_of(experiment)
-    return build(prediction, simulated.job, spec, operation, shrunk_steps(jobs, prediction.kind))
+    return build(prediction, jobs[-1], spec, operation, shrunk_steps(jobs, prediction.kind))
 
 
 def deadline_seconds(spec: RunSpec, start: datetime.date) -> float | None:
@@ -186,10 +187,9 @@ def deadline_seconds(spec: RunSpec, start: datetime.date) -> float | None:
     return days * DAY
 
 
-def duration_of(experiment: Experiment, simulated: Simulated, runs: int = RUNS, seed: int = 0) -> Duration:
-    """The whole run of an experiment that was simulated, over so many runs. Raises Infeasible with the reason."""
-    prediction, spec = simulated.prediction, experiment.run
-    built = built_of(experiment, simulated)
+def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS, seed: int = 0) -> Duration:
+    """The whole run of an experiment whose step was predicted, over so many runs. Raises Infeasible with the reason."""
+    spec, built = experiment.run, built_of(experiment, prediction)
     plan = RunPlan(jobs=(built.run,), systems=built.run.needs)
     start = spec.start or datetime.date.today()
     deadline = deadline_seconds(spec, start)
@@ -208,7 +208,7 @@ def duration_of(experiment: Experiment, simulated: Simulated, runs: int = RUNS, 
         elapsed=Spread.of(ends),
         chance=Spread.of(chance_ends),
         goodput=Spread.of(_of_loss(found, Loss.PRODUCTIVE) / ends),
-        losses=tuple((loss.name.lower(), float(_of_loss(found, loss).mean())) for loss in Loss),
+        losses=tuple((WORDS[loss].key, float(_of_loss(found, loss).mean())) for loss in Loss),
         causes=_causes(built, found),
         starts=float(found.starts[:, 0].mean()),
         saves=float(found.saves[:, 0].mean()),
@@ -231,11 +231,13 @@ def _at_the_rate_of(full: PhaseTime, phase: PhaseTime) -> float:
 
 
 def _ends(found: Outcomes) -> Floats:
-    return np.asarray(found.end_s).reshape(len(found.end_s), -1).max(axis=1)
+    last: Floats = np.asarray(found.end_s).max(axis=1)
+    return last
 
 
 def _of_loss(found: Outcomes, loss: Loss) -> Floats:
-    return np.asarray(found.losses_s)[:, 0, loss]
+    column: Floats = np.asarray(found.losses_s)[:, 0, loss]
+    return column
 
 
 def _causes(built: Built, found: Outcomes) -> tuple[Cause, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
-from wafersim.simulation import Simulated
+from wafersim.metrics.prediction import Prediction
 from wafersim.training_run.build import DAY, Built
 from wafersim.training_run.compiled import run_many
 from wafersim.training_run.duration import Floats, Spread, built_of
@@ -61,13 +61,13 @@ class Family:
 
 
 def family_of(
-    found: Sequence[tuple[Experiment, Simulated]], systems: int, backfill: bool, runs: int, seed: int
+    found: Sequence[tuple[Experiment, Prediction]], systems: int, backfill: bool, runs: int, seed: int
 ) -> Family:
     """All jobs on so many systems. Raises Infeasible where one needs more.
 
     What is not known of step times, rates and stores is drawn once for all jobs: they run on one machine.
     """
-    built = [built_of(experiment, simulated) for experiment, simulated in found]
+    built = [built_of(experiment, prediction) for experiment, prediction in found]
     for each in built:
         if each.run.needs > systems:
             raise Infeasible(f"jobs: {each.run.name} needs {each.run.needs} systems; {systems} are shared")
@@ -83,12 +83,12 @@ def family_of(
             name=each.run.name,
             n_systems=each.run.needs,
             steps=each.run.steps,
-            steps_s=simulated.prediction.days_to_train * DAY,
+            steps_s=prediction.days_to_train * DAY,
             alone=Spread.of(turns[:, i]),
             begins_s=float(np.median(waits[:, i])),
             ends_s=float(np.median(ends[:, i])),
         )
-        for i, (each, (_, simulated)) in enumerate(zip(built, found, strict=True))
+        for i, (each, (_, prediction)) in enumerate(zip(built, found, strict=True))
     )
     whole: Floats = ends.max(axis=1)
     return Family(

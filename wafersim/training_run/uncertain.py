@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wafersim.metrics.interval import Z80
+from wafersim.inputs.fit import Z80
 from wafersim.training_run.factors import Factors
 
 FURTHEST = 100.0  # a factor lies between this and its inverse
@@ -20,8 +20,8 @@ FURTHEST = 100.0  # a factor lies between this and its inverse
 
 @dataclass(frozen=True)
 class Uncertain:
-    """Of a job: `step` is the half-width of the 80 % interval of its step time's logarithm, all others standard deviations; `site`,
-    `rate` and `recovery` are by source."""
+    """Of a job: `step` is the half-width of the 80 % interval of its step time's logarithm, the others are standard deviations;
+    `site`, `rate` and `recovery` are by source."""
 
     step: float
     site: tuple[float, ...]

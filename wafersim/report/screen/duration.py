@@ -12,20 +12,9 @@ from wafersim.strategies.registry import words_of
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.training_run.build import step_seconds
 from wafersim.training_run.duration import USUAL, Duration
+from wafersim.training_run.plan import Loss
+from wafersim.training_run.words import WORDS
 
-NAMES = {
-    "data_loading": "waiting for input",
-    "initialization": "first start",
-    "program_startup": "later starts",
-    "checkpoint_save": "saves",
-    "checkpoint_restore": "restores",
-    "wasted_progress": "work done again",
-    "recovery": "down",
-    "evaluation": "evaluation",
-    "maintenance": "maintenance",
-    "waiting": "waiting for systems",
-}
-"""What the losses of a run are called on a screen; their keys are those of ml-goodput-measurement where it has them."""
 SHOWN = 0.0005  # of the elapsed time: smaller losses are not named
 MOST_CAUSES = 4
 
@@ -102,7 +91,8 @@ def _goodput(found: Duration) -> str:
 
 
 def _losses(found: Duration) -> list[str]:
-    lost = [(NAMES[name], seconds) for name, seconds in found.losses if name in NAMES]
+    labels = {word.key: word.label for loss, word in WORDS.items() if loss is not Loss.PRODUCTIVE}
+    lost = [(labels[name], seconds) for name, seconds in found.losses if name in labels]
     ranked = sorted(lost, key=lambda one: -one[1])
     return [
         f"{name} {numbers.duration(seconds)}" for name, seconds in ranked if seconds > SHOWN * found.elapsed.mean

@@ -13,7 +13,7 @@ from wafersim.training_run.family import Family
 
 @dataclass(frozen=True)
 class Packed:
-    """What became of jobs that share a cluster; seconds that the answer `took`, and what is published of all of them, in words."""
+    """What became of jobs that share a cluster, seconds that the answer `took`, what is published of all of them in words."""
 
     title: str
     family: Family

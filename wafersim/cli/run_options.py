@@ -1,0 +1,27 @@
+"""Options of commands that simulate whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+OPTIONS = (
+    click.option("--duration", "lasts", is_flag=True, help="The whole run: its date, failures, checkpoints, goodput."),
+    click.option(
+        "--runs",
+        type=click.IntRange(10, 1_000_000),
+        default=1000,
+        show_default=True,
+        help="Of --duration: runs that are simulated.",
+    ),
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of --duration: of what chance decides."),
+)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--duration`, `--runs` and `--seed`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
