@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
 from wafersim import quantity
+from wafersim.inputs.footprint import EnergySpec, MoneySpec
 from wafersim.inputs.operation import Of
 from wafersim.inputs.sourced import Frozen
 
@@ -234,6 +235,8 @@ class RunSpec(Frozen):
     may_miss: Annotated[int, Field(ge=1, le=16, strict=True)] | None = Field(
         default=None, description="Of shrink: units that the job can go on without; 1 if left out."
     )
+    energy: EnergySpec = EnergySpec()
+    money: MoneySpec = MoneySpec()
     restart_fails: Share | None = Field(default=None, description="Share of starts after a failure that fail again.")
     input_stall: Annotated[float, Field(ge=0, le=10)] | None = Field(
         default=None, description="Time that a step waits for input, of its own."

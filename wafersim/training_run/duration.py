@@ -15,6 +15,7 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.run import RunSpec
+from wafersim.metrics.footprint import Energy, Footprint, Use, footprint_of
 from wafersim.metrics.prediction import PhaseTime, Prediction
 from wafersim.simulation import Job, jobs_of, step_seconds
 from wafersim.training_run.best_interval import Interval
@@ -25,6 +26,8 @@ from wafersim.training_run.words import WORDS
 
 Floats = npt.NDArray[np.float64]
 RUNS = 1000
+IDLE = (Loss.RECOVERY, Loss.MAINTENANCE)  # the job holds its systems, which do nothing
+POWER = 1  # beside the seed of what is drawn of times
 USUAL = {"wafer": "wafer-operation", "gpu": "gpu-operation"}
 
 
@@ -79,6 +82,10 @@ class Duration:
     causes: tuple[Cause, ...]
     starts: float
     saves: float
+    footprint: Footprint  # of the mean run
+    energy_j: Spread
+    carbon_kg: Spread | None  # None without a grid
+    cost_usd: Spread | None  # by the run's own definition; None without a price
     start: datetime.date
     deadline_s: float | None
     deadline_met: float | None  # share of runs
@@ -139,6 +146,10 @@ class Duration:
                 "waste_at_three_times": best.waste(3.0),
             },
             "spares": run.pools[0].spares if run.pools else 0,
+            "footprint": self.footprint.to_json(),
+            "energy_j": self.energy_j.to_json(),
+            "carbon_kg": None if self.carbon_kg is None else self.carbon_kg.to_json(),
+            "cost_usd": None if self.cost_usd is None else self.cost_usd.to_json(),
             "deadline_s": self.deadline_s,
             "deadline_met": self.deadline_met,
             "runs": self.runs,
@@ -159,9 +170,20 @@ def operation_of(kind: str, spec: RunSpec) -> OperationProfile:
     return found
 
 
+def power_factors(energy: Energy, seed: int, runs: int) -> Floats:
+    """How far the power behind an energy may be off, drawn for each run; apart from what is drawn of times."""
+    normal = np.random.Generator(np.random.Philox(seed + POWER)).standard_normal(runs)
+    factors: Floats = np.exp(energy.error * normal)
+    return factors
+
+
+def _devices(kind: str) -> int:
+    return DEVICES if kind == "gpu" else 1
+
+
 def shrunk_steps(jobs: Sequence[Job], kind: str) -> Callable[[int], list[float]]:
     """Seconds of every phase's step with so many units missing, simulated; raises Infeasible where that cannot run."""
-    each = DEVICES if kind == "gpu" else 1
+    each = _devices(kind)
 
     def steps(missing: int) -> list[float]:
         return [step_seconds(replace(job, count=job.count - missing * each)) for job in jobs]
@@ -197,11 +219,19 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
     found = run_many(plan, seed, runs, built.uncertain.drawn(seed, runs))
     ends, chance_ends = _ends(found), _ends(chance)
     full = prediction.phases[-1]
+    machine, spares = jobs_of(experiment)[-1].machine, built.run.pools[0].spares * _devices(prediction.kind)
+    count = max(phase.n_systems for phase in prediction.phases)
+    waiting = sum(_of_loss(found, loss) for loss in IDLE)
+    uses = Use(count, ends - waiting, waiting, spares)
+    columns = footprint_of(machine, [uses], spec.energy, spec.money)
+    mean = Use(count, float(np.mean(uses.busy_s)), float(np.mean(uses.idle_s)), spares)
+    joules = columns.energy.total_j * power_factors(columns.energy, seed, runs)
+    cost = columns.cost.usd
     ramp = sum(phase.days * DAY - _at_the_rate_of(full, phase) for phase in prediction.phases)
     return Duration(
         model=prediction.model,
         kind=prediction.kind,
-        n_systems=max(phase.n_systems for phase in prediction.phases),
+        n_systems=count,
         steps=built.run.steps,
         steps_s=prediction.days_to_train * DAY,
         ramp_s=max(0.0, ramp),
@@ -212,6 +242,12 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         causes=_causes(built, found),
         starts=float(found.starts[:, 0].mean()),
         saves=float(found.saves[:, 0].mean()),
+        footprint=footprint_of(machine, [mean], spec.energy, spec.money),
+        energy_j=Spread.of(joules),
+        carbon_kg=None
+        if columns.carbon is None
+        else Spread.of(joules / columns.energy.total_j * columns.carbon.total_kg),
+        cost_usd=None if cost is None else Spread.of(np.broadcast_to(cost, ends.shape)),
         start=start,
         deadline_s=deadline,
         deadline_met=None if deadline is None else float((ends <= deadline).mean()),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from wafersim import numbers
 from wafersim.inputs.run import PublishedRunSpec
+from wafersim.metrics.footprint import Cost
 from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, whole
 from wafersim.strategies.registry import words_of
 from wafersim.timeline.clock import TICKS_PER_SECOND
@@ -15,6 +18,8 @@ from wafersim.training_run.duration import USUAL, Duration
 from wafersim.training_run.plan import Loss
 from wafersim.training_run.words import WORDS
 
+NAMED = {"rent": "rented", "purchase": "to buy it all", "amortised": "amortised, with electricity"}
+UNSURE = ("recalled", "unchecked", "assumed")  # words of a source of which the reader should know
 SHOWN = 0.0005  # of the elapsed time: smaller losses are not named
 MOST_CAUSES = 4
 
@@ -46,6 +51,8 @@ def duration_screen(lasted: Lasted, width: int) -> list[str]:
         *sentence("Lost to", _losses(found), width),
         *sentence("By cause", _causes(found), width, 3),
         *sentence("Saves", _saves(found), width, separator="; "),
+        *sentence("Takes", _takes(found), width),
+        *sentence("Costs", _costs(found), width),
         *sentence("Deadline", _deadline(found), width),
         *sentence("Trust", _trust(found), width, 3),
         *sentence("Note", list(found.built.notes), width, 3),
@@ -121,6 +128,34 @@ def _saves(found: Duration) -> list[str]:
         return [*said, f"the best: a third of it costs {third:.1f} % more time, three times {three:.1f} %"]
     worse = 100 * (best.waste_at(every) - best.waste())
     return [*said, f"best every {best.steps[-1]:,} ({numbers.duration(best.seconds)}), {worse:.1f} % less time"]
+
+
+def _takes(found: Duration) -> list[str]:
+    energy = found.energy_j
+    low, high = numbers.energy(energy.low), numbers.energy(energy.high)
+    said = [f"{numbers.energy(energy.median)} ({low} to {high}) with PUE {found.footprint.energy.pue:g}"]
+    if found.carbon_kg is not None:
+        said.append(f"{numbers.amount(found.carbon_kg.median / 1000.0)} t CO2e")
+    return said
+
+
+def _costs(found: Duration) -> list[str]:
+    """The run's own definition first; the other two beside it where their prices are known."""
+    known = [found.footprint.cost, *(cost for cost in _all_costs(found) if cost is not found.footprint.cost)]
+    said = [
+        f"{numbers.amount(float(np.mean(cost.usd)), 'USD')} {NAMED[cost.definition]}"
+        for cost in known
+        if cost.usd is not None
+    ]
+    own = found.footprint.cost
+    if own.usd is None:
+        return [f"no {own.definition} price is known: {own.missing} gives one", *said]
+    unsure = " or ".join(dict.fromkeys(word for word in UNSURE for source in own.sources if word in source))
+    return [f"{said[0]}{f' ({unsure} price)' if unsure else ''}", *said[1:]]
+
+
+def _all_costs(found: Duration) -> list[Cost]:
+    return [found.footprint.rent, found.footprint.purchase, found.footprint.amortised]
 
 
 def _deadline(found: Duration) -> list[str]:
