@@ -150,7 +150,7 @@ def _costs(found: Duration) -> list[str]:
     own = found.footprint.cost
     if own.usd is None:
         return [f"no {own.definition} price is known: {own.missing} gives one", *said]
-    unsure = " or ".join(dict.fromkeys(word for word in UNSURE for source in own.sources if word in source))
+    unsure = next((word for word in UNSURE for source in own.sources if word in source), "")
     return [f"{said[0]}{f' ({unsure} price)' if unsure else ''}", *said[1:]]
 
 
