@@ -63,9 +63,13 @@ def command(
     runs: int,
     seed: int,
 ) -> None:
-    """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`)."""
+    """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`).
+
+    A file with `jobs` is answered by the whole runs of all of them on the systems that they share.
+    """
     began = perf_counter()
     from wafersim.errors import Infeasible
+    from wafersim.inputs.jobs import has_jobs
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.sweep import expand
     from wafersim.planning.sensitivity import sensitivities
@@ -80,6 +84,13 @@ def command(
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
 
+    if has_jobs(experiment):
+        from wafersim.cli.jobs_run import run_jobs
+
+        if sets or sweeps or flops:
+            raise click.UsageError(f"{experiment} has jobs: --set, --sweep and --flops are of one experiment")
+        run_jobs(experiment, runs, seed, as_json, began)
+        return
     spec = load_experiment(experiment, (*sets, *([f"flops={flops}"] if flops else [])), sweeps=sweeps)
     if save:
         check_writable(out)

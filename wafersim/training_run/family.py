@@ -61,7 +61,12 @@ class Family:
 
 
 def family_of(
-    found: Sequence[tuple[Experiment, Prediction]], systems: int, backfill: bool, runs: int, seed: int
+    names: Sequence[str],
+    found: Sequence[tuple[Experiment, Prediction]],
+    systems: int,
+    backfill: bool,
+    runs: int,
+    seed: int,
 ) -> Family:
     """All jobs on so many systems. Raises Infeasible where one needs more.
 
@@ -80,7 +85,7 @@ def family_of(
     busy = ((ends - waits) * [each.run.needs for each in built]).sum(axis=1)
     members = tuple(
         Member(
-            name=each.run.name,
+            name=names[i],
             n_systems=each.run.needs,
             steps=each.run.steps,
             steps_s=prediction.days_to_train * DAY,

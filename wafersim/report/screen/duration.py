@@ -42,9 +42,9 @@ def duration_screen(lasted: Lasted, width: int) -> list[str]:
     chips = "GPUs" if found.kind == "gpu" else words_of(found.kind).many
     title = f"{lasted.title}: the whole run on {found.n_systems:,} {chips}"
     days = [
-        *_line("Done in", _elapsed(lasted), width),
+        *sentence("Done in", _elapsed(lasted), width, separator="; "),
         *_line("By date", _dates(found), width),
-        *_line("Steps", _steps(found), width),
+        *sentence("Steps", _steps(found), width),
         *_line("Goodput", _goodput(found), width),
     ]
     rest = [
@@ -70,24 +70,23 @@ def _line(label: str, text: str, width: int) -> list[str]:
     return [] if not text else [clipped(label.ljust(GUTTER) + text, width)]
 
 
-def _elapsed(lasted: Lasted) -> str:
+def _elapsed(lasted: Lasted) -> list[str]:
     spread, chance = lasted.duration.elapsed, lasted.duration.chance
-    said = f"{numbers.duration(spread.median)} ({numbers.span(spread.low, spread.high, spread.median)} with 80 %)"
-    alone = f"; chance alone {numbers.span(chance.low, chance.high, spread.median)}"
-    if lasted.published is None:
-        return said + alone
-    took = lasted.published.days * numbers.DAY
-    return f"{said}{alone}; published {numbers.duration(took)} ({numbers.change(spread.median / took - 1.0)})"
+    said = [f"{numbers.duration(spread.median)} ({numbers.span(spread.low, spread.high, spread.median)} with 80 %)"]
+    if lasted.published is not None:
+        took = lasted.published.days * numbers.DAY
+        said.append(f"published {numbers.duration(took)} ({numbers.change(spread.median / took - 1.0)})")
+    return [*said, f"chance alone {numbers.span(chance.low, chance.high, spread.median)}"]
 
 
 def _dates(found: Duration) -> str:
     return f"{found.finish(0.5)} with 50 %, {found.finish(0.9)} with 90 %, from {found.start}"
 
 
-def _steps(found: Duration) -> str:
-    said = f"{found.steps:,}, {numbers.duration(found.steps_s)} of them without any loss"
+def _steps(found: Duration) -> list[str]:
+    said = [f"{found.steps:,} in {numbers.duration(found.steps_s)} without any loss"]
     if found.ramp_s > SHOWN * found.steps_s:
-        said += f"; of it {numbers.duration(found.ramp_s)} for small batches"
+        said.append(f"{numbers.duration(found.ramp_s)} of it for smaller batches")
     return said
 
 
