@@ -229,6 +229,7 @@ class RunSpec(Frozen):
     spares: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = Field(
         default=None, description="Units that stand by."
     )
+    swap: Duration | None = Field(default=None, description="Until a spare is in place; 0 s where it stands by hot.")
     when_short: Literal["wait", "shrink"] | None = Field(
         default=None, description="Without a spare: wait for a repair, or go on with fewer units."
     )
