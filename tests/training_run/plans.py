@@ -4,8 +4,9 @@ A run must end: sources whose units come back are so slow that a job gets on bet
 may be as fast as they like, and maintenance leaves time for work.
 """
 
+from dataclasses import fields, is_dataclass, replace
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -21,10 +22,24 @@ def run_plans(shrinks: bool = False) -> st.SearchStrategy[RunPlan]:
 
 
 def drawn_plan(random: Random) -> RunPlan:
-    """Up to three jobs that share systems and a store."""
+    """Up to three jobs that share systems and a store, in ticks; or sevenths of a second, seconds, or months."""
     count, systems = random.choice((1, 1, 2, 3)), random.randint(1, 4)
     jobs = tuple(_job(random, number, systems, count) for number in range(count))
-    return RunPlan(jobs, systems, backfill=random.random() < 0.5)
+    plan = RunPlan(jobs, systems, backfill=random.random() < 0.5)
+    return _slower(plan, random.choice((1, 1, 1, 10**12 // 7, 10**12, 10**19)))
+
+
+def _slower(plan: Any, times: int) -> Any:
+    """The same with every duration so many times as long."""
+    if is_dataclass(plan):
+        return replace(plan, **{f.name: _timed(f.name, getattr(plan, f.name), times) for f in fields(plan)})
+    return tuple(_slower(each, times) for each in plan) if isinstance(plan, tuple) else plan
+
+
+def _timed(name: str, value: Any, times: int) -> Any:
+    if name.endswith("_ticks"):
+        return tuple(each * times for each in value) if isinstance(value, tuple) else value * times
+    return value * times if name.endswith("_s") else _slower(value, times)
 
 
 def _job(random: Random, number: int, systems: int, jobs: int) -> JobRun:
