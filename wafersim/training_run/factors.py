@@ -93,10 +93,11 @@ def scale(exact, plan, scaled_at, scaled_ticks, factors):  # type: ignore[no-unt
         if factor == 1.0:
             plan[place], plan[place + 1] = exact[place], exact[place + 1]
             continue
-        # Both are exact in doubles: the remainder, as C's fmod is, and the whole number of seconds that it leaves.
+        # The remainder is exact, as C's fmod is. What it leaves may be no double from 2^25 s on, but is so near to the whole
+        # number of seconds that it rounds to it.
         rounded = np.rint(scaled_ticks[entry] * factor)
         rest = rounded % float(TICKS)
-        plan[place], plan[place + 1] = int((rounded - rest) / TICKS), int(rest)
+        plan[place], plan[place + 1] = int(np.rint((rounded - rest) / TICKS)), int(rest)
 
 
 @njit(error_model="numpy")
