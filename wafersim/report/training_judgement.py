@@ -46,7 +46,7 @@ def training_judgement(rows: Sequence[ValidatedRow]) -> list[str]:
         "Runs are simulated from what is published of them (`evidence/data/training_runs.csv`); a split that nobody "
         f"states is the fastest that fits, and such runs take {known.gap:+.0%} longer (of the logarithm) than "
         f"that, which {known.runs} of them set: what people leave behind. Every fit row is predicted without itself, by us and "
-        "by the rule.",
+        "by the rule. Where failures are inside what is published, the goodput of the usual operation is in the prediction.",
         f"Median error of device hours: {', '.join(said)}.",
         page_table(("row", "run", "use", "predicted", "published", "error", "inside 80 %", "one MFU"), lines),
     ]

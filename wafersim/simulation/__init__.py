@@ -22,7 +22,7 @@ from wafersim.strategies.steps import Engine
 from wafersim.timeline.clock import to_seconds
 
 __all__ = [
-    "Job", "Replay", "Simulated", "job_of", "jobs_of", "run_and_interval", "simulate", "simulate_run", "simulate_step",
+    "Job", "Replay", "Simulated", "job_of", "jobs_of", "simulate", "simulate_run", "simulate_step",
     "step_and_interval", "step_seconds",
 ]  # fmt: skip
 
@@ -102,17 +102,10 @@ def _earlier(jobs: Sequence[Job], choice: Any) -> tuple[PhaseTime, ...]:
 
 def step_and_interval(job: Job) -> tuple[float, Uncertainty]:
     """Seconds of a job's step and how far off they may be. Raises Infeasible with the reason."""
-    (phase,), sure = run_and_interval((job,))
-    return phase.step_time_s, sure
-
-
-def run_and_interval(jobs: Sequence[Job]) -> tuple[tuple[PhaseTime, ...], Uncertainty]:
-    """The phases of a run and how far off the last one's step may be. Raises Infeasible with the reason."""
-    last = jobs[-1]
-    strategy = strategy_of(last.kind)
-    choice = strategy.choose(last)
-    seconds = to_seconds(float(run_to_period(strategy, strategy.plan(last, choice)).step_ticks))
-    return (*_earlier(jobs, choice), PhaseTime.of(last, seconds)), uncertainty_of(Replay(last, choice))
+    strategy = strategy_of(job.kind)
+    choice = strategy.choose(job)
+    seconds = to_seconds(float(run_to_period(strategy, strategy.plan(job, choice)).step_ticks))
+    return seconds, uncertainty_of(Replay(job, choice))
 
 
 def step_seconds(job: Job) -> float:

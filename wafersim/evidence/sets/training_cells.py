@@ -19,7 +19,8 @@ from wafersim.evidence.sets.gpu_model import models_of
 from wafersim.evidence.sets.gpu_sources import OWN, sources
 from wafersim.evidence.tables import read_data
 from wafersim.inputs.experiment import Experiment
-from wafersim.inputs.machine import load_any, load_gpu_machine
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.machine import GpuMachine, load_any, load_gpu_machine
 from wafersim.inputs.machine_names import machine_called
 from wafersim.inputs.profile import named
 from wafersim.workload.model import Model, parameters
@@ -53,7 +54,7 @@ class Study:
     clusters: dict[str, str] = field(default_factory=dict)  # by GPU
     software: str = ""
     strategy: dict[str, Any] = field(default_factory=dict)
-    batch_ramp: dict[str, Any] | None = None
+    experiment: str = ""  # the shipped one that is this run, whatever else its columns say
 
 
 @dataclass(frozen=True)
@@ -86,27 +87,43 @@ def run_of(cells: Cells) -> Run:
     profile, software, on_gpus = _machine(cells, study, said)
     machine = load_any(profile, software, {})
     peak = machine.peak_flops
+    inside = not any(words in cells.get("kind", "").lower() for words in NO_FAILURES)
     count = _count(cells)
     devices = count or _usual_count(6.0 * parameters(model) * tokens, peak)
     if count is None:
         said.append(f"{devices} devices: about a month, and {USUAL_ON_ONE:,} tokens or more of a step on each")
     batch = _batch(cells, length, devices, said)
     strategy = _strategy(cells, study, model) if on_gpus else {}
-    training = {"sequence_length": length, "batch": batch, "tokens": tokens, "batch_ramp": study.batch_ramp}
+    training = {"sequence_length": length, "batch": batch, "tokens": tokens}
     system = {"profile": profile, "software": software, "gpus" if on_gpus else "systems": devices}
     name = re.sub(r"[^A-Za-z0-9._-]", "-", cells["id"]).lstrip("._-")[:80] or "run"
     fields = {"name": name, "model": model, "system": system, "strategy": strategy, "training": training}
+    if study.experiment:
+        return _of_experiment(load_experiment(study.experiment), model, tokens, inside)
     try:
         experiment = Experiment.model_validate({key: value for key, value in fields.items() if value})
     except ValidationError as wrong:
         fault = wrong.errors()[0]
         raise Infeasible(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
-    kind = load_gpu_machine(profile, software).gpu.name.partition("-")[0] if on_gpus else profile
+    kind = _kind(machine) if isinstance(machine, GpuMachine) else profile
     searched = any(name not in strategy for name in OPEN) if on_gpus else False
-    inside = not any(words in cells.get("kind", "").lower() for words in NO_FAILURES)
     if study.name:
         said.append(f"{', '.join(f'{key} {value}' for key, value in study.strategy.items())} ({study.name})")
     return Run(experiment, model, tokens, devices, count is not None, kind, peak, searched, inside, tuple(said))
+
+
+def _of_experiment(experiment: Experiment, model: Model, tokens: float, losses: bool) -> Run:
+    """A run that a shipped experiment is: `run` says the same of it."""
+    system, count = experiment.system, experiment.system.count
+    machine = load_any(system.profile, system.software, system.overrides)
+    assert isinstance(machine, GpuMachine)
+    said = (f"everything as in the experiment {experiment.name}",)
+    return Run(experiment, model, tokens, count, True, _kind(machine), machine.peak_flops, False, losses, said)
+
+
+def _kind(machine: GpuMachine) -> str:
+    """Of GPUs, whatever their memory: a100."""
+    return machine.gpu.name.partition("-")[0]
 
 
 @cache

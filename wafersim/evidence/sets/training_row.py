@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import exp, log
+from math import exp, hypot, log
 from typing import Literal
 
 from wafersim.errors import Infeasible
 from wafersim.evidence.rows import ValidatedRow
 from wafersim.evidence.sets.training_cells import Run
 from wafersim.evidence.sets.training_practice import Practice, Residual, practice_of, residuals
-from wafersim.metrics.interval import Uncertainty
-from wafersim.metrics.prediction import PhaseTime
-from wafersim.simulation import jobs_of, run_and_interval
-from wafersim.strategies.job import Job
+from wafersim.metrics.prediction import Prediction
+from wafersim.simulation import jobs_of, simulate_run
+from wafersim.training_run.duration import Spread, duration_of
+
+RUNS = 200  # whole runs that a goodput is the median of
 
 Quantity = Literal["hours", "days"]
 UNITS: dict[Quantity, str] = {"hours": "device h", "days": "d"}
@@ -27,35 +28,36 @@ class Simulation:
     run: Run
 
     @cached_property
+    def prediction(self) -> Prediction:
+        """Of its steps."""
+        jobs = jobs_of(self.run.experiment)
+        try:
+            return simulate_run(jobs).prediction
+        except Infeasible as reason:
+            if self.run.searched or reason.memory is None:
+                raise
+        return simulate_run([replace(job, must_fit=False) for job in jobs]).prediction  # a split that is stated did run
+
+    @cached_property
+    def goodput(self) -> Spread:
+        """Share of the run's time that goes into steps, where failures and saves are inside what is published; else all of it."""
+        if not self.run.losses:
+            return Spread(1.0, 1.0, 1.0, 1.0)
+        return duration_of(self.run.experiment, self.prediction, RUNS).goodput
+
+    @property
     def days(self) -> float:
-        """That its steps take."""
-        return sum(phase.days for phase in self._found[0])
+        """From the first start to the end."""
+        return self.prediction.days_to_train / self.goodput.median
 
     @property
     def hours(self) -> float:
         """Days of all devices, in hours."""
         return self.days * 24.0 * self.run.devices
 
-    @property
-    def sure(self) -> Uncertainty:
-        """How far off its steps may be."""
-        return self._found[1]
-
-    @property
-    def assumed(self) -> tuple[str, ...]:
-        """What had to be assumed for it to run."""
-        return self._found[2]
-
-    @cached_property
-    def _found(self) -> tuple[tuple[PhaseTime, ...], Uncertainty, tuple[str, ...]]:
-        jobs = jobs_of(self.run.experiment)
-        try:
-            return (*run_and_interval(jobs), ())
-        except Infeasible as reason:
-            if self.run.searched or reason.memory is None:
-                raise
-            ran: list[Job] = [replace(job, must_fit=False) for job in jobs]  # a split that is stated did run
-            return (*run_and_interval(ran), (str(reason),))
+    def widened(self, half: float) -> float:
+        """Half of an interval of the logarithm of its steps, with what is not known of the goodput."""
+        return hypot(half, 0.5 * log(self.goodput.high / self.goodput.low))
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class TrainingRow:
     @property
     def residual(self) -> Residual:
         """How far the published value lies above the simulated one."""
-        return Residual(log(self.published / self.in_unit(self.simulation.hours)), self.simulation.sure.sigma)
+        sure = self.simulation.prediction.uncertainty
+        return Residual(log(self.published / self.in_unit(self.simulation.hours)), sure.sigma)
 
     def judge(self) -> ValidatedRow:
         """The simulated run, with the gap of practice where its split was searched; raises Infeasible where it cannot run."""
@@ -100,9 +103,9 @@ class TrainingRow:
         predicted, low, high = self._bounds(practice_of(known))
         left_out = self._bounds(practice_of(known, self.row)) if run.searched and self.row in known else None
         baseline = None if self.mfu is None else self.in_unit(run.flops / run.peak / self.mfu / 3600.0)
-        said = [*run.assumed, *self.simulation.assumed]
+        said = list(run.assumed)
         if run.losses:
-            said.append("failures and saves are inside the published value and not in the prediction")
+            said.append(f"failures and saves inside: goodput {self.simulation.goodput.median:.1%}")
         return ValidatedRow(
             self.id, self.use, f"{run.model.name} on {run.devices} {run.kind}", predicted, self.published, self.unit,
             tuple(said), self.note, group=self.group, set="training", low=low, high=high, left_out=left_out, baseline=baseline,
@@ -110,7 +113,7 @@ class TrainingRow:
 
     def _bounds(self, practice: Practice) -> tuple[float, float, float]:
         """(predicted, bounds of the 80 % interval)."""
-        steps, sure = self.in_unit(self.simulation.hours), self.simulation.sure
-        middle = steps * exp(practice.gap) if self.run.searched else steps
-        half = practice.half_width(sure.sigma) if self.run.searched else sure.half_width
+        simulated, sure = self.in_unit(self.simulation.hours), self.simulation.prediction.uncertainty
+        middle = simulated * exp(practice.gap) if self.run.searched else simulated
+        half = self.simulation.widened(practice.half_width(sure.sigma) if self.run.searched else sure.half_width)
         return middle, middle * exp(-half), middle * exp(half)
