@@ -15,12 +15,15 @@ import wafersim.inputs.machine
 import wafersim.inputs.profile_file
 from wafersim.errors import WafersimError
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import Machine, load_any
+from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.profile import Profile
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.sourced import Sourced
 from wafersim.kernel import kernel_cost
 from wafersim.simulation import job_of, simulate, simulate_step
+from wafersim.training_run.duration import built_of
 from wafersim.wafer.measured_kernels import KernelShape, cycles
 from wafersim.workload.model import load_model
 from wafersim.workload.transformer import workload_of
@@ -114,6 +117,57 @@ def measured_loop(profile: str, family: str) -> Job:
     return Job(says, (profile,))
 
 
+def whole_run(profile: str, experiment: str, **run: Any) -> Job:
+    """What a run is planned as: its engines read nothing else."""
+    prediction = simulate(load_experiment(experiment))
+
+    def says() -> object:
+        asked = load_experiment(experiment).model_dump(exclude_none=True)
+        built = built_of(Experiment.model_validate({**asked, "run": {"operation": profile, **run}}), prediction)
+        return f"{{{built.run} {built.uncertain}"
+
+    return Job(says, (profile,))
+
+
+def _of_operation(value: float | str) -> dict[str, Any]:
+    return {"value": value, "kind": "assumed", "source": "this test", "date": "2026"}
+
+
+def everything() -> OperationProfile:
+    """A cluster of GPUs of which all is stated that a profile of operation can say."""
+    usual = load_profile("gpu-operation")
+    assert isinstance(usual, OperationProfile)
+    stated = {
+        "shape": 0.8, "burst_share": 0.1, "burst_units": 10, "bad_share": 0.3, "bad_times": 10, "loses_memory": 0.2,
+        "per_1000_days": 2, "repair": "2 h", "detection": "3 min", "detection_sigma": 0.5,
+    }  # fmt: skip
+    failures = {
+        "mine": {"of": "unit", "strikes": "stop", "takes_unit": True, **{k: _of_operation(v) for k, v in stated.items()}},
+        "wrong": {
+            "of": "swarmx", "strikes": "corrupt", "per_1000_days": _of_operation(1), "detection": _of_operation("1 min"),
+            "latency": _of_operation("1 h"),
+        },
+        "spike": {
+            "of": "memoryx", "strikes": "spike", "per_1000_days": _of_operation(1), "detection": _of_operation("1 min"),
+            "back_steps": _of_operation(100),
+        },
+    }  # fmt: skip
+    values = usual.values.model_dump() | {
+        name: _of_operation(value)
+        for name, value in {
+            "weights_bandwidth": "1 GB/s", "memoryx_nodes": 10, "swarmx_nodes": 10, "spares": 0.4, "input_stall": 0.1,
+        }.items()
+    }  # fmt: skip
+    return OperationProfile.model_validate(
+        {**usual.model_dump(), "name": "everything", "values": values, "failures": failures}
+    )
+
+
+def profile_of(name: str) -> Profile:
+    """A shipped profile, or the one of these tests."""
+    return everything() if name == "everything" else load_profile(name)
+
+
 def _said(prediction: dict[str, Any]) -> str:
     return json.dumps({name: prediction[name] for name in SAID})
 
@@ -159,6 +213,8 @@ def jobs() -> Iterator[Job]:
     yield on_gpus("grand-teton-h100", 16, zero_stage=3, context=2, flash_attention=True, recompute="selective")
     for profile in ("andromeda", "dgx-a100-80gb"):
         yield installed(profile, 8)
+    yield whole_run("everything", "bloom176b_384a100")
+    yield whole_run("wafer-operation", "hello_111m")
     for profile in ("cs2", "cs3"):
         for family in load_profile(profile).kernel_code:
             yield measured_loop(profile, family)
@@ -204,6 +260,8 @@ def turned(value: Any, path: tuple[str | int, ...], factor: float) -> Any:
 def generic(path: tuple[str | int, ...]) -> tuple[str, ...]:
     """A stated path as its schema has it."""
     first, *rest = map(str, path)
+    if first == "failures":  # by cause
+        return first, "*", *rest[1:]
     return (first, *rest) if first == "values" else (first, *("*",) * len(rest))
 
 
@@ -213,7 +271,9 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Profile]], N
 
     def put(others: dict[str, Profile]) -> None:
         def load(name: str | Profile) -> Profile:
-            return (others.get(name) if isinstance(name, str) else None) or load_profile(name)
+            return (others.get(name) if isinstance(name, str) else None) or (
+                profile_of(name) if isinstance(name, str) else name
+            )
 
         monkeypatch.setattr(wafersim.inputs.machine, "load_profile", load)
         monkeypatch.setattr(wafersim.inputs.profile_file, "load_profile", load)
@@ -230,21 +290,24 @@ def answer(job: Job) -> object:
 
 def test_every_number_moves_an_answer(shipped: Callable[[dict[str, Profile]], None]) -> None:
     known = {kind: set(places(kind)) for kind in get_args(Profile)}
+    shipped({})
     usual = [(job, answer(job)) for job in jobs()]
     assert not [said for _, said in usual if isinstance(said, str) and not said.startswith("{")]
     read: set[tuple[type, tuple[str, ...]]] = set()
     stated: dict[tuple[type, tuple[str, ...]], list[tuple[str, tuple[str | int, ...]]]] = {}
     for name in dict.fromkeys(name for job, _ in usual for name in job.profiles):
-        profile = load_profile(name)
+        profile = profile_of(name)
         for path in numbers(profile):
             stated.setdefault((type(profile), generic(path)), []).append((name, path))
 
     def moves(name: str, path: tuple[str | int, ...], factor: float, job: Job, said: object) -> bool:
-        shipped({name: turned(load_profile(name), path, factor)})
+        shipped({name: turned(profile_of(name), path, factor)})
         return answer(job) != said
 
     for place, where in stated.items():
-        wanted = where if "*" in place[1] else [where]  # every number of a mapping, any profile's of a field
+        wanted = (
+            where if "*" in place[1] and place[1][0] != "failures" else [where]
+        )  # every number of a mapping, any profile's of a field
         for one in wanted:
             several = [one] if isinstance(one, tuple) else one
             attempts = (

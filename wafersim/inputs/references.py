@@ -22,7 +22,7 @@ from wafersim.inputs.resources import is_file, is_path, shipped_name
 from wafersim.inputs.sweep import EVERYTHING, split_path
 from wafersim.inputs.yaml_file import Path_, YamlFile, dotted
 
-MODEL, PROFILE, SOFTWARE = ("model",), ("system", "profile"), ("system", "software")
+MODEL, PROFILE, SOFTWARE, OPERATION = ("model",), ("system", "profile"), ("system", "software"), ("run", "operation")
 
 
 class References:
@@ -37,7 +37,7 @@ class References:
 
     def settled(self, values: Any, field: Path_ = (), place: Path_ = ()) -> Any:
         """The values below a field, written at a place of the file, with every model and profile of one's own in it."""
-        if field in (MODEL, PROFILE, SOFTWARE):
+        if field in (MODEL, PROFILE, SOFTWARE, OPERATION):
             return self._settled(field, values, place)
         if not isinstance(values, dict):
             return values

@@ -6,11 +6,20 @@ import datetime
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from wafersim import quantity
 from wafersim.inputs.footprint import EnergySpec, MoneySpec
-from wafersim.inputs.operation import Of
+from wafersim.inputs.operation import Of, OperationProfile
 from wafersim.inputs.sourced import Frozen
 
 LONGEST = 100 * 365.25 * 86_400.0  # seconds: nothing here takes a century
@@ -79,6 +88,10 @@ Every = Annotated[int | float, BeforeValidator(_every), WRITTEN, WithJsonSchema(
 AutoEvery = Annotated[int | float | str, BeforeValidator(_every), WRITTEN, WithJsonSchema({"type": "string"})]
 When = Annotated[datetime.date | float, BeforeValidator(_when), WRITTEN, WithJsonSchema({"type": "string"})]
 Date = Annotated[datetime.date, BeforeValidator(_date), WRITTEN, WithJsonSchema({"type": "string", "format": "date"})]
+OperationGiven = Annotated[
+    Annotated[str, Tag("name")] | Annotated[OperationProfile, Tag("value")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "value"),
+]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -212,8 +225,9 @@ class RunSpec(Frozen):
 
     start: Date | None = Field(default=None, description="Its first day, such as 2026-03-14; today if left out.")
     deadline: When | None = Field(default=None, description='A date, or a time from the start such as "120 days".')
-    operation: str | None = Field(
-        default=None, description="An operation profile: a name or path; gpu-operation or wafer-operation if left out."
+    operation: OperationGiven | None = Field(
+        default=None,
+        description="An operation profile: a name, a path or a mapping; gpu-operation or wafer-operation if left out.",
     )
     published: PublishedRunSpec | None = None
     start_up: StartSpec = StartSpec()

@@ -11,22 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from wafersim.errors import Infeasible, WafersimError
+from wafersim.inputs import profile_file
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.operation import OperationProfile
-from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.run import RunSpec
-from wafersim.metrics.footprint import Energy, Footprint, Use, footprint_of
+from wafersim.metrics.footprint import Energy, Footprint, footprint_of
 from wafersim.metrics.prediction import PhaseTime, Prediction
 from wafersim.simulation import Job, jobs_of, step_seconds
 from wafersim.training_run.best_interval import Interval
 from wafersim.training_run.build import DAY, DEVICES, Built, build
 from wafersim.training_run.compiled import Outcomes, run_many
 from wafersim.training_run.plan import Loss, RunPlan
+from wafersim.training_run.use import use_of
 from wafersim.training_run.words import WORDS
 
 Floats = npt.NDArray[np.float64]
 RUNS = 1000
-IDLE = (Loss.RECOVERY, Loss.MAINTENANCE)  # the job holds its systems, which do nothing
 POWER = 1  # beside the seed of what is drawn of times
 USUAL = {"wafer": "wafer-operation", "gpu": "gpu-operation"}
 
@@ -161,9 +161,9 @@ class Duration:
 
 def operation_of(kind: str, spec: RunSpec) -> OperationProfile:
     """The profile of operation that a run names, or its kind's usual one. Raises WafersimError for another kind of profile."""
-    name = spec.operation or USUAL[kind]
-    found = load_profile(name)
+    found = profile_file.load_profile(spec.operation or USUAL[kind])
     if not isinstance(found, OperationProfile):
+        name = found.name
         raise WafersimError(
             f"run.operation: {name} is a {found.kind}; an operation profile is needed, such as {USUAL[kind]}"
         )
@@ -221,10 +221,9 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
     full = prediction.phases[-1]
     machine, spares = jobs_of(experiment)[-1].machine, built.run.pools[0].spares * _devices(prediction.kind)
     count = max(phase.n_systems for phase in prediction.phases)
-    waiting = sum(_of_loss(found, loss) for loss in IDLE)
-    uses = Use(count, ends - waiting, waiting, spares)
+    uses = use_of([_of_loss(found, loss) for loss in Loss], count, spares)
     columns = footprint_of(machine, [uses], spec.energy, spec.money)
-    mean = Use(count, float(np.mean(uses.busy_s)), float(np.mean(uses.idle_s)), spares)
+    mean = use_of([float(_of_loss(found, loss).mean()) for loss in Loss], count, spares)
     joules = columns.energy.total_j * power_factors(columns.energy, seed, runs)
     cost = columns.cost.usd
     ramp = sum(phase.days * DAY - _at_the_rate_of(full, phase) for phase in prediction.phases)
