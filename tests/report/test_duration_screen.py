@@ -1,0 +1,50 @@
+"""First screens of whole runs fit, and say the date, the range and what was assumed."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from wafersim.cli import commands as cli
+
+
+def printed(*arguments: str) -> str:
+    found = CliRunner().invoke(cli, [*arguments, "--runs", "50"])
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("run", "bloom_run", "--duration", "--no-save"),
+        ("run", "hello_111m", "--duration", "--no-save", "--set", "run.deadline=1 day", "--set", "run.energy.grid=france"),
+        ("run", "cerebras_gpt_family"),
+    ],
+)
+def test_a_screen_is_24_lines_of_80_columns(asked: tuple[str, ...]) -> None:
+    lines = printed(*asked).splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_it_answers_first() -> None:
+    lines = printed("run", "bloom_run", "--duration", "--no-save").splitlines()
+    assert lines[0].startswith("The run of BLOOM-176B: the whole run on 384 GPUs")
+    assert "with 80 %" in lines[2]
+    assert "published 118 d" in lines[2]
+    assert lines[3].startswith("chance alone") or "chance alone" in " ".join(lines[2:4])
+    assert any(line.startswith("By date") and "from 2022-03-11" in line for line in lines)
+
+
+def test_json_has_all_numbers() -> None:
+    found = json.loads(printed("run", "hello_111m", "--duration", "--no-save", "--json"))["duration"]
+    assert found["elapsed_s"]["low"] <= found["elapsed_s"]["median"] <= found["elapsed_s"]["high"]
+    assert sum(found["losses_s"].values()) == pytest.approx(found["elapsed_s"]["mean"])
+    assert found["footprint"]["costs"]["purchase"]["usd"] > 0
+
+
+def test_jobs_take_no_options_of_one_experiment() -> None:
+    found = CliRunner().invoke(cli, ["run", "cerebras_gpt_family", "--set", "training.batch=8"])
+    assert found.exit_code == 2
+    assert "has jobs: --set, --sweep and --flops are of one experiment" in found.output
