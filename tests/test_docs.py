@@ -111,7 +111,8 @@ sweep: {training.batch_per_system: [16, 10000000]}
 def test_the_keys_of_a_point_are_those_that_are_documented(tmp_path: Path) -> None:
     file = tmp_path / "sweep.yaml"
     file.write_text(ONE_TOO_LARGE)
-    on_wafers = printed("run", str(file), "--no-save", "--sensitivity")
+    on_wafers = printed("run", str(file), "--no-save", "--sensitivity", "--duration", "--runs", "10")
+    assert set(on_wafers["duration"]) == documented("`duration`")
     assert list(on_wafers) == top_level("run")
     works, too_large = on_wafers["points"]
     on_gpus = printed("run", "opt175b_992a100", "--no-save")["points"][0]

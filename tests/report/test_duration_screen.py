@@ -18,7 +18,16 @@ def printed(*arguments: str) -> str:
     "asked",
     [
         ("run", "bloom_run", "--duration", "--no-save"),
-        ("run", "hello_111m", "--duration", "--no-save", "--set", "run.deadline=1 day", "--set", "run.energy.grid=france"),
+        (
+            "run",
+            "hello_111m",
+            "--duration",
+            "--no-save",
+            "--set",
+            "run.deadline=1 day",
+            "--set",
+            "run.energy.grid=france",
+        ),
         ("run", "cerebras_gpt_family"),
     ],
 )
