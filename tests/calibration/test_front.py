@@ -92,6 +92,12 @@ def test_set_and_table_together_are_refused(tmp_path: Path) -> None:
     assert isinstance(found.exception, WafersimError) and "leave out --set" in str(found.exception)
 
 
+@pytest.mark.parametrize("which", ["training", "memory"])
+def test_a_set_whose_rows_only_judge_is_not_fitted(which: str) -> None:
+    found = CliRunner().invoke(commands, ["calibrate", "--set", which])
+    assert isinstance(found.exception, WafersimError) and f"--set {which}: its rows only judge" in str(found.exception)
+
+
 def test_written_and_taken_back(copied: Path, tmp_path: Path) -> None:
     """Own rows reach profile, interval and validation; without them the next fit is the published one."""
     table = tmp_path / "mine.csv"

@@ -43,6 +43,8 @@ def command(which: str | None, data: Path | None, write: bool, every: bool) -> N
 
     if which is not None and data is not None:
         raise WafersimError("--data tells its set by its columns; leave out --set")
+    if which is not None and which not in SETS:
+        raise WafersimError(f"--set {which}: its rows only judge; fitted are {', '.join(SETS)}")
     if find_spec("scipy") is None:
         raise WafersimError("calibrate needs scipy: pip install -e '.[calibrate]'")
     chosen = next((name for name in SETS if name == which), SETS[0])
