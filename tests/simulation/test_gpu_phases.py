@@ -123,6 +123,8 @@ def test_a_split_is_searched_once_and_goes_round_in_every_phase() -> None:
     [
         ({"phases": [{"batch": 36, "steps": 5}, {"batch": 64, "steps": 5}]},
          r"phase 1 of 2 \(batch 36\): batch 36 does not divide by data 4 x micro_batch 2 = 8; nearest: 32 or 40"),
+        ({"phases": [{"batch": 32, "steps": 5}, {"batch": 60, "steps": 5}]},
+         r"phase 2 of 2 \(batch 60\): batch 60 does not divide by data 4 x micro_batch 2 = 8; nearest: 56 or 64"),
         ({"phases": [{"batch": 64, "steps": 5, "gpus": 12}, {"batch": 64, "steps": 5}]},
          r"phase 1 of 2 \(batch 64\): tensor 2 x pipeline 4 = 8 does not divide 12 GPUs; GPUs nearest: 8 or 16"),
         ({"phases": [{"batch": 32, "steps": 5}, {"batch": 64, "steps": 5}], "steps": 11},

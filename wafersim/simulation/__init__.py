@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,7 +59,8 @@ def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
 def simulate_run(jobs: Sequence[Job], engine: Engine = "auto") -> Simulated:
     """The step of the last of a run's phases, with the days of all of them, whose choices follow the last one's."""
     last = jobs[-1]
-    choice = strategy_of(last.kind).choose(last)
+    with _phase(len(jobs), jobs):
+        choice = strategy_of(last.kind).choose(last)
     return _simulated(last, choice, engine, _earlier(jobs, choice))
 
 
@@ -89,15 +91,24 @@ def _earlier(jobs: Sequence[Job], choice: Any) -> tuple[PhaseTime, ...]:
     for place, job in enumerate(jobs[:-1], 1):
         shape = (job.count, job.training.batch, job.workload.sequence_length)
         if shape not in known:
-            try:
+            with _phase(place, jobs):
                 plan = strategy.plan(job, strategy.again(job, choice))
-            except Infeasible as reason:
-                named = Infeasible(f"phase {place} of {len(jobs)} (batch {job.training.batch}): {reason}")
-                named.memory = reason.memory
-                raise named from None
             known[shape] = to_seconds(float(run_to_period(strategy, plan).step_ticks))
         found.append(PhaseTime.of(job, known[shape]))
     return tuple(found)
+
+
+@contextmanager
+def _phase(place: int, jobs: Sequence[Job]) -> Iterator[None]:
+    """What cannot run is a phase of the run, where it has several."""
+    try:
+        yield
+    except Infeasible as reason:
+        if len(jobs) == 1:
+            raise
+        named = Infeasible(f"phase {place} of {len(jobs)} (batch {jobs[place - 1].training.batch}): {reason}")
+        named.memory = reason.memory
+        raise named from None
 
 
 def step_and_interval(job: Job) -> tuple[float, Uncertainty]:
