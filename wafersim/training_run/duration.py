@@ -27,6 +27,7 @@ from wafersim.training_run.words import WORDS
 
 Floats = npt.NDArray[np.float64]
 RUNS = 1000
+FINISHES = (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))
 POWER = 1  # beside the seed of what is drawn of times
 USUAL = {"wafer": "wafer-operation", "gpu": "gpu-operation"}
 
@@ -87,6 +88,7 @@ class Duration:
     carbon_kg: Spread | None  # None without a grid
     cost_usd: Spread | None  # by the run's own definition; None without a price
     start: datetime.date
+    start_stated: bool  # else it is today, which no result that is written down may depend on
     deadline_s: float | None
     deadline_met: float | None  # share of runs
     built: Built
@@ -121,8 +123,8 @@ class Duration:
         """Plain values."""
         run, best = self.plan.jobs[0], self.best
         return {
-            "start": str(self.start),
-            "finish": {name: str(self.finish(share)) for name, share in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))},
+            "start": str(self.start) if self.start_stated else None,
+            "finish": {name: str(self.finish(share)) for name, share in FINISHES} if self.start_stated else None,
             "steps": self.steps,
             "steps_s": self.steps_s,
             "ramp_s": self.ramp_s,
@@ -248,6 +250,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         else Spread.of(joules / columns.energy.total_j * columns.carbon.total_kg),
         cost_usd=None if cost is None else Spread.of(np.broadcast_to(cost, ends.shape)),
         start=start,
+        start_stated=spec.start is not None,
         deadline_s=deadline,
         deadline_met=None if deadline is None else float((ends <= deadline).mean()),
         built=built,
