@@ -121,6 +121,7 @@ def test_bloom_ran_its_ramp_on_its_own_split() -> None:
 
 @pytest.mark.parametrize(("kind", "losses"), [
     ("reported", True), ("reported, incl. restarts", True), ("", True), ("computed from logged step time", False),
+    ("steps x step time, no failures", False),
 ])  # fmt: skip
 def test_kind_says_whether_failures_are_inside(kind: str, losses: bool) -> None:
     assert run_of({**LLAMA_7B, "kind": kind}).losses == losses
@@ -131,6 +132,9 @@ def test_kind_says_whether_failures_are_inside(kind: str, losses: bool) -> None:
     ({"global_batch": "1024"}, 1024, ""),
     ({"global_batch": "2M tokens"}, 1024, "2 M tokens"),
     ({"global_batch": "4194304"}, 2048, "4.1943 M tokens"),  # no batch has 4 million sequences
+    ({"global_batch": "2.36M", "n_devices": "384", "seq_len": "4096"}, 576, "2.36 M tokens"),  # 768 would be 33 % more
+    ({"global_batch": "2047", "n_devices": "440"}, 1980, "2,047 do not go round 440 devices"),
+    ({"global_batch": "1000"}, 1000, ""),  # on 8 replicas of 32 GPUs
     ({"notes": "batch 1024 x 2048, 143,000 steps"}, 1024, ""),
     ({"notes": "TP 8; batch 2M tokens"}, 1024, "2 M tokens"),
     ({"n_devices": "440"}, 1760, "4 M tokens"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from math import ceil, log2
+from math import ceil, gcd, log2
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,6 +32,8 @@ MONTH, USUAL_MFU, USUAL_ON_ONE = (
     0.4,
     2048,
 )  # of a run whose number of devices is not stated; 4 M on LLaMA's 2,048
+ROUNDED = 0.05  # share by which a stated number of tokens may be rounded
+LARGEST_SPLIT = 256  # devices that share a sequence, at the most
 NEAR = 0.02  # share by which a stated number of parameters may be rounded
 FAR = 0.15  # beyond this it is another model
 WAFERS = {"cs-1": "cs1", "cs-2": "condor-galaxy-1", "cs-3": "alcf-cs3"}
@@ -39,7 +41,7 @@ SPLIT = {  # column -> field of the strategy
     "tp": "tensor", "pp": "pipeline", "dp": "data", "cp": "context", "ep": "expert", "vp_stages": "virtual_stages",
     "micro_batch": "micro_batch", "zero_stage": "zero_stage",
 }  # fmt: skip
-NO_FAILURES = ("computed from", "step time", "step-time")  # in `kind`: steps alone
+NO_FAILURES = ("computed from", "step time", "step-time", "no failures", "without failures")  # in `kind`: steps alone
 OPEN = ("tensor", "pipeline", "micro_batch", "recompute", "virtual_stages")
 
 
@@ -235,16 +237,19 @@ def _batch(cells: Cells, length: int, devices: int, said: list[str]) -> int:
     size = number("global_batch", found[1].rstrip(".,")) * {"K": 1e3, "M": 1e6}.get(found[2] or "", 1.0)
     of_tokens = bool(found[2]) or found[3] == "tokens" or size * length > 1e9
     if not of_tokens:
-        return whole("global_batch", repr(size))
-    sequences = _round(size / length, devices)
-    said.append(f"batch {sequences}: {quantity.format(size, 'number of tokens')} tokens")
+        exact = whole("global_batch", repr(size))
+        if devices // gcd(exact, devices) <= LARGEST_SPLIT:
+            return exact
+    sequences = _round(size if not of_tokens else size / length, devices, ROUNDED)
+    tokens = f"{quantity.format(size, 'number of tokens')} tokens"
+    said.append(f"batch {sequences}: {tokens if of_tokens else f'{size:,.0f} do not go round {devices} devices'}")
     return sequences
 
 
-def _round(sequences: float, devices: int) -> int:
-    """The nearest multiple of the devices, or of a half, a quarter, ... of them where they are more."""
+def _round(sequences: float, devices: int, within: float = 1.0) -> int:
+    """The nearest multiple of the devices, or of a half, a quarter, ... of them where they are more, or it is not `within`."""
     part = devices
-    while part > sequences and part % 2 == 0:
+    while part % 2 == 0 and (part > sequences or abs(round(sequences / part) * part / sequences - 1.0) > within):
         part //= 2
     return max(1, round(sequences / part)) * part
 
