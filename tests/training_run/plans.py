@@ -22,11 +22,13 @@ def run_plans(shrinks: bool = False) -> st.SearchStrategy[RunPlan]:
 
 
 def drawn_plan(random: Random) -> RunPlan:
-    """Up to three jobs that share systems and a store, in ticks; or sevenths of a second, seconds, or months."""
-    count, systems = random.choice((1, 1, 2, 3)), random.randint(1, 4)
-    jobs = tuple(_job(random, number, systems, count) for number in range(count))
-    plan = RunPlan(jobs, systems, backfill=random.random() < 0.5)
-    return _slower(plan, random.choice((1, 1, 1, 10**12 // 7, 10**12, 10**19)))
+    """Up to four jobs, often alike, that share systems and a store; a tick each, or slower: quarters of seconds to months."""
+    count, systems = random.choice((1, 1, 2, 3, 4)), random.randint(1, 4)
+    jobs = [_job(random, number, systems, count) for number in range(count)]
+    if random.random() < 0.3:
+        jobs = [replace(jobs[0], needs=job.needs) for job in jobs]
+    plan = RunPlan(tuple(jobs), systems, backfill=random.random() < 0.5)
+    return _slower(plan, random.choice((1, 1, 1, 1, 10**12 // 7, 10**12 // 4, 10**12, 10**19)))
 
 
 def _slower(plan: Any, times: int) -> Any:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.training_run.audit import audit
 from tests.training_run.plans import drawn_plan, run_plans
+from tests.training_run.test_processes import lasting
 from wafersim.training_run.compiled import run_compiled
 from wafersim.training_run.plan import Event, RunPlan
 from wafersim.training_run.processes import run_reference
@@ -38,6 +39,13 @@ def test_on_plans_that_hypothesis_can_shrink(plan: RunPlan, seed: int) -> None:
 @given(run_plans(), st.integers(0, 2**63 - 1), st.integers(0, 10_000))
 def test_on_many_drawn_plans(plan: RunPlan, seed: int, run: int) -> None:
     agree(plan, seed, run)
+
+
+@pytest.mark.parametrize("backfill", [True, False])
+def test_on_jobs_that_end_at_one_instant(backfill: bool) -> None:
+    """Rare among drawn plans: two make room for one that needs both, before the later one that fits into the first."""
+    jobs = (lasting(10, 1), lasting(10, 1), lasting(3, 2), lasting(1, 1))
+    agree(RunPlan(jobs, systems=2, backfill=backfill), seed=1)
 
 
 def test_what_is_drawn_has_every_event_and_ties() -> None:
