@@ -125,7 +125,8 @@ def command(
     if found is not None:
         console.print_table(screen, sensitivity_table(line_name(largest_row), found))
     if run is not None:
-        whole = Lasted(title, experiment, run, shown.point.experiment.run.published, directory, perf_counter() - began)
+        of_one = title if len(results) == 1 else f"{line_name(largest_row)}, of {spec.name}"
+        whole = Lasted(of_one, experiment, run, shown.point.experiment.run.published, directory, perf_counter() - began)
         show(screen, duration_screen(whole, width_of(screen)))
         return
     answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures)
