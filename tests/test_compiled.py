@@ -91,3 +91,22 @@ def test_without_any_place_for_a_cache_a_function_is_compiled_all_the_same(monke
     monkeypatch.setattr(compiled, "numba", SimpleNamespace(njit=refuse))
     monkeypatch.setattr(compiled, "_own_directory", lambda: None)
     assert compiled.njit()(lambda a, b: a + b)(2, 3) == 5
+
+
+def test_what_is_kept_is_made_anew_when_a_module_beside_it_changes(tmp_path: Path) -> None:
+    """The machine code of a function holds that of the functions it calls; numba looks only at the file of the former."""
+    (tmp_path / "called.py").write_text("from wafersim.compiled import inner\n@inner()\ndef called(): return 1\n")
+    (tmp_path / "entry.py").write_text(
+        "from called import called\nfrom wafersim.compiled import njit\n"
+        "@njit()\ndef entry(): return called()\nprint(entry(), sum(entry.stats.cache_hits.values()))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(wafersim.__file__).parents[1]}"}
+    environment["NUMBA_CACHE_DIR"] = str(tmp_path / "kept")
+
+    def printed() -> str:
+        command = [sys.executable, "-B", tmp_path / "entry.py"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+    assert [printed(), printed()] == ["1 0\n", "1 1\n"]  # value, and how often it came from the cache
+    (tmp_path / "called.py").write_text("from wafersim.compiled import inner\n@inner()\ndef called(): return 22\n")
+    assert [printed(), printed()] == ["22 0\n", "22 1\n"]

@@ -1,11 +1,11 @@
 """The compiled twin: equal to the reference, exact over years, and the same bits on one core and on two."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from tests.training_run.plans import drawn_plan
@@ -110,6 +110,34 @@ def test_a_run_of_many_is_the_run_of_its_scaled_plan(number: int, seed: int) -> 
         assert many.failures[run].tolist() == [count for job in outcome.jobs for count in job.failures]
         costs = [ticks / TICKS for job in outcome.jobs for ticks in job.by_source]
         assert many.by_source_s[run] == pytest.approx(costs, rel=1e-15)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 2**32))
+def test_saves_that_nothing_comes_between_change_nothing(number: int) -> None:
+    """Without a log, one job jumps over training and saves up to the next event; with a log it takes them one by one."""
+    random = Random(number)
+    job = drawn_plan(random).jobs[0]
+    stretches = tuple(
+        replace(each, steps=each.steps * random.choice((1, 5, 40)), memory_every=0, save_every=random.choice((1, 2, 5)))
+        for each in job.stretches
+    )
+    job = replace(job, stretches=stretches, saving=replace(job.saving, keep=random.choice((1, 2, 3, 50))))
+    plan = RunPlan((job,), job.needs)
+    try:
+        wanted = run_compiled(plan, number)
+    except WafersimError:
+        reject()  # made longer, it passes a bound or never ends
+    assert run_compiled(plan, number, log=False) == wanted
+
+
+def test_a_million_saves_are_one_event() -> None:
+    """It would otherwise pass the bound of 2,000,000 events: train and save, a million times each, and a last save."""
+    plan = RunPlan((JobRun("saves", (Stretch(1_000_001, (3,), save_every=1),), saving=Saving(save_ticks=2)),))
+    found = run_compiled(plan, 1, log=False).jobs[0]
+    assert (found.end_ticks, found.saves) == (1_000_001 * 5, 1_000_001)
+    with pytest.raises(WafersimError, match="more than 2,000,000 events"):
+        run_compiled(plan, 1)
 
 
 def test_long_durations_are_scaled_as_unbounded_integers_are() -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wafersim.compiled import njit
+from wafersim.compiled import inner, njit
 from wafersim.errors import WafersimError
 from wafersim.training_run import compiled_state as its
 from wafersim.training_run import lowered as of
-from wafersim.training_run.bounds import checked
+from wafersim.training_run.bounds import checked, within
 from wafersim.training_run.compiled_clocks import COST, FAILED
 from wafersim.training_run.compiled_job import begin_job, job_event
 from wafersim.training_run.draws import TICKS
-from wafersim.training_run.factors import Factors, checked_factors, scale, scale_odds
+from wafersim.training_run.factors import Factors, checked_factors, rows_of, scale, scale_odds
 from wafersim.training_run.instants import NEVER, before, get, put
 from wafersim.training_run.lowered import Floats, Ints, Lowered, lowered
 from wafersim.training_run.plan import Event, JobOutcome, Logged, Loss, Outcome, RunPlan
@@ -28,6 +30,7 @@ from wafersim.training_run.plan import Event, JobOutcome, Logged, Loss, Outcome,
 MOST_EVENTS = 2_000_000  # of a run; a month of hourly saves has about 2,000
 FIRST_LOG = 4096  # entries; a longer log is made in a second pass
 LOSSES = len(Loss)
+MOST_RUNS = 10_000_000  # times jobs and sources: about 1 GB of results
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,13 @@ def run_compiled(plan: RunPlan, seed: int, run: int = 0, log: bool = True) -> Ou
     `WafersimError` where a bound of `bounds` or 2,000,000 events are passed.
     """
     arrays = lowered(checked(plan))
-    state, events = np.zeros(arrays.size, np.int64), np.zeros((FIRST_LOG if log else 0, 6), np.int64)
-    if not _one_run(arrays.plan, arrays.odds, state, events, seed, run):
-        raise _endless(run)
+    events = np.zeros((FIRST_LOG if log else 0, 6), np.int64)
+    factors = checked_factors(None, 1, len(arrays.source_rows))
+    state = _simulated(arrays, factors, seed, run, _room(arrays, 1), events)
     count = int(state[of.LOGGED])
     if log and count > FIRST_LOG:
         events = np.zeros((count, 6), np.int64)
-        _one_run(arrays.plan, arrays.odds, state, events, seed, run)
+        _simulated(arrays, factors, seed, run, _room(arrays, 1), events)
     outcomes = tuple(_outcome(arrays, state, job) for job in range(len(plan.jobs)))
     return Outcome(outcomes, _logged(events[:count]))
 
@@ -64,41 +67,49 @@ def run_many(
 ) -> Outcomes:
     """What becomes of runs 0 to `runs` - 1, run i of the plan scaled by row i of the factors; on all cores, or so many."""
     arrays = lowered(checked(plan))
-    jobs, sources = len(plan.jobs), len(arrays.source_rows)
-    by_kind, rate, recovery = _columns(checked_factors(factors, runs, sources))
-    seconds, costs = np.zeros((runs, jobs, LOSSES + 1)), np.zeros((runs, sources))
-    counts, failures = np.zeros((runs, jobs, 2), np.int64), np.zeros((runs, sources), np.int64)
+    within("runs", runs, 1, MOST_RUNS // (len(plan.jobs) + len(arrays.source_rows)))
+    columns = checked_factors(factors, runs, len(arrays.source_rows))
+    room, no_log = _room(arrays, runs), np.zeros((0, 6), np.int64)
 
-    def part(first: int, last: int) -> int:
-        state, own_plan, own_odds = np.zeros(arrays.size, np.int64), arrays.plan.copy(), arrays.odds.copy()
-        rows = slice(first, last)
-        stuck: int = _runs(
-            arrays.plan, arrays.odds, own_plan, own_odds, arrays.source_rows, arrays.scaled_at, arrays.scaled_ticks,
-            by_kind[rows], rate[rows], recovery[rows], state, np.zeros((0, 6), np.int64), seed, first,
-            seconds[rows], counts[rows], costs[rows], failures[rows],
-        )  # fmt: skip
-        return stuck
+    def part(first: int, last: int) -> None:
+        own = slice(first, last)
+        _simulated(arrays, rows_of(columns, own), seed, first, tuple(column[own] for column in room), no_log)
 
     workers = max(1, min(threads or len(os.sched_getaffinity(0)), runs))
-    edges = [runs * number // (4 * workers) for number in range(4 * workers + 1)]
+    parts = min(4 * workers, runs)
+    edges = [runs * number // parts for number in range(parts + 1)]
     with ThreadPoolExecutor(workers) as pool:
-        stuck = [run for run in pool.map(part, edges[:-1], edges[1:]) if run >= 0]
-    if stuck:
-        raise _endless(stuck[0])
+        list(pool.map(part, edges[:-1], edges[1:]))
+    seconds, counts, costs, failures = room
     return Outcomes(seconds[:, :, LOSSES], seconds[:, :, :LOSSES], costs, failures, counts[:, :, 0], counts[:, :, 1])
 
 
-def _columns(factors: Factors) -> tuple[Floats, Floats, Floats]:
-    """(runs, 3) by kind of duration, and the factors of the sources."""
+Room = tuple[
+    NDArray[Any], ...
+]  # seconds by loss and in all, starts and saves (both by job); costs, failures (by source)
+
+
+def _room(arrays: Lowered, runs: int) -> Room:
+    jobs, sources = int(arrays.plan[of.JOBS]), len(arrays.source_rows)
+    by_job = np.zeros((runs, jobs, LOSSES + 1)), np.zeros((runs, jobs, 2), np.int64)
+    return *by_job, np.zeros((runs, sources)), np.zeros((runs, sources), np.int64)
+
+
+def _simulated(arrays: Lowered, factors: Factors, seed: int, first: int, room: Room, log: Ints) -> Ints:
+    """Fills the rows of runs from number `first` on, and the log; the state after the last of them."""
+    state, plan, odds = np.zeros(arrays.size, np.int64), arrays.plan.copy(), arrays.odds.copy()
     kinds = {of.STEP_KIND: factors.step, of.SAVING_KIND: factors.saving, of.STARTUP_KIND: factors.startup}
-    return np.stack([kinds[kind] for kind in range(len(kinds))], axis=1), factors.rate, factors.recovery
-
-
-def _endless(run: int) -> WafersimError:
-    return WafersimError(
-        f"run {run} has more than {MOST_EVENTS:,} events and is given up: failures or maintenance leave it hardly a step "
-        "between two starts; save more often, fail less often, or start faster"
-    )
+    by_kind = np.stack([kinds[kind] for kind in range(len(kinds))], axis=1)
+    stuck = _runs(
+        arrays.plan, arrays.odds, plan, odds, arrays.source_rows, arrays.scaled_at, arrays.scaled_ticks,
+        by_kind, factors.rate, factors.recovery, state, log, seed, first, *room,
+    )  # fmt: skip
+    if stuck >= 0:
+        raise WafersimError(
+            f"run {stuck} has more than {MOST_EVENTS:,} events and is given up: failures or maintenance leave it hardly a "
+            "step between two starts; save more often, fail less often, or start faster"
+        )
+    return state
 
 
 def _outcome(arrays: Lowered, state: Ints, job: int) -> JobOutcome:
@@ -107,10 +118,8 @@ def _outcome(arrays: Lowered, state: Ints, job: int) -> JobOutcome:
     count = int(arrays.plan[of.HEADER + job * of.JOB_ROW + of.SOURCES])
     sources = [int(arrays.plan[source + number * of.SOURCE_ROW + of.OWN_ROW]) for number in range(count)]
     losses = tuple(_ticks(state, own + its.PRODUCTIVE + 2 * loss) for loss in range(LOSSES))
-    costs, failures = (
-        tuple(_ticks(state, at + COST) for at in sources),
-        tuple(int(state[at + FAILED]) for at in sources),
-    )
+    costs = tuple(_ticks(state, at + COST) for at in sources)
+    failures = tuple(int(state[at + FAILED]) for at in sources)
     end = _ticks(state, own + its.FROM)
     return JobOutcome(end, losses, costs, failures, int(state[own + its.STARTS]), int(state[own + its.SAVES]))
 
@@ -147,12 +156,12 @@ def _runs(  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _seconds(state, place):  # type: ignore[no-untyped-def]
     return state[place] + state[place + 1] * 1e-12
 
 
-@njit(error_model="numpy", nogil=True)
+@inner(error_model="numpy")
 def _one_run(plan, odds, state, log, seed, run):  # type: ignore[no-untyped-def]
     """One run from the beginning to the last `DONE`; False if it has too many events."""
     jobs = plan[of.JOBS]
@@ -182,7 +191,7 @@ def _one_run(plan, odds, state, log, seed, run):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _begin(plan, odds, state, log, now):  # type: ignore[no-untyped-def]
     """Jobs that wait begin as far as systems are free (rule 1)."""
     for job in range(plan[of.JOBS]):

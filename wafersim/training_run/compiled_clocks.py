@@ -5,7 +5,7 @@ A source of shape 1 is one clock. Of another shape it has a clock for each unit:
 
 from __future__ import annotations
 
-from wafersim.compiled import njit
+from wafersim.compiled import inner
 from wafersim.training_run import lowered as of
 from wafersim.training_run.draws import STREAMS, Stream, gap
 from wafersim.training_run.instants import NEVER, before, get, plus, put
@@ -19,7 +19,7 @@ COST, FAILED, LEFT, NEXT = (
 GAP = int(Stream.GAP)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def wind(plan, odds, state, job):  # type: ignore[no-untyped-def]
     """Sets the clocks of a job's sources at the beginning of its work."""
     row = of.HEADER + job * of.JOB_ROW
@@ -45,7 +45,7 @@ def wind(plan, odds, state, job):  # type: ignore[no-untyped-def]
         _set_first(state, own, heap, count)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def rewind(plan, odds, state, job, number, now):  # type: ignore[no-untyped-def]
     """Counts a failure of a source at work time `now` and sets its clock for the next one."""
     source = plan[of.HEADER + job * of.JOB_ROW + of.SOURCE_AT] + number * of.SOURCE_ROW
@@ -71,7 +71,7 @@ def rewind(plan, odds, state, job, number, now):  # type: ignore[no-untyped-def]
     _set_first(state, own, heap, left)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def next_source(plan, state, job):  # type: ignore[no-untyped-def]
     """(number of the source that fails next, its work time); the lowest number among equals, -1 and NEVER without one."""
     row = of.HEADER + job * of.JOB_ROW
@@ -84,7 +84,7 @@ def next_source(plan, state, job):  # type: ignore[no-untyped-def]
     return found, soonest
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _set_one(plan, odds, state, job, number, source, now):  # type: ignore[no-untyped-def]
     own = plan[source + of.OWN_ROW]
     left, failed = state[own + LEFT], state[own + FAILED]
@@ -97,7 +97,7 @@ def _set_one(plan, odds, state, job, number, source, now):  # type: ignore[no-un
     )
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _set_first(state, own, heap, count):  # type: ignore[no-untyped-def]
     if count > 0:
         put(state, own + NEXT, get(state, heap))
@@ -105,7 +105,7 @@ def _set_first(state, own, heap, count):  # type: ignore[no-untyped-def]
         put(state, own + NEXT, NEVER)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _sink(state, heap, place, count):  # type: ignore[no-untyped-def]
     """Moves the entry at `place` down to where neither of the two below it is earlier (of equals the lower unit first)."""
     while True:
@@ -121,7 +121,7 @@ def _sink(state, heap, place, count):  # type: ignore[no-untyped-def]
         place = least
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _earlier(state, a, b):  # type: ignore[no-untyped-def]
     for column in range(of.CLOCK):
         if state[a + column] != state[b + column]:

@@ -6,11 +6,27 @@ the first of its end, a failure, and the finding of a corruption is due. `row` i
 
 from __future__ import annotations
 
-from wafersim.compiled import njit
+from wafersim.compiled import inner
 from wafersim.training_run import compiled_state as its
 from wafersim.training_run import lowered as of
 from wafersim.training_run.compiled_clocks import FAILED, next_source, rewind, wind
 from wafersim.training_run.compiled_repair import down_until, fill, may_be_complete, replace_all
+from wafersim.training_run.compiled_saving import (
+    END,
+    EVALUATE,
+    EXPAND,
+    KEEP,
+    LAST_FIND,
+    LAST_SAVE,
+    PAUSE,
+    REST,
+    SAVE,
+    await_write,
+    begin_rest,
+    blocking_save,
+    rest,
+    save,
+)
 from wafersim.training_run.compiled_state import (
     complete_write,
     drop_later,
@@ -26,6 +42,7 @@ from wafersim.training_run.compiled_state import (
 )
 from wafersim.training_run.compiled_training import (
     charge,
+    cruise,
     next_boundary,
     roll_back,
     steps_done,
@@ -35,13 +52,10 @@ from wafersim.training_run.compiled_training import (
 from wafersim.training_run.draws import STREAMS, Stream, gap, uniform
 from wafersim.training_run.instants import NEVER, add, before, get, minus, plus, put, times, whole
 
-# Stages of a boundary in the order of rule 4; after the last step, of rule 7.
-KEEP, SAVE, EVALUATE, EXPAND, REST = range(5)
-PAUSE, LAST_FIND, LAST_SAVE, END = 5, 6, 7, 8
 MEMORY_DRAW, LATENCY_DRAW, RESTART_DRAW = int(Stream.MEMORY), int(Stream.LATENCY), int(Stream.RESTART)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def begin_job(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
     """A job that has its systems begins its first start (rules 1 and 2)."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
@@ -63,22 +77,32 @@ def begin_job(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
     set_due(state, job)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def job_event(plan, odds, state, log, job):  # type: ignore[no-untyped-def]
-    """Does what is due of a job at DUE: the end of its piece, or else a failure, or else the finding of a corruption."""
+    """Does what is due of a job at DUE: the end of its piece, or else a failure, or else the finding of a corruption.
+
+    Nothing calls it from below, and little is nested: numba compiles what is called once more for every level above it.
+    """
     own = of.STATE_HEADER + job * of.JOB_STATE
-    now = get(state, own + its.DUE)
+    now, failed, found = get(state, own + its.DUE), False, False
     complete_write(plan, state, log, job, now)
     if not before(now, get(state, own + its.TO)):
-        _piece_ends(plan, odds, state, log, job, now)
-    elif not before(now, plus(get(state, own + its.STRIKE), get(state, own + its.OFFSET))):
-        _strike(plan, odds, state, log, job, now)
+        stage = _piece_ends(plan, odds, state, log, job, now)
+        if stage >= 0:
+            found = _boundary(plan, state, log, job, now, stage)
     else:
-        _found(plan, odds, state, log, job, now)
+        failed = not before(now, plus(get(state, own + its.STRIKE), get(state, own + its.OFFSET)))
+        found = not failed
+    if failed:
+        failed = _strike(plan, odds, state, log, job, now)
+    if found:
+        drop_later(plan, state, job, state[own + its.PENDING_STEP])
+    if failed or found:
+        _goes_down(plan, odds, state, log, job, now, its.FOUND if found else its.FAILED)
     set_due(state, job)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _set_strike(plan, state, job):  # type: ignore[no-untyped-def]
     own = of.STATE_HEADER + job * of.JOB_STATE
     number, instant = next_source(plan, state, job)
@@ -86,7 +110,7 @@ def _set_strike(plan, state, job):  # type: ignore[no-untyped-def]
     put(state, own + its.STRIKE, instant)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _start(plan, state, job, now):  # type: ignore[no-untyped-def]
     """A first or later start begins, from STEP (rule 6)."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
@@ -101,34 +125,31 @@ def _start(plan, state, job, now):  # type: ignore[no-untyped-def]
         piece(state, job, its.FIRST_START, now, plus(now, get(plan, row + of.INITIAL)))
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _forget(state, job):  # type: ignore[no-untyped-def]
     own = of.STATE_HEADER + job * of.JOB_STATE
     state[own + its.PENDING] = -1
     put(state, own + its.FIND, NEVER)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _piece_ends(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
-    """Books the piece that is over and begins the next."""
+    """Books the piece that is over; the stage of a boundary to go on with, or -1 where the next piece has begun."""
     own = of.STATE_HEADER + job * of.JOB_STATE
-    phase, stage = state[own + its.PHASE], -1  # the stage of a boundary to go on with
+    phase = state[own + its.PHASE]
     length = minus(now, get(state, own + its.FROM))
     if phase == its.TRAINING:
         train_until(plan, state, job, state[own + its.TARGET])
-        stage = KEEP
-    elif phase <= its.RESTORING:
-        if _start_goes_on(plan, odds, state, log, job, now, phase, length):
-            stage = REST
-    elif phase <= its.EVALUATING:
-        stage = _work_ends(plan, state, log, job, now, phase, length)
-    else:
+        return KEEP
+    if phase > its.EVALUATING:
         _stands_no_longer(plan, state, log, job, now, phase, length)
-    if stage >= 0:
-        _boundary(plan, odds, state, log, job, now, stage)
+        return -1
+    if phase > its.RESTORING:
+        return _work_ends(plan, state, log, job, now, phase, length)
+    return REST if _start_goes_on(plan, odds, state, log, job, now, phase, length) else -1
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _start_goes_on(plan, odds, state, log, job, now, phase, length):  # type: ignore[no-untyped-def]
     """The end of a start-up or of a restore; whether the job is started."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
@@ -156,7 +177,7 @@ def _start_goes_on(plan, odds, state, log, job, now, phase, length):  # type: ig
     return True
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _book_start(plan, state, job, phase, length):  # type: ignore[no-untyped-def]
     own = of.STATE_HEADER + job * of.JOB_STATE
     loss = its.CHECKPOINT_RESTORE
@@ -168,7 +189,7 @@ def _book_start(plan, state, job, phase, length):  # type: ignore[no-untyped-def
     charge(plan, state, job, length)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _work_ends(plan, state, log, job, now, phase, length):  # type: ignore[no-untyped-def]
     """The end of a save, a part of it, or an evaluation; the stage of the boundary to go on with, -1 for a pause."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
@@ -198,9 +219,9 @@ def _work_ends(plan, state, log, job, now, phase, length):  # type: ignore[no-un
     return stage
 
 
-@njit(error_model="numpy")
-def _boundary(plan, odds, state, log, job, now, stage):  # type: ignore[no-untyped-def]
-    """What is due after a step, from a stage of rule 4 on; then training goes on."""
+@inner(error_model="numpy")
+def _boundary(plan, state, log, job, now, stage):  # type: ignore[no-untyped-def]
+    """What is due after a step, from a stage of rule 4 on; then training goes on. True if a corruption is found now."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
     step = state[own + its.STEP]
     last = step == plan[row + of.STEPS]
@@ -208,58 +229,41 @@ def _boundary(plan, odds, state, log, job, now, stage):  # type: ignore[no-untyp
     if stage == KEEP and not last and _falls_due(plan, stretch + of.MEMORY_EVERY, step):
         piece(state, job, its.KEEPING, now, plus(now, get(plan, row + of.MEMORY)))
     elif stage <= SAVE and not last and _falls_due(plan, stretch + of.SAVE_EVERY, step):
-        _save(plan, state, log, job, now)
+        save(plan, state, log, job, now)
     elif stage <= EVALUATE and _falls_due(plan, stretch + of.EVALUATE_EVERY, step):
         state[own + its.STAGE] = LAST_FIND if last else EXPAND
         piece(state, job, its.EVALUATING, now, plus(now, get(plan, row + of.EVALUATE)))
     elif last:
-        _last_step(plan, odds, state, log, job, now, stage)
+        return _last_step(plan, state, log, job, now, stage)
     elif stage <= EXPAND and _expands(plan, state, job, now):
         note(state, log, job, now, its.EXPANDS, step, -1)
         _start(plan, state, job, now)
     elif not before(now, get(state, own + its.REST)):
-        _rest(plan, state, log, job, now)
+        rest(plan, state, log, job, now)
+    else:
+        _train(plan, state, log, job, now)
+    return False
+
+
+@inner(error_model="numpy")
+def _train(plan, state, log, job, now):  # type: ignore[no-untyped-def]
+    own = of.STATE_HEADER + job * of.JOB_STATE
+    after = cruise(plan, state, log, job, now)
+    if before(now, after):
+        state[own + its.STAGE] = EVALUATE
+        piece(state, job, its.AWAITING, after, after)  # a save is over, and nothing is cut off
     else:
         target, end = next_boundary(plan, state, job, now)
         state[own + its.TARGET] = target
         piece(state, job, its.TRAINING, now, end)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _falls_due(plan, place, step):  # type: ignore[no-untyped-def]
     return plan[place] > 0 and step % plan[place] == 0
 
 
-@njit(error_model="numpy")
-def _save(plan, state, log, job, now):  # type: ignore[no-untyped-def]
-    """A save that is due at a boundary (rule 5)."""
-    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
-    if not plan[row + of.ASYNCHRONOUS]:
-        _blocking_save(plan, state, log, job, now, EVALUATE)
-        return
-    note(state, log, job, now, its.SAVE, state[own + its.STEP], -1)
-    if step_of(plan, state, job, its.WRITING) >= 0:
-        _await_write(plan, state, job, now, PAUSE)
-    else:
-        piece(state, job, its.PAUSING, now, plus(now, get(plan, row + of.PAUSE)))
-
-
-@njit(error_model="numpy")
-def _blocking_save(plan, state, log, job, now, stage):  # type: ignore[no-untyped-def]
-    row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
-    note(state, log, job, now, its.SAVE, state[own + its.STEP], -1)
-    state[own + its.STAGE] = stage
-    piece(state, job, its.SAVING, now, served(state, now, get(plan, row + of.SAVE)))
-
-
-@njit(error_model="numpy")
-def _await_write(plan, state, job, now, stage):  # type: ignore[no-untyped-def]
-    own = of.STATE_HEADER + job * of.JOB_STATE
-    state[own + its.STAGE] = stage
-    piece(state, job, its.AWAITING, now, get(state, own + its.WRITTEN))
-
-
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _expands(plan, state, job, now):  # type: ignore[no-untyped-def]
     newest = max(newest_stored(plan, state, job), step_of(plan, state, job, its.IN_MEMORY))
     if newest != state[of.STATE_HEADER + job * of.JOB_STATE + its.STEP]:
@@ -267,46 +271,27 @@ def _expands(plan, state, job, now):  # type: ignore[no-untyped-def]
     return may_be_complete(plan, state, job, now)
 
 
-@njit(error_model="numpy")
-def _rest(plan, state, log, job, now):  # type: ignore[no-untyped-def]
-    """Maintenance at a boundary: after a write under way, and a save unless the store holds this step (rule 10)."""
-    if step_of(plan, state, job, its.WRITING) >= 0:
-        _await_write(plan, state, job, now, REST)
-    elif newest_stored(plan, state, job) != state[of.STATE_HEADER + job * of.JOB_STATE + its.STEP]:
-        _blocking_save(plan, state, log, job, now, REST)
-    else:
-        put(state, of.STATE_HEADER + job * of.JOB_STATE + its.STOPPED, now)
-        _begin_rest(plan, state, log, job, now, its.RESTING)
-
-
-@njit(error_model="numpy")
-def _begin_rest(plan, state, log, job, now, phase):  # type: ignore[no-untyped-def]
-    own = of.STATE_HEADER + job * of.JOB_STATE
-    note(state, log, job, now, its.MAINTENANCE, state[own + its.STEP], -1)
-    lose(plan, state, job, its.IN_MEMORY)
-    piece(state, job, phase, now, plus(now, get(plan, of.HEADER + job * of.JOB_ROW + of.MAINTAIN)))
-
-
-@njit(error_model="numpy")
-def _last_step(plan, odds, state, log, job, now, stage):  # type: ignore[no-untyped-def]
-    """After the last step and its evaluation (rule 7)."""
+@inner(error_model="numpy")
+def _last_step(plan, state, log, job, now, stage):  # type: ignore[no-untyped-def]
+    """After the last step and its evaluation (rule 7); True if a corruption is found now."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
     if stage <= LAST_FIND and state[own + its.PENDING] >= 0:
         piece(state, job, its.AWAITING, now, now)  # nothing is cut off
-        _found(plan, odds, state, log, job, now)
-    elif stage < LAST_SAVE and plan[row + of.LAST_SAVE] and step_of(plan, state, job, its.WRITING) >= 0:
-        _await_write(plan, state, job, now, LAST_SAVE)
+        return True
+    if stage < LAST_SAVE and plan[row + of.LAST_SAVE] and step_of(plan, state, job, its.WRITING) >= 0:
+        await_write(plan, state, job, now, LAST_SAVE)
     elif stage < END and plan[row + of.LAST_SAVE]:
-        _blocking_save(plan, state, log, job, now, END)
+        blocking_save(plan, state, log, job, now, END)
     else:
         note(state, log, job, now, its.DONE, state[own + its.STEP], -1)
         piece(state, job, its.OVER, now, NEVER)
         state[of.FREE] += plan[row + of.NEEDS]
+    return False
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _strike(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
-    """The source whose clock has run out fails (rule 8)."""
+    """The source whose clock has run out fails (rule 8); True if the job goes down by it."""
     own = of.STATE_HEADER + job * of.JOB_STATE
     number, at_work = state[own + its.NEXT], get(state, own + its.STRIKE)
     source = plan[of.HEADER + job * of.JOB_ROW + of.SOURCE_AT] + number * of.SOURCE_ROW
@@ -315,31 +300,27 @@ def _strike(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
     _set_strike(plan, state, job)
     step = steps_done(plan, state, job, now)
     if strikes != its.CORRUPT:
+        state[own + its.STRUCK], state[own + its.STRUCK_FAILURE] = number, failed
         if strikes == its.SPIKE:
             drop_later(plan, state, job, step - plan[source + of.BACK])
-        _goes_down(plan, odds, state, log, job, now, number, failed, its.FAILED)
-    elif state[own + its.PENDING] < 0:
+        return True
+    if state[own + its.PENDING] < 0:
         note(state, log, job, now, its.CORRUPTED, step, number)
         state[own + its.PENDING], state[own + its.PENDING_FAILURE], state[own + its.PENDING_STEP] = number, failed, step
         latency, stream = odds[plan[source + of.ODDS_AT] + of.LATENCY], number * STREAMS + LATENCY_DRAW
         hidden = gap(latency, 1.0, state[of.SEED], state[of.RUN], job, stream, failed)
         put(state, own + its.FIND, plus(at_work, hidden))
+    return False
 
 
-@njit(error_model="numpy")
-def _found(plan, odds, state, log, job, now):  # type: ignore[no-untyped-def]
-    """A corruption is found: what was saved after it is dropped."""
+@inner(error_model="numpy")
+def _goes_down(plan, odds, state, log, job, now, event):  # type: ignore[no-untyped-def]
+    """Cuts off what the job is doing, and finds out how long it is down (rule 9), after what struck or was found."""
     own = of.STATE_HEADER + job * of.JOB_STATE
-    number, failed = state[own + its.PENDING], state[own + its.PENDING_FAILURE]
-    drop_later(plan, state, job, state[own + its.PENDING_STEP])
-    _forget(state, job)
-    _goes_down(plan, odds, state, log, job, now, number, failed, its.FOUND)
-
-
-@njit(error_model="numpy")
-def _goes_down(plan, odds, state, log, job, now, number, failed, event):  # type: ignore[no-untyped-def]
-    """Cuts off what the job is doing, and finds out how long it is down (rule 9)."""
-    own = of.STATE_HEADER + job * of.JOB_STATE
+    number, failed = state[own + its.STRUCK], state[own + its.STRUCK_FAILURE]
+    if event == its.FOUND:
+        number, failed = state[own + its.PENDING], state[own + its.PENDING_FAILURE]
+        _forget(state, job)
     source = plan[of.HEADER + job * of.JOB_ROW + of.SOURCE_AT] + number * of.SOURCE_ROW
     done, phase = steps_done(plan, state, job, now), state[own + its.PHASE]
     note(state, log, job, now, event, done, number)
@@ -360,7 +341,7 @@ def _goes_down(plan, odds, state, log, job, now, number, failed, event):  # type
     piece(state, job, its.DOWN, now, down_until(plan, odds, state, job, number, failed, now))
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _stands_no_longer(plan, state, log, job, now, phase, length):  # type: ignore[no-untyped-def]
     """The end of a down or of a maintenance: the clock of work goes on, with a start."""
     own, rest = of.STATE_HEADER + job * of.JOB_STATE, get(state, of.STATE_HEADER + job * of.JOB_STATE + its.REST)
@@ -368,7 +349,7 @@ def _stands_no_longer(plan, state, log, job, now, phase, length):  # type: ignor
         add(state, own + its.RECOVERY, length)
         charge(plan, state, job, length)
         if not before(now, rest):
-            _begin_rest(plan, state, log, job, now, its.DOWN_RESTING)
+            begin_rest(plan, state, log, job, now, its.DOWN_RESTING)
             return
     else:
         add(state, own + its.MAINTAINED, length)

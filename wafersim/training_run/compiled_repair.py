@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wafersim.compiled import njit
+from wafersim.compiled import inner
 from wafersim.training_run import lowered as of
 from wafersim.training_run.draws import STREAMS, Stream, uniform, wait
 from wafersim.training_run.instants import NEVER, before, get, plus, put
@@ -11,7 +11,7 @@ THERE, MISSING, AWAY = range(3)  # columns of a pool's row in the state: spares 
 BURSTS, DETECTIONS, REPAIRS = int(Stream.BURST), int(Stream.DETECTION), int(Stream.REPAIR)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def fill(plan, state, job):  # type: ignore[no-untyped-def]
     """All spares of a job lie in their pools, and no unit is missing."""
     row = of.HEADER + job * of.JOB_ROW
@@ -22,7 +22,7 @@ def fill(plan, state, job):  # type: ignore[no-untyped-def]
         state[own + MISSING] = state[own + AWAY] = 0
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def down_until(plan, odds, state, job, number, failed, now):  # type: ignore[no-untyped-def]
     """The instant at which a job that source `number` stopped at `now` may start again: detection, swap, repair (rule 9).
 
@@ -53,7 +53,7 @@ def down_until(plan, odds, state, job, number, failed, now):  # type: ignore[no-
     return now
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def replace_all(plan, state, job, now):  # type: ignore[no-untyped-def]
     """Spares that are there replace missing units, in every pool of a job."""
     row = of.HEADER + job * of.JOB_ROW
@@ -61,7 +61,7 @@ def replace_all(plan, state, job, now):  # type: ignore[no-untyped-def]
         _replace(plan, state, plan[row + of.POOL_AT] + number * of.POOL_ROW, now)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def may_be_complete(plan, state, job, now):  # type: ignore[no-untyped-def]
     """Whether units are missing and the spares that are there make every pool of a job complete."""
     row = of.HEADER + job * of.JOB_ROW
@@ -78,7 +78,7 @@ def may_be_complete(plan, state, job, now):  # type: ignore[no-untyped-def]
     return missing
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _replace(plan, state, pool, now):  # type: ignore[no-untyped-def]
     """Spares that are there replace missing units as far as they go; how many did."""
     _collect(plan, state, pool, now)
@@ -89,7 +89,7 @@ def _replace(plan, state, pool, now):  # type: ignore[no-untyped-def]
     return replaced
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _collect(plan, state, pool, now):  # type: ignore[no-untyped-def]
     """Units whose repair is over lie in the pool."""
     own, first = plan[pool + of.OWN_POOL], plan[pool + of.OWN_REPAIRS]
@@ -103,7 +103,7 @@ def _collect(plan, state, pool, now):  # type: ignore[no-untyped-def]
         put(state, first + 2 * place, get(state, first + 2 * state[own + AWAY]))
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _next_back(plan, state, pool):  # type: ignore[no-untyped-def]
     own, first = plan[pool + of.OWN_POOL], plan[pool + of.OWN_REPAIRS]
     soonest = NEVER

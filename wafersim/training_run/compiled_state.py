@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from wafersim.compiled import njit
+from wafersim.compiled import inner
 from wafersim.training_run import lowered as of
 from wafersim.training_run.instants import add, before, get, plus, put
 from wafersim.training_run.plan import Event, Loss, Strikes
 
 # Columns of a job's row in the state: numbers,
 PHASE, STAGE, STEP, TARGET, STRETCH, CAUSE, AFTER_FAILURE, ONCE_STARTED, TRIES = range(9)
-FROM_MEMORY, PENDING, PENDING_FAILURE, PENDING_STEP, STORED, OLDEST, NEXT, STARTS, SAVES = range(9, 18)
+FROM_MEMORY, PENDING, PENDING_FAILURE, PENDING_STEP, STORED, OLDEST, NEXT, STRUCK, STRUCK_FAILURE, STARTS, SAVES = (
+    range(9, 20)
+)
 # instants: what happens next of all, the piece of work under way from and to, calendar less work, the next failure and the
 # finding of a corruption in work time, the end of a write under way, the next maintenance, and when work stopped,
-DUE, FROM, TO, OFFSET, STRIKE, FIND, WRITTEN, REST, STOPPED = range(18, 36, 2)
+DUE, FROM, TO, OFFSET, STRIKE, FIND, WRITTEN, REST, STOPPED = range(20, 38, 2)
 # and the account, in the order of `Loss`.
-PRODUCTIVE, DATA_LOADING, INITIALIZATION, STARTUP, CHECKPOINT_SAVE, CHECKPOINT_RESTORE = range(36, 48, 2)
-WASTED, RECOVERY, EVALUATION, MAINTAINED, WAITING = range(48, 58, 2)
+PRODUCTIVE, DATA_LOADING, INITIALIZATION, STARTUP, CHECKPOINT_SAVE, CHECKPOINT_RESTORE = range(38, 50, 2)
+WASTED, RECOVERY, EVALUATION, MAINTAINED, WAITING = range(50, 60, 2)
 assert WAITING + 2 == of.JOB_STATE
 assert (WAITING - PRODUCTIVE) // 2 == Loss.WAITING
 # Columns of a checkpoint: its step (-1: none), and the account of training up to it.
@@ -37,7 +39,7 @@ DOWN_ENDS, START_FAILED, MAINTENANCE, EXPANDS, DONE = (int(event) for event in l
 CORRUPT, SPIKE = int(Strikes.CORRUPT), int(Strikes.SPIKE)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def note(state, log, job, instant, event, step, source):  # type: ignore[no-untyped-def]
     """Writes an event to the log, or only counts it where the log is full."""
     entry = state[of.LOGGED]
@@ -47,7 +49,7 @@ def note(state, log, job, instant, event, step, source):  # type: ignore[no-unty
         log[entry, 3], log[entry, 4], log[entry, 5] = event, step, source
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def piece(state, job, phase, now, end):  # type: ignore[no-untyped-def]
     """A piece of work, or of standing still, begins now."""
     own = of.STATE_HEADER + job * of.JOB_STATE
@@ -56,7 +58,7 @@ def piece(state, job, phase, now, end):  # type: ignore[no-untyped-def]
     put(state, own + TO, end)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def set_due(state, job):  # type: ignore[no-untyped-def]
     """Sets what happens next of all: the end of the piece, or in work a failure, or the finding of a corruption."""
     own = of.STATE_HEADER + job * of.JOB_STATE
@@ -69,7 +71,7 @@ def set_due(state, job):  # type: ignore[no-untyped-def]
     put(state, own + DUE, due)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def served(state, now, service):  # type: ignore[no-untyped-def]
     """When the store has served a request that is made now; one of no length waits for nobody."""
     if service[0] == 0 and service[1] == 0:
@@ -80,14 +82,14 @@ def served(state, now, service):  # type: ignore[no-untyped-def]
     return get(state, of.STORE)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def row_of(plan, job, which):  # type: ignore[no-untyped-def]
     """The row of the checkpoint in memory, or of the write under way."""
     row = of.HEADER + job * of.JOB_ROW
     return plan[row + of.OWN_CHECKPOINTS] + (plan[row + of.KEEP] + which) * of.CHECKPOINT
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def mark(plan, state, job, which):  # type: ignore[no-untyped-def]
     """A checkpoint of the job as it is now, in memory or to be written."""
     own, row = of.STATE_HEADER + job * of.JOB_STATE, row_of(plan, job, which)
@@ -96,19 +98,19 @@ def mark(plan, state, job, which):  # type: ignore[no-untyped-def]
     put(state, row + STALLED, get(state, own + DATA_LOADING))
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def lose(plan, state, job, which):  # type: ignore[no-untyped-def]
     """No checkpoint in memory, or no write under way, any more."""
     state[row_of(plan, job, which) + OF_STEP] = -1
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def step_of(plan, state, job, which):  # type: ignore[no-untyped-def]
     """Step of the checkpoint in memory, or of the write under way; -1 without one."""
     return state[row_of(plan, job, which) + OF_STEP]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def newest_row(plan, state, job):  # type: ignore[no-untyped-def]
     """Row of the newest checkpoint in the store, which must hold one."""
     row, own = of.HEADER + job * of.JOB_ROW, of.STATE_HEADER + job * of.JOB_STATE
@@ -116,7 +118,7 @@ def newest_row(plan, state, job):  # type: ignore[no-untyped-def]
     return plan[row + of.OWN_CHECKPOINTS] + place * of.CHECKPOINT
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def newest_stored(plan, state, job):  # type: ignore[no-untyped-def]
     """Step of the newest checkpoint in the store; 0 without one."""
     if state[of.STATE_HEADER + job * of.JOB_STATE + STORED] == 0:
@@ -124,7 +126,7 @@ def newest_stored(plan, state, job):  # type: ignore[no-untyped-def]
     return state[newest_row(plan, state, job) + OF_STEP]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def make_durable(plan, state, log, job, now):  # type: ignore[no-untyped-def]
     """What was written becomes the newest in the store; one of the same step, or one too many, makes room for it."""
     own, keep = of.STATE_HEADER + job * of.JOB_STATE, plan[of.HEADER + job * of.JOB_ROW + of.KEEP]
@@ -143,7 +145,7 @@ def make_durable(plan, state, log, job, now):  # type: ignore[no-untyped-def]
     state[own + SAVES] += 1
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def complete_write(plan, state, log, job, now):  # type: ignore[no-untyped-def]
     """An asynchronous write that is complete by now becomes durable, before anything else that happens now."""
     written = get(state, of.STATE_HEADER + job * of.JOB_STATE + WRITTEN)
@@ -151,7 +153,7 @@ def complete_write(plan, state, log, job, now):  # type: ignore[no-untyped-def]
         make_durable(plan, state, log, job, written)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def drop_later(plan, state, job, step):  # type: ignore[no-untyped-def]
     """Checkpoints later than a step are dropped, in the store and in memory."""
     own = of.STATE_HEADER + job * of.JOB_STATE

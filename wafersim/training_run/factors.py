@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from wafersim.compiled import njit
+from wafersim.compiled import inner
 from wafersim.errors import WafersimError
 from wafersim.training_run import lowered as of
 from wafersim.training_run.draws import TICKS
@@ -41,6 +41,11 @@ def checked_factors(factors: Factors | None, runs: int, sources: int) -> Factors
             raise WafersimError(f"factors: {name} from {column.min()} to {column.max()}; allowed: {LEAST} to {MOST}")
         columns[name] = column
     return Factors(**columns)
+
+
+def rows_of(factors: Factors, runs: slice) -> Factors:
+    """The rows of some runs."""
+    return Factors(**{each.name: getattr(factors, each.name)[runs] for each in fields(Factors)})
 
 
 def scaled(plan: RunPlan, factors: Factors, run: int) -> RunPlan:
@@ -85,7 +90,7 @@ def _ticks(ticks: int, factor: float) -> int:
     return ticks if factor == 1.0 else round(float(ticks) * factor)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def scale(exact, plan, scaled_at, scaled_ticks, factors):  # type: ignore[no-untyped-def]
     """Writes the durations of one run into its plan: `scaled` in compiled code. The factors are by kind of duration."""
     for entry in range(scaled_at.shape[0]):
@@ -100,7 +105,7 @@ def scale(exact, plan, scaled_at, scaled_ticks, factors):  # type: ignore[no-unt
         plan[place], plan[place + 1] = int(np.rint((rounded - rest) / TICKS)), int(rest)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def scale_odds(exact, odds, source_rows, rate, recovery):  # type: ignore[no-untyped-def]
     """Writes the means of one run into its chances."""
     for source in range(source_rows.shape[0]):

@@ -6,7 +6,7 @@ as long as the whole is shorter than 10^18 s, which `lowered` sees to. In an arr
 
 from __future__ import annotations
 
-from wafersim.compiled import njit
+from wafersim.compiled import inner
 from wafersim.training_run.draws import TICKS
 
 Instant = tuple[int, int]
@@ -19,7 +19,7 @@ def pair(ticks: int) -> Instant:
     return divmod(ticks, TICKS)
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def plus(a: Instant, b: Instant) -> Instant:
     """The sum of two durations, or an instant that much later."""
     seconds, ticks = a[0] + b[0], a[1] + b[1]
@@ -28,7 +28,7 @@ def plus(a: Instant, b: Instant) -> Instant:
     return seconds, ticks
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def minus(a: Instant, b: Instant) -> Instant:
     """The time from b to a."""
     seconds, ticks = a[0] - b[0], a[1] - b[1]
@@ -37,13 +37,13 @@ def minus(a: Instant, b: Instant) -> Instant:
     return seconds, ticks
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def before(a: Instant, b: Instant) -> bool:
     """Whether a is earlier than b."""
     return a[0] < b[0] or (a[0] == b[0] and a[1] < b[1])
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def times(a: Instant, count: int) -> Instant:
     """`count` durations one after the other."""
     high = count * (a[1] // HALF)
@@ -51,7 +51,7 @@ def times(a: Instant, count: int) -> Instant:
     return count * a[0] + high // HALF + low // TICKS, low % TICKS
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def whole(a: Instant, b: Instant, most: int) -> int:
     """How often b fits into a, at most `most` times: a guess in floats, put right exactly."""
     length = b[0] + b[1] * 1e-12
@@ -65,20 +65,20 @@ def whole(a: Instant, b: Instant, most: int) -> int:
     return count
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def get(array, place):  # type: ignore[no-untyped-def]
     """The instant at a place of an array."""
     return array[place], array[place + 1]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def put(array, place, instant):  # type: ignore[no-untyped-def]
     """Writes an instant to a place of an array."""
     array[place] = instant[0]
     array[place + 1] = instant[1]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def add(array, place, duration):  # type: ignore[no-untyped-def]
     """Adds a duration to what is at a place of an array."""
     put(array, place, plus((array[place], array[place + 1]), duration))

@@ -34,7 +34,7 @@ MEAN, SHAPE, DETECTION, DETECTION_SIGMA, REPAIR, REPAIR_SIGMA, LATENCY, BURST_SH
 
 # The state of a run has a header, too, and then as many rows for jobs, sources and pools.
 SEED, RUN, FREE, LOGGED, STORE, _, STATE_HEADER = range(7)
-JOB_STATE, SOURCE_STATE, POOL_STATE, CHECKPOINT, CLOCK = 58, 6, 3, 5, 3  # widths of its rows
+JOB_STATE, SOURCE_STATE, POOL_STATE, CHECKPOINT, CLOCK = 60, 6, 3, 5, 3  # widths of its rows
 IN_REPAIR_AT_ONCE = 64  # units that one failure takes at most; the numbers of a repair's draws are 64 n + unit
 
 STEP_KIND, SAVING_KIND, STARTUP_KIND = range(3)  # of durations that `factors` scale
