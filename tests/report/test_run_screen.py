@@ -30,10 +30,13 @@ SIMULATED: dict[str, tuple[str, ...]] = {  # experiments whose answers are not k
     "andromeda16_as_published": (),
     "andromeda16_strong": (),
     "andromeda16_weak": (),
+    "bloom_run": (),
     "cs3_13b": (),
+    "llama3_405b_run": (),
     "llama3_cs3": ("model=llama3-8b",),
     "llama3_h100": ("model=llama3-8b", "system.gpus=512"),
     "long_context": (),
+    "opt175b_run": (),
     "sparsity": (),
     "what_if_chip": (),
 }
