@@ -87,7 +87,9 @@ def test_what_the_goodput_figure_says(tmp_path: Path, drawn: list[Figure]) -> No
     losses[Loss.PRODUCTIVE], losses[Loss.RECOVERY], losses[Loss.CHECKPOINT_SAVE] = 90 * DAY, 7 * DAY, 3 * DAY
     goodput_figure([Goodput("a", tuple(losses), (("GPU", 2 * DAY), ("host", 5 * DAY)))], tmp_path / "g.png")
     said = " ".join(text.get_text() for text in drawn[0].texts)
-    assert "Steps that count take 90.0 % of the time; most is lost to down: noticing, repair, queue (7.0 d)" in said
+    assert (
+        "Steps that count take 90.0 % of the time; most is lost to down time (noticing, repair, queue): 7.0 d" in said
+    )
 
 
 @SIZES

@@ -100,6 +100,24 @@ def test_spikes_go_back_further_and_corruptions_are_found_later() -> None:
     assert found.recovery_s == pytest.approx(recovery + DAY)
 
 
+def test_a_spike_is_mostly_of_the_steps_that_take_most_of_the_time() -> None:
+    spike = Source("spike", Strikes.SPIKE, 1, DAY, back_steps=100)
+    stretches = (Stretch(1000, (TICKS,)), Stretch(3000, (9 * TICKS,)))
+    # 1,000 s in steps of 1 s and 27,000 s in steps of 9 s: (1 + 27 x 9) / 28 s in the mean.
+    stops = stops_of(a_job(sources=(spike,), stretches=stretches), in_memory=False)
+    assert stops.recovery_s == pytest.approx(600 + 100 * 244 / 28)
+
+
+def test_units_that_fail_early_or_are_returned_count_as_often_as_they_fail_in_the_run() -> None:
+    work = 1_000_000.0
+    bad = Source("bad", Strikes.STOP, 5, work, removed=True)
+    assert stops_of(a_job(sources=(bad,)), in_memory=False).mtbf_s == pytest.approx(work / (5 * (1 - math.exp(-1))))
+    early = Source("early", Strikes.STOP, 5, 100 * work, 0.5)
+    # 1 - exp(-sqrt(2 / 100)) = 0.132 of the five fail, and pi / 4 of the square of that twice.
+    failures = work / stops_of(a_job(sources=(early,)), in_memory=False).mtbf_s
+    assert failures == pytest.approx(5 * (0.132 + math.pi / 4 * 0.132**2), rel=0.02)
+
+
 def test_starts_that_never_succeed_waste_everything() -> None:
     found = best_interval(a_job(restart_fails=1.0))
     assert found is not None and math.isinf(found.stops.recovery_s) and found.waste() == 1

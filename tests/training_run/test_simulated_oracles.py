@@ -118,6 +118,19 @@ def test_a_weibull_shape_of_one_is_the_exponential() -> None:
     assert weibull(3.0, 200).mean() < exponential.mean() - 10 * error < weibull(0.6, 200).mean()
 
 
+@pytest.mark.parametrize("shape", [0.7, 1.0, 2.0])
+def test_failures_are_as_many_as_renewal_theory_says(shape: float) -> None:
+    """In a time t that is long against the mean gap m there are t/m + (c^2 - 1)/2, c^2 the squared variation of the gaps."""
+    source = Source("unit", Strikes.STOP, 1, DAY, shape)
+    job = JobRun("job", (Stretch(2880, (600 * TICKS,), save_every=1),), sources=(source,))  # 20 days
+    found = run_many(RunPlan((job,)), 43, 4000).failures[:, 0].astype(float)
+    squared = math.gamma(1 + 2 / shape) / math.gamma(1 + 1 / shape) ** 2 - 1
+    # Half a step of each gap is in vain.
+    expected = 20 * DAY / (DAY - 300) + (squared - 1) / 2
+    assert abs(deviation(found, expected)) < WITHIN
+    assert found.var() == pytest.approx(20 * squared, rel=0.15)
+
+
 def test_meta_s_ettr_where_losses_are_below_a_quarter() -> None:
     mtbf, restart = 1000 * DAY / (6.50 * 12000 / 8), 300.0  # O210
     interval = intervals.young(10, mtbf)
@@ -184,15 +197,13 @@ def test_the_closed_optimum_is_the_simulated_one(mode: str) -> None:
     best = best_interval(job)
     assert best is not None
     grid = [factor * best.seconds for factor in (0.25, 0.5, 0.75, 1.0, 1.33, 2.0, 4.0)]
-    found = waste_by_interval(RunPlan((job,)), grid, 23, 300)
+    found = waste_by_interval(RunPlan((job,)), grid, 23, 200)
     for each in found:
         assert abs(each.waste - best.waste_at(each.interval_s)) < WITHIN * each.error
     least = min(found, key=lambda each: each.waste)
     assert found[3].waste <= least.waste + 2 * least.error
-    assert (
-        found[0].waste > found[3].waste + WITHIN * found[0].error
-        and found[6].waste > found[3].waste + WITHIN * found[6].error
-    )
+    for wrong in (found[0], found[6]):
+        assert wrong.waste > found[3].waste + WITHIN * wrong.error
 
 
 STEPS, STEP = 20_000, HOUR
@@ -208,20 +219,18 @@ def a_job_with_spares(mtbf_s: float, repair: Wait, may_miss: int = 0) -> RunPlan
 
 @pytest.mark.parametrize("repair", [Wait(2 * DAY), Wait(2 * DAY, 1.0)], ids=["fixed", "log-normal"])
 def test_spares_are_worth_what_erlang_says(repair: Wait) -> None:
-    plan, runs = a_job_with_spares(60 * DAY, repair), 100
-    work = STEPS * STEP
-    for found in spares_worth(plan, 3, 29, runs):
-        waits = (
-            run_many(RunPlan((replace(plan.jobs[0], pools=(Pool(found.spares),)),)), 29, runs).end_s[:, 0] - work
-        ) / work
-        share = waiting_for_units(16, found.spares, 60 * DAY, 2 * DAY)
+    (job,), runs, work = a_job_with_spares(60 * DAY, repair).jobs, 60, STEPS * STEP
+    for spares in range(4):
+        plan = RunPlan((replace(job, pools=(Pool(spares),)),))
+        waits = (run_many(plan, 29, runs).end_s[:, 0] - work) / work
+        share = waiting_for_units(16, spares, 60 * DAY, 2 * DAY)
         # Each failure also cuts off half a step; the first spare goes to repair when all are still there.
         vain = 16 / (60 * DAY) * STEP / 2
         assert abs(waits.mean() - vain - share / (1 - share)) < WITHIN * waits.std() / math.sqrt(runs) + 2 * DAY / work
 
 
 def test_a_spare_saves_less_than_the_one_before() -> None:
-    found = spares_worth(a_job_with_spares(60 * DAY, Wait(2 * DAY)), 3, 31, 100)
+    found = spares_worth(a_job_with_spares(60 * DAY, Wait(2 * DAY)), 3, 31, 60)
     assert [each.spares for each in found] == [0, 1, 2, 3]
     saved = [each.saved_s for each in found]
     assert saved[0] == 0 and saved[1] > 3 * saved[2] > 9 * saved[3] > 0

@@ -15,6 +15,7 @@ from wafersim.training_run.intervals import (
     waste,
 )
 from wafersim.training_run.plan import JobRun, Source, Stretch, Strikes
+from wafersim.training_run.renewal import expected_failures
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def best_interval(job: JobRun) -> Interval | None:
     """The interval of the least waste; None where nothing stops the job, which then needs no saves.
 
     Exact for failures that are exponential, with repairs that take their mean and spares that are there; Weibull sources and
-    units that are removed count with the rate that they begin with, and the wait for a store that is busy with other jobs' or
+    units that are removed count with their mean rate over the run, and the wait for a store that is busy with other jobs' or
     dropped writes is left out. With saves in memory the store serves the failures that lose them, to first order.
     """
     stops = stops_of(job, in_memory=False)
@@ -82,16 +83,18 @@ def stops_of(job: JobRun, in_memory: bool) -> Stops:
     store is taken to keep a checkpoint from before it.
     """
     rate = down = further = 0.0
+    work, step = _work(job)
     for source in job.sources:
         share = _share(job, source, in_memory)
-        if share == 0 or source.units == 0:
+        failures = expected_failures(source, work)
+        if share == 0 or failures == 0:
             continue
-        gap = source.mean_s / source.units
+        gap = work / failures
         late = source.latency_s if source.strikes is Strikes.CORRUPT else 0.0
         often = share / (gap + late)
         rate += often
         down += often * down_seconds(job, source)
-        further += often * (late + source.back_steps * step_seconds(job, job.stretches[0]))
+        further += often * (late + source.back_steps * step)
     if rate == 0:
         return Stops(math.inf)
     restore = job.saving.memory_restore_ticks if in_memory else job.saving.restore_ticks
@@ -109,6 +112,13 @@ def down_seconds(job: JobRun, source: Source) -> float:
     if source.takes - pool.spares <= pool.may_miss:
         return source.detection.mean_s
     return source.detection.mean_s + source.repair.mean_s
+
+
+def _work(job: JobRun) -> tuple[float, float]:
+    """(seconds of all steps, seconds of the step that a failure strikes in the mean)."""
+    lengths = [(stretch.steps, step_seconds(job, stretch)) for stretch in job.stretches]
+    whole = sum(steps * each for steps, each in lengths)
+    return whole, sum(steps * each * each for steps, each in lengths) / whole
 
 
 def _share(job: JobRun, source: Source, in_memory: bool) -> float:

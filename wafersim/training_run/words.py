@@ -26,7 +26,7 @@ WORDS = {
     Loss.CHECKPOINT_SAVE: LossWords("checkpoint_save", "saves", palette.WHEAT),
     Loss.CHECKPOINT_RESTORE: LossWords("checkpoint_restore", "restores", palette.ORANGE),
     Loss.WASTED_PROGRESS: LossWords("wasted_progress", "steps in vain", palette.RED),
-    Loss.RECOVERY: LossWords("recovery", "down: noticing, repair, queue", palette.WINE),
+    Loss.RECOVERY: LossWords("recovery", "down time (noticing, repair, queue)", palette.WINE),
     Loss.EVALUATION: LossWords("evaluation", "evaluations", palette.GREEN),
     Loss.MAINTENANCE: LossWords("maintenance", "maintenance", palette.SILVER),
     Loss.WAITING: LossWords("waiting", "waiting for systems", palette.SILVER, hatched=True),

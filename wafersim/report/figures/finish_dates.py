@@ -19,7 +19,7 @@ from wafersim.strategies import palette
 
 SMALL = 8.0  # points
 TALL = 2.5  # inches
-REST = 0.002  # of the runs, at either end, for which the axis is not stretched
+REST = 0.01  # of the runs, at either end, for which the axis is not stretched
 SURE = 0.9
 SAID = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
 
@@ -44,7 +44,10 @@ class Finishes:
         """A date, or the time from the beginning where no first day is known."""
         if self.start is None:
             return duration(seconds)
-        day = self.start + datetime.timedelta(seconds=seconds)
+        try:
+            day = self.start + datetime.timedelta(seconds=seconds)
+        except OverflowError:
+            day = datetime.date.max
         return f"{day.day} {day:%B %Y}" if year else f"{day.day} {day:%b}"
 
 
@@ -52,7 +55,7 @@ def finish_figure(finishes: Finishes, name: str, path: Path, width: float = PAGE
     """Steps up from 0 to 100 % of the runs; the middle 80 % with all that is not known is shaded."""
     ends = np.sort(finishes.all_s)
     low, high = _reach(finishes)
-    unit, size = unit_of(float(np.median(ends)))
+    unit, size = unit_of(high / 2)
     foot = 0.6 if _dated(finishes, low, high) else 0.45
     with sheet(path, width, TALL + foot + 0.1, _words(finishes, name)) as page:
         axes = page.axes(0.65, width - 0.2, foot, TALL)
@@ -107,14 +110,17 @@ def _round_steps(low: float, high: float, most: int) -> list[float]:
 
 
 def _words(finishes: Finishes, name: str) -> Words:
-    sure = finishes.told(float(np.quantile(finishes.all_s, SURE)), year=True)
-    middle = finishes.told(float(np.median(finishes.all_s)), year=True)
-    finding = f"{name}: done by {sure} with {100 * SURE:.0f} %, by {middle} with 50 %"
+    ends = [float(end) for end in np.quantile(finishes.all_s, (SURE, 0.5))]
+    if int(ends[0] / DAY) > int(ends[1] / DAY) and finishes.start is not None:
+        sure, middle = (f"by {finishes.told(end, year=True)}" for end in ends)
+    else:  # a date would not tell them apart
+        sure, middle = (f"within {duration(end)}" for end in ends)
+    finding = f"{name}: done {sure} with {100 * SURE:.0f} %, {middle} with 50 %"
     if finishes.deadline_s is not None:
         finding += f"; the deadline is met with {_percent(finishes.by(finishes.deadline_s))}"
     widths = [np.diff(np.quantile(values, (0.1, 0.9)))[0] for values in (finishes.chance_s, finishes.all_s)]
     said = f"{len(finishes.all_s):,} simulated runs; the middle 80 % span {duration(widths[1])}"
-    said += f", {duration(widths[0])} by chance alone"
+    said += f", {duration(widths[0]) if widths[0] >= 1 else 'less than a second'} by chance alone"
     if finishes.start is not None:
         said += f"; begins on {finishes.told(0.0, year=True)}"
     handles: list[Any] = [

@@ -117,7 +117,8 @@ def _draw_causes(axes: Any, causes: Sequence[tuple[str, float]], across: float) 
 def _causes(run: Goodput) -> list[tuple[str, float]]:
     """The costliest first, causes of one name together; those that are left share a row."""
     sums: dict[str, float] = {}
-    for cause, cost in run.causes_s:
+    for key, cost in run.causes_s:
+        cause = key.replace("-", " ")
         sums[cause] = sums.get(cause, 0.0) + cost
     ranked = sorted(((cause, cost) for cause, cost in sums.items() if cost > 0), key=lambda each: -each[1])
     if len(ranked) <= CAUSES:
@@ -142,7 +143,7 @@ def _words(runs: Sequence[Goodput]) -> Words:
     costly = max((loss for loss in Loss if loss is not Loss.PRODUCTIVE), key=lambda loss: first.losses_s[loss])
     finding = f"Steps that count take {span} of the time"
     if first.losses_s[costly] > 0:
-        finding += f"; most is lost to {WORDS[costly].label} ({duration(first.losses_s[costly])})"
+        finding += f"; most is lost to {WORDS[costly].label}: {duration(first.losses_s[costly])}"
     of = f" of {first.name}" if len(runs) > 1 else ""
     used = [loss for loss in Loss if any(run.losses_s[loss] > SHOWN * run.whole_s for run in runs)]
     handles = [

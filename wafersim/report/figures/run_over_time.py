@@ -82,6 +82,7 @@ def _draw_steps(axes: Any, trace: Trace, size: float) -> None:
     axes.plot(at, done, color=WORDS[Loss.PRODUCTIVE].colour, linewidth=1.3, solid_joinstyle="miter")
     axes.set_ylim(0, 1.03 * trace.steps / (1000 if many else 1))
     axes.locator_params(axis="y", nbins=4)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylabel("thousand steps" if many else "steps", fontsize=SMALL)
 
 
@@ -134,7 +135,7 @@ def _strikes(trace: Trace) -> list[Lane]:
     counts.update({strike.cause: 0 for strike in trace.strikes})
     ranked = [cause for cause, _ in counts.most_common()]
     own = ranked if len(ranked) <= CAUSES else ranked[: CAUSES - 1]
-    groups: list[tuple[str, Sequence[str]]] = [(cause, (cause,)) for cause in own]
+    groups: list[tuple[str, Sequence[str]]] = [(cause.replace("-", " "), (cause,)) for cause in own]
     if len(own) < len(ranked):
         groups.append((f"{len(ranked) - len(own)} other causes", ranked[len(own) :]))
     found = []
