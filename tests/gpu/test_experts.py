@@ -124,6 +124,25 @@ def test_launches_grow_with_the_experts_of_a_gpu() -> None:
     assert float(expert_time(GEOMETRY, replace(ONE, data=8, expert=8), each, N).host) == pytest.approx(1e-3 + 2e-4)
 
 
+def test_what_sorting_copies_costs_is_the_stacks_own_unless_a_capacity_says_their_places() -> None:
+    # Two copies of 2,048 tokens x 2,048 elements, sorted by expert and back: 16.8 million elements by 50 bytes instead of 10.
+    few, many = (software(sort_traffic=size) for size in (10.0, 50.0))
+    rate = CLUSTER.device.memory_bandwidth * CLUSTER.device.memory_efficiency
+    more = float(expert_time(GEOMETRY, ONE, many, N).traffic) - float(expert_time(GEOMETRY, ONE, few, N).traffic)
+    assert more == pytest.approx(40 * 16_777_216 / rate)
+    capped = replace(ONE, capacity=1.0)
+    same = [float(expert_time(GEOMETRY, capped, of, N).traffic) for of in (few, many)]
+    assert same[0] == same[1] < float(expert_time(GEOMETRY, ONE, few, N).traffic)
+
+
+def test_the_host_launches_twice_as_much_for_experts_backward() -> None:
+    # Whatever the rest of a block takes backward: 1 ms for the router and 16 x 0.1 ms, then as much twice.
+    host = software(launch_experts=1e-3, launch_expert=1e-4, launch_forward=0.0, launch_backward=0.0)
+    block = block_time(GEOMETRY, ONE, host)
+    assert float(block.forward.host) == pytest.approx(2.6e-3)
+    assert float(block.backward.host) == pytest.approx(5.2e-3)
+
+
 def test_an_all_to_all_moves_heads_and_a_ring_moves_keys_and_values() -> None:
     # 4 GPUs share 8,192 tokens, 2,048 each, of 16 heads x 128: queries and outputs 8.4 MB each, keys and values 16.8 MB; each GPU
     # keeps a quarter. The ring passes keys and values on three times.

@@ -37,7 +37,7 @@ def test_a_job_like_those_measured_has_its_groups_width_alone(measured: Uncertai
         (("strategy.micro_batch=1", "strategy.tensor=16", "strategy.pipeline=1", "model=gpt3-1.3b"),
          "hidden elements a GPU and micro-batch"),
         (("system.gpus=2048", "training.batch=6144"), "GPUs"),
-        (("model=mixtral-8x7b",), "experts"),
+        (("model=mixtral-8x7b", "strategy.expert_capacity=1"), "experts"),
     ],
 )  # fmt: skip
 def test_what_lies_beyond_all_rows_is_said_and_widens(
@@ -68,3 +68,11 @@ def test_a_launch_bound_job_is_guessed_where_the_launches_are_anothers() -> None
     there, here = ("system.profile=dgx-a100-80gb", "system.software=megatron-lm"), ()
     assert interval(*small, *there).spread > interval(*large, *there).spread + 0.1
     assert interval(*small, *here).spread == pytest.approx(interval(*large, *here).spread)
+
+
+def test_how_a_stack_sorts_the_copies_of_experts_is_assumed_where_no_row_tells(measured: Uncertainty) -> None:
+    """Unless a capacity says where each copy goes: then nothing is sorted, and the group's rows tell the rest."""
+    experts = ("model=qwen3-30b-a3b", "strategy.tensor=1", "strategy.pipeline=4", "strategy.expert=8", "strategy.micro_batch=1",
+               "training.sequence_length=2048")  # fmt: skip
+    assert interval(*experts).spread > measured.spread + 0.002
+    assert interval(*experts, "strategy.expert_capacity=1").spread == pytest.approx(measured.spread)

@@ -105,3 +105,14 @@ def test_a_guessed_number_widens_by_what_the_step_hangs_on_it(
     formula.guessed = (LINK,)
     # A factor of two (0.7) of a number that the step goes with the root of, and 5 %.
     assert intervals.uncertainty_of(step).spread == pytest.approx((0.05**2 + 0.35**2) ** 0.5)
+
+
+def test_what_a_stack_is_assumed_to_do_errs_as_its_profile_states(
+    step: Replay, formula: Formula, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = Fit(set="wafer", date="2026-01-01", rows=("a",), constants=(), correlations=(), spread={"known": 0.05},
+              behind={"known": ((),)})  # fmt: skip
+    monkeypatch.setattr(intervals, "load_fit", lambda _: fit)
+    monkeypatch.setattr(intervals, "stated_errors", lambda _: {LINK: 0.6, SRAM: 1.0})
+    # 60 % of a number that the step goes with the root of; the one that cannot be nudged adds nothing.
+    assert intervals.uncertainty_of(step).spread == pytest.approx((0.05**2 + 0.3**2) ** 0.5)

@@ -24,6 +24,7 @@ FUSED_SOFTMAX_HEADS = (
 )
 Parts = tuple[Column, Column, Column, Column, Column]  # matmul, attention, traffic, collectives, host
 
+PRODUCTS_BACKWARD = 2.0  # of a linear layer, for one forward
 HEAD_FORWARD = 1.0 / 3.0  # one of the three products of a linear layer, and as much of its traffic
 
 
@@ -114,12 +115,11 @@ def _pass(g: Geometry, experts: ExpertTime | None, waits: Column, rest: Parts, c
 
 
 def _backward(experts: ExpertTime, cluster: Cluster) -> ExpertTime:
-    """How many tokens each expert has is known by then; the same copies travel, and the host launches as elsewhere."""
-    software = cluster.software
-    more = software.launch_backward / software.launch_forward if software.launch_forward else 1.0
+    """How many tokens each expert has is known by then; the same copies travel, and each product has two behind it to launch."""
     return ExpertTime(
-        cluster.device.gemm_backward * experts.matmul, experts.traffic, experts.collectives, more * experts.host
-    )
+        cluster.device.gemm_backward * experts.matmul, experts.traffic, experts.collectives,
+        PRODUCTS_BACKWARD * experts.host,
+    )  # fmt: skip
 
 
 def _block_products(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Column:

@@ -21,7 +21,7 @@ from wafersim.gpu.gemm import FP16_BYTES, gemm, memory_rate
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
 
-SORT_BYTES = 4.0  # of a copy's hidden element that is read and written, each time copies are put into another order
+PLACED_BYTES = 4.0  # of a copy's hidden element with a capacity: its place is known, it is read and written once
 ROUTER_BYTES = (
     32.0  # of a token and expert: logits, softmax, top-k and auxiliary loss in fp32, read and written: assumed
 )
@@ -63,7 +63,8 @@ def expert_time(g: Geometry, layout: Layout, cluster: Cluster, n: Column) -> Exp
     # Sorted by expert and brought back; between GPUs once more by the experts of a GPU, and back, where it has several.
     sorts = 2.0 + 2.0 * ((e > 1) & (local > 1))
     sent = busiest * own * g.experts_per_token * np.where(capped, layout.capacity, 1.0)
-    moved = ROUTER_BYTES * own * g.experts + sorts * SORT_BYTES * sent * g.d_model
+    sorting = np.where(capped, PLACED_BYTES, software.sort_traffic)
+    moved = ROUTER_BYTES * own * g.experts + sorts * sorting * sent * g.d_model
     near = np.clip(per_node / np.asarray(split, float), 1.0, e)
     exchange = 2.0 * all_to_all(FP16_BYTES * sent * g.d_model, e, near, cluster)
     # Copies are gathered over, and outputs summed among, the GPUs that split an expert.

@@ -93,6 +93,9 @@ class Software:
     launch_collective: float  # s, per pass, where collectives split the block
     launch_experts: float  # s, forward, of a block with routed experts: router, sorting, waiting for its counts
     launch_expert: float  # s, forward, of each expert that a GPU has
+    sort_traffic: (
+        float  # bytes of a copy's hidden element each time copies are put into another order, without a capacity
+    )
     launch_unfused: float  # s, forward, where the fused softmax cannot run (a quarter of the heads must divide)
     launch_head: float
     launch_embedding: float

@@ -116,6 +116,9 @@ class SoftwareValues(Frozen):
     launch_collective: Time  # per pass and further GPU of the tensor-parallel group
     launch_experts: Time  # forward, of a block with routed experts: router, sorting, waiting for its counts
     launch_expert: Time  # forward, of each expert that a GPU has
+    sort_traffic: (
+        Count  # bytes of a copy's hidden element each time copies are put into another order, without a capacity
+    )
     launch_unfused: Time  # forward, where the fused softmax cannot run
     launch_head: Time
     launch_embedding: Time

@@ -288,6 +288,16 @@ def numbers(machine: Machine | GpuMachine) -> Iterator[tuple[str, Sourced, str]]
                 yield f"{part}.{name}", number, _constant(profile.kind, name) or own if uncertain else own
 
 
+def stated_errors(machine: Machine | GpuMachine) -> dict[str, float]:
+    """{path such as software.sort_traffic: standard deviation of its logarithm} of what a training stack is assumed to do, where
+    the profile states how far it may be off: no row tells, and stacks that were measured differ."""
+    return {
+        path: number.standard_error
+        for path, number, _ in numbers(machine)
+        if path.startswith("software.") and number.kind == "assumed" and number.standard_error
+    }
+
+
 def _constant(kind: str, name: str) -> str | None:
     """The number of a kind of profile that the least certain constant of a name sets; None where none does."""
     found = [

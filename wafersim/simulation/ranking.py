@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wafersim.inputs.fit import Fit, load_fit
-from wafersim.inputs.machine import numbers, scaled
+from wafersim.inputs.machine import numbers, scaled, stated_errors
 from wafersim.metrics.interval import NUDGE, covariance
 from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
@@ -32,7 +32,8 @@ def ranked(job: Job, choice: Any, search: Search) -> Search:
     fits = [load_fit(which) for which in features.fits]
     wanted = {number for fit in fits for constant in fit.constants for number in constant.sets}
     origins = {path: origin for path, _, origin in numbers(job.machine) if origin in wanted}
-    paths = list(dict.fromkeys([*origins, *features.guessed]))
+    stated = stated_errors(job.machine)
+    paths = list(dict.fromkeys([*origins, *features.guessed, *stated]))
     nudged = [scaled(job.machine, {path: 1.0 + NUDGE}) for path in paths]
     base, *others = (np.asarray(each) for each in strategy.rivals(job, choice, [job.machine, *nudged]))
     elasticity = {path: np.log(each / base) / np.log(1.0 + NUDGE) for path, each in zip(paths, others, strict=True)}
@@ -42,6 +43,8 @@ def ranked(job: Job, choice: Any, search: Search) -> Search:
         of_origin[origin] = of_origin[origin] + elasticity[path]
     guessed = fits[0].guessed * sum((elasticity[path] for path in features.guessed), zero)
     shared = sum((_of_constants(fit, of_origin) for fit in fits), np.outer(guessed, guessed))
+    for path, error in stated.items():
+        shared = shared + error**2 * np.outer(elasticity[path], elasticity[path])
     spread = fits[0].inflation * fits[0].spread.get(features.group, max(fits[0].spread.values()))
     between = fits[0].between.get(features.group, max(fits[0].between.values(), default=0.0))
     return search.with_chances(chances(search.seconds, shared, search.kernels, between, spread))
