@@ -57,6 +57,8 @@ BAD: list[tuple[type[BaseModel], dict[str, Any], str, str]] = [
     (EnergySpec, {"embodied": "11.2"}, "embodied", "needs a unit"),
     (MoneySpec, {"rent": "2 USD"}, "rent", "USD is a unit of money, not of price"),
     (MoneySpec, {"rent": "-2 USD/h"}, "rent", "must be >= 0"),
+    (MoneySpec, {"rent": "1e308 USD/h"}, "rent", "more than all the money"),
+    (MoneySpec, {"purchase": "1e200 USD"}, "purchase", "more than all the money"),
     (MoneySpec, {"rent": {"value": "2 USD/h"}}, "kind", "Field required"),
     (MoneySpec, {"purchase": "2 MUSD/h"}, "purchase", "unknown unit"),
     (MoneySpec, {"purchase": [2]}, "purchase", "must be a money"),

@@ -36,6 +36,7 @@ def test_a_deadline_is_a_date_or_a_time_from_the_start() -> None:
         ({"deadline": "2020-01-01"}, "deadline 2020-01-01 is not after today"),
         ({"start": "2026-05-01", "deadline": "2026-05-01"}, "is not after the start"),
         ({"deadline": "2026-02-30"}, "is no date"),
+        ({"start": "9999-12-31", "deadline": "10 days"}, "start 9999-12-31 is after 9000-01-01"),
         ({"deadline": "soon"}, "must be a date or a time from the start"),
         ({"checkpoints": {"every": "0 steps"}}, "must be 1 step or more"),
         ({"checkpoints": {"every": 100}}, "must be steps or a time"),

@@ -46,6 +46,25 @@ def test_it_answers_first() -> None:
     assert any(line.startswith("By date") and "from 2022-03-11" in line for line in lines)
 
 
+def test_it_stays_one_screen_however_much_there_is_to_say() -> None:
+    said = ("deadline=2022-08-01", "energy.grid=france", "money.rent=400 USD/h")
+    causes = [f"failures.cause-number-{i}={{per_1000_days: {i}, detection: 1 h}}" for i in range(1, 9)]
+    sets = [word for one in (*said, *causes) for word in ("--set", f"run.{one}")]
+    lines = printed("run", "bloom_run", "--duration", "--no-save", *sets).splitlines()
+    assert len(lines) <= 24
+    for label in ("Done in", "By date", "By cause", "Saves", "Spares", "Takes", "Costs", "Deadline", "Trust", "More"):
+        assert any(line.startswith(label) for line in lines), label
+
+
+def test_it_tells_one_from_many_and_what_spares_are_worth() -> None:
+    lines = printed("run", "hello_111m", "--duration", "--no-save").splitlines()
+    assert lines[0].startswith("hello-111m: the whole run on 1 system  ")
+    lines = printed("run", "bloom_run", "--duration", "--no-save").splitlines()
+    spares = next(line for line in lines if line.startswith("Spares"))
+    assert "nodes stand by; without: " in spares
+    assert " d longer; one more: " in spares
+
+
 def test_json_has_all_numbers() -> None:
     found = json.loads(printed("run", "hello_111m", "--duration", "--no-save", "--json"))["duration"]
     assert found["elapsed_s"]["low"] <= found["elapsed_s"]["median"] <= found["elapsed_s"]["high"]

@@ -103,3 +103,11 @@ def test_what_cannot_be_is_said(small: tuple[Experiment, Prediction]) -> None:
         lasts(small, operation="cs2")
     with pytest.raises(Infeasible, match=r"run\.maintenance\.every: .* until the job has made a step"):
         lasts(small, maintenance={"every": "20 min", "time": "10 min"})
+    with pytest.raises(WafersimError, match=r"run\.operation: gpu-operation is of GPUs, and these are wafers"):
+        lasts(small, operation="gpu-operation")
+    with pytest.raises(Infeasible, match=r"run\.checkpoints\.memory_every: 3\.0 h is no shorter than the 27\.5 min"):
+        lasts(small, checkpoints={"memory_every": "3 h", "memory_time": "1 s"})
+    with pytest.raises(Infeasible, match=r"run\.checkpoints: a save: .* nothing may take more than 100 years"):
+        lasts(small, checkpoints={"store_bandwidth": "1e-300 B/s"})
+    with pytest.raises(Infeasible, match=r"run\.when_short: shrink by 1 of 1 unit would leave none"):
+        lasts(small, when_short="shrink")

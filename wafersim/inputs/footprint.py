@@ -14,6 +14,8 @@ from wafersim.inputs.sourced import Dimension, Frozen, Sourced, sourced
 LONGEST = 100 * 365.25 * 86_400.0  # seconds
 THIS_EXPERIMENT = {"kind": "assumed", "source": "this experiment", "date": "2026"}
 
+DEAREST = 1e14  # USD, or USD in an hour or a kWh
+
 Definition = Literal["rent", "purchase", "amortised"]
 
 
@@ -41,9 +43,15 @@ def _lasting(lifetime: Sourced) -> Sourced:
     return lifetime
 
 
-EnergyPrice = Annotated[Sourced, *_stated("energy price")]
-HourPrice = Annotated[Sourced, *_stated("price")]
-Amount = Annotated[Sourced, *_stated("money")]
+def _payable(price: Sourced) -> Sourced:
+    if not price.value <= DEAREST:
+        raise ValueError(f"is more than all the money there is (got {price.written!r})")
+    return price
+
+
+EnergyPrice = Annotated[Sourced, AfterValidator(_payable), *_stated("energy price")]
+HourPrice = Annotated[Sourced, AfterValidator(_payable), *_stated("price")]
+Amount = Annotated[Sourced, AfterValidator(_payable), *_stated("money")]
 Mass = Annotated[Sourced, *_stated("mass")]
 Lifetime = Annotated[Sourced, AfterValidator(_lasting), *_stated("time")]
 

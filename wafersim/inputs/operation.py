@@ -84,3 +84,8 @@ class OperationProfile(Frozen):
     save_mode: Literal["blocking", "asynchronous"] = Field(description="Unless an experiment says another.")
     values: OperationValues
     failures: dict[str, FailureValues]
+
+    @property
+    def of_wafers(self) -> bool:
+        """Whether it tells of wafers, which have MemoryX: GPUs have neither its nodes nor a way to it."""
+        return self.values.weights_bandwidth is not None or self.values.memoryx_nodes is not None

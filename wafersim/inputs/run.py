@@ -23,6 +23,7 @@ from wafersim.inputs.operation import Of, OperationProfile
 from wafersim.inputs.sourced import Frozen
 
 LONGEST = 100 * 365.25 * 86_400.0  # seconds: nothing here takes a century
+LAST_START = datetime.date(9000, 1, 1)  # the calendar ends with 9999, and a run must not
 
 
 def _duration(value: Any) -> Any:
@@ -213,6 +214,12 @@ class FailureSpec(Frozen):
     )
 
 
+FailuresGiven = Annotated[
+    Annotated[Literal["none"], Tag("none")] | Annotated[dict[str, FailureSpec], Tag("causes")],
+    Discriminator(lambda value: "none" if isinstance(value, str) else "causes"),
+]
+
+
 class PublishedRunSpec(Frozen):
     """What is published of the whole run, shown beside the prediction; never fitted."""
 
@@ -234,7 +241,7 @@ class RunSpec(Frozen):
     checkpoints: CheckpointSpec = CheckpointSpec()
     evaluation: EvaluationSpec | None = None
     maintenance: MaintenanceSpec | None = None
-    failures: Literal["none"] | dict[str, FailureSpec] = Field(
+    failures: FailuresGiven = Field(
         default_factory=dict, description="none, or by cause what is another than in the operation profile."
     )
     site: Annotated[float, Field(gt=0, le=1000)] | None = Field(
@@ -259,6 +266,8 @@ class RunSpec(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunSpec:
+        if self.start is not None and self.start > LAST_START:
+            raise ValueError(f"start {self.start} is after {LAST_START}")
         if self.may_miss is not None and self.when_short == "wait":
             raise ValueError("may_miss means nothing where when_short is wait")
         if isinstance(self.deadline, datetime.date) and self.deadline <= (self.start or datetime.date.today()):

@@ -13,7 +13,7 @@ from math import ceil
 from wafersim.errors import Infeasible
 from wafersim.inputs.operation import FailureValues, OperationProfile
 from wafersim.inputs.optimizer import OPTIMIZERS
-from wafersim.inputs.run import CheckpointSpec, FailureSpec, RunSpec
+from wafersim.inputs.run import LONGEST, CheckpointSpec, FailureSpec, RunSpec
 from wafersim.inputs.sourced import Sourced
 from wafersim.metrics.prediction import Prediction
 from wafersim.numbers import duration
@@ -43,8 +43,10 @@ class Built:
     notes: tuple[str, ...]
 
 
-def ticks(seconds: float) -> int:
-    """Whole ticks, of any length."""
+def ticks(seconds: float, place: str = "run") -> int:
+    """Whole ticks of up to 100 years. Raises Infeasible that names the place for more."""
+    if not seconds <= LONGEST:
+        raise Infeasible(f"{place}: {seconds:.1e} s; nothing may take more than 100 years")
     return round(seconds * TICKS_PER_SECOND)
 
 
@@ -87,7 +89,7 @@ def build(
         name=prediction.model,
         stretches=_stretches(prediction, steps, stall, spec),
         needs=units,
-        initial_ticks=ticks(initial),
+        initial_ticks=ticks(initial, "run.start_up: the first start"),
         restart_ticks=ticks(restart),
         restart_fails=values.restart_fails.value if spec.restart_fails is None else spec.restart_fails,
         swap_ticks=ticks(values.swap.value if spec.swap is None else spec.swap),
@@ -130,7 +132,8 @@ def _with_units_missing(
     most = (spec.may_miss or 1) if wanted == "shrink" else 0
     if most >= units:
         if spec.may_miss is not None or spec.when_short == "shrink":
-            raise Infeasible(f"run.may_miss: {most} of {units} units would leave none")
+            place, said = ("when_short", "shrink by") if spec.may_miss is None else ("may_miss", "to miss")
+            raise Infeasible(f"run.{place}: {said} {most} of {units} unit{'s' if units > 1 else ''} would leave none")
         most = 0
     missed = 0
     for missing in range(1, most + 1):
@@ -205,15 +208,19 @@ def _check_maintenance(run: JobRun, spec: RunSpec) -> None:
 
 
 def _check_interval(run: JobRun, spec: RunSpec) -> None:
-    """Raises Infeasible for checkpoints or evaluations that come after the run's end."""
+    """Raises Infeasible for checkpoints, in the store or in memory, or evaluations that come after the run's end."""
     whole = sum(stretch.steps * step_seconds(stretch) for stretch in run.stretches)
-    asked = {"checkpoints": spec.checkpoints.every, "evaluation": spec.evaluation and spec.evaluation.every}
+    asked = {
+        "checkpoints.every": spec.checkpoints.every,
+        "checkpoints.memory_every": spec.checkpoints.memory_every,
+        "evaluation.every": spec.evaluation and spec.evaluation.every,
+    }
     for name, each in asked.items():
         if isinstance(each, float) and each >= whole:
             said = f"{duration(each)} is no shorter than the {duration(whole)} of its steps"
-            raise Infeasible(f"run.{name}.every: {said}")
+            raise Infeasible(f"run.{name}: {said}")
         if isinstance(each, int) and each > run.steps:
-            raise Infeasible(f"run.{name}.every: {each:,} steps; the run has {run.steps:,}")
+            raise Infeasible(f"run.{name}: {each:,} steps; the run has {run.steps:,}")
 
 
 def _saving(prediction: Prediction, job: Job, spec: RunSpec, operation: OperationProfile, units: int) -> Saving:
@@ -233,9 +240,11 @@ def _saving(prediction: Prediction, job: Job, spec: RunSpec, operation: Operatio
     back = memory if checkpoints.memory_restore_time is None else checkpoints.memory_restore_time
     return Saving(
         mode=checkpoints.mode or operation.save_mode,
-        save_ticks=ticks(save),
+        save_ticks=ticks(save, "run.checkpoints: a save"),
         pause_ticks=ticks(pause),
-        restore_ticks=ticks(save if checkpoints.restore_time is None else checkpoints.restore_time),
+        restore_ticks=ticks(
+            save if checkpoints.restore_time is None else checkpoints.restore_time, "run.checkpoints: a restore"
+        ),
         memory_ticks=ticks(memory),
         memory_restore_ticks=ticks(back),
         keep=checkpoints.keep,

@@ -22,13 +22,16 @@ from wafersim.training_run.best_interval import Interval
 from wafersim.training_run.build import DAY, DEVICES, Built, build
 from wafersim.training_run.compiled import Outcomes, run_many
 from wafersim.training_run.plan import Loss, RunPlan
+from wafersim.training_run.spares import SparesChoice, spares_choice
 from wafersim.training_run.use import use_of
 from wafersim.training_run.words import WORDS
 
 Floats = npt.NDArray[np.float64]
 RUNS = 1000
 FINISHES = (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))
+SPARES_RUNS = 200  # at most, of those that compare numbers of spares
 POWER = 1  # beside the seed of what is drawn of times
+NAMED = {"wafer": "wafers", "gpu": "GPUs"}
 USUAL = {"wafer": "wafer-operation", "gpu": "gpu-operation"}
 
 
@@ -91,6 +94,7 @@ class Duration:
     start_stated: bool  # else it is today, which no result that is written down may depend on
     deadline_s: float | None
     deadline_met: float | None  # share of runs
+    spares: SparesChoice | None  # None where no failure takes a unit
     built: Built
     plan: RunPlan
     seed: int
@@ -148,6 +152,7 @@ class Duration:
                 "waste_at_three_times": best.waste(3.0),
             },
             "spares": run.pools[0].spares if run.pools else 0,
+            "spares_worth": None if self.spares is None else self.spares.to_json(),
             "footprint": self.footprint.to_json(),
             "energy_j": self.energy_j.to_json(),
             "carbon_kg": None if self.carbon_kg is None else self.carbon_kg.to_json(),
@@ -168,6 +173,11 @@ def operation_of(kind: str, spec: RunSpec) -> OperationProfile:
         name = found.name
         raise WafersimError(
             f"run.operation: {name} is a {found.kind}; an operation profile is needed, such as {USUAL[kind]}"
+        )
+    of = "wafer" if found.of_wafers else "gpu"
+    if of != kind:
+        raise WafersimError(
+            f"run.operation: {found.name} is of {NAMED[of]}, and these are {NAMED[kind]}: {USUAL[kind]} is of them"
         )
     return found
 
@@ -219,6 +229,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
     deadline = deadline_seconds(spec, start)
     chance = run_many(plan, seed, runs)
     found = run_many(plan, seed, runs, built.uncertain.drawn(seed, runs))
+    few = min(runs, SPARES_RUNS)
     ends, chance_ends = _ends(found), _ends(chance)
     full = prediction.phases[-1]
     machine, spares = jobs_of(experiment)[-1].machine, built.run.pools[0].spares * _devices(prediction.kind)
@@ -253,6 +264,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         start_stated=spec.start is not None,
         deadline_s=deadline,
         deadline_met=None if deadline is None else float((ends <= deadline).mean()),
+        spares=spares_choice(plan, ends[:few], seed, built.uncertain.drawn(seed, few)),
         built=built,
         plan=plan,
         seed=seed,

@@ -14,14 +14,15 @@ from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, who
 from wafersim.strategies.registry import words_of
 from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.training_run.build import step_seconds
-from wafersim.training_run.duration import USUAL, Duration
+from wafersim.training_run.duration import USUAL, Duration, Spread
 from wafersim.training_run.plan import Loss
 from wafersim.training_run.words import WORDS
 
 NAMED = {"rent": "rented", "purchase": "to buy it all", "amortised": "amortised, with electricity"}
 UNSURE = ("recalled", "unchecked", "assumed")  # words of a source of which the reader should know
 SHOWN = 0.0005  # of the elapsed time: smaller losses are not named
-MOST_CAUSES = 4
+SCREEN = 24  # lines
+UNITS = {"wafer": "system", "gpu": "node"}  # that fail and are replaced as one
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,20 @@ class Lasted:
 
 
 def duration_screen(lasted: Lasted, width: int) -> list[str]:
-    """At most 24 lines."""
+    """At most 24 lines: where there is more to say, less is said of causes and assumptions, and no line is left empty."""
+    for most in (3, 2, 1):
+        lines = _lines(lasted, width, most)
+        if len(lines) <= SCREEN:
+            return lines
+        lines = [lines[0], *(line for line in lines[1:] if line)]
+        if len(lines) <= SCREEN:
+            return lines
+    return lines
+
+
+def _lines(lasted: Lasted, width: int, most: int) -> list[str]:
+    """With so many lines at most for each of the longer answers."""
     found = lasted.duration
-    chips = "GPUs" if found.kind == "gpu" else words_of(found.kind).many
-    title = f"{lasted.title}: the whole run on {found.n_systems:,} {chips}"
     days = [
         *sentence("Done in", _elapsed(lasted), width, separator="; "),
         *_line("By date", _dates(found), width),
@@ -49,20 +60,27 @@ def duration_screen(lasted: Lasted, width: int) -> list[str]:
     ]
     rest = [
         *sentence("Lost to", _losses(found), width),
-        *sentence("By cause", _causes(found), width, 3),
+        *sentence("By cause", _causes(found), width, most),
         *sentence("Saves", _saves(found), width, separator="; "),
+        *sentence("Spares", _spares(found), width, separator="; "),
         *sentence("Takes", _takes(found), width),
         *sentence("Costs", _costs(found), width),
         *sentence("Deadline", _deadline(found), width),
-        *sentence("Trust", _trust(found), width, 3),
-        *sentence("Note", list(found.built.notes), width, 3),
+        *sentence("Trust", _trust(found), width, most),
+        *sentence("Note", list(found.built.notes), width, most),
     ]
     where = "Figures, all numbers: " if lasted.directory is not None else ""
     last = [] if lasted.directory is None else [whole("Written", f"{lasted.directory}/", where, width)]
-    more = sentence(
-        "More", ["--json", "--runs 10000", "--set run.spares=4", f"wafersim show {USUAL[found.kind]}"], width
-    )
+    more = sentence("More", [f"wafersim show {USUAL[found.kind]}", "--json", "--runs 10000"], width)
+    title = f"{lasted.title}: the whole run on {_chips(found.kind, found.n_systems)}"
     return [titled(title, lasted.took, width), "", *days, "", *rest, *last, *more]
+
+
+def _chips(kind: str, count: int) -> str:
+    """`16 wafers`, `1 GPU`."""
+    words = words_of(kind)
+    one, many = ("GPU", "GPUs") if kind == "gpu" else (words.one, words.many)
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _line(label: str, text: str, width: int) -> list[str]:
@@ -76,7 +94,14 @@ def _elapsed(lasted: Lasted) -> list[str]:
     if lasted.published is not None:
         took = lasted.published.days * numbers.DAY
         said.append(f"published {numbers.duration(took)} ({numbers.change(spread.median / took - 1.0)})")
-    return [*said, f"chance alone {numbers.span(chance.low, chance.high, spread.median)}"]
+    return [*said, f"chance alone {_range(chance)}"]
+
+
+def _range(spread: Spread) -> str:
+    """`112 - 114 d`; one number where both ends are told alike."""
+    unit = numbers.unit_of(spread.median)[0]
+    low, high = numbers.span(spread.low, spread.high, spread.median).split(" - ")
+    return f"{low} {unit}" if low == high else f"{low} - {high} {unit}"
 
 
 def _dates(found: Duration) -> str:
@@ -119,14 +144,42 @@ def _saves(found: Duration) -> list[str]:
         return ["none"] if best is None else [f"none, where every {best.steps[-1]:,} steps would be best"]
     every = found.save_every * step_seconds(run.stretches[-1])
     each = numbers.duration(run.saving.save_ticks / TICKS_PER_SECOND)
-    said = [f"every {found.save_every:,} steps ({numbers.duration(every)}), {each} each, {run.saving.mode}"]
+    mode = run.saving.mode
+    if mode == "asynchronous":
+        mode += f" ({numbers.duration(run.saving.pause_ticks / TICKS_PER_SECOND)} pause)"
+    often = f"every {found.save_every:,} steps ({numbers.duration(every)})"
+    if found.save_every >= run.steps:
+        often = "only at the end"
+    said = [f"{often}, {each} each, {mode}"]
     if best is None:
         return said
+    if best.steps[-1] == found.save_every >= run.steps:
+        return [*said, "the best"]
+    if best.steps[-1] >= run.steps:
+        return [*said, "best only at the end"]
     if found.save_every == best.steps[-1]:
         third, three = (100 * (best.waste(factor) - best.waste()) for factor in (1 / 3, 3.0))
         return [*said, f"the best: a third of it costs {third:.1f} % more time, three times {three:.1f} %"]
     worse = 100 * (best.waste_at(every) - best.waste())
     return [*said, f"best every {best.steps[-1]:,} ({numbers.duration(best.seconds)}), {worse:.1f} % less time"]
+
+
+def _spares(found: Duration) -> list[str]:
+    """What stands by, and what fewer and more of them would change."""
+    choice = found.spares
+    if choice is None:
+        return []
+    unit = UNITS[found.kind] if choice.spares == 1 else f"{UNITS[found.kind]}s"
+    said = [
+        f"{choice.spares:,} {unit} stand{'s' if choice.spares == 1 else ''} by"
+        if choice.spares
+        else f"no {UNITS[found.kind]} stands by"
+    ]
+    for name, gain, change in (("without", choice.over_none, "longer"), ("one more", choice.one_more, "sooner")):
+        if gain is not None:
+            told = gain.certain and gain.saved_s > 0
+            said.append(f"{name}: {f'{numbers.duration(gain.saved_s)} {change}' if told else 'no difference'}")
+    return said
 
 
 def _takes(found: Duration) -> list[str]:
@@ -172,5 +225,5 @@ def _trust(found: Duration) -> list[str]:
         several = len(rates) > 1
         parts.append(f"{len(rates)} failure rate{'s are' if several else ' is'} assumed, wide, in the range")
     if found.built.assumed:
-        parts.append(f"{len(found.built.assumed)} numbers of operation are")
+        parts.append(f"{len(found.built.assumed)} numbers of operation {'in all' if rates else 'are assumed'}")
     return parts
