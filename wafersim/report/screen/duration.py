@@ -144,7 +144,7 @@ def _saves(found: Duration) -> list[str]:
         return ["none"] if best is None else [f"none, where every {best.steps[-1]:,} steps would be best"]
     every = found.save_every * step_seconds(run.stretches[-1])
     each = numbers.duration(run.saving.save_ticks / TICKS_PER_SECOND)
-    mode = run.saving.mode
+    mode: str = run.saving.mode
     if mode == "asynchronous":
         mode += f" ({numbers.duration(run.saving.pause_ticks / TICKS_PER_SECOND)} pause)"
     often = f"every {found.save_every:,} steps ({numbers.duration(every)})"
