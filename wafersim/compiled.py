@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable
@@ -18,18 +19,18 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     Where neither can be written (a package that root installed, run by a service without a home) the cache is a directory of
     the user's own among the temporary files, and if that cannot be had, the function is compiled in every run. What is kept
-    holds the machine code of the functions that it calls, so it is good until any file of its folder changes.
+    holds the machine code of the functions that it calls, so it is good until a module changes that its own imports.
     """
 
     def compile_(function: Callable[..., Any]) -> Any:
         try:
-            return _good_until_its_folder_changes(numba.njit(cache=True, **options)(function), function)
+            return _good_until_a_module_changes(numba.njit(cache=True, **options)(function), function)
         except RuntimeError:  # no locator available
             own = _own_directory()
         if own is None:
             return numba.njit(**options)(function)
         numba.config.CACHE_DIR = str(own)  # type: ignore[attr-defined]
-        return _good_until_its_folder_changes(numba.njit(cache=True, **options)(function), function)
+        return _good_until_a_module_changes(numba.njit(cache=True, **options)(function), function)
 
     return compile_
 
@@ -45,18 +46,34 @@ def inner(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return compile_
 
 
-def _good_until_its_folder_changes(compiled: Any, function: Callable[..., Any]) -> Any:
+def _good_until_a_module_changes(compiled: Any, function: Callable[..., Any]) -> Any:
     """numba itself looks at the file of the function alone, and would keep the old code of one that is called from it."""
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+        compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
     return compiled
 
 
 @cache
-def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, time of change and size of every module in a folder."""
-    found = ((path.name, path.stat()) for path in sorted(folder.glob("*.py")))
-    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in found)
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time of change and size of a module and of those of its folder that it imports, directly or not."""
+    found, rest = {path}, [path]
+    while rest:
+        beside = {
+            path.parent / f"{name}.py" for line in _IMPORTED.findall(rest.pop().read_text()) for name in _names(line)
+        }
+        new = {module for module in beside - found if module.is_file()}
+        found |= new
+        rest += new
+    statuses = ((module.name, module.stat()) for module in sorted(found))
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in statuses)
+
+
+_IMPORTED = re.compile(r"^from ([\w.]+) import ([\w, ]*)", re.MULTILINE)
+
+
+def _names(imported: tuple[str, str]) -> list[str]:
+    """Modules that `from package.module import names` may name: the last part, or a name."""
+    return [imported[0].rpartition(".")[2], *re.findall(r"\w+", imported[1])]
 
 
 def _own_directory() -> Path | None:
