@@ -12,6 +12,7 @@ from wafersim import __version__
 
 COMMANDS = {
     "run": "Simulate an experiment, print its predictions, write a run directory.",
+    "sweep": "Thousands of points by many workers, journalled: what a kill leaves is gone on with.",
     "compare": "Weight streaming beside the best GPU strategy: time, energy, cost, what has to be tuned.",
     "share": "Several experiments side by side on one MemoryX: how much each slows down.",
     "kernel": "One matmul on the wafer under each dataflow: cycles, efficiency, bound.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -36,32 +37,67 @@ def checked_size(sweep: Any, most: int = MOST_POINTS) -> None:
         raise ValueError(f"is a grid of {size} points ({factors}); up to {most} are run")
 
 
-def expand(experiment: Experiment, most: int = MOST_POINTS) -> list[Point]:
-    """Every point; an experiment without a sweep is one point. Raises InputFaults for a grid of more than `most`."""
-    sweep = experiment.sweep or {}
-    try:
-        checked_size(sweep, most)
-    except ValueError as error:
-        raise InputFaults([Fault(experiment.name, None, "sweep", str(error))]) from None
-    with at_one_moment():
-        return _points(experiment, sweep)
+@dataclass(frozen=True)
+class Grid:
+    """The points of an experiment by their place, from 0, each made when it is asked for: its size costs no memory."""
 
+    experiment: Experiment
 
-def _points(experiment: Experiment, sweep: dict[str, Any]) -> list[Point]:
-    base = experiment.model_dump(mode="json", exclude={"sweep"})
-    points = []
-    for values in product(*sweep.values()):
-        chosen = dict(zip(sweep, values, strict=True))
-        fields = _fresh(base)
-        for path, value in chosen.items():
+    @cached_property
+    def size(self) -> int:
+        """How many points there are; an experiment without a sweep is one."""
+        return prod(map(len, self._axes.values()))
+
+    @cached_property
+    def _axes(self) -> dict[str, list[Any]]:
+        return self.experiment.sweep or {}
+
+    @cached_property
+    def _base(self) -> dict[str, Any]:
+        return self.experiment.model_dump(mode="json", exclude={"sweep"})
+
+    def chosen(self, place: int) -> dict[str, Any]:
+        """{path: value} of a point; the last path varies fastest."""
+        found = {}
+        for path, values in reversed(self._axes.items()):
+            place, digit = divmod(place, len(values))
+            found[path] = values[digit]
+        return {path: found[path] for path in self._axes}
+
+    def shown(self, place: int) -> dict[str, Any]:
+        """The same, with models and profiles by their names."""
+        return {path: _named(value) for path, value in self.chosen(place).items()}
+
+    def point(self, place: int) -> Point:
+        """Raises InputFaults where the values do not go together."""
+        fields = _fresh(self._base)
+        for path, value in self.chosen(place).items():
             put(fields, path, value)
-        shown = {path: _named(value) for path, value in chosen.items()}
+        shown = self.shown(place)
         try:
-            points.append(Point(shown, Experiment.model_validate(fields)))
+            return Point(shown, Experiment.model_validate(fields))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise InputFaults([Fault(experiment.name, None, f"sweep: {shown}", str(first["msg"]))]) from None
-    return points
+            raise InputFaults([Fault(self.experiment.name, None, f"sweep: {shown}", str(first["msg"]))]) from None
+
+    def shown_by_each(self) -> Iterator[dict[str, Any]]:
+        """What is shown of points that have each value of "*", which alone sets other paths from one value to the next."""
+        several = len(self._axes.get(EVERYTHING, [None]))
+        paths = list(self._axes)
+        inner = paths[paths.index(EVERYTHING) + 1 :] if EVERYTHING in self._axes else []
+        step = prod(len(self._axes[path]) for path in inner)
+        return (self.shown(index * step) for index in range(several))
+
+
+def expand(experiment: Experiment, most: int = MOST_POINTS) -> list[Point]:
+    """Every point; an experiment without a sweep is one point. Raises InputFaults for a grid of more than `most`."""
+    try:
+        checked_size(experiment.sweep or {}, most)
+    except ValueError as error:
+        raise InputFaults([Fault(experiment.name, None, "sweep", str(error))]) from None
+    grid = Grid(experiment)
+    with at_one_moment():
+        return [grid.point(place) for place in range(grid.size)]
 
 
 def _fresh(fields: dict[str, Any]) -> dict[str, Any]:

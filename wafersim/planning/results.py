@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -49,6 +49,9 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("energy_j", lambda p: p.bill.energy_j),
     ("cost_usd", lambda p: p.bill.cost_usd),
 )
+FIRST = ("model", "n_systems")
+OWN_COLUMNS = ("model", "system.systems", "system.gpus")  # paths that these two tell
+BOUNDS = tuple(name for name, _ in COLUMNS if "_low" in name or "_high" in name)  # of 80 % intervals
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,22 +92,7 @@ class Results(Sequence[PointResult]):
     def rows(self) -> list[dict[str, Any]]:
         """One flat row a point: model, systems, what was varied, `COLUMNS`, why it cannot run."""
         varied = dict.fromkeys(name for point in self.points for name in point.varied)
-        return [self._row(point, list(varied)) for point in self.points]
-
-    def _row(self, point: PointResult, varied: Sequence[str]) -> dict[str, Any]:
-        experiment, prediction = point.point.experiment, None if point.simulated is None else point.simulated.prediction
-        return {
-            "model": experiment.model_name,
-            "n_systems": experiment.system.count,
-            **{
-                name: point.varied.get(name)
-                for name in varied
-                if name not in ("model", "system.systems", "system.gpus")
-            },
-            **{name: None if prediction is None else cell(prediction) for name, cell in COLUMNS},
-            "scaling_efficiency": point.scaling_efficiency,
-            "infeasible": point.infeasible,
-        }
+        return [placed(cells_of(point), point.varied, varied) for point in self.points]
 
     def to_csv(self, path: str | Path | TextIO) -> None:
         """Write the rows; raises WafersimError where the file cannot be written."""
@@ -125,6 +113,25 @@ class Results(Sequence[PointResult]):
         except ModuleNotFoundError:
             raise WafersimError("to_pandas needs pandas: pip install pandas; .rows() and .to_csv() do not") from None
         return pandas.DataFrame(self.rows())
+
+
+def cells_of(point: PointResult) -> dict[str, Any]:
+    """The row of a point without what was varied."""
+    experiment, prediction = point.point.experiment, None if point.simulated is None else point.simulated.prediction
+    return {
+        "model": experiment.model_name,
+        "n_systems": experiment.system.count,
+        **{name: None if prediction is None else cell(prediction) for name, cell in COLUMNS},
+        "scaling_efficiency": point.scaling_efficiency,
+        "infeasible": point.infeasible,
+    }
+
+
+def placed(cells: dict[str, Any], values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """A row with what was varied behind model and systems, which have columns of their own."""
+    varied = {name: values.get(name) for name in names if name not in OWN_COLUMNS}
+    first = {name: cells[name] for name in FIRST}
+    return {**first, **varied, **{name: cell for name, cell in cells.items() if name not in FIRST}}
 
 
 def _write(file: TextIO, rows: Sequence[dict[str, Any]]) -> None:

@@ -36,7 +36,7 @@ class PointResult:
     @property
     def varied(self) -> dict[str, Any]:
         """What the sweep varied, by path."""
-        return _flat(self.point.overrides)
+        return flat(self.point.overrides)
 
     def to_json(self) -> dict[str, Any]:
         """The point's entry in the JSON output."""
@@ -64,7 +64,7 @@ class PointResult:
         }
 
 
-def _flat(overrides: dict[str, Any]) -> dict[str, Any]:
+def flat(overrides: dict[str, Any]) -> dict[str, Any]:
     """What was varied, without what is said of a point elsewhere."""
     several = overrides.get(EVERYTHING, {})
     rest = {name: value for name, value in overrides.items() if name != EVERYTHING}
@@ -79,14 +79,15 @@ def run_points(
     """Every point in order; `progress` is called after each."""
     results, singles = [], Singles()
     for point in points:
-        results.append(_run(point, engine, singles))
+        results.append(run_point(point, singles, engine))
         progress(point)
     return results
 
 
-def _run(point: Point, engine: Engine, singles: Singles) -> PointResult:
+def run_point(point: Point, singles: Singles, engine: Engine = "auto", told: bool = True) -> PointResult:
+    """One point; unless `told` without its interval and what was assumed."""
     try:
-        simulated = simulate_run(jobs_of(point.experiment), engine)
+        simulated = simulate_run(jobs_of(point.experiment), engine, told)
     except Infeasible as reason:
         return PointResult(point, None, str(reason), memory=reason.memory)
     return PointResult(point, simulated, None, singles.efficiency(simulated))

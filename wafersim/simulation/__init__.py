@@ -27,6 +27,8 @@ __all__ = [
     "step_and_interval", "step_seconds",
 ]  # fmt: skip
 
+UNTOLD = Uncertainty(0.0, 0.0, 0.0, 0.0, {})  # of a prediction without an interval
+
 
 @dataclass(frozen=True)
 class Simulated:
@@ -56,12 +58,15 @@ def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
     return simulate_run(jobs_of(experiment), engine).prediction
 
 
-def simulate_run(jobs: Sequence[Job], engine: Engine = "auto") -> Simulated:
-    """The step of the last of a run's phases, with the days of all of them, whose choices follow the last one's."""
+def simulate_run(jobs: Sequence[Job], engine: Engine = "auto", told: bool = True) -> Simulated:
+    """The step of the last of a run's phases, with the days of all of them, whose choices follow the last one's.
+
+    Unless `told` the interval, what was assumed and the chances of a search are left out: most of the work of a point.
+    """
     last = jobs[-1]
     with _phase(len(jobs), jobs):
-        choice = strategy_of(last.kind).choose(last)
-    return _simulated(last, choice, engine, _earlier(jobs, choice))
+        choice = strategy_of(last.kind).choose(last, told=told)
+    return _simulated(last, choice, engine, _earlier(jobs, choice), told)
 
 
 def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
@@ -69,11 +74,14 @@ def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
     return _simulated(job, strategy_of(job.kind).choose(job), engine, ())
 
 
-def _simulated(job: Job, choice: Any, engine: Engine, earlier: tuple[PhaseTime, ...]) -> Simulated:
+def _simulated(job: Job, choice: Any, engine: Engine, earlier: tuple[PhaseTime, ...], told: bool = True) -> Simulated:
     strategy = strategy_of(job.kind)
     plan = strategy.plan(job, choice)
     periodic = run_to_period(strategy, plan, engine)
     account = strategy.account(job, choice, periodic)
+    if not told:
+        prediction = predict(job, strategy.words, periodic, account, UNTOLD, (), earlier)
+        return Simulated(prediction, job, choice, plan, periodic, Replay(job, choice))
     if account.search is not None:
         account = replace(account, search=ranked(job, choice, account.search))
     rough = Replay(job, choice)

@@ -1,0 +1,110 @@
+"""`wafersim sweep EXPERIMENT`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from wafersim.cli.completion import experiments
+
+MOST_SWEPT = 1_000_000  # points that nobody asks for by mistake
+MOST_WORKERS = 1024
+
+
+@click.command("sweep")
+@click.argument("experiment", shell_complete=experiments)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=None, help="Its directory; runs/NAME-sweep if left out."
+)
+@click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a field, e.g. system.systems=8.")
+@click.option("--sweep", "sweeps", multiple=True, metavar="PATH=a,b,c", help="Vary a field, beside the file's sweep.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    default=None,
+    help="Processes; one a core if left out.",
+)
+@click.option("--yes", is_flag=True, help=f"Run a grid of more than {MOST_SWEPT:,} points.")
+@click.option("--intervals", is_flag=True, help="80 % intervals of each point, which take most of the time.")
+def command(
+    experiment: str,
+    out: Path | None,
+    sets: tuple[str, ...],
+    sweeps: tuple[str, ...],
+    workers: int | None,
+    yes: bool,
+    intervals: bool,
+) -> None:
+    """Every point of EXPERIMENT's sweep, thousands of them: the table that `run` writes, without figures.
+
+    Each finished point goes into a journal at once: whatever interrupts a sweep, the same command goes on from there.
+    """
+    began = perf_counter()
+    from wafersim import numbers
+    from wafersim.errors import InputFaults, Interrupted
+    from wafersim.inputs.loader import load_experiment
+    from wafersim.planning.executor import Task, execute, seconds_a_point
+    from wafersim.planning.journal import NAME, Journal, only_one, prepared
+    from wafersim.planning.model_version import model_version
+    from wafersim.planning.swept import findings, varied, write_results
+    from wafersim.report import console
+    from wafersim.report.rate import counted
+    from wafersim.report.screen import show, width_of
+    from wafersim.report.screen.sweep import Swept, sweep_screen
+
+    try:
+        spec = load_experiment(experiment, sets, sweeps=sweeps, most=sys.maxsize if yes else MOST_SWEPT)
+    except InputFaults as faults:
+        if any("is a grid of" in fault.problem for fault in faults.faults):
+            faults.args = (f"{faults}; --yes runs more",)
+        raise
+    directory = out or Path("runs") / f"{spec.name}-sweep"
+    prepared(directory)
+    only_one(directory)  # held until this process ends
+    task, cores = Task(spec, directory, intervals), len(os.sched_getaffinity(0))
+    count, total = workers or cores, task.grid.size
+    journal = Journal(directory)
+    journal.check()
+    others = journal.of_other_versions(model_version())
+    if others:
+        say(f"{journal}: {others:,} points of another version of the model stay there and are not used")
+    journal.forget_failed()
+    before = journal.done(task.sweep)
+    try:
+        each = seconds_a_point(task, journal)
+        left = total - journal.done(task.sweep)
+        say(f"{spec.name}: {total:,} points" + (f", {before:,} of them in the journal" if before else ""))
+        if each is not None and left:
+            about = numbers.duration(left * each / min(count, cores))
+            say(f"about {about} on {count} worker{'s' * (count > 1)} ({numbers.step(each)} a point, tried on a few)")
+        with counted(total, total - left) as advance:
+            execute(task, journal, count, each or 0.0, advance)
+    except KeyboardInterrupt:
+        journal.close()
+        journal.open()
+        done = journal.done(task.sweep)
+        files = write_results(task, journal)
+        journal.close()
+        raise Interrupted(
+            f"{spec.name}: interrupted, {done:,} of {total:,} points done, {done - before:,} of them now; {directory}/ has them"
+            f" ({', '.join(files)}); the same command goes on from there"
+        ) from None
+    done = journal.done(task.sweep)
+    files = [NAME, *write_results(task, journal)]
+    found = findings(task, journal)
+    journal.close()
+    screen = console.new_console()
+    swept = Swept(
+        spec.title or spec.name, total, done - before, varied(task), found, directory, files,
+        perf_counter() - began, intervals,
+    )  # fmt: skip
+    show(screen, sweep_screen(swept, width_of(screen)))
+
+
+def say(line: str) -> None:
+    """To stderr: the table is what a reader of stdout wants."""
+    click.echo(line, err=True)
