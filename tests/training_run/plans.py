@@ -22,13 +22,13 @@ def run_plans(shrinks: bool = False) -> st.SearchStrategy[RunPlan]:
 
 
 def drawn_plan(random: Random) -> RunPlan:
-    """Up to four jobs, often alike, that share systems and a store; a tick each, or slower: quarters of seconds to months."""
+    """Up to four jobs, often alike, that share systems and a store; a tick each, or slower: quarters of seconds to days."""
     count, systems = random.choice((1, 1, 2, 3, 4)), random.randint(1, 4)
     jobs = [_job(random, number, systems, count) for number in range(count)]
     if random.random() < 0.3:
         jobs = [replace(jobs[0], needs=job.needs) for job in jobs]
     plan = RunPlan(tuple(jobs), systems, backfill=random.random() < 0.5)
-    return _slower(plan, random.choice((1, 1, 1, 1, 10**12 // 7, 10**12 // 4, 10**12, 10**19)))
+    return _slower(plan, random.choice((1, 1, 1, 1, 10**12 // 7, 10**12 // 4, 10**12, 10**18)))
 
 
 def _slower(plan: Any, times: int) -> Any:
@@ -91,11 +91,11 @@ def _ticks(random: Random) -> int:
 
 def _stretch(random: Random, may_miss: int) -> Stretch:
     return Stretch(
-        steps=random.randint(1, 15),
+        steps=random.randint(1, 15) * random.choice((1, 1, 1, 6)),
         step_ticks=tuple(random.randint(1, 4) for _ in range(may_miss + 1)),
         stall_ticks=random.choice((0, 0, 1, 2)),
         save_every=_every(random),
-        memory_every=_every(random),
+        memory_every=random.choice((0, 0, 1, 2, 3)),
         evaluate_every=_every(random),
     )
 
