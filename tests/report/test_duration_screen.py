@@ -59,6 +59,8 @@ def test_it_stays_one_screen_however_much_there_is_to_say() -> None:
 def test_it_tells_one_from_many_and_what_spares_are_worth() -> None:
     lines = printed("run", "hello_111m", "--duration", "--no-save").splitlines()
     assert lines[0].startswith("hello-111m: the whole run on 1 system  ")
+    trust = " ".join(" ".join(lines[[line[:5] for line in lines].index("Trust") :]).split())
+    assert "24 numbers of operation are assumed, wide, in the range, 6 of them failure rates" in trust
     lines = printed("run", "bloom_run", "--duration", "--no-save").splitlines()
     spares = next(line for line in lines if line.startswith("Spares"))
     assert "nodes stand by; without: " in spares

@@ -221,9 +221,8 @@ def _deadline(found: Duration) -> list[str]:
 def _trust(found: Duration) -> list[str]:
     rates = [name for name in found.built.assumed if name.endswith("per_1000_days")]
     parts = [f"{found.runs:,} runs, seed {found.seed}"]
-    if rates:
-        several = len(rates) > 1
-        parts.append(f"{len(rates)} failure rate{'s are' if several else ' is'} assumed, wide, in the range")
     if found.built.assumed:
-        parts.append(f"{len(found.built.assumed)} numbers of operation {'in all' if rates else 'are assumed'}")
+        parts.append(f"{len(found.built.assumed)} numbers of operation are assumed, wide, in the range")
+    if rates:
+        parts.append(f"{len(rates)} of them failure rate{'s' if len(rates) > 1 else ''}")
     return parts
