@@ -109,6 +109,17 @@ def test_another_model_makes_every_point_anew(
     assert journal.of_other_versions("another") == 2
 
 
+def test_files_that_change_meanwhile_end_the_sweep_with_a_line(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, journal = Task(experiment, tmp_path), Journal(tmp_path)
+    compute(task, [0], journal)
+    monkeypatch.setattr(executor, "stamps", lambda: ((0, 0),))
+    with pytest.raises(WafersimError, match="files of the model changed"):
+        compute(task, [1], journal)
+    assert journal.done(task.sweep) == 1
+
+
 def test_the_version_is_that_of_every_byte_and_name(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("clock: 1")
     first = version_of((tmp_path,))

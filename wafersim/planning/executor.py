@@ -28,7 +28,7 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.file_cache import at_one_moment
 from wafersim.inputs.sweep import Grid
 from wafersim.planning.journal import Entry, Journal
-from wafersim.planning.model_version import model_version
+from wafersim.planning.model_version import model_version, stamps
 from wafersim.planning.results import BOUNDS, FIRST, cells_of
 from wafersim.planning.sweep import Singles, run_point
 
@@ -54,6 +54,11 @@ class Task:
         return Grid(self.experiment)
 
     @cached_property
+    def stamps(self) -> tuple[tuple[int, int], ...]:
+        """Of the model's files when this process first asked; a worker that is forked has its parent's."""
+        return stamps()
+
+    @cached_property
     def sweep(self) -> bytes:
         """What this grid is called in its journal."""
         return self.key_of(self.experiment)
@@ -67,6 +72,10 @@ class Task:
 
 def compute(task: Task, places: list[int], journal: Journal, stopped: Callable[[], bool] = lambda: False) -> int:
     """Compute and journal some points; those that the journal has of another grid are only noted. How many it came to."""
+    if stamps() != task.stamps:
+        raise WafersimError(
+            "files of the model changed while the sweep ran; run it again: points of the new ones are computed"
+        )
     singles = Singles()
     with at_one_moment():
         for count, place in enumerate(places):
@@ -129,6 +138,7 @@ def execute(task: Task, journal: Journal, workers: int, each_s: float, advance: 
     Raises WafersimError where workers die again and again without finishing a point, KeyboardInterrupt on Ctrl-C, when all
     workers have stopped.
     """
+    assert task.stamps  # of before the workers
     length = max(1, min(LONGEST_CHUNK, int(CHUNK_S / each_s) if each_s > 0 else LONGEST_CHUNK))
     if workers == 1:
         for places in chunks(task, journal, length):

@@ -22,10 +22,21 @@ def model_version() -> str:
 def version_of(folders: tuple[Path, ...]) -> str:
     """The same of some folders: names and contents of their files."""
     digest = hashlib.sha256("".join(f"{name} {version(name)}\n" for name in LIBRARIES).encode())
-    for folder in folders:
-        files = (path for path in folder.rglob("*") if not LEFT_OUT & set(path.relative_to(folder).parts))
-        for path in sorted(path for path in files if path.is_file()):
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
-            digest.update(content)
+    for folder, path in _files(folders):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()[:16]
+
+
+def stamps() -> tuple[tuple[int, int], ...]:
+    """(time of change, bytes) of each file of the model: sooner than a hash, for who asks whether one changed meanwhile."""
+    found = (path.stat() for _, path in _files((resources.PACKAGE, resources.folder("hardware"))))
+    return tuple((each.st_mtime_ns, each.st_size) for each in found)
+
+
+def _files(folders: tuple[Path, ...]) -> list[tuple[Path, Path]]:
+    """(folder, file) in order."""
+    found = ((folder, path) for folder in folders for path in folder.rglob("*"))
+    kept = [(folder, path) for folder, path in found if not LEFT_OUT & set(path.relative_to(folder).parts)]
+    return sorted((folder, path) for folder, path in kept if path.is_file())
