@@ -64,7 +64,9 @@ def command(
         raise
     directory = out or Path("runs") / f"{spec.name}-sweep"
     prepared(directory)
-    only_one(directory)  # held until this process ends
+    held = only_one(directory)
+    if held is not None:
+        click.get_current_context().call_on_close(lambda: os.close(held))
     task, cores = Task(spec, directory, intervals), len(os.sched_getaffinity(0))
     count, total = workers or cores, task.grid.size
     journal = Journal(directory)
