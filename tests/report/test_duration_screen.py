@@ -78,3 +78,10 @@ def test_jobs_take_no_options_of_one_experiment() -> None:
     found = CliRunner().invoke(cli, ["run", "cerebras_gpt_family", "--set", "training.batch=8"])
     assert found.exit_code == 2
     assert "has jobs: --set, --sweep and --flops are of one experiment" in found.output
+
+
+@pytest.mark.parametrize("asked", [("run", "hello_111m", "--no-save"), ("compare", "cs2_vs_a100", "--no-save")])
+def test_runs_and_seeds_are_of_whole_runs(asked: tuple[str, ...]) -> None:
+    found = CliRunner().invoke(cli, [*asked, "--seed", "1"])
+    assert found.exit_code == 2
+    assert "--seed is of --duration" in found.output

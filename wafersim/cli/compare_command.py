@@ -9,7 +9,7 @@ from time import perf_counter
 import click
 
 from wafersim.cli.figure_options import figure_options
-from wafersim.cli.run_options import run_options
+from wafersim.cli.run_options import refuse_without_duration, run_options
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 
@@ -54,6 +54,7 @@ def command(
     from wafersim.report.screen.durations import durations_screen
     from wafersim.report.screen.layout import show, width_of
 
+    refuse_without_duration(lasts)
     spec, experiments = load_comparison(comparison, flops)
     if save:
         check_writable(out)

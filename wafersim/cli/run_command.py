@@ -11,7 +11,7 @@ import click
 
 from wafersim.cli.completion import experiments
 from wafersim.cli.figure_options import figure_options
-from wafersim.cli.run_options import run_options
+from wafersim.cli.run_options import refuse_without_duration, run_options
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def command(
             raise click.UsageError(f"{experiment} has jobs: --set, --sweep and --flops are of one experiment")
         run_jobs(experiment, runs, seed, as_json, began)
         return
+    refuse_without_duration(lasts)
     spec = load_experiment(experiment, (*sets, *([f"flops={flops}"] if flops else [])), sweeps=sweeps)
     if save:
         check_writable(out)

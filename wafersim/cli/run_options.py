@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 MOST = 100_000  # a share of the runs is known to a thousandth then, and they take little memory
 OPTIONS = (
@@ -19,6 +20,14 @@ OPTIONS = (
     ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of --duration: of what chance decides."),
 )
+
+
+def refuse_without_duration(lasts: bool) -> None:
+    """Raises UsageError for `--runs` or `--seed` that nothing would read."""
+    context = click.get_current_context()
+    typed = [name for name in ("runs", "seed") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if typed and not lasts:
+        raise click.UsageError(f"--{typed[0]} is of --duration")
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
