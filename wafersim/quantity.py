@@ -102,11 +102,13 @@ def parse(text: object, dimension: str) -> float:
 def _unit_problem(unit: str, dimension: str) -> str:
     if not unit:
         return "needs a unit"
+    near = [known for known in UNITS[dimension] if known.lower() == unit.lower()]
+    if near:  # 2 t of tokens is no mass
+        return f"unknown unit {unit!r} (units are case-sensitive: {' or '.join(near)})"
     for other, units in UNITS.items():
         if unit in units and other != dimension:
             return f"{unit} is a unit of {other}, not of {dimension}"
-    near = [known for known in UNITS[dimension] if known.lower() == unit.lower()]
-    return f"unknown unit {unit!r}" + (f" (units are case-sensitive: {' or '.join(near)})" if near else "")
+    return f"unknown unit {unit!r}"
 
 
 def _example(dimension: str) -> str:

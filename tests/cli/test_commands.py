@@ -110,7 +110,7 @@ def test_a_fault_of_the_user_is_one_line_and_exit_code_2(arguments: tuple[str, .
     [
         (("show", "wse2"), "second opinion: 0.85 GHz"),
         (("show", "cerebras-gpt-13b"), "12,853,"),
-        (("show", "andromeda"), "500 kW"),
+        (("show", "cs2"), "500 kW"),
         (("list", "models"), "mixtral-8x7b"),
         (("list", "hardware"), "condor-galaxy-1"),
         (("list", "experiments"), "andromeda16_fixed_batch"),

@@ -139,7 +139,7 @@ def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
     [
         ([], "sc", {"schema"}),
         (["run"], "hello", {"hello_111m"}),
-        (["run"], "llama3_", {"llama3_cs3", "llama3_h100"}),
+        (["run"], "llama3_", {"llama3_405b_run", "llama3_cs3", "llama3_h100"}),
         (["run", "hello_111m"], "--sw", {"--sweep"}),
         (["run", "hello_111m", "--engine"], "q", {"queue"}),
         (["schema"], "c", {"comparison"}),
@@ -169,7 +169,7 @@ def test_bash_offers_the_names_that_begin_so(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=False, env=os.environ | {"PATH": path}
     )
-    assert done.stdout.split() == ["llama3_cs3", "llama3_h100"]
+    assert done.stdout.split() == ["llama3_405b_run", "llama3_cs3", "llama3_h100"]
 
 
 def plain(name: str) -> dict[str, object]:

@@ -134,7 +134,7 @@ def _of_operation(value: float | str) -> dict[str, Any]:
 
 
 def everything() -> OperationProfile:
-    """A cluster of GPUs of which all is stated that a profile of operation can say."""
+    """A cluster of wafers of which all is stated that a profile of operation can say."""
     usual = load_profile("gpu-operation")
     assert isinstance(usual, OperationProfile)
     stated = {
@@ -213,7 +213,7 @@ def jobs() -> Iterator[Job]:
     yield on_gpus("grand-teton-h100", 16, zero_stage=3, context=2, flash_attention=True, recompute="selective")
     for profile in ("andromeda", "dgx-a100-80gb"):
         yield installed(profile, 8)
-    yield whole_run("everything", "bloom176b_384a100")
+    yield whole_run("everything", "shared_13b")
     yield whole_run("wafer-operation", "hello_111m")
     for profile in ("cs2", "cs3"):
         for family in load_profile(profile).kernel_code:

@@ -108,7 +108,7 @@ def test_a_wafer_that_fails_leaves_the_others_at_work() -> None:
 
 def test_one_wafer_cannot_do_without_itself(small: tuple[Experiment, Simulated]) -> None:
     assert with_run(small).run.pools[0].may_miss == 0
-    with pytest.raises(Infeasible, match=r"run\.may_miss: 1 of 1 units would leave none"):
+    with pytest.raises(Infeasible, match=r"run\.may_miss: to miss 1 of 1 unit would leave none"):
         with_run(small, may_miss=1)
 
 
