@@ -224,5 +224,5 @@ def _trust(found: Duration) -> list[str]:
     if found.built.assumed:
         parts.append(f"{len(found.built.assumed)} numbers of operation are assumed, wide, in the range")
     if rates:
-        parts.append(f"{len(rates)} of them failure rate{'s' if len(rates) > 1 else ''}")
+        parts.append(f"{len(rates)} of them failure rates" if len(rates) > 1 else "one of them a failure rate")
     return parts
