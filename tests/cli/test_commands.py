@@ -126,6 +126,16 @@ def test_what_the_commands_print(arguments: tuple[str, ...], says: str) -> None:
     assert says in done.stdout
 
 
+def test_a_step_loads_no_whole_run() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from wafersim.cli import commands; "
+        "found = CliRunner().invoke(commands, ['run', 'hello_111m', '--no-save']); "
+        "print(found.exit_code, [m for m in sys.modules if m.startswith('wafersim.training_run')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0 []"
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\nsys.argv=['wafersim','--help']\nfrom wafersim.__main__ import main\n"

@@ -46,12 +46,11 @@ def command(
     began = perf_counter()
     from wafersim.errors import Infeasible
     from wafersim.inputs.comparison import load_comparison
-    from wafersim.planning.comparison import compare_sides, durations_of
+    from wafersim.planning.comparison import compare_sides
     from wafersim.report import console, json_output
     from wafersim.report.comparison import print_comparison, print_reasons, save_comparison
     from wafersim.report.run_directory import check_writable
     from wafersim.report.screen.comparison import Compared, comparison_screen
-    from wafersim.report.screen.durations import durations_screen
     from wafersim.report.screen.layout import show, width_of
 
     refuse_without_duration(lasts)
@@ -63,8 +62,12 @@ def command(
     rows = [side.to_json(sides[0]) for side in sides]
     if all(side.prediction is None for side in sides):
         raise Infeasible("\n".join(f"{side.name}: {side.infeasible}" for side in sides))
-    whole = durations_of(sides, runs, seed) if lasts else None
-    if whole is not None:
+    whole = None
+    if lasts:
+        from wafersim.planning.durations import durations_of
+        from wafersim.report.screen.durations import durations_screen
+
+        whole = durations_of(sides, runs, seed)
         rows = [
             row | ({} if run is None else {"duration": run.to_json()}) for row, run in zip(rows, whole, strict=True)
         ]

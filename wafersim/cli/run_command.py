@@ -73,14 +73,13 @@ def command(
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.sweep import expand
     from wafersim.planning.sensitivity import sensitivities
-    from wafersim.planning.sweep import largest, run_points, whole_run
+    from wafersim.planning.sweep import largest, run_points
     from wafersim.planning.what_if import what_would_help
     from wafersim.report import console, json_output
     from wafersim.report.circuit import circuit_lines
     from wafersim.report.run import save_run
     from wafersim.report.run_directory import check_writable
     from wafersim.report.screen import Found, run_screen, show, width_of
-    from wafersim.report.screen.duration import Lasted, duration_screen
     from wafersim.report.sensitivity import sensitivity_table
     from wafersim.report.words import line_name
 
@@ -108,7 +107,12 @@ def command(
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
     found = sensitivities(shown.simulated) if sensitive else None
     helps = [] if as_json or lasts else what_would_help(shown.simulated)
-    run = whole_run(shown, runs, seed) if lasts else None
+    run = None
+    if lasts:
+        from wafersim.report.screen.duration import Lasted, duration_screen
+        from wafersim.training_run.duration import duration_of
+
+        run = duration_of(shown.point.experiment, shown.simulated.prediction, runs, seed)
     directory = save_run(out, spec, results, figures, found, helps, formats, run) if save else None
     if as_json:
         extra: dict[str, Any] = {} if found is None else {"sensitivity": [one.to_json() for one in found]}

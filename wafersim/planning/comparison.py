@@ -19,7 +19,6 @@ from wafersim.metrics.prediction import PhaseTime, Prediction
 from wafersim.planning.deadline import batches_near, smaller_cluster
 from wafersim.simulation import job_of, simulate
 from wafersim.strategies.registry import strategy_of
-from wafersim.training_run.duration import Duration, duration_of
 
 CLOSE = 0.9  # of the matched size: a smaller cluster whose numbers divide better may be the faster one
 SIMULATED_SIZES = 4  # of those that the closed form puts first, for each matched side
@@ -130,14 +129,6 @@ def compare_sides(
             sides.append(_matched(spec.name, experiment, spec.match, sides[0], comparison.deadline_days))
         progress(spec.name)
     return sides
-
-
-def durations_of(sides: Sequence[Side], runs: int, seed: int) -> list[Duration | None]:
-    """The whole run of every side that can run, each with chance and unknowns of its own."""
-    return [
-        None if side.prediction is None else duration_of(side.experiment, side.prediction, runs, seed + index)
-        for index, side in enumerate(sides)
-    ]
 
 
 def _simulated(name: str, experiment: Experiment, match: str | None) -> Side:

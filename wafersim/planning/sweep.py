@@ -15,7 +15,6 @@ from wafersim.simulation import Simulated, jobs_of, simulate_run, step_seconds
 from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.steps import Engine
-from wafersim.training_run.duration import Duration, duration_of
 
 BESIDE_A_MODEL = ("model", "system.systems", "system.gpus", "training.sequence_length")
 
@@ -120,12 +119,6 @@ class Singles:
             rate = None
         self._rates.append((job, rate))
         return rate
-
-
-def whole_run(result: PointResult, runs: int, seed: int) -> Duration:
-    """The whole run of a point that can run. Raises Infeasible where its section `run` asks for what cannot be."""
-    assert result.simulated is not None
-    return duration_of(result.point.experiment, result.simulated.prediction, runs, seed)
 
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:

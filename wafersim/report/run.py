@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from ruamel.yaml import YAML
@@ -20,7 +20,9 @@ from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
 from wafersim.report.run_directory import WIDEST, save_directory
 from wafersim.report.words import line_name
-from wafersim.training_run.duration import Duration
+
+if TYPE_CHECKING:  # whole runs are loaded where they are asked for
+    from wafersim.training_run.duration import Duration
 
 
 def save_run(
