@@ -29,6 +29,7 @@ def strikes(
     def uniform(seed: int, run: int, of: int, stream: int, counter: int) -> float:
         return uniforms[counter] if counter < len(uniforms) else 0.5
 
+    draws.wait(1.0, 1.0, 0, 0, 0, 0, 0)  # compiled with the uniform that numba knows, before it is another
     monkeypatch.setattr(draws, "gap", gap)
     monkeypatch.setattr(draws, "uniform", uniform)
 

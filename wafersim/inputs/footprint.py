@@ -10,8 +10,9 @@ from wafersim import quantity
 from wafersim.inputs.faults import WrongField
 from wafersim.inputs.grid import grid_of
 from wafersim.inputs.sourced import Dimension, Frozen, Sourced, sourced
+from wafersim.numbers import DAY
 
-LONGEST = 100 * 365.25 * 86_400.0  # seconds
+LONGEST = 100 * 365.25 * DAY  # seconds: nothing here takes a century
 THIS_EXPERIMENT = {"kind": "assumed", "source": "this experiment", "date": "2026"}
 
 DEAREST = 1e14  # USD, or USD in an hour or a kWh

@@ -18,11 +18,10 @@ from pydantic import (
 )
 
 from wafersim import quantity
-from wafersim.inputs.footprint import EnergySpec, MoneySpec
+from wafersim.inputs.footprint import LONGEST, EnergySpec, MoneySpec
 from wafersim.inputs.operation import Of, OperationProfile
 from wafersim.inputs.sourced import Frozen
 
-LONGEST = 100 * 365.25 * 86_400.0  # seconds: nothing here takes a century
 LAST_START = datetime.date(9000, 1, 1)  # the calendar ends with 9999, and a run must not
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from wafersim.errors import WafersimError
+from wafersim.numbers import DAY
 from wafersim.planning.scaling_forms import (
     Floats,
     compute_flops,
@@ -139,14 +140,14 @@ def within(days: float, flops_per_s: float, law: ScalingLaw) -> BestSize:
     `flops_per_s` is what training gets of them (peak times MFU times goodput), in the law's count of FLOPs.
     """
     checked(days=days, flops_per_s=flops_per_s)
-    return best_for(days * 86_400.0 * flops_per_s, law)
+    return best_for(days * DAY * flops_per_s, law)
 
 
 def days_for(loss: float, flops_per_s: float, law: ScalingLaw, inference_tokens: float = 0.0) -> tuple[float, BestSize]:
     """Days in which machines of so many sustained FLOP/s train the cheapest model that reaches a loss, and that model."""
     checked(flops_per_s=flops_per_s)
     found = cheapest_for(loss, law, inference_tokens)
-    return found.training_flops / flops_per_s / 86_400.0, found
+    return found.training_flops / flops_per_s / DAY, found
 
 
 def _inference(law: ScalingLaw, tokens: float) -> None:

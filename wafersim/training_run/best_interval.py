@@ -68,7 +68,7 @@ def save_of(job: JobRun) -> Save:
 
 def step_seconds(job: JobRun, stretch: Stretch) -> float:
     """From a step to the next with all units there: step, stall, and the step's part of evaluations and saves in memory."""
-    ticks = float(stretch.step_ticks[0] + stretch.stall_ticks)
+    ticks = float(stretch.whole_ticks)
     if stretch.evaluate_every:
         ticks += job.evaluate_ticks / stretch.evaluate_every
     if stretch.memory_every:
@@ -134,7 +134,7 @@ def _memory_waste(job: JobRun) -> float:
     stretch = next((stretch for stretch in job.stretches if stretch.memory_every), None)
     if stretch is None:
         return 0.0
-    between = stretch.memory_every * (stretch.step_ticks[0] + stretch.stall_ticks) / TICKS
+    between = stretch.memory_every * stretch.whole_ticks / TICKS
     return waste(between, Save(job.saving.memory_ticks / TICKS), stops_of(job, in_memory=True))
 
 

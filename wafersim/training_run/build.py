@@ -6,36 +6,39 @@ plan of a step. What the experiment leaves out is the profile's, with the width 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from wafersim.errors import Infeasible
-from wafersim.inputs.operation import FailureValues, OperationProfile
+from wafersim.inputs.footprint import LONGEST
+from wafersim.inputs.machine import AnyMachine
+from wafersim.inputs.operation import OperationProfile, OperationValues
 from wafersim.inputs.optimizer import OPTIMIZERS
-from wafersim.inputs.run import LONGEST, CheckpointSpec, FailureSpec, RunSpec
+from wafersim.inputs.run import CheckpointSpec, FailureSpec, RunSpec
 from wafersim.inputs.sourced import Sourced
 from wafersim.metrics.prediction import Prediction
 from wafersim.numbers import duration
 from wafersim.quantity import parse
 from wafersim.strategies.job import Job
-from wafersim.timeline.clock import TICKS_PER_SECOND
+from wafersim.timeline.clock import TICKS_PER_SECOND, to_seconds
 from wafersim.training_run.best_interval import Interval, best_interval
-from wafersim.training_run.plan import JobRun, Pool, Saving, Source, Stretch, Strikes, Wait
+from wafersim.training_run.failure_sources import failure_sources, standard_error
+from wafersim.training_run.plan import JobRun, Pool, Saving, Stretch
 from wafersim.training_run.uncertain import Uncertain
 
-DAY = 86_400.0
 DEVICES = 8  # of a GPU cluster's unit: rates are of nodes of eight
 WEIGHT_BYTES = 4  # that go to MemoryX, fp32
 PAUSE = 0.1  # of a save, an asynchronous one's, where none is stated: only the copy is waited for
-STRIKES = {"stop": Strikes.STOP, "corrupt": Strikes.CORRUPT, "spike": Strikes.SPIKE}
 
 
 @dataclass(frozen=True)
 class Built:
-    """A job's run, what is not known of it, its units (systems, or nodes of eight GPUs), and how it was settled, in words."""
+    """A job's run and the machine that it runs on, what is not known of it, its units (systems, or nodes of eight GPUs), and how
+    it was settled, in words."""
 
     run: JobRun
+    machine: AnyMachine
     uncertain: Uncertain
     units: int
     best: Interval | None  # between saves; None where nothing stops the job
@@ -75,7 +78,7 @@ def build(
     units = units_of(prediction.kind, max(phase.n_systems for phase in prediction.phases))
     may_miss, steps = _with_units_missing(prediction, spec, operation, shrunk, units, notes)
     saving = _saving(prediction, job, spec, operation, units)
-    sources, sigmas = _sources(spec, operation, units)
+    sources, sigmas = failure_sources(spec, operation, units)
     program, weights = values.program.value + values.prime.value, 0.0
     if values.weights_bandwidth is not None:
         weights = WEIGHT_BYTES * prediction.parameters / values.weights_bandwidth.value
@@ -106,7 +109,7 @@ def build(
         rate=tuple(sigma.rate for sigma in sigmas),
         recovery=tuple(sigma.recovery for sigma in sigmas),
         saving=_store_sigma(spec.checkpoints, values),
-        startup=0.0 if spec.start_up.restart is not None else values.prime.standard_error or 0.0,
+        startup=0.0 if spec.start_up.restart is not None else standard_error(values.prime),
     )
     _check_interval(run, spec)
     _check_maintenance(run, spec)
@@ -114,8 +117,8 @@ def build(
     if spec.checkpoints.every != "auto":
         run = _saved(run, spec.checkpoints.every)
     elif best is not None:
-        run = every(run, best.steps)
-    return Built(run, uncertain, units, best, assumed_numbers(operation, spec), tuple(notes))
+        run = run.saving_every(best.steps)
+    return Built(run, job.machine, uncertain, units, best, assumed_numbers(operation, spec), tuple(notes))
 
 
 def _with_units_missing(
@@ -179,21 +182,10 @@ def in_steps(every: int | float, step_s: float) -> int:
     return every if isinstance(every, int) else max(1, round(every / step_s))
 
 
-def every(run: JobRun, steps: Sequence[int]) -> JobRun:
-    """The run with a save after so many steps of each stretch; 0: none."""
-    stretches = (replace(stretch, save_every=each) for stretch, each in zip(run.stretches, steps, strict=True))
-    return replace(run, stretches=tuple(stretches))
-
-
-def step_seconds(stretch: Stretch) -> float:
-    """Seconds of a step of a stretch with all units there, its wait for input included."""
-    return (stretch.step_ticks[0] + stretch.stall_ticks) / TICKS_PER_SECOND
-
-
 def _saved(run: JobRun, asked: int | float | str) -> JobRun:
     if isinstance(asked, str):
         return run
-    return every(run, [in_steps(asked, step_seconds(stretch)) for stretch in run.stretches])
+    return run.saving_every([in_steps(asked, to_seconds(stretch.whole_ticks)) for stretch in run.stretches])
 
 
 def _check_maintenance(run: JobRun, spec: RunSpec) -> None:
@@ -201,7 +193,7 @@ def _check_maintenance(run: JobRun, spec: RunSpec) -> None:
     if spec.maintenance is None:
         return
     back = run.restart_ticks + run.saving.restore_ticks + run.saving.save_ticks + max(run.stretches[-1].step_ticks)
-    needed = spec.maintenance.time + back / TICKS_PER_SECOND
+    needed = spec.maintenance.time + to_seconds(back)
     if spec.maintenance.every <= needed:
         said = f"{duration(spec.maintenance.every)}; it takes {duration(needed)} until the job has made a step after it"
         raise Infeasible(f"run.maintenance.every: {said}")
@@ -209,7 +201,7 @@ def _check_maintenance(run: JobRun, spec: RunSpec) -> None:
 
 def _check_interval(run: JobRun, spec: RunSpec) -> None:
     """Raises Infeasible for checkpoints, in the store or in memory, or evaluations that come after the run's end."""
-    whole = sum(stretch.steps * step_seconds(stretch) for stretch in run.stretches)
+    whole = sum(stretch.steps * to_seconds(stretch.whole_ticks) for stretch in run.stretches)
     asked = {
         "checkpoints.every": spec.checkpoints.every,
         "checkpoints.memory_every": spec.checkpoints.memory_every,
@@ -251,111 +243,10 @@ def _saving(prediction: Prediction, job: Job, spec: RunSpec, operation: Operatio
     )
 
 
-def _store_sigma(checkpoints: CheckpointSpec, values: object) -> float:
-    stated = checkpoints.save_time is not None or checkpoints.store_bandwidth is not None
-    numbers = (getattr(values, "store_bandwidth", None), getattr(values, "unit_store_bandwidth", None))
-    return (
-        0.0 if stated else max((number.standard_error or 0.0 for number in numbers if number is not None), default=0.0)
-    )
-
-
-@dataclass(frozen=True)
-class _Sigmas:
-    site: float
-    rate: float
-    recovery: float
-
-
-def _sources(spec: RunSpec, operation: OperationProfile, units: int) -> tuple[tuple[Source, ...], list[_Sigmas]]:
-    """Every cause of the profile as the experiment changes it, then causes of its own."""
-    if spec.failures == "none":
-        return (), []
-    changed: Mapping[str, FailureSpec] = spec.failures
-    sources, sigmas = list[Source](), list[_Sigmas]()
-    for cause in dict.fromkeys((*operation.failures, *changed)):
-        usual, change = operation.failures.get(cause), changed.get(cause, FailureSpec())
-        if usual is None and change.per_1000_days is None:
-            known = ", ".join(operation.failures)
-            raise Infeasible(
-                f"run.failures.{cause}: {operation.name} has no such cause ({known}); one of your own needs per_1000_days"
-            )
-        for source in _of_cause(cause, usual, change, spec, operation, units):
-            sources.append(source)
-            sigmas.append(
-                _Sigmas(
-                    site=0.0
-                    if spec.site is not None or change.per_1000_days is not None or source.strikes == Strikes.SPIKE
-                    else _sigma(operation.values.site),
-                    rate=0.0
-                    if change.per_1000_days is not None
-                    else _sigma(None if usual is None else usual.per_1000_days),
-                    recovery=0.0
-                    if change.detection is not None
-                    else _sigma(None if usual is None else usual.detection),
-                )
-            )
-    return tuple(sources), sigmas
-
-
-def _sigma(number: Sourced | None) -> float:
-    return 0.0 if number is None else number.standard_error or 0.0
-
-
-def _of_cause(
-    cause: str,
-    usual: FailureValues | None,
-    change: FailureSpec,
-    spec: RunSpec,
-    operation: OperationProfile,
-    units: int,
-) -> list[Source]:
-    """One source, and one for bad units besides, where there are any; none where the cause never strikes."""
-    values = operation.values
-
-    def number(name: str, without: float) -> float:
-        written = getattr(change, name)
-        if written is not None:
-            return float(written)
-        found = None if usual is None else getattr(usual, name)
-        return without if found is None else float(found.value if isinstance(found, Sourced) else found)
-
-    of = change.of or ("unit" if usual is None else usual.of)
-    per_unit = {"memoryx": values.memoryx_nodes, "swarmx": values.swarmx_nodes}.get(of)
-    if of in ("memoryx", "swarmx") and per_unit is None:
-        raise Infeasible(f"run.failures.{cause}.of: {operation.name} has no nodes of {of}")
-    count = {"unit": units, "cluster": 1}.get(of) or ceil((per_unit.value if per_unit is not None else 1.0) * units)
-    strikes = STRIKES[change.strikes or ("stop" if usual is None else usual.strikes)]
-    rate = number("per_1000_days", 0.0)
-    if strikes != Strikes.SPIKE:  # which is of the model and its data, not of the site
-        stated = change.per_1000_days is not None
-        rate *= spec.site if spec.site is not None else 1.0 if stated else values.site.value
-    if rate <= 0.0:
-        return []
-    takes = change.takes_unit if change.takes_unit is not None else usual is not None and usual.takes_unit
-    repair = number("repair", values.repair.value if takes else 0.0)
-    burst = number("burst_share", 0.0)
-    source = Source(
-        cause=cause,
-        strikes=strikes,
-        units=count,
-        mean_s=1000.0 * DAY / rate,
-        shape=number("shape", 1.0),
-        detection=Wait(number("detection", 0.0), number("detection_sigma", 0.0)),
-        repair=Wait(repair, values.repair_sigma.value if takes else 0.0),
-        latency_s=number("latency", 0.0),
-        back_steps=int(number("back_steps", 0)),
-        pool=0 if takes else -1,
-        burst_share=burst,
-        burst_units=int(number("burst_units", 1)),
-        loses_memory=number("loses_memory", 0.0),
-    )
-    bad, times = number("bad_share", 0.0), number("bad_times", 1.0)
-    if bad == 0.0 or times == 1.0 or strikes != Strikes.STOP:
-        return [source]
-    worse = min(count, max(1, round(bad * count)))
-    usual_units = replace(source, units=count - worse)
-    of_bad = replace(source, cause=f"{cause} (bad units)", units=worse, mean_s=source.mean_s / times, removed=True)
-    return [*([usual_units] if count > worse else []), of_bad]
+def _store_sigma(checkpoints: CheckpointSpec, values: OperationValues) -> float:
+    if checkpoints.save_time is not None or checkpoints.store_bandwidth is not None:
+        return 0.0
+    return max(standard_error(values.store_bandwidth), standard_error(values.unit_store_bandwidth))
 
 
 def assumed_numbers(operation: OperationProfile, spec: RunSpec) -> tuple[str, ...]:

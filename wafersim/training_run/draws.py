@@ -13,8 +13,9 @@ from enum import IntEnum
 import numpy as np
 
 from wafersim.compiled import njit
+from wafersim.timeline.clock import TICKS_PER_SECOND
 
-TICKS = 1_000_000_000_000
+TICKS = TICKS_PER_SECOND
 LONGEST_S = 1e12  # what is drawn longer than 30,000 years is that long
 STREAMS = 8  # streams of a source: number * STREAMS + Stream
 

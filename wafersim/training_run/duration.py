@@ -17,9 +17,11 @@ from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.run import RunSpec
 from wafersim.metrics.footprint import Energy, Footprint, footprint_of
 from wafersim.metrics.prediction import PhaseTime, Prediction
+from wafersim.numbers import DAY
 from wafersim.simulation import Job, jobs_of, step_seconds
+from wafersim.timeline.clock import to_seconds
 from wafersim.training_run.best_interval import Interval
-from wafersim.training_run.build import DAY, DEVICES, Built, build
+from wafersim.training_run.build import DEVICES, Built, build
 from wafersim.training_run.compiled import Outcomes, run_many
 from wafersim.training_run.plan import Loss, RunPlan
 from wafersim.training_run.spares import SparesChoice, spares_choice
@@ -141,7 +143,7 @@ class Duration:
             "starts": self.starts,
             "saves": self.saves,
             "save_every": self.save_every,
-            "save_s": run.saving.save_ticks / 1e12,
+            "save_s": to_seconds(run.saving.save_ticks),
             "best_interval": None
             if best is None
             else {
@@ -232,10 +234,10 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
     few = min(runs, SPARES_RUNS)
     ends, chance_ends = _ends(found), _ends(chance)
     full = prediction.phases[-1]
-    machine, spares = jobs_of(experiment)[-1].machine, built.run.pools[0].spares * _devices(prediction.kind)
+    spares = built.run.pools[0].spares * _devices(prediction.kind)
     count = max(phase.n_systems for phase in prediction.phases)
     uses = use_of([_of_loss(found, loss) for loss in Loss], count, spares)
-    columns = footprint_of(machine, [uses], spec.energy, spec.money)
+    columns = footprint_of(built.machine, [uses], spec.energy, spec.money)
     mean = use_of([float(_of_loss(found, loss).mean()) for loss in Loss], count, spares)
     joules = columns.energy.total_j * power_factors(columns.energy, seed, runs)
     cost = columns.cost.usd
@@ -254,7 +256,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         causes=_causes(built, found),
         starts=float(found.starts[:, 0].mean()),
         saves=float(found.saves[:, 0].mean()),
-        footprint=footprint_of(machine, [mean], spec.energy, spec.money),
+        footprint=footprint_of(built.machine, [mean], spec.energy, spec.money),
         energy_j=Spread.of(joules),
         carbon_kg=None
         if columns.carbon is None

@@ -11,7 +11,8 @@ import numpy as np
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
 from wafersim.metrics.prediction import Prediction
-from wafersim.training_run.build import DAY, Built
+from wafersim.numbers import DAY
+from wafersim.training_run.build import Built
 from wafersim.training_run.compiled import run_many
 from wafersim.training_run.duration import Floats, Spread, built_of
 from wafersim.training_run.plan import Loss, RunPlan

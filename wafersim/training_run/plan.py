@@ -8,7 +8,8 @@ event for event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Literal
 
@@ -71,6 +72,11 @@ class Stretch:
     save_every: int = 0
     memory_every: int = 0
     evaluate_every: int = 0
+
+    @property
+    def whole_ticks(self) -> int:
+        """Of a step with all units there, its wait for input included."""
+        return self.step_ticks[0] + self.stall_ticks
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,11 @@ class JobRun:
         """Of the whole job."""
         return sum(stretch.steps for stretch in self.stretches)
 
+    def saving_every(self, steps: Sequence[int]) -> JobRun:
+        """The same job with a save to the store after so many steps of each stretch; 0: none."""
+        stretches = (replace(stretch, save_every=each) for stretch, each in zip(self.stretches, steps, strict=True))
+        return replace(self, stretches=tuple(stretches))
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -161,6 +172,10 @@ class RunPlan:
     jobs: tuple[JobRun, ...]
     systems: int = 1
     backfill: bool = True  # a job that fits begins before an earlier one that does not
+
+    def with_job(self, number: int, job: JobRun) -> RunPlan:
+        """The same plan with another job in the place of that number."""
+        return replace(self, jobs=(*self.jobs[:number], job, *self.jobs[number + 1 :]))
 
 
 @dataclass(frozen=True)

@@ -105,4 +105,4 @@ def _ends(
 def _with_spares(plan: RunPlan, spares: int, number: int, pool: int) -> RunPlan:
     job = plan.jobs[number]
     pools = [replace(each, spares=spares) if at == pool else each for at, each in enumerate(job.pools)]
-    return replace(plan, jobs=(*plan.jobs[:number], replace(job, pools=tuple(pools)), *plan.jobs[number + 1 :]))
+    return plan.with_job(number, replace(job, pools=tuple(pools)))

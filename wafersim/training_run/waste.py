@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,15 +38,12 @@ def waste_by_interval(
 
 def with_interval(job: JobRun, interval_s: float) -> JobRun:
     """The job with saves to the store so far apart, in the nearest number of steps of each stretch, at least one."""
-    steps = [max(1, round(interval_s / step_seconds(job, stretch))) for stretch in job.stretches]
-    stretches = [replace(s, save_every=every) for s, every in zip(job.stretches, steps, strict=True)]
-    return replace(job, stretches=tuple(stretches))
+    return job.saving_every([max(1, round(interval_s / step_seconds(job, stretch))) for stretch in job.stretches])
 
 
 def _measured(plan: RunPlan, interval_s: float, seed: int, runs: int, number: int) -> Measured:
     job = with_interval(plan.jobs[number], interval_s)
-    jobs = (*plan.jobs[:number], job, *plan.jobs[number + 1 :])
-    found = run_many(replace(plan, jobs=jobs), seed, runs)
+    found = run_many(plan.with_job(number, job), seed, runs)
     losses = found.losses_s[:, number, :]
     useful = losses[:, list(USEFUL)].sum(axis=1)
     whole = losses.sum(axis=1) - losses[:, list(ASIDE)].sum(axis=1)

@@ -14,6 +14,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from wafersim.numbers import digits, duration, unit_of
 from wafersim.report.figures.sheet import PAGE, Words, sheet, widest
 from wafersim.report.figures.style import GREY, INK, quiet
+from wafersim.timeline.clock import TICKS_PER_SECOND
 from wafersim.training_run.plan import Event, Loss
 from wafersim.training_run.trace import Trace
 from wafersim.training_run.words import WORDS
@@ -22,7 +23,6 @@ SMALL = 8.0  # points
 ROW, BAR = 0.21, 0.66  # inches of a lane; share of it that a bar is high
 TALL, BEHIND = 1.3, 0.95  # inches of the steps, and of the time that they are behind
 CAUSES = 8  # that have a lane of their own
-TICKS = 1e12
 SAID = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
 STARTS = "later starts and restores"
 
@@ -40,7 +40,7 @@ class Lane:
 def run_figure(trace: Trace, name: str, path: Path, width: float = PAGE) -> None:
     """Above, steps that are done over time, and how much later than by steps alone; below, a lane for all that a job does and
     for each cause of failures."""
-    end = trace.end_ticks / TICKS
+    end = trace.end_ticks / TICKS_PER_SECOND
     doing, strikes = _doing(trace), _strikes(trace)
     lanes = [*doing, *strikes]
     names = 0.2 + max(widest([lane.name for lane in lanes], SMALL), 0.4)
@@ -74,10 +74,10 @@ def run_figure(trace: Trace, name: str, path: Path, width: float = PAGE) -> None
 
 
 def _draw_steps(axes: Any, trace: Trace, size: float) -> None:
-    at = np.array([ticks / TICKS / size for ticks, _ in trace.progress])
+    at = np.array([ticks / TICKS_PER_SECOND / size for ticks, _ in trace.progress])
     many = trace.steps >= 10_000
     done = np.array([step for _, step in trace.progress]) / (1000 if many else 1)
-    ideal = np.array(trace.ideal, float) / (TICKS * size, 1000 if many else 1)
+    ideal = np.array(trace.ideal, float) / (TICKS_PER_SECOND * size, 1000 if many else 1)
     axes.plot(ideal[:, 0], ideal[:, 1], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
     axes.plot(at, done, color=WORDS[Loss.PRODUCTIVE].colour, linewidth=1.3, solid_joinstyle="miter")
     axes.set_ylim(0, 1.03 * trace.steps / (1000 if many else 1))
@@ -88,9 +88,9 @@ def _draw_steps(axes: Any, trace: Trace, size: float) -> None:
 
 def _draw_behind(axes: Any, trace: Trace, size: float) -> None:
     """Time since the beginning, less what the steps that are done take alone."""
-    at = np.array([ticks / TICKS for ticks, _ in trace.progress])
+    at = np.array([ticks / TICKS_PER_SECOND for ticks, _ in trace.progress])
     ticks, steps = np.array(trace.ideal, float).T
-    behind = at - np.interp([step for _, step in trace.progress], steps, ticks / TICKS)
+    behind = at - np.interp([step for _, step in trace.progress], steps, ticks / TICKS_PER_SECOND)
     unit, own = unit_of(float(behind.max()))
     axes.plot(at / size, behind / own, color=WORDS[Loss.WASTED_PROGRESS].colour, linewidth=1.1)
     axes.set_ylim(0, 1.05 * float(behind.max()) / own or 1.0)
@@ -120,7 +120,11 @@ def _doing(trace: Trace) -> list[Lane]:
     """A lane for each thing that the job does, with its share of the run."""
     found = []
     for loss in Loss:
-        spans = [(span.start_ticks / TICKS, span.end_ticks / TICKS) for span in trace.spans if span.loss is loss]
+        spans = [
+            (span.start_ticks / TICKS_PER_SECOND, span.end_ticks / TICKS_PER_SECOND)
+            for span in trace.spans
+            if span.loss is loss
+        ]
         if spans:
             label = {Loss.PRODUCTIVE: "steps", Loss.PROGRAM_STARTUP: STARTS}.get(loss, WORDS[loss].label)
             share = 100 * trace.ticks(loss) / trace.end_ticks
@@ -140,14 +144,14 @@ def _strikes(trace: Trace) -> list[Lane]:
         groups.append((f"{len(ranked) - len(own)} other causes", ranked[len(own) :]))
     found = []
     for name, causes in groups:
-        at = np.array([[strike.ticks / TICKS] for strike in trace.strikes if strike.cause in causes])
+        at = np.array([[strike.ticks / TICKS_PER_SECOND] for strike in trace.strikes if strike.cause in causes])
         number = sum(counts[cause] for cause in causes)
         found.append(Lane(name, at, WORDS[Loss.WASTED_PROGRESS].colour, f"{number:,}"))
     return found
 
 
 def _words(trace: Trace, name: str) -> Words:
-    end = trace.end_ticks / TICKS
+    end = trace.end_ticks / TICKS_PER_SECOND
     stops = sum(strike.event is not Event.CORRUPTED for strike in trace.strikes)
     stopped = "never stopped" if stops == 0 else "stopped once" if stops == 1 else f"stopped {stops:,} times"
     between = f", every {duration(end / stops)} in the mean" if stops > 1 else ""

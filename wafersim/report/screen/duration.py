@@ -12,8 +12,7 @@ from wafersim.inputs.run import PublishedRunSpec
 from wafersim.metrics.footprint import Cost
 from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, whole
 from wafersim.strategies.registry import words_of
-from wafersim.timeline.clock import TICKS_PER_SECOND
-from wafersim.training_run.build import step_seconds
+from wafersim.timeline.clock import to_seconds
 from wafersim.training_run.duration import USUAL, Duration, Spread
 from wafersim.training_run.plan import Loss
 from wafersim.training_run.words import WORDS
@@ -88,9 +87,19 @@ def _line(label: str, text: str, width: int) -> list[str]:
     return [] if not text else [clipped(label.ljust(GUTTER) + text, width)]
 
 
+def span_of(spread: Spread) -> str:
+    """`105 - 128`: the middle 80 % of runs, in the unit of the median, which stands beside it."""
+    return numbers.span(spread.low, spread.high, spread.median)
+
+
+def told(spread: Spread) -> str:
+    """`114 d (105 - 128 with 80 %)`."""
+    return f"{numbers.duration(spread.median)} ({span_of(spread)} with 80 %)"
+
+
 def _elapsed(lasted: Lasted) -> list[str]:
     spread, chance = lasted.duration.elapsed, lasted.duration.chance
-    said = [f"{numbers.duration(spread.median)} ({numbers.span(spread.low, spread.high, spread.median)} with 80 %)"]
+    said = [told(spread)]
     if lasted.published is not None:
         took = lasted.published.days * numbers.DAY
         said.append(f"published {numbers.duration(took)} ({numbers.change(spread.median / took - 1.0)})")
@@ -100,7 +109,7 @@ def _elapsed(lasted: Lasted) -> list[str]:
 def _range(spread: Spread) -> str:
     """`112 - 114 d`; one number where both ends are told alike."""
     unit = numbers.unit_of(spread.median)[0]
-    low, high = numbers.span(spread.low, spread.high, spread.median).split(" - ")
+    low, high = span_of(spread).split(" - ")
     return f"{low} {unit}" if low == high else f"{low} - {high} {unit}"
 
 
@@ -142,11 +151,11 @@ def _saves(found: Duration) -> list[str]:
     run, best = found.plan.jobs[0], found.best
     if not found.save_every:
         return ["none"] if best is None else [f"none, where every {best.steps[-1]:,} steps would be best"]
-    every = found.save_every * step_seconds(run.stretches[-1])
-    each = numbers.duration(run.saving.save_ticks / TICKS_PER_SECOND)
+    every = found.save_every * to_seconds(run.stretches[-1].whole_ticks)
+    each = numbers.duration(to_seconds(run.saving.save_ticks))
     mode: str = run.saving.mode
     if mode == "asynchronous":
-        mode += f" ({numbers.duration(run.saving.pause_ticks / TICKS_PER_SECOND)} pause)"
+        mode += f" ({numbers.duration(to_seconds(run.saving.pause_ticks))} pause)"
     often = f"every {found.save_every:,} steps ({numbers.duration(every)})"
     if found.save_every >= run.steps:
         often = "only at the end"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wafersim import numbers
+from wafersim.report.screen.duration import span_of
 from wafersim.report.screen.layout import Column, sentence, table, titled
 from wafersim.training_run.duration import Duration
 
@@ -23,7 +24,7 @@ def durations_screen(
         Column("chips", tuple(f"{run.n_systems:,}" for _, run in sides), 3),
         Column("steps take", tuple(numbers.duration(run.steps_s) for _, run in sides), 2),
         Column("whole run", tuple(numbers.duration(run.elapsed.median) for _, run in sides)),
-        Column("80 % range", tuple(_span(run) for _, run in sides)),
+        Column("80 % range", tuple(span_of(run.elapsed) for _, run in sides)),
         Column("goodput", tuple(numbers.percent(run.goodput.mean) for _, run in sides)),
         Column("failures", tuple(numbers.grouped(_failures(run)) for _, run in sides), 1),
         Column("90 % by", tuple(str(run.finish(0.9)) for _, run in sides), 4),
@@ -47,10 +48,6 @@ def durations_screen(
         *sentence("Trust", trust, width),
         *sentence("More", ["--json", "--runs 10000", "without --duration: steps"], width),
     ]
-
-
-def _span(run: Duration) -> str:
-    return numbers.span(run.elapsed.low, run.elapsed.high, run.elapsed.median)
 
 
 def _failures(run: Duration) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wafersim import numbers
+from wafersim.report.screen.duration import span_of, told
 from wafersim.report.screen.layout import LINES, Column, cut, sentence, table, titled
 from wafersim.report.screen.lines import shortened
-from wafersim.training_run.duration import Spread
 from wafersim.training_run.family import Family
 
 
@@ -31,14 +31,14 @@ def family_screen(packed: Packed, width: int) -> list[str]:
         Column("steps", tuple(f"{member.steps:,}" for member in members), 3),
         Column("steps take", tuple(numbers.duration(member.steps_s) for member in members), 2),
         Column("whole run", tuple(numbers.duration(member.alone.median) for member in members)),
-        Column("80 % range", tuple(_span(member.alone) for member in members), 1),
+        Column("80 % range", tuple(span_of(member.alone) for member in members), 1),
         Column("packed: from", tuple(_day(member.begins_s) for member in members)),
         Column("to", tuple(_day(member.ends_s) for member in members)),
     ]
     last = [
-        *sentence("In turn", [f"{_said(family.in_turn)}, one after the other"], width),
+        *sentence("In turn", [f"{told(family.in_turn)}, one after the other"], width),
         *sentence(
-            "Packed", [f"{_said(family.packed)} on {family.systems} systems, {numbers.percent(family.use)} held"], width
+            "Packed", [f"{told(family.packed)} on {family.systems} systems, {numbers.percent(family.use)} held"], width
         ),
         *sentence("Published", list(packed.published), width),
         *sentence(
@@ -48,14 +48,6 @@ def family_screen(packed: Packed, width: int) -> list[str]:
     ]
     rows = cut(table(columns, width), LINES - 3 - len(last))
     return [titled(packed.title, packed.took, width), "", *rows, "", *last]
-
-
-def _span(spread: Spread) -> str:
-    return numbers.span(spread.low, spread.high, spread.median)
-
-
-def _said(spread: Spread) -> str:
-    return f"{numbers.duration(spread.median)} ({_span(spread)} with 80 %)"
 
 
 def _day(seconds: float) -> str:
