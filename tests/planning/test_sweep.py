@@ -20,9 +20,10 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import Grid, expand
 from wafersim.planning import executor
-from wafersim.planning.executor import Task, compute, execute
+from wafersim.planning.executor import Task, compute
 from wafersim.planning.journal import NAME, Journal, only_one
 from wafersim.planning.model_version import version_of
+from wafersim.planning.pool import Pool
 from wafersim.planning.results import BOUNDS
 from wafersim.planning.swept import findings, write_results
 
@@ -54,8 +55,8 @@ def undisturbed(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory
 
 
 def swept(experiment: Experiment, directory: Path, workers: int = 1, **options: Any) -> bytes:
-    task, journal = Task(experiment, directory, **options), Journal(directory)
-    execute(task, journal, workers, 0.1, lambda _: None)
+    task, journal = Task(experiment, **options), Journal(directory)
+    Pool(workers).execute(task, journal, 0.1, lambda _: None)
     write_results(task, journal)
     journal.close()
     return (directory / "results.csv").read_bytes()
@@ -79,7 +80,7 @@ def test_two_workers_give_the_same_bytes(experiment: Experiment, undisturbed: by
 
 
 def test_the_order_does_not_matter(experiment: Experiment, undisturbed: bytes, tmp_path: Path) -> None:
-    compute(Task(experiment, tmp_path), [5, 0, 3], Journal(tmp_path))
+    compute(Task(experiment), [5, 0, 3], Journal(tmp_path))
     assert swept(experiment, tmp_path) == undisturbed
 
 
@@ -102,9 +103,9 @@ def test_a_point_that_is_done_is_not_computed_again(
 def test_another_model_makes_every_point_anew(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compute(Task(experiment, tmp_path), [0, 1], Journal(tmp_path))
+    compute(Task(experiment), [0, 1], Journal(tmp_path))
     monkeypatch.setattr(executor, "model_version", lambda: "another")
-    task, journal = Task(experiment, tmp_path), Journal(tmp_path)
+    task, journal = Task(experiment), Journal(tmp_path)
     assert journal.missing(task.sweep, range(8)) == list(range(8))
     assert journal.of_other_versions("another") == 2
 
@@ -112,7 +113,7 @@ def test_another_model_makes_every_point_anew(
 def test_files_that_change_meanwhile_end_the_sweep_with_a_line(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task, journal = Task(experiment, tmp_path), Journal(tmp_path)
+    task, journal = Task(experiment), Journal(tmp_path)
     compute(task, [0], journal)
     monkeypatch.setattr(executor, "stamps", lambda: ((0, 0),))
     with pytest.raises(WafersimError, match="files of the model changed"):
@@ -147,11 +148,11 @@ def test_a_failed_point_keeps_its_error_and_the_others_go_on(
     assert [row["error"] for row in rows] == ["", "", "", "", *["ZeroDivisionError: by nothing"] * 2, "", ""]
     assert all("512" in row["infeasible"] for row in rows[6:])  # a SwarmX of CS-2 has 192
     journal = Journal(tmp_path)
-    found = findings(Task(experiment, tmp_path), journal)
+    found = findings(Task(experiment), journal)
     assert found.counts == {"ran": 4, "infeasible": 2, "failed": 2}
     assert found.errors == ((2, "ZeroDivisionError: by nothing"),)
     journal.forget_failed()
-    assert journal.missing(Task(experiment, tmp_path).sweep, range(8)) == [4, 5]
+    assert journal.missing(Task(experiment).sweep, range(8)) == [4, 5]
 
 
 def test_values_that_do_not_go_together_fail_alone(tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_journal_with_a_damaged_page_is_said_in_a_line(experiment: Experiment, tmp_path: Path) -> None:
-    task, journal = Task(experiment, tmp_path), Journal(tmp_path)
+    task, journal = Task(experiment), Journal(tmp_path)
     compute(task, list(range(8)), journal)
     journal.close()
     content = bytearray((tmp_path / NAME).read_bytes())
@@ -241,7 +242,7 @@ def test_a_point_that_always_kills_its_worker_ends_the_sweep_with_a_line(
     monkeypatch.setattr(executor, "run_point", deadly)
     with pytest.raises(WafersimError, match=r"killed 3 times .* points are kept"):
         swept(experiment, tmp_path, workers=2)
-    assert Journal(tmp_path).done(Task(experiment, tmp_path).sweep) >= 4
+    assert Journal(tmp_path).done(Task(experiment).sweep) >= 4
 
 
 FILE = """

@@ -45,30 +45,29 @@ def command(
     """
     began = perf_counter()
     from wafersim import numbers
-    from wafersim.errors import InputFaults, Interrupted
+    from wafersim.errors import Interrupted
     from wafersim.inputs.loader import load_experiment
-    from wafersim.planning.executor import Task, execute, seconds_a_point
+    from wafersim.inputs.sweep import Limit
+    from wafersim.planning.executor import Executor, Task, seconds_a_point
     from wafersim.planning.journal import NAME, Journal, only_one, prepared
     from wafersim.planning.model_version import model_version
+    from wafersim.planning.pool import Pool
     from wafersim.planning.swept import findings, varied, write_results
     from wafersim.report import console
     from wafersim.report.rate import counted
     from wafersim.report.screen import show, width_of
     from wafersim.report.screen.sweep import Swept, sweep_screen
 
-    try:
-        spec = load_experiment(experiment, sets, sweeps=sweeps, most=sys.maxsize if yes else MOST_SWEPT)
-    except InputFaults as faults:
-        if any("is a grid of" in fault.problem for fault in faults.faults):
-            faults.args = (f"{faults}; --yes runs more",)
-        raise
+    limit = Limit(sys.maxsize) if yes else Limit(MOST_SWEPT, "--yes runs more")
+    spec = load_experiment(experiment, sets, sweeps=sweeps, limit=limit)
     directory = out or Path("runs") / f"{spec.name}-sweep"
     prepared(directory)
     held = only_one(directory)
     if held is not None:
         click.get_current_context().call_on_close(lambda: os.close(held))
-    task, cores = Task(spec, directory, intervals), len(os.sched_getaffinity(0))
-    count, total = workers or cores, task.grid.size
+    executor: Executor = Pool(workers or len(os.sched_getaffinity(0)))
+    task = Task(spec, intervals)
+    total = task.grid.size
     journal = Journal(directory)
     journal.check()
     others = journal.of_other_versions(model_version())
@@ -81,10 +80,10 @@ def command(
         left = total - journal.done(task.sweep)
         say(f"{spec.name}: {total:,} points" + (f", {before:,} of them in the journal" if before else ""))
         if each is not None and left:
-            about = numbers.duration(left * each / min(count, cores))
+            about, count = numbers.duration(left * each / executor.workers), executor.workers
             say(f"about {about} on {count} worker{'s' * (count > 1)} ({numbers.step(each)} a point, tried on a few)")
         with counted(total, total - left) as advance:
-            execute(task, journal, count, each or 0.0, advance)
+            executor.execute(task, journal, each or 0.0, advance)
     except KeyboardInterrupt:
         journal.close()
         journal.open()

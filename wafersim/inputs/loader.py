@@ -19,10 +19,11 @@ from wafersim.inputs.filling import filled
 from wafersim.inputs.model_file import is_model
 from wafersim.inputs.options import place
 from wafersim.inputs.references import References
-from wafersim.inputs.sweep import EVERYTHING, MOST_POINTS, checked_size, put
+from wafersim.inputs.sweep import EVERYTHING, Limit, checked_size, put
 from wafersim.inputs.yaml_file import Path_, YamlFile, read_yaml
 
 ADAPTER: TypeAdapter[Experiment] = TypeAdapter(Experiment)
+LIMIT = Limit()
 
 
 def load_experiment(
@@ -30,11 +31,11 @@ def load_experiment(
     sets: Sequence[str] = (),
     beside: Path = Path(),
     sweeps: Sequence[str] = (),
-    most: int = MOST_POINTS,
+    limit: Limit = LIMIT,
 ) -> Experiment:
     """The validated experiment of a path, looked for from the folder `beside`, of a shipped name, or of its fields.
 
-    `sets` are fields to set, "system.systems=8"; `sweeps` lists to vary, "system.systems=1,2,4"; a grid has up to `most` points.
+    `sets` are fields to set, "system.systems=8"; `sweeps` lists to vary, "system.systems=1,2,4"; a grid stays within `limit`.
     Raises InputFaults: one line per fault with its place and what is allowed.
     """
     if isinstance(name, Mapping):
@@ -52,14 +53,14 @@ def load_experiment(
         raise InputFaults([Fault(str(name), None, "", said)])
     values, options, found = place(file.values, sets, sweeps)
     placed = replace(file, values=values, options=options)
-    experiment, wrong = checked(placed, folder, most)
+    experiment, wrong = checked(placed, folder, limit)
     found += _first_of_each_list(_blamed(wrong, file, placed, folder)) if options else wrong
     if found or experiment is None:
         raise InputFaults(sorted(dict.fromkeys(found), key=lambda fault: fault.order))
     return experiment
 
 
-def checked(file: YamlFile, beside: Path, most: int = MOST_POINTS) -> tuple[Experiment | None, list[Fault]]:
+def checked(file: YamlFile, beside: Path, limit: Limit = LIMIT) -> tuple[Experiment | None, list[Fault]]:
     """(the experiment that a file's values are, everything that is wrong with them)."""
     references = References(file, beside)
     values = filled(with_kind(references.settled(file.values)), references.settings)
@@ -68,7 +69,7 @@ def checked(file: YamlFile, beside: Path, most: int = MOST_POINTS) -> tuple[Expe
         return None, found
     experiment: Experiment | None = None
     try:
-        checked_size(values.get("sweep"), most)
+        checked_size(values.get("sweep"), limit)
         experiment = ADAPTER.validate_python(values)
     except ValidationError as error:
         said = [(path, problem) for path, problem in problems(error, values, ADAPTER)]

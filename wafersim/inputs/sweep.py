@@ -28,13 +28,22 @@ class Point:
     experiment: Experiment
 
 
-def checked_size(sweep: Any, most: int = MOST_POINTS) -> None:
-    """Raises ValueError with the size of a grid of more points than `most`; nothing of it is built."""
+@dataclass(frozen=True)
+class Limit:
+    """How many points a grid may have, and what a refusal says of how to run more."""
+
+    points: int = MOST_POINTS
+    more: str = ""
+
+
+def checked_size(sweep: Any, limit: Limit) -> None:
+    """Raises ValueError with the size of a grid of more points than the limit; nothing of it is built."""
     lists = [items for items in sweep.values() if isinstance(items, list)] if isinstance(sweep, dict) else []
     size = prod(map(len, lists))
-    if size > most:
+    if size > limit.points:
         factors = " x ".join(str(len(items)) for items in lists)
-        raise ValueError(f"is a grid of {size} points ({factors}); up to {most} are run")
+        more = f"; {limit.more}" if limit.more else ""
+        raise ValueError(f"is a grid of {size} points ({factors}); up to {limit.points} are run{more}")
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ class Grid:
 def expand(experiment: Experiment, most: int = MOST_POINTS) -> list[Point]:
     """Every point; an experiment without a sweep is one point. Raises InputFaults for a grid of more than `most`."""
     try:
-        checked_size(experiment.sweep or {}, most)
+        checked_size(experiment.sweep or {}, Limit(most))
     except ValueError as error:
         raise InputFaults([Fault(experiment.name, None, "sweep", str(error))]) from None
     grid = Grid(experiment)

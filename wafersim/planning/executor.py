@@ -1,62 +1,46 @@
-"""The points of a large grid by workers of one machine: chunks of places, each point journalled by who computed it.
+"""The points of a large grid in chunks of places: one function computes a chunk, whoever works at it.
 
-The same function computes a chunk in this process and in a worker. A worker that dies takes nothing along but the point it
-was at: the others are stopped, and a new round begins with what the journal lacks.
+An executor hands the chunks that a journal lacks to its workers: `pool` to processes of this machine, which journal for
+themselves, `cluster` to those of others, whose points travel back.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from multiprocessing.context import BaseContext
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from wafersim.errors import InputFaults, WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.file_cache import at_one_moment
 from wafersim.inputs.sweep import Grid
 from wafersim.planning.journal import Entry, Journal
-from wafersim.planning.model_version import model_version, stamps
+from wafersim.planning.model_version import first_stamps, model_version, stamps
 from wafersim.planning.results import BOUNDS, FIRST, cells_of
 from wafersim.planning.sweep import Singles, run_point
 
-LONGEST_CHUNK = 64
+LONGEST_CHUNK = 512
 CHUNK_S = 0.5  # that a chunk takes: progress is seen by the chunk
 AHEAD = 3  # chunks for each worker that are on their way
-MOST_DEATHS = 3  # rounds in which workers die and no point is finished
 TRIED, TRIED_S = 8, 5.0  # points by which the time is told, and for how long they are tried
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A grid with the directory of its journal; with `intervals` its points have theirs."""
+    """A grid to compute; with `intervals` its points have theirs. Nothing in it is a place of the machine that asks."""
 
     experiment: Experiment
-    directory: Path
     intervals: bool = False
 
     @cached_property
     def grid(self) -> Grid:
         """The points."""
         return Grid(self.experiment)
-
-    @cached_property
-    def stamps(self) -> tuple[tuple[int, int], ...]:
-        """Of the model's files when this process first asked; a worker that is forked has its parent's."""
-        return stamps()
 
     @cached_property
     def sweep(self) -> bytes:
@@ -70,9 +54,36 @@ class Task:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()[:16]
 
 
-def compute(task: Task, places: list[int], journal: Journal, stopped: Callable[[], bool] = lambda: False) -> int:
+class Record(Protocol):
+    """What finished points are added to: a journal, or what a worker of another machine sends back."""
+
+    def add(self, sweep: bytes, place: int, key: bytes, version: str, entry: Entry) -> None:
+        """One finished point."""
+
+    def place(self, sweep: bytes, place: int, key: bytes) -> bool:
+        """Whether a point is there already; its place in this grid is noted then."""
+
+
+class Executor(Protocol):
+    """Who computes what a journal lacks of a grid."""
+
+    @property
+    def workers(self) -> int:
+        """How many points are computed at a time; 0 where nobody is there yet."""
+
+    def execute(self, task: Task, journal: Journal, each_s: float, advance: Advance) -> None:
+        """Compute what is missing; `advance` is told of finished points. Points take about `each_s` seconds.
+
+        Raises WafersimError, one line, where it cannot go on; KeyboardInterrupt on Ctrl-C, when all its workers have stopped.
+        """
+
+    def close(self) -> None:
+        """Let go of the workers."""
+
+
+def compute(task: Task, places: list[int], journal: Record, stopped: Callable[[], bool] = lambda: False) -> int:
     """Compute and journal some points; those that the journal has of another grid are only noted. How many it came to."""
-    if stamps() != task.stamps:
+    if stamps() != first_stamps():
         raise WafersimError(
             "files of the model changed while the sweep ran; run it again: points of the new ones are computed"
         )
@@ -132,84 +143,6 @@ def chunks(task: Task, journal: Journal, length: int) -> Iterator[list[int]]:
             yield missing
 
 
-def execute(task: Task, journal: Journal, workers: int, each_s: float, advance: Advance) -> None:
-    """Compute what is missing of a grid; `advance` is told of finished points. Points take about `each_s` seconds.
-
-    Raises WafersimError where workers die again and again without finishing a point, KeyboardInterrupt on Ctrl-C, when all
-    workers have stopped.
-    """
-    assert task.stamps  # of before the workers
-    length = max(1, min(LONGEST_CHUNK, int(CHUNK_S / each_s) if each_s > 0 else LONGEST_CHUNK))
-    if workers == 1:
-        for places in chunks(task, journal, length):
-            advance(compute(task, places, journal))
-        return
-    deaths, known = 0, journal.done(task.sweep)
-    while True:
-        try:
-            _round(task, journal, workers, length, advance)
-            return
-        except BrokenProcessPool:
-            done = journal.done(task.sweep)
-            deaths, length = (deaths + 1, 1) if done == known else (0, length)
-            if deaths == MOST_DEATHS:
-                raise WafersimError(
-                    f"{task.experiment.name}: a worker was killed {deaths} times before it finished a point (out of memory?);"
-                    f" {done:,} points are kept; try --workers 1"
-                ) from None
-            known = done
-
-
-def _round(task: Task, journal: Journal, workers: int, length: int, advance: Advance) -> None:
-    context: BaseContext = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
-    stop = context.Event()
-    pool = ProcessPoolExecutor(workers, context, _begin, (task, stop, os.getpid()))
-    waiting: set[Future[int]] = set()
-    try:
-        # SQLite keeps the locks of a process in its memory: no connection may be open while that is copied.
-        journal.close()
-        waiting.add(pool.submit(_chunk, []))  # which starts every worker
-        journal.open()
-        for places in chunks(task, journal, length):
-            waiting.add(pool.submit(_chunk, places))
-            if len(waiting) >= AHEAD * workers:
-                waiting = _some(waiting, advance)
-        while waiting:
-            waiting = _some(waiting, advance)
-    except BaseException:
-        stop.set()
-        raise
-    finally:
-        with suppress(KeyboardInterrupt):  # a second Ctrl-C: workers stop anyway
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _some(waiting: set[Future[int]], advance: Advance) -> set[Future[int]]:
-    done, rest = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in done:
-        advance(future.result())
-    return rest
-
-
-_task: Task | None = None
-_journal: Journal | None = None
-_stop: Any = None
-
-
-def _begin(task: Task, stop: Any, parent: int) -> None:
-    """A worker's own connection; Ctrl-C is the parent's to handle, and nobody outlives it."""
-    global _task, _journal, _stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _task, _journal, _stop = task, Journal(task.directory), stop
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _chunk(places: list[int]) -> int:
-    assert _task is not None and _journal is not None
-    return compute(_task, places, _journal, _stop.is_set)
+def chunk_length(each_s: float) -> int:
+    """Points that take about half a second."""
+    return max(1, min(LONGEST_CHUNK, int(CHUNK_S / each_s) if each_s > 0 else LONGEST_CHUNK))

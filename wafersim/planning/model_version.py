@@ -16,6 +16,7 @@ LIBRARIES = ("numba", "numpy")  # whose arithmetic the numbers are
 @cache
 def model_version() -> str:
     """Sixteen hexadecimal digits; another byte in a file that predictions are made of gives others. Some 20 ms."""
+    first_stamps()
     return version_of((resources.PACKAGE, resources.folder("hardware")))
 
 
@@ -27,6 +28,12 @@ def version_of(folders: tuple[Path, ...]) -> str:
         digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()[:16]
+
+
+@cache
+def first_stamps() -> tuple[tuple[int, int], ...]:
+    """Of the files when this process first asked for their version; one that is forked has its parent's."""
+    return stamps()
 
 
 def stamps() -> tuple[tuple[int, int], ...]:

@@ -49,7 +49,7 @@ def write_results(task: Task, journal: Journal) -> list[str]:
 
     A file appears complete or not at all. Raises WafersimError where it cannot be written.
     """
-    path = task.directory / RESULTS
+    path = journal.path.with_name(RESULTS)
     draft = path.with_suffix(".draft")
     names = header(task, bool(journal.counts(task.sweep).get("failed")))
     try:
