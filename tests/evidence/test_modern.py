@@ -6,7 +6,7 @@ from wafersim.errors import Infeasible
 from wafersim.evidence.sets.collective import read_row as read_collective
 from wafersim.evidence.sets.gpu import published_rows
 from wafersim.evidence.sets.gpu_row import GpuRow
-from wafersim.inputs.machine_names import machine_called
+from wafersim.inputs.machine_names import gpus_called
 
 
 def row(name: str) -> GpuRow:
@@ -63,17 +63,17 @@ def test_rows_are_grouped_by_columns(name: str, group: str) -> None:
     ],
 )
 def test_a_machine_is_known_by_its_words(text: str, profile: str) -> None:
-    assert machine_called(text).profile == profile and not machine_called(text).assumed
+    assert gpus_called(text).profile == profile and not gpus_called(text).assumed
 
 
 def test_what_the_words_do_not_say_is_said() -> None:
-    assert machine_called("A100").assumed == "hardware A100: dgx-a100-80gb, 80 GB"
+    assert gpus_called("A100").assumed == "hardware A100: dgx-a100-80gb, 80 GB"
 
 
 @pytest.mark.parametrize("text", ["H100 PCIe", "XB200", "RTX A100", "gpux", "", "megatron-core"])
 def test_an_unknown_machine_is_refused(text: str) -> None:
     with pytest.raises(Infeasible, match="no such machine is known"):
-        machine_called(text)
+        gpus_called(text)
 
 
 def test_what_a_study_remarks_is_a_setting() -> None:

@@ -13,7 +13,8 @@ def command(what: str) -> None:
     """List what is shipped, with one line about each."""
     from wafersim.report.listing import list_experiments, list_hardware, list_models
 
-    if what == "experiments":
-        click.echo(list_experiments(get_terminal_size().columns))  # 80 where there is no terminal
+    width = get_terminal_size().columns  # 80 where there is no terminal
+    if what == "models":
+        click.echo(list_models())
     else:
-        click.echo(list_models() if what == "models" else list_hardware())
+        click.echo(list_experiments(width) if what == "experiments" else list_hardware(width))

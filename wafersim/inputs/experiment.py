@@ -73,7 +73,7 @@ class SystemSpec(Frozen):
     """Which machine, and how many of its wafers or GPUs work on the job."""
 
     profile: Annotated[MachineGiven, AfterValidator(_known_machine)] = Field(
-        description="A cluster or system profile: a name, a path or a mapping."
+        description="A cluster or system profile: a name, a short one such as h100 or CS-3, a path or a mapping."
     )
     systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | Literal["published"] | None = Field(
         default=None, description="Wafer-scale systems that work on the job; published: as the model was trained."

@@ -155,9 +155,15 @@ class GpuMachine:
 AnyMachine = Machine | GpuMachine
 
 
+def _machine_profile(name: str | Profile) -> Profile:
+    """A machine's profile by whatever name it goes; of a name that no machine has, what else has it."""
+    called = known_machine(name) if isinstance(name, str) else None
+    return load_profile(called.profile if called is not None else name)
+
+
 def is_gpu_cluster(profile: str | Profile) -> bool:
     """Whether a profile is a cluster of GPUs; raises WafersimError for a profile that is no machine."""
-    found = load_profile(profile)
+    found = _machine_profile(profile)
     if isinstance(found, GpuClusterProfile):
         return True
     if isinstance(found, SystemProfile | ClusterProfile):
@@ -184,7 +190,7 @@ def load_machine(
 
     A replaced number is `assumed` and its source is the experiment. Raises WafersimError for an unknown name.
     """
-    profile = load_profile(name)
+    profile = _machine_profile(name)
     cluster = profile if isinstance(profile, ClusterProfile) else None
     if not isinstance(profile, SystemProfile | ClusterProfile):
         raise WafersimError(f"profile {named(name)!r} is a {profile.kind}; {NEEDED}")
@@ -204,7 +210,7 @@ def release_of(written: str | None, profile: str | Profile) -> str:
 
     R1.7.1 is R1.7; R2, R2.3.0 and R2.1+ are R2.1, the reference, which stands for all that came after it.
     """
-    found = load_profile(profile)
+    found = _machine_profile(profile)
     system = load_profile(found.system) if isinstance(found, ClusterProfile) else found
     assert isinstance(system, SystemProfile), f"{system.name} is no system"
     return _release(written, system)
@@ -233,7 +239,7 @@ def load_gpu_machine(
     overrides: Mapping[str, str | float | int] | None = None,
 ) -> GpuMachine:
     """A GPU cluster with its own software or another; raises WafersimError for names that are not what they should be."""
-    network = load_profile(name)
+    network = _machine_profile(name)
     if not isinstance(network, GpuClusterProfile):
         raise WafersimError(
             f"profile {named(name)!r} is a {network.kind}; a gpu-cluster is needed, such as dgx-a100-80gb"

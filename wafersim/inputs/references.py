@@ -14,12 +14,12 @@ from typing import Any
 from wafersim.errors import Fault, InputFaults, WafersimError
 from wafersim.inputs.faults import validated
 from wafersim.inputs.importers.setting import Setting
-from wafersim.inputs.machine_names import known_machine
 from wafersim.inputs.model import ADAPTER, Model, find_model
 from wafersim.inputs.model_file import FROM, ModelFile, derived_model, read_model_file
 from wafersim.inputs.profile_file import find_profile, inline_profile, read_profile
 from wafersim.inputs.resources import is_file, is_path, shipped_name
 from wafersim.inputs.sweep import EVERYTHING, split_path
+from wafersim.inputs.typed_machine import machine_reference
 from wafersim.inputs.yaml_file import Path_, YamlFile, dotted
 
 MODEL, PROFILE, SOFTWARE, OPERATION = ("model",), ("system", "profile"), ("system", "software"), ("run", "operation")
@@ -63,7 +63,7 @@ class References:
         try:
             if field == MODEL:
                 return self._model(reference, place)
-            return self._profile(reference, place, software=field == SOFTWARE)
+            return self._profile(reference, place, field)
         except InputFaults as found:
             self.broken.add(dotted(field))
             self.unread = self.unread or (field == MODEL and place[:1] != ("sweep",))
@@ -91,25 +91,19 @@ class References:
             model = _without_settings(model, settings)
         return model
 
-    def _profile(self, reference: Any, place: Path_, software: bool) -> Any:
+    def _profile(self, reference: Any, place: Path_, field: Path_) -> Any:
         if isinstance(reference, dict):
             return inline_profile(self._file.part(place, reference), self._beside)
-        if software and isinstance(reference, str) and not is_path(reference):
+        if field == PROFILE and isinstance(reference, str):
+            return machine_reference(reference, self._folder(place, reference))
+        if field == SOFTWARE and isinstance(reference, str) and not is_path(reference):
             try:
                 return self._found("hardware", reference, place, find_profile, read_profile)
             except InputFaults:
                 raise
             except WafersimError:
                 return reference  # a wafer's release, or said by the schema
-        try:
-            return self._found("hardware", reference, place, find_profile, read_profile)
-        except InputFaults:
-            raise
-        except WafersimError:
-            called = known_machine(reference)
-            if called is None:
-                raise
-            return reference if called.assumed else called.profile  # as it is written, so that it can be said
+        return self._found("hardware", reference, place, find_profile, read_profile)
 
     def _folder(self, place: Path_, reference: Any) -> Path:
         """Where a reference is looked for first: what is typed on the command line is a file there, if there is one."""

@@ -25,6 +25,10 @@ SUFFIXES = (".yaml", ".yml")
 READ = (*SUFFIXES, ".json")  # a config.json is read of a model
 
 
+class UnknownName(WafersimError):
+    """A name that nothing shipped has."""
+
+
 @cache
 def folder(kind: str) -> Path:
     """The directory of "hardware", "experiments", "comparisons", "jobs" or "models"."""
@@ -74,11 +78,11 @@ def alias_of(name: str) -> str | None:
 
 
 def find(kind: str, name: str) -> Path:
-    """The file behind a shipped name; raises WafersimError with the nearest name."""
+    """The file behind a shipped name; raises UnknownName with the nearest name."""
     path = folder(kind) / f"{name}.yaml"
     if name not in names(kind):
         listed = f"; `wafersim list {LISTED[kind]}` shows all"
-        raise WafersimError(f"unknown {WHAT[kind]} {shortened(name)}{did_you_mean(name, names(kind)) or listed}")
+        raise UnknownName(f"unknown {WHAT[kind]} {shortened(name)}{did_you_mean(name, names(kind)) or listed}")
     return path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from wafersim.inputs.machine_names import MACHINES, short_names
 from wafersim.inputs.resources import find, names
 from wafersim.inputs.yaml_file import read_scalar
 
@@ -30,11 +31,22 @@ def list_models() -> str:
     return "\n".join(lines)
 
 
-def list_hardware() -> str:
-    """Name, kind and title."""
+def list_hardware(width: int = 80) -> str:
+    """Machines, which train alone, with short names for them; then their parts, software and operation.
+
+    Lines are of at most `width`, from 44 up.
+    """
     profiles = [(name, _top(find("hardware", name))) for name in names("hardware")]
     profiles.sort(key=lambda profile: profile[1]["kind"])
-    return "\n".join(f"{name:30} {top['kind']:12} {top['title']}" for name, top in profiles)
+    short = short_names()
+    machines, parts = ["machine           short  kind"], ["part or setting                 kind"]
+    for name, top in profiles:
+        title, kind = top["title"], top["kind"]
+        if kind in MACHINES:
+            machines += _wrapped(f"{name:16}  {(*short.get(name, ()), '-')[0]:5}  {kind:11} ", title, width)
+        else:
+            parts += _wrapped(f"{name:30}  {kind:12} ", title, width)
+    return "\n".join([*machines, "", *parts])
 
 
 def list_experiments(width: int = 80) -> str:
@@ -55,6 +67,15 @@ def question(path: Path) -> str:
         said.append(line.lstrip("# "))
     asked, mark, _ = " ".join(said).partition("?")
     return asked + mark if mark else said[0] if said else ""
+
+
+def _wrapped(first: str, text: str, width: int) -> list[str]:
+    """The text beside what a line opens with, or below it where that leaves little room."""
+    narrow = width < len(first) + NARROWEST
+    indent = "  " if narrow else " " * (len(first) + 1)
+    lines = textwrap.wrap(text, max(width - len(indent), 20), break_on_hyphens=False)
+    rest = lines if narrow else lines[1:]
+    return [first.rstrip() if narrow else f"{first} {lines[0]}", *(indent + line for line in rest)]
 
 
 def _entry(name: str, text: str, width: int) -> list[str]:

@@ -20,7 +20,7 @@ from wafersim.gpu.machine import Device
 from wafersim.inputs.fit import load_fit
 from wafersim.inputs.gpu_profile import GpuProfile
 from wafersim.inputs.machine import load_gpu_machine
-from wafersim.inputs.machine_names import machine_called
+from wafersim.inputs.machine_names import gpus_called
 from wafersim.inputs.profile_file import load_profile
 from wafersim.inputs.resources import kind_of, names
 from wafersim.metrics.interval import NUDGE, uncertainty
@@ -114,7 +114,7 @@ def read_row(cells: Cells) -> MeasuredCollective:
     if not cells["bytes"]:
         raise Infeasible("bytes are not stated; it is the collective_bandwidth of the jean-zay profile")
     if not _is_gpu(profile):
-        profile = load_gpu_machine(machine_called(hardware).profile).gpu.name
+        profile = load_gpu_machine(gpus_called(hardware).profile).gpu.name
     collective = re.sub("^all-?reduce", "all-reduce", cells["collective"].strip().lower())
     if "between" in collective:
         raise Infeasible(f"collective {cells['collective']!r}: only those inside a node are predicted")

@@ -12,7 +12,7 @@ from wafersim.evidence.cells import stated
 from wafersim.evidence.rows import Cells
 from wafersim.evidence.tables import read_data
 from wafersim.inputs.machine import load_gpu_machine
-from wafersim.inputs.machine_names import machine_called
+from wafersim.inputs.machine_names import gpus_called
 from wafersim.inputs.profile import named
 
 OWN = "own"  # a user's rows, whose machine stands in their columns
@@ -80,7 +80,7 @@ def _before(notes: str, day: str) -> bool:
 
 def _stack_of_columns(cells: Cells, usual: str) -> Stack:
     """By the columns `hardware` and `software`; the study's `usual` software, or the cluster's own, where no cell names one."""
-    called = machine_called(cells["hardware"])
+    called = gpus_called(cells["hardware"])
     try:
         software = stated(cells, "software") or usual or load_gpu_machine(called.profile).network.software
         load_gpu_machine(called.profile, software)

@@ -21,7 +21,7 @@ from wafersim.evidence.tables import read_data
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import GpuMachine, load_any, load_gpu_machine
-from wafersim.inputs.machine_names import machine_called
+from wafersim.inputs.machine_names import gpus_called
 from wafersim.inputs.profile import named
 from wafersim.workload.model import Model, parameters
 
@@ -187,7 +187,7 @@ def _machine(cells: Cells, study: Study, said: list[str]) -> tuple[str, str | No
         profile = WAFERS[f"cs-{found[1]}"]
         said.append(f"on {profile}")
         return profile, stated(cells, "software") or None, False
-    called = machine_called(stated(cells, "cluster") or device)
+    called = gpus_called(stated(cells, "cluster") or device)
     profile = called.profile
     if not stated(cells, "cluster"):
         gpu = load_gpu_machine(profile).gpu.name
