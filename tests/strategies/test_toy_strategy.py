@@ -20,7 +20,7 @@ from wafersim.inputs.machine import AnyMachine
 from wafersim.simulation import job_of, simulate_step
 from wafersim.strategies import registry
 from wafersim.strategies.job import Job
-from wafersim.strategies.lowering import Keys, Lowered
+from wafersim.strategies.lowering import Keys, Lowered, Tasks
 from wafersim.strategies.run import Folded, PeriodicStep
 from wafersim.strategies.strategy import Account, Binding, Breakdown, Features, SharedJob, Slack
 from wafersim.strategies.words import Part, Words
@@ -132,7 +132,7 @@ class Pipelined:
         graph = build_graph(one, at, 0 * one, [ends], [])
         codes = np.array([KIND[name] for name in kind]), 0 * one, np.array(wafer)
         keys = Keys(*codes, np.array([PASS[name] for name in pass_]), 0 * one, np.array(wafer), 0 * one)
-        return Lowered(graph, keys, np.zeros(1, np.int64), lambda _: np.array(plan.ticks))
+        return Lowered(Tasks(graph, keys), np.zeros(1, np.int64), lambda _: np.array(plan.ticks))
 
     def reference(self, plan: Plan) -> Reference:
         return Reference(plan)

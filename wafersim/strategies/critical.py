@@ -9,6 +9,7 @@ import numpy as np
 
 from wafersim.engine.critical import critical_chain
 from wafersim.engine.graph import Ints
+from wafersim.strategies.lowering import Tasks
 from wafersim.strategies.run import PeriodicStep
 from wafersim.strategies.steps import LoweredSteps
 from wafersim.timeline.timeline import KINDS, PASSES, Timeline
@@ -68,12 +69,8 @@ def critical_ops(periodic: PeriodicStep[Any]) -> CriticalOps:
     chain = critical_chain(graph, lowered.lags, ends, starts, graph.server_of_task, period)
     row = chain.step % rows
     ticks = (ends - starts)[row, chain.task]
-    bundle = graph.bundle_of[chain.task]
-    keys = lowered.keys
     shares: dict[str, int] = {}
-    columns = (keys.kind[bundle], keys.level[bundle], keys.pass_[bundle])
-    names = [_name(*each) for each in zip(*(column.tolist() for column in columns), strict=True)]
-    for name, each in zip(names, ticks.tolist(), strict=True):
+    for name, each in _by_name(lowered.tasks, chain.task, ticks):
         shares[name] = shares.get(name, 0) + each
     shares["latency"] = int(chain.lag.sum())
     return CriticalOps(shares, chain.steps, len(chain.task), chain.task[row == rows - 1])
@@ -85,6 +82,17 @@ def critical_tasks(periodic: PeriodicStep[Any]) -> Timeline | None:
         return None
     lowered, step = periodic.steps.lowered, periodic.steps_simulated - 1
     return lowered.timeline(periodic.ends[-1], step, critical_ops(periodic).tasks)
+
+
+def _by_name(tasks: Tasks, chain: Ints, ticks: Ints) -> list[tuple[str, int]]:
+    """(name, ticks) of the sorts of tasks in a chain, as the chain comes to them; two sorts may share a name."""
+    keys, bundle = tasks.keys, tasks.graph.bundle_of[chain]
+    sort = (keys.kind[bundle] * len(PASSES) + keys.pass_[bundle]) * 2 + (keys.level[bundle] > 0)
+    sorts, first, of_each = np.unique(sort, return_index=True, return_inverse=True)
+    total = np.zeros(len(sorts), np.int64)
+    np.add.at(total, of_each, ticks)
+    names = [_name(each // 2 // len(PASSES), each % 2, each // 2 % len(PASSES)) for each in sorts.tolist()]
+    return [(names[place], int(total[place])) for place in np.argsort(first)]
 
 
 def _name(kind: int, level: int, pass_: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -25,13 +26,37 @@ class Keys(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lowered:
-    """What an engine needs of a plan; `ticks` gives the durations of a step."""
+class Tasks:
+    """The tasks of a graph with their names, which plans of one shape share."""
 
     graph: BundleGraph
     keys: Keys
+
+    def key(self, bundle: Ints, offset: Ints) -> tuple[Ints, ...]:
+        """Canonical keys, without the step, of the tasks at some offsets in some bundles."""
+        kind, level, entity, *rest = (column[bundle] for column in self.keys)
+        return (kind, level, entity + offset, *rest)
+
+    @cached_property
+    def in_order(self) -> tuple[Ints, tuple[Ints, ...]]:
+        """All tasks in canonical order, and the columns of their keys in that order."""
+        columns = self.key(self.graph.bundle_of, self.graph.entity_of)
+        order = _order(columns)
+        return order, tuple(column[order] for column in columns)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """What an engine needs of a plan; `ticks` gives the durations of a step."""
+
+    tasks: Tasks
     lags: Ints
     ticks: Callable[[int], Ints]
+
+    @property
+    def graph(self) -> BundleGraph:
+        """What waits for what."""
+        return self.tasks.graph
 
     def durations(self, step: int = 0) -> Ints:
         """The durations that the graph reads, in one step."""
@@ -40,14 +65,14 @@ class Lowered:
     def timeline(self, ends: Ints, step: int, only: Ints | None = None) -> Timeline:
         """One step's tasks, or `only` some of them, as columns sorted by canonical key."""
         graph = self.graph
-        bundle, offset = graph.bundle_of, graph.entity_of
-        ticks = self.durations(step)[graph.duration_of]
-        if only is not None:
-            bundle, offset, ticks, ends = bundle[only], offset[only], ticks[only], ends[only]
-        kind, level, entity, pass_, micro_batch, layer, chunk = (key[bundle] for key in self.keys)
-        columns = (kind, level, entity + offset, pass_, micro_batch, layer, chunk, ends - ticks, ends)
-        order = _order(columns[:7])
-        return Timeline(np.full(len(order), step), *(column[order] for column in columns))
+        if only is None:
+            order, columns = self.tasks.in_order
+        else:
+            columns = self.tasks.key(graph.bundle_of[only], graph.entity_of[only])
+            within = _order(columns)
+            order, columns = only[within], tuple(column[within] for column in columns)
+        ticks, end = self.durations(step)[graph.duration_of[order]], ends[order]
+        return Timeline(np.full(len(order), step), *columns, end - ticks, end)
 
 
 def _order(columns: tuple[Ints, ...]) -> Ints:

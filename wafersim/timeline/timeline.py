@@ -66,8 +66,12 @@ class Timeline:
         return Timeline(*(getattr(self, column.name)[mask] for column in fields(self)))
 
     def of(self, kind: str) -> Timeline:
-        """The rows of one kind of task."""
-        return self.select(self.kind == KIND[kind])
+        """The rows of one kind of task: of one step they stand side by side."""
+        code = KIND[kind]
+        if len(self) and self.step[0] == self.step[-1]:
+            low, high = np.searchsorted(self.kind, (code, code + 1)).tolist()
+            return Timeline(*(getattr(self, column.name)[low:high] for column in fields(self)))
+        return self.select(self.kind == code)
 
     def busy(self) -> int:
         """Sum of durations in ticks."""

@@ -11,11 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from wafersim.engine.graph import BundleGraph, Edges, Ints, build_graph
+from wafersim.engine.graph import Edges, Ints, build_graph
 from wafersim.engine.topology import topological_order
 from wafersim.strategies.gpu_parallel.plan import MAKES_GRADIENTS, GpuPlan, Unit
 from wafersim.strategies.gpu_parallel.schedules import FORWARD, WGRAD
-from wafersim.strategies.lowering import Keys, Lowered
+from wafersim.strategies.lowering import Keys, Lowered, Tasks
 from wafersim.timeline.timeline import KIND, PASS
 
 UPDATE = PASS["update"]
@@ -28,8 +28,7 @@ PREVIOUS = 1  # step
 class Structure:
     """What plans of one shape share: everything but ticks. `table[task]` is where its ticks stand in `_ticks(plan)`."""
 
-    graph: BundleGraph
-    keys: Keys
+    tasks: Tasks
     table: Ints
 
 
@@ -37,7 +36,7 @@ def lower(plan: GpuPlan) -> Lowered:
     """The graph of a plan. Nothing is delayed but by tasks, and every step is like the one before."""
     structure = _structure(_shape(plan))
     ticks = _ticks(plan)[structure.table]
-    return Lowered(structure.graph, structure.keys, np.zeros(1, np.int64), lambda _: ticks)
+    return Lowered(structure.tasks, np.zeros(1, np.int64), lambda _: ticks)
 
 
 def _shape(plan: GpuPlan) -> GpuPlan:
@@ -105,7 +104,7 @@ def _structure(shape: GpuPlan) -> Structure:
     graph = build_graph(one, np.arange(tasks), 0 * one, [Edges(place[to], place[source], distance=distance)], [])
     keys = Keys(*(np.concatenate(column)[order] for column in zip(*build.keys, strict=True)))
     table = np.concatenate(build.table)[order]
-    return Structure(graph, keys, table)
+    return Structure(Tasks(graph, keys), table)
 
 
 class _Builder:

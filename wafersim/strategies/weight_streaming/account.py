@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -119,11 +120,12 @@ def binding(breakdown: Breakdown, busy: dict[str, float]) -> Binding:
 def utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
     """Busy share of the busiest entity of every kind of resource; SwarmX told apart by level."""
     shares: dict[str, float] = {}
-    for kind, code in KIND.items():
-        tasks = timeline.select(timeline.kind == code)
-        for level in sorted(set(tasks.level.tolist())):
-            of_level = tasks.select(tasks.level == level)
-            busy = np.bincount(of_level.entity, weights=(of_level.end - of_level.start).astype(float))
-            name = f"{kind} level {level}" if kind in ("broadcast", "reduce") else kind
+    for kind in KIND:
+        tasks = timeline.of(kind)
+        ticks = (tasks.end - tasks.start).astype(float)
+        edges = np.flatnonzero(np.diff(tasks.level, prepend=-1, append=-1)).tolist()  # levels stand side by side
+        for low, high in pairwise(edges):
+            busy = np.bincount(tasks.entity[low:high], weights=ticks[low:high])
+            name = f"{kind} level {tasks.level[low]}" if kind in ("broadcast", "reduce") else kind
             shares[name] = float(busy.max() / step_ticks)
     return shares

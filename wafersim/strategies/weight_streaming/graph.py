@@ -16,12 +16,11 @@ from wafersim.engine.graph import (
     SAME,
     TO_ALL,
     TO_CHILDREN,
-    BundleGraph,
     Edges,
     Ints,
     build_graph,
 )
-from wafersim.strategies.lowering import Keys, Lowered
+from wafersim.strategies.lowering import Lowered, Tasks
 from wafersim.strategies.weight_streaming.blocks import Blocks
 from wafersim.strategies.weight_streaming.columns import Columns
 from wafersim.strategies.weight_streaming.durations import Table, compute_table, table_of
@@ -41,8 +40,7 @@ NONE, HOP, MEMORYX, CREDIT = range(4)
 class Structure:
     """What plans of one shape share: everything but ticks."""
 
-    graph: BundleGraph
-    keys: Keys
+    tasks: Tasks
     tables: tuple[Table, ...]
     slice_kernel: Ints  # [slice of a micro-batch]
     per_system: bool  # compute differs between systems
@@ -80,7 +78,7 @@ def lower(plan: WeightStreamingPlan, number: int = 0, links_before: int = 0) -> 
     latencies = plan.latencies
     lags = np.array([0, latencies.hop, latencies.memoryx, latencies.credit_return], np.int64)
     structure = _structure(_shape(plan), number, links_before)
-    return Lowered(structure.graph, structure.keys, lags, _Durations(plan, structure))
+    return Lowered(structure.tasks, lags, _Durations(plan, structure))
 
 
 def _shape(plan: WeightStreamingPlan) -> WeightStreamingPlan:
@@ -120,7 +118,7 @@ def _structure(shape: WeightStreamingPlan, number: int, links_before: int) -> St
         shape.tree.parents,
         (columns.server, columns.server_stride, columns.rank),
     )
-    return Structure(graph, columns.keys, tuple(columns.tables), blocks.slices.one, columns.per_system)
+    return Structure(Tasks(graph, columns.keys), tuple(columns.tables), blocks.slices.one, columns.per_system)
 
 
 class _Edges:

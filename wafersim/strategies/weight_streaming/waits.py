@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.timeline.timeline import PASS, Timeline
+from wafersim.timeline.timeline import PASS, Column, Timeline
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ def parts_of_step(
     if before is not None:
         earlier = before.of("compute")
         own_ticks = int(compute.end[-1] - earlier.end[earlier.entity == system].max())
-    waits = _Waits(timeline, plan, system, own_ticks)
     ends = np.concatenate(([compute.end[-1] - own_ticks], compute.end[:-1]))
-    for row in np.flatnonzero(compute.start > ends):
-        for part, ticks in waits.of(compute, int(row), int(ends[row]), int(compute.start[row])):
+    late = np.flatnonzero(compute.start > ends)
+    waits = _Waits(timeline, plan, system, own_ticks, compute.select(late))
+    for row, begin in enumerate(ends[late].tolist()):
+        for part, ticks in waits.of(row, begin):
             parts[part] += ticks
     if before is not None:
         parts = _scaled(parts, own_ticks, step_ticks)
@@ -84,38 +85,44 @@ def slowest_system(compute: Timeline, systems: int) -> int:
 
 
 class _Waits:
-    """What one system's gaps were waits for."""
+    """What one system's gaps were waits for: those before each of some `late` slices."""
 
-    def __init__(self, timeline: Timeline, plan: WeightStreamingPlan, system: int, step_ticks: int) -> None:
+    def __init__(
+        self, timeline: Timeline, plan: WeightStreamingPlan, system: int, step_ticks: int, late: Timeline
+    ) -> None:
         self._plan, self._step = plan, step_ticks
-        self._ingress = _by_key(timeline.of("ingress"), system)
-        self._stream = _by_key(timeline.of("stream"), 0)
+        self._slices = list(zip(late.pass_.tolist(), late.micro_batch.tolist(), late.layer.tolist(), strict=True))
+        self._begins = late.start.tolist()
+        self._ingress = _around(timeline.of("ingress"), system, late)
+        self._stream = _around(timeline.of("stream"), 0, late)
         self._updates = {int(t): (int(s), int(e)) for t, s, e in _rows(timeline.of("update"))}
         self._tails = [(start, end) for _, start, end in _rows(timeline.of("tail"))]
-        self._fetches = _by_key(timeline.of("fetch"), system)
-        self._inputs = _by_key(timeline.of("input"), system)
+        inputs = timeline.of("input")
+        own = inputs.select(inputs.entity == system)
+        keys = own.pass_.tolist(), own.micro_batch.tolist(), own.layer.tolist(), own.end.tolist()
+        self._inputs = set(zip(*keys, strict=True))
         down = plan.latencies
         self._down_latency = down.memoryx + plan.tree.depth * down.hop
         self._up_latency = down.hop * plan.tree.depth + down.memoryx
 
-    def of(self, compute: Timeline, row: int, begin: int, end: int) -> list[tuple[str, int]]:
-        """[(part, ticks)] of the gap [begin, end) before a slice."""
-        key = (int(compute.pass_[row]), int(compute.micro_batch[row]), int(compute.layer[row]), int(compute.chunk[row]))
-        arrived = self._ingress.get(key)
-        if arrived is not None and arrived[1] + self._plan.latencies.hop == end:
-            return self._weights(key, begin, end)
-        if arrived is None and key[0] == PASS["wgrad"]:
+    def of(self, row: int, begin: int) -> list[tuple[str, int]]:
+        """[(part, ticks)] of the gap from `begin` to a slice."""
+        (pass_, micro_batch, layer), end = self._slices[row], self._begins[row]
+        arrived, sent = self._ingress[row], self._stream[row]
+        if arrived is not None and sent is not None and arrived[1] + self._plan.latencies.hop == end:
+            return self._weights(layer, sent[0], begin, end)
+        if arrived is None and pass_ == PASS["wgrad"]:
             return [("exposed_drain", end - begin)]
-        if any(key[:3] == other[:3] and span[1] == end for other, span in self._inputs.items()):
+        if (pass_, micro_batch, layer, end) in self._inputs:
             return [("exposed_input", end - begin)]
         return [("exposed_activations", end - begin)]
 
-    def _weights(self, key: tuple[int, int, int, int], begin: int, end: int) -> list[tuple[str, int]]:
+    def _weights(self, layer: int, sent: int, begin: int, end: int) -> list[tuple[str, int]]:
         parts: list[tuple[str, int]] = []
-        sent = max(begin, min(end, self._stream[key][0]))
+        sent = max(begin, min(end, sent))
         if sent > begin:
             begin_stream = begin
-            unit = self._plan.update_of(key[2])
+            unit = self._plan.update_of(layer)
             # The update that this step's stream waited for ended in the step before; frozen weights wait for none.
             current = begin if unit is None else self._updates[unit][1] - self._step
             if current > begin:
@@ -142,10 +149,20 @@ class _Waits:
         return sum(max(0, min(stop - self._step, end) - max(start - self._step, begin)) for start, stop in spans)
 
 
-def _by_key(tasks: Timeline, entity: int) -> dict[tuple[int, int, int, int], tuple[int, int]]:
-    tasks = tasks.select(tasks.entity == entity)
-    columns = (tasks.pass_, tasks.micro_batch, tasks.layer, tasks.chunk, tasks.start, tasks.end)
-    return {(p, m, i, c): (s, e) for p, m, i, c, s, e in zip(*(column.tolist() for column in columns), strict=True)}
+def _around(tasks: Timeline, entity: int, slices: Timeline) -> list[tuple[int, int] | None]:
+    """(start, end) of an entity's task around each of some slices; None where there is none."""
+    own = tasks.select(tasks.entity == entity)
+    if not len(own):
+        return [None] * len(slices)
+    shape = [int(max(one.max(), other.max(initial=0))) + 1 for one, other in zip(_key(own), _key(slices), strict=True)]
+    known, asked = (np.ravel_multi_index(_key(each), shape) for each in (own, slices))
+    place = np.minimum(np.searchsorted(known, asked), len(known) - 1)  # canonical order is that of these numbers
+    found = zip((known[place] == asked).tolist(), own.start[place].tolist(), own.end[place].tolist(), strict=True)
+    return [(start, end) if there else None for there, start, end in found]
+
+
+def _key(tasks: Timeline) -> tuple[Column, ...]:
+    return tasks.pass_, tasks.micro_batch, tasks.layer, tasks.chunk
 
 
 def _rows(updates: Timeline) -> list[tuple[int, int, int]]:
