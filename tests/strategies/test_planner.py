@@ -10,8 +10,10 @@ from dataclasses import replace
 import pytest
 
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, wafer_memory
+from wafersim.strategies.weight_streaming.layers import weight_bytes
+from wafersim.strategies.weight_streaming.machine import Machine, Settings
 from wafersim.strategies.weight_streaming.plan import Kernel, UpdateUnit, WeightStreamingPlan
-from wafersim.strategies.weight_streaming.planner import Machine, Planned, Settings, build_plan, weight_bytes
+from wafersim.strategies.weight_streaming.planner import Planned, build_plan
 from wafersim.wafer.op_cost import OpCost, WaferDevice
 from wafersim.workload.layer import Op
 from wafersim.workload.model import Model, load_model

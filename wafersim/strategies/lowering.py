@@ -72,7 +72,7 @@ class Lowered:
             within = _order(columns)
             order, columns = only[within], tuple(column[within] for column in columns)
         ticks, end = self.durations(step)[graph.duration_of[order]], ends[order]
-        return Timeline(np.full(len(order), step), *columns, end - ticks, end)
+        return Timeline(*(np.full(len(order), step), *columns, end - ticks, end))
 
 
 def _order(columns: tuple[Ints, ...]) -> Ints:

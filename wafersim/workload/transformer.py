@@ -7,7 +7,7 @@ Blocks may be of several kinds; who asks for "the block" of a plan means `larges
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from wafersim.workload.blocks import blocks_of
@@ -44,12 +44,12 @@ class Workload:
     mode: Mode = "train"
     lora_rank: int = 0
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Parameters of the model, a tied table counted once; without adapters."""
         return parameters(self.model)
 
-    @property
+    @cached_property
     def trained(self) -> int:
         """Parameters that have gradients and optimizer states, a tied table counted once."""
         return self.parameters if self.mode == "train" else sum(layer.trained for layer in self.layers)
@@ -59,12 +59,17 @@ class Workload:
         """Whether the head's table is the embedding's."""
         return self.model.tied_embeddings and self.model.head != "none"
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[Layer, ...]:
         """All layers but embedding and head."""
         return self.layers[1:-1]
 
-    @property
+    @cached_property
+    def kept_bytes(self) -> int:
+        """Bytes a token of what the backward pass needs of all blocks."""
+        return sum(block.kept_bytes for block in self.blocks)
+
+    @cached_property
     def largest_block(self) -> Layer:
         """The first block of the most parameters: chunks and buffers are sized by it."""
         return max(self.blocks, key=lambda layer: layer.parameters)
@@ -88,7 +93,7 @@ class Workload:
         )
         return 2.0 * matmul * density + self.attention_flops_per_token
 
-    @property
+    @cached_property
     def attention_flops_per_token(self) -> float:
         """Of the two products of scores and values, square: what a mask hides inside of a window is counted."""
         return self._score_flops * sum(op.elements * op.head_dim for op in self._score_ops)

@@ -13,7 +13,7 @@ from wafersim.strategies.strategy import Account, Binding, Breakdown
 from wafersim.strategies.weight_streaming.activations import WaferMemory
 from wafersim.strategies.weight_streaming.choice import Choice
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep
-from wafersim.strategies.weight_streaming.planner import memory_of
+from wafersim.strategies.weight_streaming.room import memory_of
 from wafersim.strategies.weight_streaming.settings import machine_of, wafers_of
 from wafersim.strategies.weight_streaming.waits import parts_of_step
 from wafersim.strategies.weight_streaming.words import STREAM_LINKS, WORDS

@@ -12,6 +12,7 @@ always or never recomputing, doubles the errors of families left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 from wafersim.workload.transformer import Workload
@@ -84,7 +85,7 @@ def kept_bytes(workload: Workload, policy: Policy, tokens: float) -> int:
         return 0
     blocks = workload.blocks
     if policy.every == 0:
-        return int(tokens * sum(layer.kept_bytes for layer in blocks))
+        return int(tokens * workload.kept_bytes)
     # Of an encoder beside a decoder the output stays as well: every block of the decoder attends to it.
     encoded = 1 if workload.model.encoder_layers else 0
     return int(tokens * blocks[0].input_bytes * (ceil(len(blocks) / policy.every) + encoded))
@@ -98,7 +99,7 @@ def transfer_bytes(workload: Workload, policy: Policy, tokens: float) -> int:
     if policy.place == "wafer":
         return 0
     blocks = workload.blocks
-    mean = sum(block.kept_bytes for block in blocks) / len(blocks)
+    mean = workload.kept_bytes / len(blocks)
     return int(tokens * (mean if policy.every == 0 else blocks[0].input_bytes))
 
 
@@ -160,6 +161,7 @@ def _refusal(
     )
 
 
+@lru_cache(maxsize=64)
 def _live_bytes(workload: Workload, policy: Policy) -> tuple[int, int]:
     """Bytes per token that the fullest block and the head hold while they work; without lanes, and before the release's share.
 

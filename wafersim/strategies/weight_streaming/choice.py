@@ -16,16 +16,12 @@ from wafersim.errors import Infeasible
 from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
+from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.memoryx import check_memoryx
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.strategies.weight_streaming.planner import (
-    Disturbances,
-    Machine,
-    Planned,
-    Settings,
-    build_plan,
-)
+from wafersim.strategies.weight_streaming.planner import Planned, build_plan
+from wafersim.strategies.weight_streaming.room import Room, room
 from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of, wafers_of
 from wafersim.wafer.op_cost import op_cost
 from wafersim.workload.transformer import Workload
@@ -97,16 +93,16 @@ def nearest_count(sequences: int, asked: int) -> int:
 
 @dataclass(frozen=True)
 class Fitting:
-    """A policy that fits, why it is that one, and its plan."""
+    """A policy that fits, why it is that one, and what it takes."""
 
     policy: Policy
     reason: str
-    planned: Planned
+    room: Room
 
     @property
     def without_lanes(self) -> bool:
         """Whether a block's working set fits at once; logits go in lanes (264 sequences of 590M ran)."""
-        return self.planned.memory.block_lanes <= 1.0
+        return self.room.memory.block_lanes <= 1.0
 
 
 @dataclass(frozen=True)
@@ -130,8 +126,15 @@ class _System:
         return found
 
     def _fitting(self, count: int) -> Fitting | str:
-        alone = replace(self.settings, shards=(self.largest,), micro_batches=count, disturbances=Disturbances())
-        return _first_fitting(self.policies, self.workload, self.machine, alone)
+        return _first_fitting(self.policies, self.workload, self.machine, self._alone(count))
+
+    def _alone(self, count: int) -> Settings:
+        return replace(self.settings, shards=(self.largest,), micro_batches=count, disturbances=Disturbances())
+
+    def _plan(self, count: int) -> WeightStreamingPlan:
+        planned = build_plan(self.workload, self.machine, self._alone(count), self.fitting(count).policy, op_cost)
+        assert isinstance(planned, Planned), planned
+        return planned.plan
 
     def fastest(self) -> int:
         """Micro-batches of the fastest step among the fewest that fit without lanes, and the fewest that keep everything."""
@@ -148,7 +151,7 @@ class _System:
         counts = {count for count in (_fewest(fits, most), _fewest(keeps, most)) if count is not None}
         if not counts:  # a long sequence: one at a time, in lanes
             return self._smallest(most)
-        return min(sorted(counts), key=lambda count: _step_ticks(self.fitting(count).planned.plan))
+        return min(sorted(counts), key=lambda count: _step_ticks(self._plan(count)))
 
     def _smallest(self, most: int) -> int:
         found = self._fitting(most)
@@ -183,11 +186,11 @@ def _first_fitting(
     """Everything kept, if it fits; else the first policy whose working set fits without lanes; else the first that fits."""
     in_lanes, refusals = list[Fitting](), list[str]()
     for policy in policies:
-        planned = build_plan(workload, machine, settings, policy, op_cost)
-        if isinstance(planned, str):
-            refusals.append(f"{policy} {planned}")
+        taken = room(workload, machine, settings, policy)
+        if isinstance(taken, str):
+            refusals.append(f"{policy} {taken}")
             continue
-        found = Fitting(policy, _why(policies, workload, refusals), planned)
+        found = Fitting(policy, _why(policies, workload, refusals), taken)
         if found.without_lanes or policy.every == 0:
             return found
         in_lanes.append(found)

@@ -10,7 +10,7 @@ from wafersim.strategies.features import logs
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Features
 from wafersim.strategies.weight_streaming.choice import Choice
-from wafersim.strategies.weight_streaming.planner import PRECISION_BYTES
+from wafersim.strategies.weight_streaming.layers import PRECISION_BYTES
 from wafersim.strategies.weight_streaming.settings import wafers_of
 from wafersim.workload.attention import mean_keys
 from wafersim.workload.transformer import Workload

@@ -7,8 +7,8 @@ from wafersim.inputs.machine import REFERENCE_RELEASE, AnyMachine
 from wafersim.inputs.machine import Machine as MachineProfile
 from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.job import Job
+from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.plan import Jitter
-from wafersim.strategies.weight_streaming.planner import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.tree import depth
 from wafersim.wafer.device import device_of
 

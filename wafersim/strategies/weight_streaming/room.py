@@ -1,0 +1,103 @@
+"""Does a step fit under an activation policy: weights held for recompute, a wafer's SRAM, slices that can be simulated.
+
+Nothing here asks how long anything takes, so that many micro-batches are tried before one plan is built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+from wafersim.errors import Infeasible
+from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, segments, wafer_memory
+from wafersim.strategies.weight_streaming.layers import Streamed, streamed
+from wafersim.strategies.weight_streaming.machine import Machine, Settings
+from wafersim.strategies.weight_streaming.passes import kernels_of
+from wafersim.strategies.weight_streaming.plan import Kernel
+from wafersim.workload.transformer import Workload
+
+MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
+ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a step that fits is planned with: its layers, whether the head's weights stay for its backward pass, memory."""
+
+    streamed: Streamed
+    retain: bool
+    pieces: int  # of a trip to the activation servers
+    memory: WaferMemory
+
+    def kernels(self, workload: Workload, policy: Policy) -> tuple[Kernel, ...]:
+        """Of a micro-batch."""
+        return kernels_of(workload, policy, self.retain, self.pieces)
+
+
+def room(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> Room | str:
+    """What a policy takes, or the reason why it cannot run. Raises Infeasible for more slices than are simulated."""
+    layers = streamed(workload, machine, settings)
+    chunks = layers.chunks
+    retain = settings.retain_output_weights and chunks[-1] < settings.weight_credits
+    held = max(_held(workload, policy, chunks), chunks[-1] if retain else 0)
+    if held > settings.weight_credits:
+        return (
+            f"does not fit: {held} chunks of weights are held for recompute, in room for {settings.weight_credits}; give "
+            f"strategy.weight_credits {held} or more, or strategy.activations.recompute_weights restream"
+        )
+    memory = _memory(workload, machine, settings, policy, layers)
+    if isinstance(memory, str):
+        return memory
+    pieces = max(chunks[1:-1]) if policy.place == "servers" else 0
+    check_slices(slices(workload, policy, retain, pieces, chunks), 1, settings.micro_batches)
+    return Room(layers, retain, pieces, memory)
+
+
+def memory_of(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> WaferMemory:
+    """What the wafer with the largest micro-batch holds, of settings that fit."""
+    memory = _memory(workload, machine, settings, policy, streamed(workload, machine, settings))
+    assert isinstance(memory, WaferMemory), memory
+    return memory
+
+
+def check_slices(of_micro_batch: int, systems: int, micro_batches: int) -> None:
+    """Raises Infeasible for a step of more slices of kernels than are simulated; `systems` that differ count."""
+    total = systems * micro_batches * of_micro_batch
+    if total > MOST_SLICES:
+        raise Infeasible(
+            f"a step has {total} slices of kernels ({systems} different systems, {micro_batches} micro-batches); "
+            f"up to {MOST_SLICES} are simulated: take larger micro-batches or fewer chunks_per_layer"
+        )
+
+
+@lru_cache(maxsize=64)
+def slices(workload: Workload, policy: Policy, retain: bool, pieces: int, chunks: tuple[int, ...]) -> int:
+    """Slices of kernels of a micro-batch."""
+    return sum(chunks[kernel.layer] for kernel in kernels_of(workload, policy, retain, pieces))
+
+
+@lru_cache(maxsize=64)
+def _held(workload: Workload, policy: Policy, chunks: tuple[int, ...]) -> int:
+    """Chunks of the largest segment whose weights stay until its input gradient has used them."""
+    if not policy.hold:
+        return 0
+    return max((sum(chunks[i] for i in segment) for segment in segments(workload, policy)), default=0)
+
+
+def _memory(
+    workload: Workload, machine: Machine, settings: Settings, policy: Policy, layers: Streamed
+) -> WaferMemory | str:
+    largest = ceil(max(settings.shards) / settings.micro_batches)
+    down, up = layers.largest_chunks
+    return wafer_memory(
+        workload,
+        policy,
+        largest * workload.sequence_length,
+        machine.sram,
+        machine.sram_reserved,
+        machine.working_set,
+        settings.weight_credits * down,
+        settings.drain_credits * up,
+        ACTIVATION_SLOTS,
+    )
