@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.compiled import njit
+
 Ints = npt.NDArray[np.int64]
 
 # How the entities of a predecessor map onto those of the bundle that waits for it.
@@ -150,19 +152,8 @@ class BundleGraph:
 
         Before step 0 everything is there at tick 0, so that the first steps wait for less.
         """
-        to = np.repeat(np.arange(len(self.width)), np.diff(self.first))
-        gathers = np.isin(self.relation, (FROM_CHILDREN, FROM_ALL))
-        single = np.zeros((self.reach + 1, len(self.width)), np.int64)  # edges that bring each task of a bundle one
-        np.add.at(single, (self.distance[~gathers], to[~gathers]), 1)
-        needs = single[:, self.bundle_of]  # [distance, task]
-        of_all = self.relation == FROM_ALL
-        np.add.at(needs, (self.distance[of_all], self.offset[to[of_all]]), self.width[self.source[of_all]])
-        of_children = np.flatnonzero(self.relation == FROM_CHILDREN)
-        widths = self.width[self.source[of_children]]
-        edge = np.repeat(of_children, widths)
-        child = np.arange(len(edge)) - np.repeat(np.cumsum(widths) - widths, widths)
-        parent = self.maps[self.map_at[self.map[edge]] + child]
-        np.add.at(needs, (self.distance[edge], self.offset[to[edge]] + parent), 1)
+        needs = np.zeros((self.reach + 1, self.tasks), np.int64)  # [distance, task]
+        _count_waits(*self.arrays(), needs)
         return np.cumsum(needs, axis=0)
 
     @cached_property
@@ -242,10 +233,10 @@ def build_graph(
 
 
 def sorted_into(key: Ints, n: int) -> tuple[Ints, Ints]:
-    """Edges sorted by bundle, equal ones as they came: (CSR offsets, order of the edges)."""
-    first = np.zeros(n + 1, np.int64)
-    np.cumsum(np.bincount(key, minlength=n), out=first[1:])
-    return first, np.argsort(key, kind="stable")
+    """Edges sorted by bundle, equal ones as they came: (CSR offsets, order of the edges). Keys are below `n`."""
+    first, order = np.zeros(n + 1, np.int64), np.empty(len(key), np.int64)
+    _sort_counted(key, first, order)
+    return first, order
 
 
 def join(parts: Sequence[tuple[BundleGraph, Ints]]) -> tuple[BundleGraph, Ints]:
@@ -270,3 +261,38 @@ def join(parts: Sequence[tuple[BundleGraph, Ints]]) -> tuple[BundleGraph, Ints]:
     columns["map_at"].append(np.array([maps]))
     joined = BundleGraph(**{name: np.concatenate(arrays) for name, arrays in columns.items()}, durations=durations)
     return joined, np.concatenate([own_lags for _, own_lags in parts])
+
+
+@njit(error_model="numpy")
+def _sort_counted(key: Ints, first: Ints, order: Ints) -> None:
+    """Fill the offsets, all 0, and the order: as many passes as columns beat a comparison sort of packed keys."""
+    n = len(first) - 1
+    for i in range(len(key)):
+        first[key[i] + 1] += 1
+    for i in range(n):
+        first[i + 1] += first[i]
+    place = first[:n].copy()
+    for i in range(len(key)):
+        order[place[key[i]]] = i
+        place[key[i]] += 1
+
+
+@njit(error_model="numpy")
+def _count_waits(
+    width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints, relation: Ints,
+    lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, needs: Ints,
+) -> None:  # fmt: skip
+    """Add up edges by distance and by the task that waits."""
+    for bundle in range(len(width)):
+        at = offset[bundle]
+        for edge in range(first[bundle], first[bundle + 1]):
+            kind, row = relation[edge], needs[distance[edge]]
+            if kind == FROM_ALL:
+                row[at] += width[source[edge]]
+            elif kind == FROM_CHILDREN:
+                parent = map_at[map_[edge]]
+                for child in range(width[source[edge]]):
+                    row[at + maps[parent + child]] += 1
+            else:
+                for task in range(at, at + width[bundle]):
+                    row[task] += 1

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wafersim.engine.graph import BundleGraph, Ints
+from wafersim.engine.graph import BundleGraph, Ints, sorted_into
 from wafersim.timeline.timeline import Timeline
 
 
@@ -76,8 +76,8 @@ class Lowered:
 
 
 def _order(columns: tuple[Ints, ...]) -> Ints:
-    """The canonical order, by one packed number a task."""
-    packed = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        packed = packed * (int(column.max(initial=0)) + 1) + column
-    return np.argsort(packed, kind="stable")
+    """The canonical order, column by column from the last."""
+    order = np.arange(len(columns[0]))
+    for column in reversed(columns):
+        order = order[sorted_into(column[order], int(column.max(initial=0)) + 1)[1]]
+    return order

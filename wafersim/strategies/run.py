@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from wafersim.engine.graph import Ints
 from wafersim.errors import WafersimError
+from wafersim.strategies.kept import kept
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.steps import NAMES, Engine, LoweredSteps, ReferenceSteps, Steps, choose_engine
 from wafersim.timeline.clock import LONGEST_TICKS
@@ -22,6 +23,7 @@ from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
 LONGEST_CYCLE = 12
 MOST_STEPS = 200
+MOST_TASKS = 400_000  # of the steps that are remembered: some 200 bytes each
 WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
 
 
@@ -129,7 +131,7 @@ def run_to_period(strategy: Lowers[P], plan: P, engine: Engine = "auto", reducti
 
 
 def _settled(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
-    """The periodic state of a plan without reductions; those of the last few plans are remembered, by the whole plan.
+    """The periodic state of a plan without reductions; those of the last plans are remembered, by the whole plan.
 
     Clusters of several sizes fold to one plan, and a run asks for the nudged ones of each. What never repeats is large and
     is not kept.
@@ -142,7 +144,7 @@ def _simulated(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
     return settle(plan, start(strategy, plan, engine), engine, "")
 
 
-@lru_cache(maxsize=32)
+@kept(MOST_TASKS, lambda found: found.ends[-1].size)
 def _remembered(strategy: Lowers[Any], plan: Any, engine: str) -> PeriodicStep[Any]:
     return _simulated(strategy, plan, engine)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from wafersim.engine.graph import (
     Ints,
     build_graph,
 )
+from wafersim.strategies.kept import kept
 from wafersim.strategies.lowering import Lowered, Tasks
 from wafersim.strategies.weight_streaming.blocks import Blocks
 from wafersim.strategies.weight_streaming.columns import Columns
@@ -34,6 +35,7 @@ from wafersim.strategies.weight_streaming.plan import (
 )
 
 NONE, HOP, MEMORYX, CREDIT = range(4)
+MOST_TASKS = 300_000  # of the structures that are kept: half a kilobyte each
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _blank(chunks: int) -> PlanLayer:
     return PlanLayer("", chunks, 0, 0, 0, (), (), (), (), (), (), (), ())
 
 
-@lru_cache(maxsize=4)  # the largest take hundreds of megabytes
+@kept(MOST_TASKS, lambda structure: structure.tasks.graph.tasks)
 def _structure(shape: WeightStreamingPlan, number: int, links_before: int) -> Structure:
     blocks = Blocks(shape)
     columns = Columns(shape, blocks, number, links_before)

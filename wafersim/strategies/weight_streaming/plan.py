@@ -147,10 +147,9 @@ class WeightStreamingPlan:
     clipping_barrier: bool
     arrival_order: tuple[str, ...] = field(default=())
     reduction_tail: int = 0  # ticks from the last gradient of a step until its reduction has ended; of n > 1 systems
-    floor_ticks: tuple[
-        tuple[int, ...], ...
-    ] = ()  # [size][kernel]: ticks that a latency floor adds to the kernel's work
-    flops: tuple[tuple[float, ...], ...] = ()  # [size][kernel]
+    # [size][kernel]: ticks that a latency floor adds to the kernel's work, and FLOPs; both go with compute_ticks
+    floor_ticks: tuple[tuple[int, ...], ...] = field(default=(), hash=False)
+    flops: tuple[tuple[float, ...], ...] = field(default=(), hash=False)
     jitter: Jitter | None = None
 
     def __post_init__(self) -> None:
