@@ -26,7 +26,7 @@ ASKS_TWICE = "a source asks a server for the next before it was served"
 MOST_ROWS = 1024
 HEAP, STACK, ASIDE, LOST = range(4)  # places in the array of sizes; requests that another of their source displaced
 # Columns by task: what one look at a task needs lies side by side in memory.
-BUNDLE, DURATION, SERVER, RANK = range(4)  # fixed
+BUNDLE, DURATION, SERVER, RANK = range(4)  # of `BundleGraph.looked_up`
 READY, WAITS, END = range(3)  # of one step: ready so far at, predecessors still to come, end
 DUE, WHO = range(2)  # of a server in the heap
 STATES = 4  # a power of two, so that a task does not straddle cache lines
@@ -52,9 +52,8 @@ class EventQueue:
         groups, tasks = len(graph.task_at) - 1, graph.tasks
         self._taken = [0] * groups
         self._done: list[deque[Ints]] = [deque() for _ in range(groups)]
-        rank = graph.rank[graph.bundle_of]
-        self._fixed = np.stack([graph.bundle_of, graph.duration_of, graph.server_of_task, rank], axis=1)
-        servers, ranks = int(graph.server_of_task.max(initial=0)) + 1, int(graph.rank.max()) + 1
+        self._fixed = graph.looked_up
+        servers, ranks = int(self._fixed[:, SERVER].max(initial=0)) + 1, int(graph.rank.max()) + 1
         followers = graph.followers
         self._followers = followers._replace(lag=lags[followers.lag])  # in ticks
         self._durations = np.zeros((self._rows, graph.durations), np.int64)

@@ -117,6 +117,12 @@ class BundleGraph:
         return self.duration_at[bundle] + self.duration_stride[bundle] * self.entity_of
 
     @cached_property
+    def looked_up(self) -> Ints:
+        """[task, column]: bundle, place of the duration, server, rank; what a look at a task needs lies side by side."""
+        rank = self.rank[self.bundle_of]
+        return np.stack([self.bundle_of, self.duration_of, self.server_of_task, rank], axis=1)
+
+    @cached_property
     def followers(self) -> Followers:
         """The edges by source."""
         to = np.repeat(np.arange(len(self.width)), np.diff(self.first))

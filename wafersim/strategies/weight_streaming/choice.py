@@ -151,6 +151,8 @@ class _System:
         counts = {count for count in (_fewest(fits, most), _fewest(keeps, most)) if count is not None}
         if not counts:  # a long sequence: one at a time, in lanes
             return self._smallest(most)
+        if len(counts) == 1:  # nothing to compare
+            return counts.pop()
         return min(sorted(counts), key=lambda count: _step_ticks(self._plan(count)))
 
     def _smallest(self, most: int) -> int:
