@@ -22,6 +22,11 @@ def comparisons(context: click.Context, parameter: click.Parameter, incomplete: 
     return _shipped("comparisons", incomplete)
 
 
+def plans(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shipped plans that begin with what was typed."""
+    return _shipped("plans", incomplete)
+
+
 def _shipped(kind: str, incomplete: str) -> list[CompletionItem]:
     """Names, and the word that tells the shell to offer files; first, since bash forgets what came before that word."""
     from click.shell_completion import CompletionItem

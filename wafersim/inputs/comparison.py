@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from wafersim.errors import Fault, InputFaults
-from wafersim.inputs.experiment import SLUG, Experiment, with_kind
-from wafersim.inputs.faults import problems, validated
-from wafersim.inputs.filling import filled
+from wafersim.inputs.experiment import SLUG, Experiment
+from wafersim.inputs.faults import validated
 from wafersim.inputs.loader import load_experiment, locate
-from wafersim.inputs.references import References
+from wafersim.inputs.shared_fields import experiment_of
 from wafersim.inputs.sourced import Frozen
-from wafersim.inputs.sweep import put
-from wafersim.inputs.yaml_file import Path_, YamlFile, dotted, read_yaml
+from wafersim.inputs.yaml_file import YamlFile, read_yaml
 
 Match = Literal["peak", "power", "price", "deadline"]
 
@@ -101,28 +98,13 @@ def _side(file: YamlFile, beside: Path, comparison: Comparison, index: int) -> E
             problem = f"{side.experiment} has a sweep; a side is one point"
             raise InputFaults([file.fault(("sides", index, "experiment"), problem)])
         return loaded
-    references = References(file, beside)
-    common = references.settled(comparison.common, (), ("common",))
-    own = references.settled(side.fields, (), ("sides", index, "fields"))
-    if references.faults:
-        raise InputFaults(references.faults)
-    values: dict[str, Any] = {"name": comparison.name, **copy.deepcopy(common)}
-    for key, value in own.items():
-        put(values, key, value)
-    system = values.get("system")
-    if side.match is not None and isinstance(system, dict) and "systems" not in system:
-        if "gpus" in system:
-            raise InputFaults([file.fault(("sides", index), f"{side.name}: give either match or gpus")])
-        system["gpus"] = 8
-    values = filled(with_kind(values), references.settings)
-    try:
-        return Experiment.model_validate(values)
-    except ValidationError as error:
-        found = problems(error, values, TypeAdapter(Experiment))
-        raise InputFaults([_fault(file, index, side.name, path, problem) for path, problem in found]) from None
 
+    def sized(values: dict[str, Any]) -> None:
+        system = values.get("system")
+        if side.match is not None and isinstance(system, dict) and "systems" not in system:
+            if "gpus" in system:
+                raise InputFaults([file.fault(place, f"{side.name}: give either match or gpus")])
+            system["gpus"] = 8
 
-def _fault(file: YamlFile, index: int, name: str, path: Path_, problem: str) -> Fault:
-    """A fault of a side's experiment, which no line states as a whole: at the line where the side begins."""
-    line = file.fault(("sides", index), "").line
-    return Fault(file.name, line, dotted(path), problem, name)
+    place = ("sides", index)
+    return experiment_of(file, beside, comparison.name, comparison.common, side.fields, place, side.name, sized)

@@ -48,6 +48,8 @@ def load_experiment(
         raise InputFaults([Fault(shortened(str(name))[1:-1], None, "", said)])
     if "sides" in file.values:
         raise InputFaults([Fault(str(name), None, "", f"is a comparison; `wafersim compare {name}` runs it")])
+    if "goal" in file.values:
+        raise InputFaults([Fault(str(name), None, "", f"is a plan; `wafersim plan {name}` answers it")])
     if "jobs" in file.values:
         said = f"is a list of jobs, not one experiment; `wafersim share {name}` runs their steps side by side"
         raise InputFaults([Fault(str(name), None, "", said)])
@@ -84,14 +86,14 @@ def checked(file: YamlFile, beside: Path, limit: Limit = LIMIT) -> tuple[Experim
 
 
 def locate(name: str | Path, first: str = "experiments", beside: Path = Path()) -> Path:
-    """A path from the folder `beside`, then in $WAFERSIM_PATH, else a shipped experiment or comparison by name.
+    """A path from the folder `beside`, then in $WAFERSIM_PATH, else a shipped experiment or its like by name.
 
     Raises InputFaults with the nearest name among `first`.
     """
     said, path = str(name), beside / name
     if _exists(path):
         return path
-    for kind in ("experiments", "comparisons", "jobs"):
+    for kind in resources.EXPERIMENTS:
         try:
             return resources.located(kind, said, None)
         except WafersimError:

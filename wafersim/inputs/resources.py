@@ -16,11 +16,11 @@ from wafersim.errors import WafersimError, did_you_mean, shortened
 from wafersim.inputs.file_cache import SEARCHED, look_at, of_file
 
 PACKAGE = Path(__file__).resolve().parent.parent
-FOLDERS = {"hardware": "hardware_profiles", **dict.fromkeys(("experiments", "comparisons", "jobs"), "experiments")}
+EXPERIMENTS = ("experiments", "comparisons", "jobs", "plans")  # that lie in one folder, told by what they hold
+FOLDERS = {"hardware": "hardware_profiles", **dict.fromkeys(EXPERIMENTS, "experiments")}
 WHAT = {"hardware": "hardware profile", "experiments": "experiment", "comparisons": "comparison", "jobs": "list of jobs",
-        "models": "model"}  # fmt: skip
-LISTED = {"hardware": "hardware", "experiments": "experiments", "comparisons": "experiments", "jobs": "experiments",
-          "models": "models"}  # fmt: skip
+        "plans": "plan", "models": "model"}  # fmt: skip
+LISTED = {"hardware": "hardware", "models": "models", **dict.fromkeys(EXPERIMENTS, "experiments")}
 SUFFIXES = (".yaml", ".yml")
 READ = (*SUFFIXES, ".json")  # a config.json is read of a model
 
@@ -31,7 +31,7 @@ class UnknownName(WafersimError):
 
 @cache
 def folder(kind: str) -> Path:
-    """The directory of "hardware", "experiments", "comparisons", "jobs" or "models"."""
+    """The directory of "hardware", "models" or one of the EXPERIMENTS."""
     if kind == "models":
         return PACKAGE / "workload" / "catalogue"
     installed = PACKAGE / "_shipped" / FOLDERS[kind]
@@ -39,7 +39,7 @@ def folder(kind: str) -> Path:
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """The names of one kind, sorted. Comparisons and lists of jobs lie among the experiments, told by their sides or jobs."""
+    """The names of one kind, sorted. Comparisons, jobs and plans lie among the experiments, told by their sides, jobs or goal."""
     if FOLDERS.get(kind) != "experiments":
         return _stems(folder(kind))
     return tuple(path.stem for path in _files(folder(kind)) if _sort(path) == kind)
@@ -60,7 +60,8 @@ def _stems(directory: Path) -> tuple[str, ...]:
 def _sort(path: Path) -> str:
     """What a file among the experiments is."""
     head = _head(path)
-    return "comparisons" if "sides" in head else "jobs" if "jobs" in head else "experiments"
+    holds = {"sides": "comparisons", "jobs": "jobs", "goal": "plans"}
+    return next((kind for part, kind in holds.items() if part in head), "experiments")
 
 
 def kind_of(name: str) -> str:

@@ -50,9 +50,10 @@ def list_hardware(width: int = 80) -> str:
 
 
 def list_experiments(width: int = 80) -> str:
-    """Name and the question that its file opens with, in lines of at most `width`; comparisons and jobs last."""
+    """Name and the question that its file opens with, in lines of at most `width`; comparisons, jobs and plans last."""
     lines = []
-    for kind, how in (("experiments", ""), ("comparisons", " (wafersim compare)"), ("jobs", " (wafersim share)")):
+    beside = {"comparisons": " (wafersim compare)", "jobs": " (wafersim run or share)", "plans": " (wafersim plan)"}
+    for kind, how in {"experiments": "", **beside}.items():
         for name in names(kind):
             lines += _entry(name, question(find(kind, name)) + how, width)
     return "\n".join(lines)

@@ -211,6 +211,10 @@ class Strategy(Protocol[P, C]):
         """Seconds of the best step, quickly, for choosing among many clusters. Raises Infeasible."""
         ...
 
+    def bound(self, job: Job) -> float:
+        """Seconds that no step of the job beats, quickly: at most those of the one that is simulated. Raises Infeasible."""
+        ...
+
     def slacks(self, periodic: PeriodicStep[P]) -> list[Slack]:
         """What each resource has to spare; nothing where a strategy does not know."""
         ...

@@ -28,6 +28,7 @@ from wafersim.training_run.lowered import Floats, Ints, Lowered, lowered
 from wafersim.training_run.plan import Event, JobOutcome, Logged, Loss, Outcome, RunPlan
 
 MOST_EVENTS = 2_000_000  # of a run; a month of hourly saves has about 2,000
+BLOCK = 50  # runs: of so many a tenth may pass that number, and are then as long as they have lasted
 FIRST_LOG = 4096  # entries; a longer log is made in a second pass
 LOSSES = len(Loss)
 MOST_RUNS = 10_000_000  # times jobs and sources: about 1 GB of results
@@ -35,7 +36,10 @@ MOST_RUNS = 10_000_000  # times jobs and sources: about 1 GB of results
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of many runs of a plan with J jobs and S sources (job by job); times in seconds."""
+    """What became of many runs of a plan with J jobs and S sources (job by job); times in seconds.
+
+    Of the `unfinished`, which had 2,000,000 events and were given up, times and counts are those until then: they last longer.
+    """
 
     end_s: Floats  # (runs, J)
     losses_s: Floats  # (runs, J, len(Loss)); they add up to the end
@@ -43,6 +47,7 @@ class Outcomes:
     failures: Ints  # (runs, S)
     starts: Ints  # (runs, J)
     saves: Ints  # (runs, J)
+    unfinished: NDArray[np.bool_]  # (runs,)
 
 
 def run_compiled(plan: RunPlan, seed: int, run: int = 0, log: bool = True) -> Outcome:
@@ -65,7 +70,10 @@ def run_compiled(plan: RunPlan, seed: int, run: int = 0, log: bool = True) -> Ou
 def run_many(
     plan: RunPlan, seed: int, runs: int, factors: Factors | None = None, threads: int | None = None
 ) -> Outcomes:
-    """What becomes of runs 0 to `runs` - 1, run i of the plan scaled by row i of the factors; on all cores, or so many."""
+    """What becomes of runs 0 to `runs` - 1, run i of the plan scaled by row i of the factors; on all cores, or so many.
+
+    `WafersimError` where more than a tenth of some 50 runs pass 2,000,000 events: such a job does not get on at all.
+    """
     arrays = lowered(checked(plan))
     within("runs", runs, 1, MOST_RUNS // (len(plan.jobs) + len(arrays.source_rows)))
     columns = checked_factors(factors, runs, len(arrays.source_rows))
@@ -75,24 +83,27 @@ def run_many(
         own = slice(first, last)
         _simulated(arrays, rows_of(columns, own), seed, first, tuple(column[own] for column in room), no_log)
 
-    workers = max(1, min(threads or len(os.sched_getaffinity(0)), runs))
-    parts = min(4 * workers, runs)
-    edges = [runs * number // parts for number in range(parts + 1)]
+    blocks = -(-runs // BLOCK)
+    workers = max(1, min(threads or len(os.sched_getaffinity(0)), blocks))
+    parts = min(4 * workers, blocks)
+    edges = [min(runs, blocks * number // parts * BLOCK) for number in range(parts + 1)]
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(part, edges[:-1], edges[1:]))
-    seconds, counts, costs, failures = room
-    return Outcomes(seconds[:, :, LOSSES], seconds[:, :, :LOSSES], costs, failures, counts[:, :, 0], counts[:, :, 1])
+    seconds, counts, costs, failures, unfinished = room
+    ends, losses = seconds[:, :, LOSSES], seconds[:, :, :LOSSES]
+    return Outcomes(ends, losses, costs, failures, counts[:, :, 0], counts[:, :, 1], unfinished)
 
 
 Room = tuple[
     NDArray[Any], ...
-]  # seconds by loss and in all, starts and saves (both by job); costs, failures (by source)
+]  # seconds by loss and in all, starts and saves (both by job); costs, failures (by source); whether a run was given up
 
 
 def _room(arrays: Lowered, runs: int) -> Room:
     jobs, sources = int(arrays.plan[of.JOBS]), len(arrays.source_rows)
     by_job = np.zeros((runs, jobs, LOSSES + 1)), np.zeros((runs, jobs, 2), np.int64)
-    return *by_job, np.zeros((runs, sources)), np.zeros((runs, sources), np.int64)
+    by_source = np.zeros((runs, sources)), np.zeros((runs, sources), np.int64)
+    return *by_job, *by_source, np.zeros(runs, np.bool_)
 
 
 def _simulated(arrays: Lowered, factors: Factors, seed: int, first: int, room: Room, log: Ints) -> Ints:
@@ -136,14 +147,23 @@ def _logged(rows: Ints) -> tuple[Logged, ...]:
 @njit(error_model="numpy", nogil=True)
 def _runs(  # type: ignore[no-untyped-def]
     exact, exact_odds, plan, odds, source_rows, scaled_at, scaled_ticks,
-    by_kind, rate, recovery, state, log, seed, first, seconds, counts, costs, failures,
+    by_kind, rate, recovery, state, log, seed, first, seconds, counts, costs, failures, unfinished,
 ):  # fmt: skip
-    """Runs from number `first` on into their rows of the results; -1, or the number of a run that does not end."""
-    for run in range(seconds.shape[0]):
+    """Runs from number `first` on, which begins a block, into their rows of the results.
+
+    -1, or the number of a run that does not end, where more than a tenth of its block do not.
+    """
+    stuck, runs = 0, seconds.shape[0]
+    for run in range(runs):
+        if run % BLOCK == 0:
+            stuck = 0
         scale(exact, plan, scaled_at, scaled_ticks, by_kind[run])
         scale_odds(exact_odds, odds, source_rows, rate[run], recovery[run])
-        if not _one_run(plan, odds, state, log, seed, first + run):
-            return first + run
+        unfinished[run] = not _one_run(plan, odds, state, log, seed, first + run)
+        if unfinished[run]:
+            stuck += 1
+            if 10 * stuck > min(BLOCK, runs - run // BLOCK * BLOCK):
+                return first + run
         for job in range(plan[of.JOBS]):
             own = of.STATE_HEADER + job * of.JOB_STATE
             for loss in range(LOSSES):

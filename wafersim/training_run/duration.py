@@ -101,8 +101,10 @@ class Duration:
     plan: RunPlan
     seed: int
     runs: int
+    unfinished: float = 0.0  # share of runs that never get on and were given up; their times are those until then
     ends_s: Floats = field(repr=False, compare=False, default_factory=lambda: np.zeros(0))
     chance_ends_s: Floats = field(repr=False, compare=False, default_factory=lambda: np.zeros(0))
+    costs_usd: Floats | None = field(repr=False, compare=False, default=None)  # of each run; None without a price
 
     @property
     def best(self) -> Interval | None:
@@ -113,6 +115,12 @@ class Duration:
     def save_every(self) -> int:
         """Steps between checkpoints in the last phase; 0: none."""
         return self.plan.jobs[0].stretches[-1].save_every
+
+    @property
+    def spare_chips(self) -> int:
+        """Wafers or GPUs that stand by."""
+        pools = self.plan.jobs[0].pools
+        return pools[0].spares * _devices(self.kind) if pools else 0
 
     def finish(self, share: float) -> datetime.date:
         """The day by which so many of the runs are done."""
@@ -162,6 +170,7 @@ class Duration:
             "deadline_s": self.deadline_s,
             "deadline_met": self.deadline_met,
             "runs": self.runs,
+            "unfinished": self.unfinished,
             "seed": self.seed,
             "assumed": list(self.built.assumed),
             "notes": list(self.built.notes),
@@ -240,7 +249,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
     columns = footprint_of(built.machine, [uses], spec.energy, spec.money)
     mean = use_of([float(_of_loss(found, loss).mean()) for loss in Loss], count, spares)
     joules = columns.energy.total_j * power_factors(columns.energy, seed, runs)
-    cost = columns.cost.usd
+    cost = None if columns.cost.usd is None else np.broadcast_to(columns.cost.usd, ends.shape)
     ramp = sum(phase.days * DAY - _at_the_rate_of(full, phase) for phase in prediction.phases)
     return Duration(
         model=prediction.model,
@@ -261,7 +270,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         carbon_kg=None
         if columns.carbon is None
         else Spread.of(joules / columns.energy.total_j * columns.carbon.total_kg),
-        cost_usd=None if cost is None else Spread.of(np.broadcast_to(cost, ends.shape)),
+        cost_usd=None if cost is None else Spread.of(cost),
         start=start,
         start_stated=spec.start is not None,
         deadline_s=deadline,
@@ -271,8 +280,10 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         plan=plan,
         seed=seed,
         runs=runs,
+        unfinished=float(found.unfinished.mean()),
         ends_s=ends,
         chance_ends_s=chance_ends,
+        costs_usd=cost,
     )
 
 

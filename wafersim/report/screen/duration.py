@@ -66,13 +66,19 @@ def _lines(lasted: Lasted, width: int, most: int) -> list[str]:
         *sentence("Costs", _costs(found), width),
         *sentence("Deadline", _deadline(found), width),
         *sentence("Trust", _trust(found), width, most),
-        *sentence("Note", list(found.built.notes), width, most),
+        *sentence("Note", [*_given_up(found), *found.built.notes], width, most),
     ]
     where = "Figures, all numbers: " if lasted.directory is not None else ""
     last = [] if lasted.directory is None else [whole("Written", f"{lasted.directory}/", where, width)]
     more = sentence("More", [f"wafersim show {USUAL[found.kind]}", "--json", "--runs 10000"], width)
     title = f"{lasted.title}: the whole run on {_chips(found.kind, found.n_systems)}"
     return [titled(title, lasted.took, width), "", *days, "", *rest, *last, *more]
+
+
+def _given_up(found: Duration) -> list[str]:
+    if found.unfinished == 0:
+        return []
+    return [f"{numbers.percent(found.unfinished)} of the runs fail as fast as they start and never end"]
 
 
 def _chips(kind: str, count: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from wafersim.errors import Infeasible
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry, Layout
@@ -11,8 +13,9 @@ from wafersim.gpu.machine import Cluster
 from wafersim.gpu.verdict import check, verdict_of
 from wafersim.inputs.machine import AnyMachine, GpuMachine
 from wafersim.inputs.strategy import GpuParallelSpec
+from wafersim.strategies.gpu_parallel.closed_form import lower_bound
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
-from wafersim.strategies.gpu_parallel.search import Found, estimated, fastest, search, settled
+from wafersim.strategies.gpu_parallel.search import Found, bounded, estimated, fastest, search, settled
 from wafersim.strategies.gpu_parallel.space import Space
 from wafersim.strategies.job import Job
 
@@ -74,6 +77,16 @@ def again(job: Job, kept: Choice) -> Choice:
 def estimate(job: Job) -> float:
     """Seconds of the fastest split by the closed form alone. Raises Infeasible where none fits."""
     return estimated(space_of(job), _spec(job))
+
+
+def bound(job: Job) -> float:
+    """Seconds that no split that fits beats. Raises Infeasible where none does, or where the split asked for cannot run."""
+    spec = _spec(job)
+    if spec.searched:
+        return bounded(space_of(job), spec)
+    kept = choose(job)
+    cluster, split_backward = cluster_of_job(job, clusters_of(job.machine)), kept.schedule == "zero-bubble"
+    return float(np.max(lower_bound(kept.geometry, kept.layout, cluster, split_backward)))
 
 
 def space_of(job: Job) -> Space:

@@ -103,30 +103,50 @@ def fastest(space: Space, spec: GpuParallelSpec) -> Candidate:
 
     Raises Infeasible as `search` does.
     """
-    sizes, splits = sizes_of(space, spec), dict[int, tuple[Splits, int]]()
-    per_size = combinations(space, spec)
-    memory = dict[int, float]()
-
-    def of_sizes(some: Ints) -> tuple[Floats, Ints]:
-        found, at = splits_of_sizes(space, spec, sizes[some])
-        needed = _memory(space, found)
-        fits = np.flatnonzero(needed <= space.cluster.device.memory)
-        kept, at = found.at(fits), at[fits]
-        numbers = some[at // per_size] * per_size + at % per_size
-        for place, number in enumerate(numbers.tolist()):
-            splits[number], memory[number] = (kept, place), float(needed[fits[place]])
-        return np.maximum(_quick(space, kept), _bounds(space, kept)), numbers
-
-    def simulated(number: int) -> float:
-        kept, place = splits[number]
-        return _simulated(space, *kept.one(place))
-
-    times = best_of(refined(_of_sizes(space, spec, sizes), SIZES_AT_A_TIME, of_sizes), simulated)
+    lazily = _Lazily(space, spec)
+    times = best_of(lazily.in_order(), lambda number: _simulated(space, *lazily.split(number)))
     if not times:  # none is likely to fit
         return search(space, spec).best[0]
     best = min(times, key=lambda number: (times[number], number))
-    kept, place = splits[best]
-    return Candidate(*kept.one(place), times[best], memory[best])
+    return Candidate(*lazily.split(best), times[best], lazily.memory[best])
+
+
+def bounded(space: Space, spec: GpuParallelSpec) -> float:
+    """Seconds that no split that fits beats: the least of their tighter bounds, most of which are never worked out.
+
+    Raises Infeasible as `search` does.
+    """
+    first = next(_Lazily(space, spec).in_order(), None)
+    return search(space, spec).best[0].seconds if first is None else first[0]
+
+
+class _Lazily:
+    """The splits that fit in the order of their bounds; those of some sizes are made when the quick bound of these comes up."""
+
+    def __init__(self, space: Space, spec: GpuParallelSpec) -> None:
+        self._space, self._spec = space, spec
+        self._sizes, self._per_size = sizes_of(space, spec), combinations(space, spec)
+        self._splits = dict[int, tuple[Splits, int]]()
+        self.memory = dict[int, float]()
+
+    def in_order(self) -> Iterator[tuple[float, int]]:
+        """(bound, number of a split)."""
+        return refined(_of_sizes(self._space, self._spec, self._sizes), SIZES_AT_A_TIME, self._made)
+
+    def split(self, number: int) -> tuple[Layout, str]:
+        """Layout and schedule of one that has come up."""
+        kept, place = self._splits[number]
+        return kept.one(place)
+
+    def _made(self, some: Ints) -> tuple[Floats, Ints]:
+        found, at = splits_of_sizes(self._space, self._spec, self._sizes[some])
+        needed = _memory(self._space, found)
+        fits = np.flatnonzero(needed <= self._space.cluster.device.memory)
+        kept, at = found.at(fits), at[fits]
+        numbers = some[at // self._per_size] * self._per_size + at % self._per_size
+        for place, number in enumerate(numbers.tolist()):
+            self._splits[number], self.memory[number] = (kept, place), float(needed[fits[place]])
+        return np.maximum(_quick(self._space, kept), _bounds(self._space, kept)), numbers
 
 
 def _of_sizes(space: Space, spec: GpuParallelSpec, sizes: Floats) -> Floats:

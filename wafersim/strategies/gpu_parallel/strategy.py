@@ -13,7 +13,16 @@ from wafersim.gpu.machine import Cluster
 from wafersim.gpu.memory import memory_use
 from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.gpu_parallel.account import account
-from wafersim.strategies.gpu_parallel.choice import Choice, again, choose, clips, cluster_of_job, clusters_of, estimate
+from wafersim.strategies.gpu_parallel.choice import (
+    Choice,
+    again,
+    bound,
+    choose,
+    clips,
+    cluster_of_job,
+    clusters_of,
+    estimate,
+)
 from wafersim.strategies.gpu_parallel.closed_form import estimate as closed_form
 from wafersim.strategies.gpu_parallel.features import features
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, Runs
@@ -80,6 +89,10 @@ class GpuParallel(Runs):
     def estimate(self, job: Job) -> float:
         """The fastest split by the closed form."""
         return estimate(job)
+
+    def bound(self, job: Job) -> float:
+        """The least lower bound of all splits that fit."""
+        return bound(job)
 
     def slacks(self, periodic: PeriodicStep) -> list[Slack]:
         """Not worked out for a pipeline."""

@@ -77,6 +77,10 @@ class WeightStreaming(Runs):
         """A simulation: it takes milliseconds."""
         return self._simulated(self.plan(job, self.choose(job)))
 
+    def bound(self, job: Job) -> float:
+        """The simulation itself."""
+        return self.estimate(job)
+
     def _simulated(self, plan: WeightStreamingPlan) -> float:
         return to_seconds(float(run_to_period(self, plan).step_ticks))
 

@@ -1,0 +1,147 @@
+"""`wafersim plan [PLAN]`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+import click
+
+from wafersim.cli.completion import plans
+
+PAYS = ("rent", "purchase", "amortised")
+FLAGS = {  # fields that options set, and the options
+    "goal.days": "--days", "goal.by": "--by", "goal.budget": "--budget", "goal.power": "--power", "goal.chips": "--chips",
+    "goal.sure": "--sure", "common.model": "--model", "common.training.tokens": "--tokens", "model": "--model",
+    "training.tokens": "--tokens", "training.batch": "--batch", "training.sequence_length": "--sequence",
+}  # fmt: skip
+
+
+@click.command("plan")
+@click.argument("plan", required=False, shell_complete=plans)
+@click.option("--model", default=None, help="What is to be trained: a shipped model or a file.")
+@click.option("--tokens", default=None, help="On how many tokens, such as 2T or '20 per parameter'.")
+@click.option("--days", type=float, default=None, help="From the start to the end of the whole run.")
+@click.option("--by", default=None, metavar="DATE", help="Instead of --days: the last day, such as 2026-12-31.")
+@click.option("--budget", default=None, help="Such as 10M or '800 kUSD'.")
+@click.option("--power", default=None, help="Peak of the whole installation, such as 2MW.")
+@click.option("--chips", type=int, default=None, help="Wafers or GPUs at most.")
+@click.option("--sure", default=None, metavar="SHARE", help="Of whole runs that has to meet the goal; 80% if left out.")
+@click.option(
+    "--on", "hardware", default=None, metavar="A,B", help="Hardware, such as cs3,h100,b200 or a profile's path."
+)
+@click.option(
+    "--pay", type=click.Choice(PAYS), default=None, help="How all hardware is paid for; rent where a price is known."
+)
+@click.option(
+    "--price", "prices", multiple=True, metavar="'h100=2.5 USD/h'", help="Rent of one chip (USD/h), or its purchase."
+)
+@click.option("--batch", type=int, default=None, help="Sequences of a step; others within an eighth may be taken.")
+@click.option("--sequence", type=int, default=None, help="Tokens of a sequence; the model's own if left out.")
+@click.option(
+    "--runs", type=click.IntRange(100, 100_000), default=None, help="Whole runs of each candidate; 500 if left out."
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what chance decides.")
+@click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "plan": {...}} and nothing else.')
+@click.option(
+    "--all", "every", is_flag=True, help="Print the whole front, and every price with its source, before the answer."
+)
+def command(plan: str | None, runs: int | None, seed: int, as_json: bool, every: bool, **options: Any) -> None:
+    """What to use to train a model by a day, within a budget or a power: the cheapest, the fastest, and how sure that is.
+
+    PLAN is a YAML file or the name of a shipped one; options go before what it says.
+    """
+    began = perf_counter()
+    from wafersim.errors import InputFaults
+    from wafersim.inputs.goal import offers_of, plan_file, with_values
+    from wafersim.planning.goal import plan as planned
+    from wafersim.planning.whole_run import RUNS
+    from wafersim.report import console, json_output
+    from wafersim.report.screen import show, width_of
+    from wafersim.report.screen.plan import plan_lines, plan_screen, unmet
+
+    file, beside = plan_file(plan)
+    try:
+        spec, offers = offers_of(with_values(file, _values(file.values, options)), beside)
+    except InputFaults as faults:
+        raise InputFaults([_by_option(fault, options) for fault in faults.faults]) from None
+    with console.progress(len(offers) + 1, f"{spec.name}: ") as advance:
+        found = planned(spec, offers, runs or RUNS, seed, advance)
+    if as_json:
+        sys.stdout.write(json_output.document(plan=found.to_json()) + "\n")
+    if found.answer is None:
+        raise unmet(found)
+    if as_json:
+        return
+    screen = console.new_console()
+    width = width_of(screen)
+    if every:
+        show(screen, plan_lines(found, width))
+    show(screen, plan_screen(found, perf_counter() - began, width))
+
+
+def _values(written: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """What the options say, as the fields of a plan's file, which has `written`."""
+    from wafersim.inputs.goal import USUAL
+
+    goal = {name: options[name] for name in ("days", "by", "power", "chips") if options[name] is not None}
+    if options["budget"] is not None:
+        goal["budget"] = _money(options["budget"])
+    if options["sure"] is not None:
+        goal["sure"] = _share(options["sure"])
+    training = {"tokens": options["tokens"], "batch": options["batch"], "sequence_length": options["sequence"]}
+    stated = {name: value for name, value in training.items() if value is not None}
+    common: dict[str, Any] = {} if options["model"] is None else {"model": options["model"]}
+    values: dict[str, Any] = {"goal": goal, "common": common | ({"training": stated} if stated else {})}
+    if "name" not in written:
+        values["name"] = "plan"
+    candidates = written.get("candidates")
+    if options["hardware"] is not None or candidates is None:
+        names = USUAL if options["hardware"] is None else [one.strip() for one in options["hardware"].split(",")]
+        candidates = [{"on": name} for name in names]
+    if isinstance(candidates, list):
+        values["candidates"] = _paid(candidates, options["pay"], options["prices"])
+    return values
+
+
+def _paid(candidates: list[Any], pay: str | None, prices: tuple[str, ...]) -> list[Any]:
+    """Candidates with what `--pay` and `--price` say of them."""
+    changed = [dict(one) if isinstance(one, dict) else one for one in candidates]
+    known = [one.get("on") for one in changed if isinstance(one, dict)]
+    if pay is not None:
+        changed = [{**one, "pay": pay} if isinstance(one, dict) else one for one in changed]
+    for written in prices:
+        name, equals, price = (part.strip() for part in written.partition("="))
+        if not equals or name not in known:
+            among = ", ".join(map(str, known))
+            raise click.UsageError(f"--price {written!r}: must be HARDWARE=PRICE of one that is considered ({among})")
+        field = "price" if price.endswith("/h") else "purchase"
+        changed = [{**one, field: price} if isinstance(one, dict) and one.get("on") == name else one for one in changed]
+    return changed
+
+
+def _money(written: str) -> str:
+    """10M and 10 MUSD alike."""
+    short = re.fullmatch(r"\s*\$?\s*([0-9.]+(?:[eE]\d+)?)\s*([kKM]?)\s*", written)
+    return written if short is None else f"{short[1]} {short[2].replace('K', 'k')}USD"
+
+
+def _share(written: str) -> Any:
+    """80% and 0.8 alike; what is neither is said by the field."""
+    try:
+        return float(written.strip().removesuffix("%")) / (100.0 if written.strip().endswith("%") else 1.0)
+    except ValueError:
+        return written
+
+
+def _by_option(fault: Any, options: dict[str, Any]) -> Any:
+    """A fault by the option that the user typed, where one set the field."""
+    flag = FLAGS.get(fault.path)
+    if fault.path.startswith("candidates.") and options["hardware"] is not None and fault.path.endswith(".on"):
+        flag = "--on"
+    if flag is None or options.get({"--on": "hardware"}.get(flag, flag.removeprefix("--"))) is None:
+        return fault
+    return replace(fault, file="wafersim plan", line=None, path=flag, about="")

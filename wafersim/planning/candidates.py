@@ -1,0 +1,173 @@
+"""Candidates of a plan: hardware in sizes, each with a batch that goes round, and what no run of it can beat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.footprint import Definition
+from wafersim.inputs.goal import MOST_CHIPS, GoalSpec, Offer
+from wafersim.inputs.machine import AnyMachine, load_any
+from wafersim.metrics.footprint import Footprint, Use, footprint_of
+from wafersim.metrics.prediction import PhaseTime
+from wafersim.numbers import DAY
+from wafersim.simulation import Job, jobs_of
+from wafersim.strategies.registry import strategy_of
+
+OCTAVE = (4, 5, 6, 7)  # sizes from one power of two to the next, in fourths of it
+NEAR = 8  # a batch is changed by an eighth of itself at most
+SIXTEEN_BITS = ("bf16",)  # precisions under which no GPU passes its peak of 16 bits
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a plan may use: an offer, its machine, and how it is paid (`pay`; rent without a price where none is known)."""
+
+    offer: Offer
+    machine: AnyMachine
+    pay: Definition
+
+    @classmethod
+    def of(cls, offer: Offer) -> Hardware:
+        """Paid as the offer says; else rented where a price is known, and amortised where only a purchase is."""
+        system, money = offer.experiment.system, offer.experiment.run.money
+        machine = load_any(system.profile, system.software, system.overrides)
+        pay = offer.spec.pay
+        if pay is None:
+            rented = (money.rent or machine.price) is not None
+            pay = "amortised" if not rented and (money.purchase or machine.purchase) is not None else "rent"
+        return cls(offer, machine, pay)
+
+    @property
+    def name(self) -> str:
+        """As the user has it."""
+        return self.offer.name
+
+    @property
+    def words(self) -> str:
+        """`GPUs` or `systems`."""
+        return strategy_of(self.offer.experiment.strategy.kind).words.many
+
+    @cached_property
+    def paid(self) -> Experiment:
+        """Its experiment with this way to pay."""
+        experiment = self.offer.experiment
+        money = experiment.run.money.model_copy(update={"cost": self.pay})
+        return experiment.model_copy(update={"run": experiment.run.model_copy(update={"money": money})})
+
+    def sizes(self, goal: GoalSpec) -> tuple[int, ...]:
+        """Numbers of chips to consider: those that are stated, or four an octave in whole units, up to the least limit."""
+        spec = self.offer.spec
+        limits = [goal.chips, spec.chips, self.machine.most]
+        most = min([limit for limit in limits if limit is not None] or [MOST_CHIPS])
+        if goal.chips is None and spec.chips is None:
+            most = min(most, MOST_CHIPS)
+        if spec.sizes is not None:
+            return tuple(size for size in sorted(set(spec.sizes)) if size <= most)
+        units = dict.fromkeys(_units(most // self.machine.unit))
+        return tuple(unit * self.machine.unit for unit in units)
+
+    def sized(self, count: int) -> Experiment:
+        """Its experiment on so many chips, with the batch of `near` where another would not go round."""
+        field = "gpus" if self.paid.system.on_gpus else "systems"
+        system = self.paid.system.model_copy(update={field: count})
+        sized = self.paid.model_copy(update={"system": system})
+        if sized.training.batch is None or sized.training.batch_ramp is not None:
+            return sized
+        jobs = jobs_of(sized)
+        if len({job.training.batch for job in jobs}) > 1:  # phases of a published run
+            return sized
+        asked = jobs[-1].training.batch
+        batch = near(asked, max(1, count // self.machine.unit))
+        if batch == asked:
+            return sized
+        kept = {"batch": batch, "steps": None, "tokens": sum(job.training.tokens for job in jobs)}
+        return sized.model_copy(update={"training": sized.training.model_copy(update=kept)})
+
+
+def _units(most: int) -> Iterator[int]:
+    octave = 0
+    while 2**octave <= most:
+        for part in OCTAVE:
+            units, rest = divmod(part * 2**octave, OCTAVE[0])
+            if not rest and units <= most:
+                yield units
+        octave += 1
+
+
+def near(batch: int, units: int) -> int:
+    """The multiple of so many units that is nearest to a batch, the larger of two; the batch where none is within an eighth."""
+    if batch % units == 0:
+        return batch
+    nearest = max(1, (2 * batch + units) // (2 * units)) * units
+    return nearest if abs(nearest - batch) * NEAR <= batch else batch
+
+
+@dataclass(frozen=True)
+class Least:
+    """What no whole run of a candidate beats: days, joules, dollars (None without a price); and peak watts, all of the site."""
+
+    days: float
+    joules: float
+    usd: float | None
+    watts: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """So many chips of a hardware for a job; `asked` is the batch that was preferred."""
+
+    hardware: Hardware
+    count: int
+    experiment: Experiment
+    batch: int
+    asked: int
+    tokens: float
+    least: Least
+
+    @property
+    def label(self) -> str:
+        """`448 h200`."""
+        return f"{self.count:,} {self.hardware.name}"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Chips on which the job cannot run, and why; or on which it would miss the goal even at their peak, with that bound."""
+
+    hardware: Hardware
+    count: int
+    reason: str
+    least: Least | None = None
+
+
+def candidate_of(hardware: Hardware, count: int) -> Candidate:
+    """Of so many chips, bounded by its strategy. Raises Infeasible where the job cannot run on them."""
+    experiment = hardware.sized(count)
+    jobs = jobs_of(experiment)
+    days = sum(PhaseTime.of(job, strategy_of(job.kind).bound(job)).days for job in jobs)
+    asked = hardware.paid.training.batch
+    batch = jobs[-1].training.batch
+    tokens = sum(job.training.tokens for job in jobs)
+    preferred = asked if isinstance(asked, int) else batch
+    return Candidate(hardware, count, experiment, batch, preferred, tokens, _least(hardware, jobs, days))
+
+
+def least_at_peak(hardware: Hardware, count: int) -> Least | None:
+    """What so many chips need at their peak FLOP/s, without a thought of splits or memory; None where fewer bits may pass it."""
+    if getattr(hardware.paid.strategy, "precision", "bf16") not in SIXTEEN_BITS:
+        return None
+    jobs = jobs_of(hardware.sized(count))
+    whole = ((PhaseTime.of(job, 1.0), job) for job in jobs)
+    seconds = sum(of.flops_per_token * of.tokens / (hardware.machine.peak_flops * job.count) for of, job in whole)
+    return _least(hardware, jobs, seconds / DAY)
+
+
+def _least(hardware: Hardware, jobs: tuple[Job, ...], days: float) -> Least:
+    run, count = hardware.paid.run, max(job.count for job in jobs)
+    found: Footprint = footprint_of(hardware.machine, [Use(count, days * DAY, 0.0)], run.energy, run.money)
+    usd = found.cost.usd
+    watts = hardware.machine.supply(count + (run.spares or 0)).peak_watts * found.energy.pue
+    return Least(days, float(found.energy.total_j), None if usd is None else float(usd), watts)

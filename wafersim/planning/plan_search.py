@@ -1,0 +1,144 @@
+"""Candidates of a plan, bounded from below, and the best of them in any respect by simulating few.
+
+Bounds come in three steps: the peak FLOP/s, the least bound of all splits, and what was measured. Nothing beats its bound, so the
+answers are those of simulating the whole runs of all candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from wafersim.errors import Infeasible, WafersimError
+from wafersim.inputs.goal import GoalSpec
+from wafersim.planning.candidates import Candidate, Hardware, Least, Refused, candidate_of, least_at_peak
+from wafersim.planning.front import Measured, best, front
+from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY
+from wafersim.planning.whole_run import SAMPLED, Whole, whole_of
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A respect in which there is a best candidate: the value of whole runs, and what no run of a candidate beats.
+
+    None where a candidate has no such value: without a price it has no cost.
+    """
+
+    name: str
+    bound: Callable[[Candidate], float | None]
+    value: Callable[[Whole], float | None]
+
+
+AIMS = {
+    CHEAPEST: Aim(CHEAPEST, lambda one: one.least.usd, lambda whole: whole.usd),
+    FASTEST: Aim(FASTEST, lambda one: one.least.days, lambda whole: whole.days),
+    LEAST_ENERGY: Aim(LEAST_ENERGY, lambda one: one.least.joules, lambda whole: whole.joules),
+    FEWEST: Aim(FEWEST, lambda one: float(one.count), lambda whole: float(whole.candidate.count)),
+}
+
+
+class PlanSearch:
+    """Hardware in sizes for a goal. Deadlines up to `longest` times the goal's may be asked for."""
+
+    def __init__(
+        self, goal: GoalSpec, hardware: Sequence[Hardware], runs: int, seed: int, longest: float,
+        progress: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.goal = goal
+        self.candidates: list[Candidate] = []
+        self.refused: list[Refused] = []
+        for one in hardware:
+            for count in one.sizes(goal):
+                found = self._bounded(one, count, longest)
+                if isinstance(found, Candidate):
+                    self.candidates.append(found)
+                else:
+                    self.refused.append(found)
+            progress(one.name)
+        self._runs, self._seed = runs, seed
+        self.whole = Measured(lambda place: self._whole(self.candidates[place]))
+
+    def _bounded(self, hardware: Hardware, count: int, longest: float) -> Candidate | Refused:
+        try:
+            least = least_at_peak(hardware, count)
+            if least is not None and not self._may(least, longest):
+                return Refused(hardware, count, "", least)
+            return candidate_of(hardware, count)
+        except Infeasible as reason:
+            return Refused(hardware, count, str(reason))
+
+    def _whole(self, candidate: Candidate) -> Whole | None:
+        try:
+            return whole_of(candidate, self.goal, self._runs, self._seed)
+        except WafersimError as reason:  # of one candidate: a job that fails as fast as it starts does not end the plan
+            self.refused.append(Refused(candidate.hardware, candidate.count, str(reason)))
+            return None
+
+    def added(self, hardware: Hardware, count: int) -> Whole | None:
+        """The whole run of one size more, whatever its bound; None where it cannot run."""
+        known = [at for at, one in enumerate(self.candidates) if one.hardware is hardware and one.count == count]
+        if known:
+            return self.whole(known[0])
+        try:
+            self.candidates.append(candidate_of(hardware, count))
+        except Infeasible:
+            return None
+        return self.whole(len(self.candidates) - 1)
+
+    def _may(self, least: Least, times: float = 1.0) -> bool:
+        """Whether a whole run with this bound may keep to the goal, or to one with so many times the days."""
+        goal, days, over = self.goal, self.goal.within_days, 1 + SAMPLED
+        late = days is not None and least.days > days * times * over
+        dear = goal.budget is not None and least.usd is not None and least.usd > goal.budget * over
+        return not (late or dear or (goal.power is not None and least.watts > goal.power))
+
+    def promising(self, times: float = 1.0) -> list[int]:
+        """Places of the candidates that may meet the goal by their bounds."""
+        return [place for place, one in enumerate(self.candidates) if self._may(one.least, times)]
+
+    def powered(self) -> list[int]:
+        """Places of the candidates that keep to the power alone."""
+        power = self.goal.power
+        return [place for place, one in enumerate(self.candidates) if power is None or one.least.watts <= power]
+
+    def meets(self, whole: Whole, times: float = 1.0) -> bool:
+        """Whether enough runs keep to deadline and budget, and the site to its power."""
+        goal = self.goal
+        if goal.power is not None and whole.watts > goal.power:
+            return False
+        days = None if goal.within_days is None else goal.within_days * times
+        return whole.share_within(days, goal.budget) >= goal.sure
+
+    def best(self, name: str, places: Iterable[int], times: float = 1.0, judged: bool = True) -> Whole | None:
+        """The best of some places in one respect that meets the goal (that runs at all, unless `judged`)."""
+        aim = AIMS[name]
+        bounds = [(aim.bound(self.candidates[place]), place) for place in places]
+        some = [(bound, place) for bound, place in bounds if bound is not None]
+
+        def value(index: int) -> float:
+            whole = self.whole(some[index][1])
+            if whole is None or (judged and not self.meets(whole, times)):
+                return inf
+            found = aim.value(whole)
+            return inf if found is None else found
+
+        index = best([bound / (1 + SAMPLED) for bound, _ in some], value)
+        return None if index is None else self.whole(some[index][1])
+
+    def front(self, places: Sequence[int]) -> list[Whole]:
+        """Of days against dollars, or against energy where nothing has a price; of those that meet the goal."""
+        priced = [place for place in places if self.candidates[place].least.usd is not None]
+        against = AIMS[CHEAPEST if priced else LEAST_ENERGY]
+        some = priced or list(places)
+
+        def values(index: int) -> tuple[float, float]:
+            whole = self.whole(some[index])
+            other = None if whole is None or not self.meets(whole) else against.value(whole)
+            return (inf, inf) if whole is None or other is None else (whole.days, other)
+
+        def bound(one: Candidate) -> tuple[float, float]:
+            return one.least.days / (1 + SAMPLED), (against.bound(one) or 0.0) / (1 + SAMPLED)
+
+        found = [self.whole(some[index]) for index in front([bound(self.candidates[place]) for place in some], values)]
+        return [whole for whole in found if whole is not None]

@@ -1,0 +1,124 @@
+"""What a plan found: the best in each respect, each hardware's own best, the front, why others lost, what the answer hangs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec
+from wafersim.planning.whole_run import Whole
+
+CHEAPEST, FASTEST, LEAST_ENERGY, FEWEST = "cheapest", "fastest", "least energy", "fewest chips"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A hardware none of whose sizes meets the goal, or that is the best in no respect, and why."""
+
+    name: str
+    reason: str
+    meets: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class AtDeadline:
+    """The answer at another deadline; None where nothing meets it within the budget."""
+
+    days: float
+    answer: Whole | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"days": self.days, "answer": None if self.answer is None else self.answer.to_json()}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the answer hangs on.
+
+    `one_more`: the same hardware with one unit more. `rival`: the cheapest of another hardware; the answer stays the cheapest
+    until it costs `price_factor` times as much. It would do `tokens_factor` times the tokens. None where there is no such thing.
+    """
+
+    deadlines: tuple[AtDeadline, ...]
+    one_more: Whole | None
+    rival: Whole | None
+    price_factor: float | None
+    tokens_factor: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "deadlines": [one.to_json() for one in self.deadlines],
+            "one_more": None if self.one_more is None else self.one_more.to_json(),
+            "rival": None if self.rival is None else self.rival.to_json(),
+            "price_factor": self.price_factor,
+            "tokens_factor": self.tokens_factor,
+        }
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The answer to a plan's question. `best` by respect; of `of_each` hardware that meets the goal its best, the cheapest first;
+    the front of days against dollars (against energy where nothing has a price), in the order of days. Where nothing meets the
+    goal `near` is the fastest and the cheapest that runs at all. `considered` counts hardware times sizes."""
+
+    spec: PlanSpec
+    offers: tuple[Offer, ...]
+    model: str
+    tokens: float
+    best: dict[str, Whole]
+    of_each: tuple[Whole, ...]
+    front: tuple[Whole, ...]
+    rejected: tuple[Rejected, ...]
+    changes: Changes | None
+    near: dict[str, Whole]
+    considered: int
+    bounded: int
+    simulated: int
+
+    @property
+    def goal(self) -> GoalSpec:
+        """What was asked."""
+        return self.spec.goal
+
+    @property
+    def answer(self) -> Whole | None:
+        """The cheapest, or that of fewest chips where nothing has a price; None where nothing meets the goal."""
+        return self.best.get(CHEAPEST, self.best.get(FEWEST))
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What was taken for granted of names and batches."""
+        return tuple(dict.fromkeys(line for offer in self.offers for line in offer.assumed))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        goal = self.goal
+        asked = {
+            "days": goal.within_days,
+            "budget_usd": goal.budget,
+            "power_w": goal.power,
+            "chips": goal.chips,
+            "sure": goal.sure,
+        }
+        return {
+            "name": self.spec.name,
+            "model": self.model,
+            "tokens": self.tokens,
+            "goal": asked,
+            "best": {name: whole.to_json() for name, whole in self.best.items()},
+            "of_each": [whole.to_json() for whole in self.of_each],
+            "front": [whole.to_json() for whole in self.front],
+            "rejected": [one.to_json() for one in self.rejected],
+            "changes": None if self.changes is None else self.changes.to_json(),
+            "near": {name: whole.to_json() for name, whole in self.near.items()},
+            "considered": self.considered,
+            "bounded": self.bounded,
+            "simulated": self.simulated,
+            "assumed": list(self.assumed),
+        }

@@ -1,0 +1,229 @@
+"""The first screen of a plan: what to use and how sure that is, each hardware beside it, what the answer hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wafersim import numbers
+from wafersim.errors import Infeasible
+from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY, Planned
+from wafersim.planning.whole_run import Whole
+from wafersim.report.screen.layout import LINES, Column, sentence, table, titled
+
+PAID = {"rent": "rented", "purchase": "bought", "amortised": "amortised"}
+JOULES = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
+WATTS = (("kW", 1e3), ("MW", 1e6))
+DOLLARS = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
+
+
+def plan_screen(found: Planned, took: float, width: int) -> list[str]:
+    """At most 24 lines: where there is more to say, less is said of what was rejected and of the front."""
+    for most in (3, 2, 1):
+        lines = _lines(found, took, width, most)
+        if len(lines) <= LINES:
+            return lines
+    return [line for line in lines if line][:LINES]
+
+
+def _lines(found: Planned, took: float, width: int, most: int) -> list[str]:
+    answer = found.answer
+    assert answer is not None
+    return [
+        titled(f"{title_of(found)}: what to use", took, width),
+        "",
+        *sentence("Use", [_answer(found, answer)], width, 3),
+        "",
+        *table(_columns(found.of_each), width),
+        "",
+        *sentence("Also", _others(found, answer), width, most, "; "),
+        *sentence("Front", _front(found), width, 2, "; "),
+        *sentence("If", _changes(found, answer), width, most + 1, "; "),
+        *sentence(
+            "Not", [f"{one.name}: {one.reason}" for one in found.rejected if not one.meets], width, most + 1, "; "
+        ),
+        *sentence("Prices", _prices(found), width, most, "; "),
+        *sentence("Assumed", list(found.assumed), width, most, "; "),
+        *sentence("Searched", [_searched(found)], width),
+        *sentence("More", ["--all", "--json", "wafersim run ... --duration"], width),
+    ]
+
+
+def title_of(found: Planned) -> str:
+    """`llama2-70b on 2.0 T tokens within 60 d and 10 MUSD`."""
+    goal, limits = found.goal, []
+    if goal.by is not None:
+        limits.append(f"by {goal.by}")
+    elif goal.days is not None:
+        limits.append(f"within {numbers.two(goal.days)} d")
+    if goal.budget is not None:
+        limits.append(f"for {numbers.amount(goal.budget, 'USD')}")
+    if goal.power is not None:
+        limits.append(f"under {_in(goal.power, WATTS)}")
+    return " ".join([f"{found.model} on {numbers.amount(found.tokens)} tokens", ", ".join(limits)]).rstrip()
+
+
+def _in(value: float, units: Sequence[tuple[str, float]]) -> str:
+    name, size = next((one for one in reversed(units) if value >= 0.9995 * one[1]), units[0])
+    return f"{numbers.two(value / size)} {name}"
+
+
+def named(whole: Whole) -> str:
+    """`448 h200, rented`."""
+    return (
+        f"{whole.candidate.label}, {PAID[whole.candidate.hardware.pay]}"
+        if whole.usd is not None
+        else whole.candidate.label
+    )
+
+
+def _answer(found: Planned, answer: Whole) -> str:
+    """Chips, days and dollars with their spread, the day, and the share of runs that meets the goal."""
+    elapsed, cost = answer.duration.elapsed, answer.duration.cost_usd
+    said = [
+        f"{named(answer)}: {numbers.tenths(answer.days)} d ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"
+    ]
+    if cost is not None:
+        said.append(f"{numbers.amount(cost.median, 'USD')} ({_spread(cost.low, cost.high)})")
+    goal = found.goal
+    bound = [name for name, limit in (("deadline", goal.within_days), ("budget", goal.budget)) if limit is not None]
+    meet = f"; {numbers.percent(answer.met)} of whole runs meet {' and '.join(bound)}" if bound else ""
+    batch = answer.candidate
+    near = f"; batch {batch.batch:,} instead of {batch.asked:,}" if batch.batch != batch.asked else ""
+    return ", ".join(said) + meet + near
+
+
+def _spread(low: float, high: float) -> str:
+    """Both ends in the unit of the higher one."""
+    _, size = next((one for one in reversed(DOLLARS) if high >= 0.9995 * one[1]), DOLLARS[0])
+    return f"{numbers.two(low / size)} - {numbers.two(high / size)}"
+
+
+def _columns(rows: Sequence[Whole]) -> list[Column]:
+    """Each hardware's own best: chips, days, dollars, energy, power, the share that meets the goal."""
+    priced = [whole.usd for whole in rows if whole.usd is not None]
+    money, dollars = _unit(priced, DOLLARS)
+    energy, joules = _unit([whole.joules for whole in rows], JOULES)
+    power, watts = _unit([whole.watts for whole in rows], WATTS)
+
+    def cost(whole: Whole) -> str:
+        return "no price" if whole.usd is None else numbers.two(whole.usd / dollars)
+
+    def spread(whole: Whole) -> str:
+        spread = whole.duration.cost_usd
+        return "" if spread is None else f"{numbers.two(spread.low / dollars)} - {numbers.two(spread.high / dollars)}"
+
+    def days(whole: Whole) -> str:
+        spread = whole.duration.elapsed
+        return numbers.span(spread.low, spread.high, spread.median)
+
+    return [
+        Column("each at its best", tuple(named(whole) for whole in rows), left=True),
+        Column("done in", tuple(numbers.duration(whole.duration.elapsed.median) for whole in rows)),
+        Column("80 % range", tuple(days(whole) for whole in rows), 4),
+        Column(money, tuple(cost(whole) for whole in rows)),
+        Column("80 % range", tuple(spread(whole) for whole in rows), 5),
+        Column(energy, tuple(numbers.grouped(whole.joules / joules) for whole in rows), 3),
+        Column(f"peak {power}", tuple(numbers.two(whole.watts / watts) for whole in rows), 2),
+        Column("meet", tuple(numbers.percent(whole.met) for whole in rows), 1),
+    ]
+
+
+def _unit(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """Of a column: that of its smallest value."""
+    least = min(values, default=0.0)
+    return next((one for one in reversed(units) if least >= 0.9995 * one[1]), units[0])
+
+
+def in_short(whole: Whole) -> str:
+    """`384 h200, 52.1 d, 5.0 MUSD`."""
+    money = "" if whole.usd is None else f", {numbers.amount(whole.usd, 'USD')}"
+    return f"{whole.candidate.label}, {numbers.tenths(whole.days)} d{money}"
+
+
+def _others(found: Planned, answer: Whole) -> list[str]:
+    """The best in other respects; one that is the answer itself is said to be."""
+    said, alike = [], []
+    for name in (CHEAPEST, FASTEST, LEAST_ENERGY, FEWEST):
+        whole = found.best.get(name)
+        if whole is None:
+            continue
+        if whole is answer:
+            alike.append(name)
+            continue
+        energy = f", {numbers.energy(whole.joules)}" if name == LEAST_ENERGY else ""
+        said.append(f"{name}: {in_short(whole)}{energy}")
+    return [f"it is the {' and the '.join(alike)}", *said] if alike else said
+
+
+def _front(found: Planned) -> list[str]:
+    """Both ends and the middle of the front; all of it with `--all`."""
+    front = found.front
+    if len(front) < 2:
+        return []
+    places = sorted({0, len(front) // 2, len(front) - 1})
+    return [f"{len(front)} from fast to cheap", *(in_short(front[place]) for place in places)]
+
+
+def _changes(found: Planned, answer: Whole) -> list[str]:
+    changes = found.changes
+    assert changes is not None
+    said = []
+    for one in changes.deadlines:
+        said.append(f"{numbers.two(one.days)} d: {'nothing' if one.answer is None else in_short(one.answer)}")
+    if changes.one_more is not None:
+        more = changes.one_more
+        unit = more.candidate.count - answer.candidate.count
+        money = "" if more.usd is None or answer.usd is None else f" and {_signed(more.usd - answer.usd)}"
+        said.append(f"{unit} more: {more.days - answer.days:+.1f} d{money}, {numbers.percent(more.met)} meet it")
+    if changes.rival is not None and changes.price_factor is not None:
+        factor = numbers.change(changes.price_factor - 1.0)
+        said.append(f"its price {factor}: {in_short(changes.rival)} is as cheap")
+    if changes.tokens_factor is not None:
+        said.append(f"it would do {numbers.amount(changes.tokens_factor * found.tokens)} tokens")
+    return said
+
+
+def _signed(usd: float) -> str:
+    return f"{'-' if usd < 0 else '+'}{numbers.amount(abs(usd), 'USD')}"
+
+
+def _prices(found: Planned) -> list[str]:
+    """Each price that was read, with its source; which field gives one that is not known."""
+    said = []
+    for whole in found.of_each:
+        cost = whole.duration.footprint.cost
+        name = whole.candidate.hardware.name
+        said.append(
+            f"{name}: {cost.sources[0]}"
+            if cost.sources
+            else f"{name}: none is known; --price '{name}=... USD/h' gives it"
+        )
+    return said
+
+
+def _searched(found: Planned) -> str:
+    return (
+        f"{found.considered:,} sizes of {len(found.offers)} kinds of hardware, {found.bounded:,} bounded, whole runs of "
+        f"{found.simulated:,}; no other can be better"
+    )
+
+
+def plan_lines(found: Planned, width: int) -> list[str]:
+    """The whole front, and every price with its source."""
+    lines = ["Front, from fast to cheap", *table(_columns(found.front), width), ""]
+    for whole in found.of_each:
+        lines += [f"{whole.candidate.hardware.name}: {source}" for source in whole.duration.footprint.cost.sources]
+    return [*lines, ""]
+
+
+def unmet(found: Planned) -> Infeasible:
+    """One line that says what comes closest, and one for each hardware."""
+    goal, near = found.goal, found.near
+    fastest, cheapest = near.get(FASTEST), near.get(CHEAPEST)
+    said = f"no candidate meets it in {numbers.percent(goal.sure)} of runs"
+    if fastest is not None:
+        said += f"; the fastest: {in_short(fastest)}"
+    if cheapest is not None and cheapest is not fastest:
+        said += f"; the cheapest: {in_short(cheapest)}"
+    lines = [f"{title_of(found)}: {said}", *(f"{one.name}: {one.reason}" for one in found.rejected)]
+    return Infeasible("\n".join(lines))
