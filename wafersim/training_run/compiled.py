@@ -28,6 +28,9 @@ from wafersim.training_run.lowered import Floats, Ints, Lowered, lowered
 from wafersim.training_run.plan import Event, JobOutcome, Logged, Loss, Outcome, RunPlan
 
 MOST_EVENTS = 2_000_000  # of a run; a month of hourly saves has about 2,000
+STUCK = "failures or maintenance leave it hardly a step between two starts; save more often, fail less often, or start faster"
+YEAR = 365.25 * 86_400.0  # seconds
+ENDLESS_S = 9e18  # seconds that no run lasts
 BLOCK = 50  # runs: of so many a tenth may pass that number, and are then as long as they have lasted
 FIRST_LOG = 4096  # entries; a longer log is made in a second pass
 LOSSES = len(Loss)
@@ -68,11 +71,13 @@ def run_compiled(plan: RunPlan, seed: int, run: int = 0, log: bool = True) -> Ou
 
 
 def run_many(
-    plan: RunPlan, seed: int, runs: int, factors: Factors | None = None, threads: int | None = None
-) -> Outcomes:
+    plan: RunPlan, seed: int, runs: int, factors: Factors | None = None, threads: int | None = None,
+    longest_s: float = ENDLESS_S,
+) -> Outcomes:  # fmt: skip
     """What becomes of runs 0 to `runs` - 1, run i of the plan scaled by row i of the factors; on all cores, or so many.
 
-    `WafersimError` where more than a tenth of some 50 runs pass 2,000,000 events: such a job does not get on at all.
+    A run that is not over after `longest_s` or 2,000,000 events is given up. `WafersimError` where these are more than a tenth
+    of some 50 runs: such a job does not get on at all.
     """
     arrays = lowered(checked(plan))
     within("runs", runs, 1, MOST_RUNS // (len(plan.jobs) + len(arrays.source_rows)))
@@ -81,7 +86,8 @@ def run_many(
 
     def part(first: int, last: int) -> None:
         own = slice(first, last)
-        _simulated(arrays, rows_of(columns, own), seed, first, tuple(column[own] for column in room), no_log)
+        own_room = tuple(column[own] for column in room)
+        _simulated(arrays, rows_of(columns, own), seed, first, own_room, no_log, longest_s)
 
     blocks = -(-runs // BLOCK)
     workers = max(1, min(threads or len(os.sched_getaffinity(0)), blocks))
@@ -106,19 +112,22 @@ def _room(arrays: Lowered, runs: int) -> Room:
     return *by_job, *by_source, np.zeros(runs, np.bool_)
 
 
-def _simulated(arrays: Lowered, factors: Factors, seed: int, first: int, room: Room, log: Ints) -> Ints:
+def _simulated(
+    arrays: Lowered, factors: Factors, seed: int, first: int, room: Room, log: Ints, longest_s: float = ENDLESS_S
+) -> Ints:
     """Fills the rows of runs from number `first` on, and the log; the state after the last of them."""
     state, plan, odds = np.zeros(arrays.size, np.int64), arrays.plan.copy(), arrays.odds.copy()
     kinds = {of.STEP_KIND: factors.step, of.SAVING_KIND: factors.saving, of.STARTUP_KIND: factors.startup}
     by_kind = np.stack([kinds[kind] for kind in range(len(kinds))], axis=1)
     stuck = _runs(
         arrays.plan, arrays.odds, plan, odds, arrays.source_rows, arrays.scaled_at, arrays.scaled_ticks,
-        by_kind, factors.rate, factors.recovery, state, log, seed, first, *room,
+        by_kind, factors.rate, factors.recovery, state, log, seed, first, longest_s, *room,
     )  # fmt: skip
     if stuck >= 0:
         raise WafersimError(
-            f"run {stuck} has more than {MOST_EVENTS:,} events and is given up: failures or maintenance leave it hardly a "
-            "step between two starts; save more often, fail less often, or start faster"
+            f"run {stuck} has more than {MOST_EVENTS:,} events and is given up: {STUCK}"
+            if longest_s == ENDLESS_S
+            else f"run {stuck} is not over after {longest_s / YEAR:,.0f} years and is given up: {STUCK}"
         )
     return state
 
@@ -147,7 +156,7 @@ def _logged(rows: Ints) -> tuple[Logged, ...]:
 @njit(error_model="numpy", nogil=True)
 def _runs(  # type: ignore[no-untyped-def]
     exact, exact_odds, plan, odds, source_rows, scaled_at, scaled_ticks,
-    by_kind, rate, recovery, state, log, seed, first, seconds, counts, costs, failures, unfinished,
+    by_kind, rate, recovery, state, log, seed, first, longest_s, seconds, counts, costs, failures, unfinished,
 ):  # fmt: skip
     """Runs from number `first` on, which begins a block, into their rows of the results.
 
@@ -159,7 +168,7 @@ def _runs(  # type: ignore[no-untyped-def]
             stuck = 0
         scale(exact, plan, scaled_at, scaled_ticks, by_kind[run])
         scale_odds(exact_odds, odds, source_rows, rate[run], recovery[run])
-        unfinished[run] = not _one_run(plan, odds, state, log, seed, first + run)
+        unfinished[run] = not _one_run(plan, odds, state, log, seed, first + run, longest_s)
         if unfinished[run]:
             stuck += 1
             if 10 * stuck > min(BLOCK, runs - run // BLOCK * BLOCK):
@@ -182,8 +191,8 @@ def _seconds(state, place):  # type: ignore[no-untyped-def]
 
 
 @inner(error_model="numpy")
-def _one_run(plan, odds, state, log, seed, run):  # type: ignore[no-untyped-def]
-    """One run from the beginning to the last `DONE`; False if it has too many events."""
+def _one_run(plan, odds, state, log, seed, run, longest_s):  # type: ignore[no-untyped-def]
+    """One run from the beginning to the last `DONE`; False if it has too many events or takes too long."""
     jobs = plan[of.JOBS]
     for place in range(of.STATE_HEADER + jobs * of.JOB_STATE):
         state[place] = 0
@@ -206,6 +215,8 @@ def _one_run(plan, odds, state, log, seed, run):  # type: ignore[no-untyped-def]
             return True
         else:
             now = due
+            if now[0] > longest_s:
+                return False
             job_event(plan, odds, state, log, chosen)
             changed = changed or state[of.STATE_HEADER + chosen * of.JOB_STATE + its.PHASE] == its.OVER
     return False

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wafersim.training_run.compiled import run_many
+from wafersim.training_run.compiled import ENDLESS_S, run_many
 from wafersim.training_run.factors import Factors
 from wafersim.training_run.lowered import Floats
 from wafersim.training_run.plan import RunPlan
@@ -75,8 +75,11 @@ def spares_worth(
     return tuple(found)
 
 
-def spares_choice(plan: RunPlan, ends_s: Floats, seed: int, factors: Factors) -> SparesChoice | None:
-    """The first job's spares beside none and one more. `ends_s` is how its runs end as they are, run i of row i of the factors.
+def spares_choice(
+    plan: RunPlan, ends_s: Floats, seed: int, factors: Factors, longest_s: float = ENDLESS_S
+) -> SparesChoice | None:
+    """The first job's spares beside none and one more. `ends_s` is how its runs end as they are, run i of row i of the factors,
+    those that are given up after `longest_s` as they stand then.
 
     None where no failure takes a unit: a spare would never be used. At most as many spares as units are asked for.
     """
@@ -84,8 +87,10 @@ def spares_choice(plan: RunPlan, ends_s: Floats, seed: int, factors: Factors) ->
     if not any(source.pool == 0 for source in job.sources):
         return None
     spares = job.pools[0].spares
-    none = _gain(_ends(plan, 0, seed, runs, factors), ends_s) if spares else None
-    more = _gain(ends_s, _ends(plan, spares + 1, seed, runs, factors)) if spares < job.needs else None
+    none = _gain(_ends(plan, 0, seed, runs, factors, longest_s=longest_s), ends_s) if spares else None
+    more = (
+        _gain(ends_s, _ends(plan, spares + 1, seed, runs, factors, longest_s=longest_s)) if spares < job.needs else None
+    )
     return SparesChoice(spares, none, more, runs)
 
 
@@ -95,10 +100,12 @@ def _gain(fewer: Floats, more: Floats) -> Gain:
 
 
 def _ends(
-    plan: RunPlan, spares: int, seed: int, runs: int, factors: Factors | None, number: int = 0, pool: int = 0
-) -> Floats:
+    plan: RunPlan, spares: int, seed: int, runs: int, factors: Factors | None, number: int = 0, pool: int = 0,
+    longest_s: float = ENDLESS_S,
+) -> Floats:  # fmt: skip
     """Seconds at which the job ends in each run, with so many spares."""
-    ends: Floats = run_many(_with_spares(plan, spares, number, pool), seed, runs, factors).end_s[:, number]
+    found = run_many(_with_spares(plan, spares, number, pool), seed, runs, factors, longest_s=longest_s)
+    ends: Floats = found.end_s[:, number]
     return ends
 
 
