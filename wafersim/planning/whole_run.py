@@ -12,8 +12,7 @@ from wafersim.inputs.goal import GoalSpec
 from wafersim.metrics.prediction import Prediction
 from wafersim.numbers import DAY
 from wafersim.planning.candidates import Candidate
-from wafersim.simulation import jobs_of, simulate_run
-from wafersim.simulation.intervals import uncertainty_of
+from wafersim.simulation import jobs_of, simulate_with_interval
 from wafersim.training_run.duration import Duration, Spread, duration_of
 
 RUNS = 500
@@ -107,8 +106,7 @@ def days_of(seconds: Spread) -> dict[str, float]:
 def whole_of(candidate: Candidate, goal: GoalSpec, runs: int = RUNS, seed: int = 0) -> Whole:
     """Simulate the step, its interval and the whole run. Raises Infeasible with the reason."""
     experiment = candidate.experiment
-    simulated = simulate_run(jobs_of(experiment), told=False)
-    prediction = replace(simulated.prediction, uncertainty=uncertainty_of(simulated.replay))
+    prediction = simulate_with_interval(jobs_of(experiment))
     duration = duration_of(experiment, prediction, runs, seed)
     machine = candidate.hardware.machine
     chips = duration.n_systems + duration.spare_chips

@@ -23,7 +23,7 @@ from wafersim.strategies.steps import Engine
 from wafersim.timeline.clock import to_seconds
 
 __all__ = [
-    "Job", "Replay", "Simulated", "job_of", "jobs_of", "simulate", "simulate_run", "simulate_step",
+    "Job", "Replay", "Simulated", "job_of", "jobs_of", "simulate", "simulate_with_interval", "simulate_run", "simulate_step",
     "step_and_interval", "step_seconds",
 ]  # fmt: skip
 
@@ -67,6 +67,12 @@ def simulate_run(jobs: Sequence[Job], engine: Engine = "auto", told: bool = True
     with _phase(len(jobs), jobs):
         choice = strategy_of(last.kind).choose(last, told=told)
     return _simulated(last, choice, engine, _earlier(jobs, choice), told)
+
+
+def simulate_with_interval(jobs: Sequence[Job]) -> Prediction:
+    """The prediction of a run's phases with its interval; what was assumed, and the chances of a search, are left out."""
+    simulated = simulate_run(jobs, told=False)
+    return replace(simulated.prediction, uncertainty=uncertainty_of(simulated.replay))
 
 
 def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
