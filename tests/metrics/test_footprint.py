@@ -15,7 +15,7 @@ DAY = 86_400.0
 
 @pytest.fixture(scope="module")
 def a100() -> AnyMachine:
-    """A node of eight: 5.0 kW busy, 1.47 kW idle, 5.12 USD/h and 37,500 USD a GPU."""
+    """A node of eight: 5.0 kW busy, 1.47 kW idle, 5.12 USD/h; 37,500 USD a GPU that are 81 % with switches, 0.5 kW a node."""
     return load_any("dgx-a100-80gb")
 
 
@@ -26,17 +26,17 @@ def of(machine: AnyMachine, *uses: Use, energy: dict[str, Any] | None = None, **
 def test_busy_waiting_and_spare_nodes_draw_their_own_power(a100: AnyMachine) -> None:
     # Two nodes compute 10 h and wait 2 h; one node stands by for all 12.
     energy = energy_of(a100, [Use(16, 36_000.0, 7_200.0, spares=8)], EnergySpec(pue=1.0))
-    assert energy.busy_j / KWH == pytest.approx(2 * 4.9985 * 10)
-    assert energy.idle_j / KWH == pytest.approx(2 * 1.47 * 2)
-    assert energy.spare_j / KWH == pytest.approx(1.47 * 12)
-    assert energy.total_j == energy.machine_j == pytest.approx((99.97 + 5.88 + 17.64) * KWH)
+    assert energy.busy_j / KWH == pytest.approx(2 * 5.4985 * 10)
+    assert energy.idle_j / KWH == pytest.approx(2 * 1.97 * 2)
+    assert energy.spare_j / KWH == pytest.approx(1.97 * 12)
+    assert energy.total_j == energy.machine_j == pytest.approx((109.97 + 7.88 + 23.64) * KWH)
 
 
 def test_the_site_takes_its_share_besides_and_says_where_that_is_from(a100: AnyMachine) -> None:
     use = [Use(8, 3600.0, 0.0)]
     stated, assumed = (energy_of(a100, use, EnergySpec(pue=pue)) for pue in (1.5, None))
-    assert stated.total_j == pytest.approx(1.5 * 4.9985 * KWH)
-    assert assumed.total_j == pytest.approx(1.2 * 4.9985 * KWH)
+    assert stated.total_j == pytest.approx(1.5 * 5.4985 * KWH)
+    assert assumed.total_j == pytest.approx(1.2 * 5.4985 * KWH)
     assert stated.sources[-1] == "PUE 1.5: this experiment"
     assert "assumed" in assumed.sources[-1] and "P019" in assumed.sources[-1] and "second-hand" in assumed.sources[-1]
 
@@ -52,13 +52,13 @@ def test_parts_of_a_run_on_other_numbers_of_systems_add_up() -> None:
 
 
 def test_three_definitions_of_cost_each_by_name(a100: AnyMachine) -> None:
-    # 16 GPUs and 8 spares for 73.05 days, a twentieth of four years: 24 x 37,500 USD are 900,000.
+    # 16 GPUs and 8 spares for 73.05 days, a twentieth of four years: 24 x 37,500 USD are 900,000 for the nodes.
     use = Use(16, 70 * DAY, 3.05 * DAY, spares=8)
     found = of(a100, use, energy={"pue": 1.0, "price_per_kwh": "0.1 USD/kWh"}, residual=0.2)
-    kwh = 2 * (4.9985 * 70 + 1.47 * 3.05) * 24 + 1.47 * 73.05 * 24
+    kwh = 2 * (5.4985 * 70 + 1.97 * 3.05) * 24 + 1.97 * 73.05 * 24
     assert found.rent.usd == pytest.approx(24 * 5.12 * 73.05 * 24)
-    assert found.purchase.usd == pytest.approx(900e3)
-    assert found.amortised.usd == pytest.approx(900e3 * 0.8 / 20 + 0.1 * kwh)
+    assert found.purchase.usd == pytest.approx(900e3 / 0.81)
+    assert found.amortised.usd == pytest.approx(900e3 / 0.81 * 0.8 / 20 + 0.1 * kwh)
     assert found.cost is found.rent
     for definition in ("rent", "purchase", "amortised"):
         assert of(a100, use, cost=definition).cost.definition == definition
@@ -108,11 +108,12 @@ def test_columns_of_runs_are_worked_out_as_single_runs_are(a100: AnyMachine) -> 
 
 
 def test_power_that_is_assumed_leaves_energy_open() -> None:
-    # Training on a wafer may draw anything from waiting (0.70) to a full-wafer stencil (0.99); busy A100 nodes differ by 2 %.
+    # Training on a wafer may draw anything from waiting (0.70) to a full-wafer stencil (0.99). Busy A100 nodes differ by 2 %, but
+    # of their switches, 0.5 of 5.5 kW, nothing is measured: known within a half they leave 4.5 % open.
     error = {
         name: energy_of(load_any(name), [Use(8, 3600.0, 0.0)], EnergySpec()).error for name in ("cs2", "dgx-a100-80gb")
     }
-    assert error["cs2"] > 2 * error["dgx-a100-80gb"] > 0.02
+    assert error["cs2"] > error["dgx-a100-80gb"] > 0.045
     half = energy_of(load_any("cs2"), [Use(8, 1800.0, 1800.0)], EnergySpec()).error
     assert half < error["cs2"]  # waiting was measured
 

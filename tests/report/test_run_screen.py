@@ -124,10 +124,10 @@ def test_a_point_that_cannot_run_is_told_with_its_reason() -> None:
 
 
 def test_a_price_that_nobody_knows_is_asked_for_by_its_field() -> None:
-    row = kept("run_hello_111m")["points"][0] | {"cost_usd": None}
+    row = kept("run_hello_111m")["points"][0] | {"cost_usd": None, "price": None}
     text = "\n".join(run_screen(found("hello_111m", [row]), 80))
     assert "no price is known" in text
-    assert "system.overrides.system.rent=" in text
+    assert "--set run.money.rent=" in text
 
 
 @pytest.mark.parametrize(

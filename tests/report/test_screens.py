@@ -251,7 +251,7 @@ def test_cost_without_a_price_says_which_field_gives_it(beside_gpus: Rows) -> No
         side.update(cost_usd=None, price=None)
         side["against_first"].pop("cheaper")
     text = said(compared(sides))
-    assert "none of dgx-a100-80gb: system.overrides.network.price gives one" in text
+    assert "none of dgx-a100-80gb: run.money.rent gives one" in text
     assert_a_screen(compared(sides))
 
 
@@ -261,7 +261,10 @@ def test_prices_have_a_date_and_say_that_nobody_checked_them(beside_gpus: Rows) 
     sides = copy.deepcopy(beside_gpus)
     for side in sides:
         side["price"]["unchecked"] = True
-    assert "unchecked: andromeda 188 USD/h (2021-09); dgx-a100-80gb 5.12" in said(compared(sides))
+    assert "dgx-a100-80gb 5.12 USD/h (2025-03-02, unchecked)" in said(compared(sides))
+    with_room = said(compared(beside_gpus[:2]))  # where there is room, who says so, too
+    assert "188 USD/h (Cerebras Cloud at Cirrascale for a year, 2021-09, unchecked)" in with_room
+    assert "dgx-a100-80gb 5.12 USD/h (AWS on-demand list, 2025-03-02)" in with_room
 
 
 def test_sides_that_cannot_run_stand_there_with_their_reason(beside_gpus: Rows) -> None:

@@ -15,11 +15,13 @@ import wafersim.inputs.machine
 import wafersim.inputs.profile_file
 from wafersim.errors import WafersimError
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.footprint import MoneySpec
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.machine import Machine, load_any
 from wafersim.inputs.operation import OperationProfile
 from wafersim.inputs.profile import Profile
 from wafersim.inputs.profile_file import load_profile
+from wafersim.inputs.resources import names
 from wafersim.inputs.sourced import Sourced
 from wafersim.kernel import kernel_cost
 from wafersim.simulation import job_of, simulate, simulate_step
@@ -105,6 +107,17 @@ def installed(profile: str, count: int) -> Job:
         return machine.most, supply.idle_watts, supply.purchase
 
     return Job(says, tuple(dict.fromkeys(parts)))
+
+
+def offered(profile: str) -> Job:
+    """What an hour of a machine costs by each offer that its profile names."""
+    found = load_profile(profile)
+
+    def says() -> object:
+        machine = load_any(profile)
+        return [replace(machine, money=MoneySpec(offer=name)).supply(8).rent for name in found.offers]
+
+    return Job(says, (profile,))
 
 
 def measured_loop(profile: str, family: str) -> Job:
@@ -213,6 +226,9 @@ def jobs() -> Iterator[Job]:
     yield on_gpus("grand-teton-h100", 16, zero_stage=3, context=2, flash_attention=True, recompute="selective")
     for profile in ("andromeda", "dgx-a100-80gb"):
         yield installed(profile, 8)
+    for profile in names("hardware"):
+        if getattr(load_profile(profile), "offers", None):
+            yield offered(profile)
     yield whole_run("everything", "shared_13b")
     yield whole_run("wafer-operation", "hello_111m")
     for profile in ("cs2", "cs3"):

@@ -9,8 +9,11 @@ from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.metrics.prediction import Prediction
+from wafersim.report.figures.goodput import Goodput
 from wafersim.simulation import simulate
 from wafersim.training_run.duration import Duration, duration_of
+from wafersim.training_run.plan import Loss
+from wafersim.training_run.words import WORDS
 
 RUNS = 200
 
@@ -79,6 +82,15 @@ def test_a_later_deadline_is_met_more_often(bloom: tuple[Experiment, Prediction]
     assert met == sorted(met, key=lambda share: share or 0.0)
     assert (met[0] or 0.0) < 0.2
     assert met[2] == 1.0
+
+
+def test_goodput_is_one_number_for_screen_json_and_figure(small: tuple[Experiment, Prediction]) -> None:
+    """Of a short run of which few fail and then lose half, a mean of the runs' shares would say more."""
+    found = lasts(small, site=40.0, start_up={"first": "1 min", "restart": "30 min"})
+    losses = dict(found.losses)
+    drawn = Goodput("a", tuple(losses[WORDS[loss].key] for loss in Loss))
+    assert found.to_json()["goodput"]["mean"] == found.goodput.mean == pytest.approx(drawn.goodput)
+    assert found.goodput.mean == pytest.approx(losses["productive"] / found.elapsed.mean)
 
 
 def test_bloom_took_118_days(bloom: tuple[Experiment, Prediction]) -> None:

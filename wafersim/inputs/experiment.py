@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,7 +20,16 @@ from wafersim.errors import WafersimError
 from wafersim.inputs.faults import WrongField
 from wafersim.inputs.flops import MEGATRON, FlopsConvention
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
-from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, is_gpu_cluster, load_software, override, release_of
+from wafersim.inputs.machine import (
+    GPU_PARTS,
+    WAFER_PARTS,
+    AnyMachine,
+    is_gpu_cluster,
+    load_any,
+    load_software,
+    override,
+    release_of,
+)
 from wafersim.inputs.model import CheckedModel
 from wafersim.inputs.profile import Profile, named
 from wafersim.inputs.resources import find
@@ -273,6 +283,12 @@ class Experiment(Frozen):
         return self.model if isinstance(self.model, str) else self.model.name
 
     @property
+    def machine(self) -> AnyMachine:
+        """The machine that works on it, with what it replaces and at the prices that it states."""
+        system = self.system
+        return replace(load_any(system.profile, system.software, system.overrides), money=self.run.money)
+
+    @property
     def imported(self) -> dict[str, Any]:
         """{"imported": what became of the file that its model was read of}; empty where that is a model of ours."""
         said = None if isinstance(self.model, str) else self.model.imported
@@ -283,6 +299,22 @@ class Experiment(Frozen):
     def _strategy_of_the_machine(cls, values: Any) -> Any:
         """`strategy: auto`, none, or one that does not say its kind is what the machine does."""
         return with_kind(values)
+
+    @model_validator(mode="after")
+    def _one_price(self) -> Experiment:
+        """A price is the profile's, an override of that, or the run's; two that differ would leave open which one counts."""
+        money, on_gpus = self.run.money, self.system.on_gpus
+        rent, purchase = ("network.price", "network.purchase") if on_gpus else ("system.rent", "system.purchase")
+        given = {"rent": (money.rent, rent), "offer": (money.offer, rent), "purchase": (money.purchase, purchase)}
+        for name, (stated, path) in given.items():
+            if stated is not None and path in self.system.overrides:
+                raise WrongField(f"run.money.{name}", f"system.overrides.{path} is given, too: give one of them")
+        if money.offer is not None:
+            try:
+                assert self.machine.price is not None
+            except WafersimError as error:
+                raise WrongField("run.money.offer", str(error).partition(": ")[2]) from None
+        return self
 
     @model_validator(mode="after")
     def _one_machine(self) -> Experiment:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from wafersim.errors import Fault, InputFaults, did_you_mean, shortened
-from wafersim.inputs.foreign_names import FIELDS
+from wafersim.inputs.foreign_names import FIELDS, PRICES
 from wafersim.inputs.yaml_file import Path_, YamlFile
 
 MOST_WORDED = 200
@@ -109,6 +109,8 @@ def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> s
         return "is missing"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _siblings(adapter, path, values)
+        if path[-1] in PRICES and (len(path) == 1 or path[0] in ("system", "run")):
+            return f"unknown field; here it is {PRICES[str(path[-1])]}"
         ours = FIELDS.get(str(path[-1]), "")
         if ours.split(",")[0] in known:
             return f"unknown field; here it is {ours}"

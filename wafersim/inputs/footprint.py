@@ -129,6 +129,10 @@ class MoneySpec(Frozen):
         default=None,
         description='Of one wafer or GPU with what belongs to it, such as "2.5 USD/h"; the profile\'s if left out.',
     )
+    offer: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(
+        default=None,
+        description="One of the profile's other prices an hour, by name, such as aws-3-years; its usual one if left out.",
+    )
     purchase: Amount | None = Field(
         default=None, description='Of the same, such as "2 MUSD"; the profile\'s if left out.'
     )
@@ -139,3 +143,12 @@ class MoneySpec(Frozen):
     residual: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="What a machine is worth after that over its price; 0 unless given."
     )
+
+    @model_validator(mode="after")
+    def _one_rent(self) -> MoneySpec:
+        if self.rent is not None and self.offer is not None:
+            raise WrongField("offer", "rent is given, too: give one of them")
+        return self
+
+
+NOTHING_STATED = MoneySpec()

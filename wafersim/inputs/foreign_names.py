@@ -1,4 +1,7 @@
-"""What fields of a model are called in other people's files, so that who writes such a name is told ours."""
+"""What fields are called in other people's files, or where they are looked for, so that who writes such a name is told ours."""
+
+PRICES = {"price": "run.money.rent", "rent": "run.money.rent", "cost": "run.money", "purchase": "run.money.purchase"}
+"""Of an experiment, wherever somebody may put them: beside the machine or beside the run."""
 
 FIELDS = {
     # config.json of Hugging Face's transformers, by the name that most of its models share.

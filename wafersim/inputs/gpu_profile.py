@@ -12,6 +12,7 @@ from wafersim.inputs.sourced import (
     Fraction,
     Frozen,
     Money,
+    Portion,
     Power,
     Price,
     Rate,
@@ -85,9 +86,13 @@ class NodeValues(Frozen):
     host_power: Power  # of a node, without its GPUs; at most
     host_busy_share: Fraction | None = None  # of it, in training; all of it unless given
     host_idle_share: Fraction | None = None
+    switch_power: Power | None = None  # of a node's share of the switches between nodes; none are counted unless given
     gpus: Whole | None = None  # installed
-    price: Price | None = None  # of a GPU with its share of the node
-    purchase: Money | None = None  # of the same
+    price: Price | None = None  # of a GPU with its share of node and switches, as whoever lets it has them
+    purchase: Money | None = None  # of a GPU with its share of the node
+    switch_cost: Portion | None = (
+        None  # of what nodes and the switches between them cost, the switches; none unless given
+    )
 
 
 class SoftwareValues(Frozen):
@@ -149,6 +154,9 @@ class GpuClusterProfile(_Profile):
     gpu: str | GpuProfile
     software: str | GpuSoftwareProfile  # unless the experiment names another
     values: NodeValues
+    offers: dict[str, Price] = Field(
+        default_factory=dict
+    )  # other prices than its own, by a name that says whose and how long
 
 
 class GpuSoftwareProfile(_Profile):

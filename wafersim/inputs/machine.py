@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from wafersim.errors import WafersimError, did_you_mean, shortened
 from wafersim.inputs.fit import SETS, load_fit
+from wafersim.inputs.footprint import NOTHING_STATED, MoneySpec
 from wafersim.inputs.gpu_profile import (
     GpuClusterProfile,
     GpuProfile,
@@ -19,6 +20,7 @@ from wafersim.inputs.gpu_profile import (
     SoftwareValues,
 )
 from wafersim.inputs.machine_names import known_machine
+from wafersim.inputs.price import rent_of, with_switches
 from wafersim.inputs.profile import (
     ClusterProfile,
     MemoryXProfile,
@@ -42,6 +44,11 @@ NEEDED = "a cluster or a system is needed, such as andromeda or dgx-a100-80gb"
 
 THIS_EXPERIMENT = "this experiment"
 
+NO_SWITCHES = Sourced(
+    written="0 W", value=0.0, dimension="power", kind="assumed", source="not counted, as its profile has no switch_power",
+    date="2026",
+)  # fmt: skip
+
 M = TypeVar("M")
 
 
@@ -50,7 +57,7 @@ REFERENCE_RELEASE = "R2.1"  # of a wafer's software, and all later ones: the oth
 
 @dataclass(frozen=True)
 class Machine:
-    """A wafer cluster's parts, and the release of its software."""
+    """A wafer cluster's parts, the release of its software, and what an experiment states of its prices."""
 
     name: str
     system: SystemProfile
@@ -58,6 +65,7 @@ class Machine:
     swarmx: SwarmXProfile
     cluster: ClusterProfile | None
     release: str = REFERENCE_RELEASE
+    money: MoneySpec = NOTHING_STATED
 
     @property
     def peak_flops(self) -> float:
@@ -78,21 +86,23 @@ class Machine:
 
     @property
     def price(self) -> Sourced | None:
-        """Dollars an hour of one wafer, where one is known."""
-        return self.system.values.rent
+        """Dollars an hour of one wafer with what belongs to it, where one is known."""
+        return rent_of(self.system.name, self.system.values.rent, self.system.offers, self.money)
 
     @property
     def purchase(self) -> Sourced | None:
-        """Dollars that one wafer costs to buy, where that is known."""
-        return self.system.values.purchase
+        """Dollars that one wafer with what belongs to it costs to buy, where that is known."""
+        return self.money.purchase or self.system.values.purchase
 
     def draws(self, count: int) -> tuple[Draw, ...]:
         """Systems, and their shares of MemoryX, SwarmX and workers."""
         values = self.system.values
-        system = Draw("system", count, values.power, values.busy_share, values.idle_share)
+        system = Draw("chip", "system", count, values.power, values.busy_share, values.idle_share)
         if values.host_power is None:
             return (system,)
-        servers = Draw("system's servers", count, values.host_power, values.host_busy_share, values.host_idle_share)
+        servers = Draw(
+            "host", "system's servers", count, values.host_power, values.host_busy_share, values.host_idle_share
+        )
         return system, servers
 
     def supply(self, count: int) -> Supply:
@@ -109,6 +119,7 @@ class GpuMachine:
     network: GpuClusterProfile
     software: GpuSoftwareProfile
     assumed: str = ""
+    money: MoneySpec = NOTHING_STATED
 
     @property
     def peak_flops(self) -> float:
@@ -129,22 +140,26 @@ class GpuMachine:
 
     @property
     def price(self) -> Sourced | None:
-        """Dollars an hour of one GPU, where one is known."""
-        return self.network.values.price
+        """Dollars an hour of one GPU with what belongs to it, where one is known."""
+        return rent_of(self.network.name, self.network.values.price, self.network.offers, self.money)
 
     @property
     def purchase(self) -> Sourced | None:
-        """Dollars that one GPU costs to buy with its share of a node, where that is known."""
-        return self.network.values.purchase
+        """Dollars that one GPU costs to buy with its share of a node and of the switches between nodes, where that is known."""
+        node = self.network.values
+        usual = None if node.purchase is None else with_switches(node.purchase, node.switch_cost)
+        return self.money.purchase or usual
 
     def draws(self, count: int) -> tuple[Draw, ...]:
-        """GPUs, with the hosts of their nodes or with their trays' share of one."""
+        """GPUs, with the hosts of their nodes, or with their trays' share of one, and with the nodes' share of the switches."""
         node, gpu = self.network.values, self.gpu.values
         nodes = ceil(count / self.unit) * self.unit / node.gpus_per_node.value
         host = f"host of {node.gpus_per_node.value:g} GPUs"
+        switches = f"share of the switches of {node.gpus_per_node.value:g} GPUs"
         return (
-            Draw("GPU", count, gpu.power, gpu.busy_share, gpu.idle_share),
-            Draw(host, nodes, node.host_power, node.host_busy_share, node.host_idle_share),
+            Draw("chip", "GPU", count, gpu.power, gpu.busy_share, gpu.idle_share),
+            Draw("host", host, nodes, node.host_power, node.host_busy_share, node.host_idle_share),
+            Draw("switches", switches, nodes, node.switch_power or NO_SWITCHES),
         )
 
     def supply(self, count: int) -> Supply:

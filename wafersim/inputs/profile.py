@@ -53,10 +53,12 @@ class SystemValues(Frozen):
     power: Power  # at most
     busy_share: Fraction | None = None  # of its power, in training; all of it unless given
     idle_share: Fraction | None = None  # of its power, without a job; all of it unless given
-    host_power: Power | None = None  # of its share of MemoryX, SwarmX and workers, at most; nothing unless given
+    host_power: Power | None = (
+        None  # of its share of MemoryX, SwarmX, workers and switches, at most; nothing unless given
+    )
     host_busy_share: Fraction | None = None
     host_idle_share: Fraction | None = None
-    rent: Price | None = None  # of a system with its share of the cluster
+    rent: Price | None = None  # of a system with its share of all that
     purchase: Money | None = None  # of the same
 
 
@@ -101,6 +103,9 @@ class SystemProfile(_Profile):
     kernel_code: dict[str, dict[str, Count]] = Field(default_factory=dict)  # constants of measured kernels, by family
     releases: dict[str, Ratio] = Field(default_factory=dict)  # a software release's speed relative to R2.1 and later
     working_sets: dict[str, Ratio] = Field(default_factory=dict)  # its working set, where it has one of its own
+    offers: dict[str, Price] = Field(
+        default_factory=dict
+    )  # other prices than rent, by a name that says whose and how long
 
 
 class MemoryXProfile(_Profile):

@@ -27,6 +27,7 @@ TABLES = (
     "working_sets",
     "rings",
     "failures",
+    "offers",
 )  # of numbers: a profile changes some and keeps the others
 PROFILES = "hardware"
 

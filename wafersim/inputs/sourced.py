@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, get_args
@@ -50,6 +51,13 @@ class Sourced(Frozen):
     def cited(self) -> str:
         """Source, how sure it is, and date."""
         return f"{self.origin}, {self.date}"
+
+    @property
+    def in_short(self) -> str:
+        """The first words of its source, and date, and how sure it is where nobody has read it there."""
+        doubt = "unchecked" if self.unchecked else self.confidence if self.confidence == "second-hand" else ""
+        first = re.split(r"[:,;(]", self.source, maxsplit=1)[0].strip()
+        return ", ".join(word for word in (first, self.date, doubt) if word)
 
     @property
     def unchecked(self) -> bool:
@@ -148,6 +156,7 @@ Count = Annotated[Sourced, Dimension("count")]
 Whole = Annotated[Sourced, Dimension("count", 1, whole=True)]  # of things that there is at least one of
 Several = Annotated[Sourced, Dimension("count", 2, whole=True)]
 Fraction = Annotated[Sourced, Dimension("fraction", most=1.0)]
+Portion = Annotated[Sourced, Dimension("fraction", most=0.9)]  # of a whole, of which something else is left
 Ratio = Annotated[Sourced, Dimension("fraction")]  # of two things of which either may be the larger
 
 

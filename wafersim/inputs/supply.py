@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
+from typing import Literal
 
 from wafersim.inputs.sourced import Sourced
+
+Part = Literal["chip", "host", "switches"]
 
 
 @dataclass(frozen=True)
 class Dollars:
-    """An amount, and the price that it was worked out from: as written, with source, confidence and date."""
+    """An amount, and the price that it was worked out from."""
 
     usd: float
-    source: str
+    price: Sourced
+
+    @property
+    def source(self) -> str:
+        """The price as written, with source, confidence and date."""
+        return f"{self.price.written}: {self.price.cited}"
 
 
 @dataclass(frozen=True)
 class Draw:
     """Parts of a machine that are alike. Without a share a part draws its rated power, which is at least what it would draw."""
 
+    part: Part
     what: str  # in words, one of them
     count: float
     rated: Sourced  # W, at most
-    busy_share: Sourced | None  # of the rated power, in training
-    idle_share: Sourced | None  # of it, without a job or waiting for one
+    busy_share: Sourced | None = None  # of the rated power, in training
+    idle_share: Sourced | None = None  # of it, without a job or waiting for one
 
     @property
     def peak_watts(self) -> float:
@@ -45,11 +54,16 @@ class Draw:
     @property
     def sources(self) -> tuple[str, ...]:
         """Of the rated power and of both shares."""
-        shares = {"busy": self.busy_share, "idle": self.idle_share}
+        shares = {"busy": self.busy_share, "idle": self.idle_share} if self.part != "switches" else {}
         return (
             f"power {self.rated.written} a {self.what}: {self.rated.cited}",
             *(f"a {self.what}, {state}: {_share(share)}" for state, share in shares.items()),
         )
+
+
+def _error(draw: Draw, share: Sourced | None) -> float:
+    """Standard error of the logarithm of what a part draws: of its rated power, where that is not exact, and of its share."""
+    return hypot(draw.rated.standard_error or 0.0, 0.0 if share is None else share.standard_error or 0.0)
 
 
 def _share(share: Sourced | None) -> str:
@@ -86,11 +100,11 @@ def supply_of(draws: Sequence[Draw], count: int, rent: Sourced | None, purchase:
     """The draws of a machine's parts together, and `count` times what one wafer or GPU costs."""
 
     def of_all(price: Sourced | None) -> Dollars | None:
-        return None if price is None else Dollars(count * price.value, f"{price.written}: {price.cited}")
+        return None if price is None else Dollars(count * price.value, price)
 
     return Supply(
-        *_with_error([(draw.busy_watts, draw.busy_share) for draw in draws]),
-        *_with_error([(draw.idle_watts, draw.idle_share) for draw in draws]),
+        *_with_error([(draw.busy_watts, _error(draw, draw.busy_share)) for draw in draws]),
+        *_with_error([(draw.idle_watts, _error(draw, draw.idle_share)) for draw in draws]),
         sum(draw.peak_watts for draw in draws),
         of_all(rent),
         of_all(purchase),
@@ -98,8 +112,7 @@ def supply_of(draws: Sequence[Draw], count: int, rent: Sourced | None, purchase:
     )
 
 
-def _with_error(parts: Sequence[tuple[float, Sourced | None]]) -> tuple[float, float]:
+def _with_error(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """(watts of all parts, standard error of their logarithm), for parts that err independently."""
     watts = sum(each for each, _ in parts)
-    errors = (each * (share.standard_error or 0.0) for each, share in parts if share is not None)
-    return watts, hypot(*errors) / watts if watts else 0.0
+    return watts, hypot(*(each * error for each, error in parts)) / watts if watts else 0.0

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wafersim.inputs.machine import AnyMachine
+from wafersim.inputs.sourced import Sourced
 
 
 @dataclass(frozen=True)
 class Bill:
     """Watts in training and at most, dollars of rent an hour (None without a price), joules and dollars of the steps, sources.
 
-    `power_error` is the standard error of the logarithm of the watts in training: how far another installation's may lie.
+    `price` is that of an hour of one chip. `power_error` is the standard error of the logarithm of the watts in training: how far
+    another installation's may lie.
     """
 
     power_w: float
@@ -21,6 +23,7 @@ class Bill:
     usd_per_hour: float | None
     energy_j: float
     cost_usd: float | None
+    price: Sourced | None
     sources: tuple[str, ...]
 
 
@@ -32,4 +35,6 @@ def bill_of(machine: AnyMachine, phases: Sequence[tuple[int, float]]) -> Bill:
     cost = None
     if last.usd_per_hour is not None:
         cost = sum((supply.usd_per_hour or 0.0) * seconds for supply, seconds in supplies) / 3600.0
-    return Bill(last.busy_watts, last.busy_error, last.peak_watts, last.usd_per_hour, energy, cost, last.sources)
+    return Bill(
+        last.busy_watts, last.busy_error, last.peak_watts, last.usd_per_hour, energy, cost, machine.price, last.sources
+    )

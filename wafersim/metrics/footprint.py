@@ -8,19 +8,20 @@ Epoch AI): each goes by its name. Seconds may be numpy columns, one run an entry
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wafersim.inputs.footprint import ELECTRICITY, LIFETIME, PUE, Definition, EnergySpec, MoneySpec
+from wafersim.inputs.footprint import ELECTRICITY, LIFETIME, PUE, THIS_EXPERIMENT, Definition, EnergySpec, MoneySpec
 from wafersim.inputs.grid import grid_of
 from wafersim.inputs.machine import AnyMachine
+from wafersim.inputs.price import PURCHASE, RENT, price_json
 from wafersim.inputs.sourced import Sourced
 
 Number = float | npt.NDArray[np.float64]
-RENT, PURCHASE, GRID = "run.money.rent", "run.money.purchase", "run.energy.grid"  # fields that give what is missing
+GRID = "run.energy.grid"  # the field that gives a grid
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,14 @@ class Carbon:
 
 @dataclass(frozen=True)
 class Cost:
-    """Dollars of a run by one definition; None where a price is not known, and then the field that would give it."""
+    """Dollars of a run by one definition, and the price of a chip behind them; without one the field that would give it."""
 
     definition: Definition
     usd: Number | None
     sources: tuple[str, ...]
     missing: str = ""
+    price: Sourced | None = None
+    at: str = ""  # the same in short: price, who says so, when and how sure
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class Footprint:
             "costs": {
                 cost.definition: {
                     "usd": _plain(cost.usd),
+                    "price": price_json(cost.price),
                     "sources": list(cost.sources),
                     "missing": cost.missing or None,
                 }
@@ -172,26 +176,27 @@ def carbon_of(energy: Energy, spec: EnergySpec) -> Carbon | None:
 
 def rent_of(machine: AnyMachine, uses: Sequence[Use], spec: MoneySpec) -> Cost:
     """Every hour that the machine and its spares are held, busy or not; electricity is in the price."""
-    price = spec.rent or machine.price
+    price = replace(machine, money=spec).price
     if price is None:
         return Cost("rent", None, (), RENT)
     hours = sum((use.count + use.spares) * use.elapsed_s for use in uses) / 3600.0
-    return Cost("rent", price.value * hours, (_said("price", price),))
+    return Cost("rent", price.value * hours, (_said("price", price),), price=price, at=_at(price))
 
 
 def purchase_of(machine: AnyMachine, uses: Sequence[Use], spec: MoneySpec) -> Cost:
     """All systems that the run needs at once, bought; nothing for electricity."""
-    price = spec.purchase or machine.purchase
+    price = replace(machine, money=spec).purchase
     if price is None:
         return Cost("purchase", None, (), PURCHASE)
-    return Cost("purchase", price.value * installed(uses), (_said("purchase", price),))
+    usd = price.value * installed(uses)
+    return Cost("purchase", usd, (_said("purchase", price),), price=price, at=_at(price))
 
 
 def amortised_of(
     machine: AnyMachine, uses: Sequence[Use], energy: Energy, of_energy: EnergySpec, spec: MoneySpec
 ) -> Cost:
     """The run's share of what a purchase loses over its lifetime, (1 - residual) x elapsed / lifetime, and the electricity."""
-    price = spec.purchase or machine.purchase
+    price = replace(machine, money=spec).purchase
     electricity, lifetime = of_energy.price_per_kwh or ELECTRICITY, spec.lifetime or LIFETIME
     if price is None:
         return Cost("amortised", None, (), PURCHASE)
@@ -203,7 +208,9 @@ def amortised_of(
         f"residual value {spec.residual:g} of the price",
         _said("electricity", electricity),
     )
-    return Cost("amortised", price.value * installed(uses) * share + electricity.value * energy.total_j, sources)
+    usd = price.value * installed(uses) * share + electricity.value * energy.total_j
+    at = f"{_at(price)} over {_in_short(lifetime)}, electricity at {_in_short(electricity)}"
+    return Cost("amortised", usd, sources, price=price, at=at)
 
 
 def installed(uses: Sequence[Use]) -> int:
@@ -211,6 +218,20 @@ def installed(uses: Sequence[Use]) -> int:
     return max(use.count + use.spares for use in uses)
 
 
+def _at(price: Sourced) -> str:
+    return f"at {price.written} ({price.in_short})"
+
+
+def _in_short(number: Sourced) -> str:
+    return f"{number.written}{' (assumed)' if _assumed(number) else ''}"
+
+
+def _assumed(number: Sourced) -> bool:
+    """Not the reader's own."""
+    return number.kind == "assumed" and number.source != THIS_EXPERIMENT["source"]
+
+
 def _said(what: str, number: Sourced) -> str:
-    assumed = ", assumed" if number.kind == "assumed" and number.source != "this experiment" else ""
-    return f"{what} {number.written}{assumed}: {number.cited}"
+    assumed = ", assumed" if _assumed(number) else ""
+    note = f" ({number.note})" if number.note else ""
+    return f"{what} {number.written}{assumed}: {number.cited}{note}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wafersim.inputs.flops import FlopsConvention
+from wafersim.inputs.price import price_json
 from wafersim.metrics.bill import Bill, bill_of
 from wafersim.metrics.interval import Uncertainty
 from wafersim.strategies.critical import Critical, critical
@@ -170,6 +171,7 @@ class Prediction:
             "peak_power_w": self.bill.peak_power_w,
             "energy_j": self.bill.energy_j,
             "cost_usd": self.bill.cost_usd,
+            "price": price_json(self.bill.price),
             "bill": list(self.bill.sources),
             "interval": self.interval(),
             "notes": list(self.provenance.notes),

@@ -13,7 +13,6 @@ from wafersim.errors import Infeasible
 from wafersim.inputs.comparison import Comparison, load_comparison
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.fit import SETS, load_fit
-from wafersim.inputs.machine import AnyMachine, load_any
 from wafersim.metrics.interval import probability_less
 from wafersim.metrics.prediction import PhaseTime, Prediction
 from wafersim.planning.deadline import batches_near, smaller_cluster
@@ -44,19 +43,10 @@ class Side:
         if self.prediction is None:
             return {**own, "model": self.experiment.model_name, "infeasible": self.infeasible}
         out = {**own, **self.prediction.to_json(), "dimensions": list(self.prediction.split.dimensions)}
-        out["price"] = _price(self.experiment)
         out["note"] = self.note
         if first is None or first is self or first.prediction is None:
             return out
         return {**out, "against_first": against(self.prediction, first.prediction)}
-
-
-def _price(experiment: Experiment) -> dict[str, Any] | None:
-    """What an hour of one chip costs, as it is written, with its date and whether anybody has checked it."""
-    price = _machine(experiment).price
-    if price is None:
-        return None
-    return {"written": price.written, "date": price.date, "unchecked": price.unchecked}
 
 
 def against(one: Prediction, other: Prediction) -> dict[str, float]:
@@ -148,7 +138,7 @@ def _matched(name: str, experiment: Experiment, match: str, first: Side, deadlin
         target = _size(experiment, match, first)
     except Infeasible as reason:
         return Side(name, experiment, match, None, str(reason))
-    node = _machine(experiment).unit
+    node = experiment.machine.unit
     most = max(node, round(target / node) * node)
     least = max(node, ceil(CLOSE * most / node) * node)
     sizes = f"{least} to {most} GPUs" if least < most else f"{most} GPUs"
@@ -179,7 +169,7 @@ def _step_time(side: Side) -> float:
 
 def _size(experiment: Experiment, match: str, first: Side) -> float:
     """Chips that have the first side's peak FLOP/s, rated power or hourly price. Raises Infeasible where a price is missing."""
-    mine, theirs = _machine(experiment), _machine(first.experiment)
+    mine, theirs = experiment.machine, first.experiment.machine
     count = first.experiment.system.count
     if match == "peak":
         return count * theirs.peak_flops / mine.peak_flops
@@ -197,7 +187,7 @@ def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
 
     Numbers that divide better may make a smaller cluster faster than a larger one, so those just below are tried as well.
     """
-    node = _machine(experiment).unit
+    node = experiment.machine.unit
 
     def attempt(nodes: int) -> tuple[Side, bool]:
         side = _simulated(name, _with_gpus(experiment, nodes * node), "deadline")
@@ -239,7 +229,7 @@ def _by_deadline(name: str, experiment: Experiment, days: float) -> Side:
 def _with_a_batch_near(name: str, experiment: Experiment, days: float, asked: Side) -> Side:
     """The side as it was asked, or a smaller cluster that meets the deadline with a batch near the one that was: it is preferred,
     not required."""
-    batch, node = experiment.training.batch, _machine(experiment).unit
+    batch, node = experiment.training.batch, experiment.machine.unit
     if not isinstance(batch, int):
         return asked
     most = LARGEST // node + 1 if asked.prediction is None else asked.prediction.n_systems // node
@@ -275,11 +265,6 @@ def _nearer(side: Side, other: Side | None) -> Side:
     if side.prediction is None:
         return other
     return min(side, other, key=lambda one: one.prediction.days_to_train if one.prediction is not None else inf)
-
-
-def _machine(experiment: Experiment) -> AnyMachine:
-    system = experiment.system
-    return load_any(system.profile, system.software, system.overrides)
 
 
 def _with_gpus(experiment: Experiment, gpus: int) -> Experiment:

@@ -69,6 +69,9 @@ def show(name: str) -> str:
             lines += list(_numbers(list(constants.items())))
         lines += ["", "software releases: speed relative to R2.1 and later"]
         lines += list(_numbers([(release, number) for release, number in profile.releases.items()]))
+    offers = profile.offers if isinstance(profile, SystemProfile | GpuClusterProfile) else {}
+    if offers:
+        lines += ["", "offers: other prices an hour (run.money.offer)", *_numbers(list(offers.items()))]
     return "\n".join(lines)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from wafersim import numbers
+from wafersim.inputs.price import RENT
 from wafersim.strategies.registry import words_of
 
 Row = dict[str, Any]
-PRICE_FIELD = {"gpu": "network.price", "wafer": "system.rent"}  # of an experiment's overrides, by kind of machine
 MOST_BY_COMMAS = 1e12
 COUNTS = ("system.systems", "system.gpus")  # swept paths that have a column of their own
 
@@ -24,6 +24,21 @@ def seconds(value: float) -> str:
     """A time with three digits, in ms below a second."""
     rounded = _rounded(value)  # first, so that 0.9996 s reads 1.00 s
     return f"{_three(value * 1e3)} ms" if rounded < 1 else f"{_three(value)} s" if rounded < 100 else f"{value:,.0f} s"
+
+
+def prices(ran: Sequence[Row], short: bool = False) -> list[str]:
+    """What an hour of a chip is taken to cost, by whom unless `short`, since when and how sure, or which field gives a price."""
+    known = {(side["profile"], side["price"]["written"]): side["price"] for side in ran if side["price"] is not None}
+    said = [
+        f"{name} {written} ({_dated(price) if short else price['in_short']})"
+        for (name, written), price in known.items()
+    ]
+    without = dict.fromkeys(side["profile"] for side in ran if side["price"] is None)
+    return [*(f"none of {name}: {RENT} gives one" for name in without), *said]
+
+
+def _dated(price: Row) -> str:
+    return price["date"] + (", unchecked" if price["unchecked"] else "")
 
 
 def mfu_head(rows: Sequence[Row]) -> str:

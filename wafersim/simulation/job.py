@@ -9,7 +9,6 @@ from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
-from wafersim.inputs.machine import load_any
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.simulation.phases import ramped, settled
 from wafersim.strategies.job import Job, Training
@@ -61,10 +60,10 @@ def jobs_of(experiment: Experiment) -> tuple[Job, ...]:
 
 def _job(experiment: Experiment, workload: Workload, count: int) -> Job:
     """What all phases of a run share."""
-    system, training = experiment.system, experiment.training
+    training = experiment.training
     return Job(
         workload=workload,
-        machine=load_any(system.profile, system.software, system.overrides),
+        machine=experiment.machine,
         count=count,
         strategy=experiment.strategy,
         training=Training(

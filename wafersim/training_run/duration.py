@@ -84,7 +84,7 @@ class Duration:
     ramp_s: float  # of it: what smaller batches cost beside the last phase's rate
     elapsed: Spread
     chance: Spread
-    goodput: Spread
+    goodput: Spread  # its mean is of the mean run
     losses: tuple[tuple[str, float], ...]  # mean seconds by Loss, in lower case
     causes: tuple[Cause, ...]
     starts: float
@@ -262,7 +262,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         ramp_s=max(0.0, ramp),
         elapsed=Spread.of(ends),
         chance=Spread.of(chance_ends),
-        goodput=Spread.of(_of_loss(found, Loss.PRODUCTIVE) / ends),
+        goodput=_goodput(_of_loss(found, Loss.PRODUCTIVE), ends),
         losses=tuple((WORDS[loss].key, float(_of_loss(found, loss).mean())) for loss in Loss),
         causes=_causes(built, found),
         starts=float(found.starts[:, 0].mean()),
@@ -287,6 +287,14 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         chance_ends_s=chance_ends,
         costs_usd=cost,
     )
+
+
+def _goodput(productive: Floats, ends: Floats) -> Spread:
+    """Share of the time in steps that count: of each run for the quantiles, of all runs' time together for the mean.
+
+    So the mean is what the mean losses leave; a mean of the runs' shares would count an hour of a short run for more.
+    """
+    return replace(Spread.of(productive / ends), mean=float(productive.mean() / ends.mean()))
 
 
 def _at_the_rate_of(full: PhaseTime, phase: PhaseTime) -> float:

@@ -22,7 +22,7 @@ UNIT = "W"
 
 @dataclass(frozen=True)
 class MeasuredPower:
-    """Watts of some chips, with their share of hosts or servers (a node) or alone."""
+    """Watts of some chips, with their share of hosts or servers (a node) or alone; never with switches between nodes."""
 
     id: str
     use: str
@@ -47,10 +47,10 @@ class MeasuredPower:
         )
 
     def watts(self) -> float:
-        """Of the chips alone, or of all that belongs to them."""
+        """Of the chips alone, or with their hosts."""
         state = self.state.removesuffix("_power")
         draws = load_any(self.profile).draws(self.devices)
-        chosen = draws[:1] if self.part == "chip" else draws
+        chosen = [draw for draw in draws if draw.part == "chip" or (self.part == "node" and draw.part == "host")]
         return sum({"busy": d.busy_watts, "idle": d.idle_watts, "peak": d.peak_watts}[state] for d in chosen)
 
 

@@ -14,7 +14,7 @@ from wafersim.numbers import TIMES, digits, duration
 from wafersim.report.figures.sheet import Words, inches, sheet, widest
 from wafersim.report.figures.style import FIRST, GREY, INK, MATCHED, OTHER, quiet
 from wafersim.report.screen.splits import alike_but_split
-from wafersim.report.words import Row, same_job
+from wafersim.report.words import Row, prices, same_job
 from wafersim.strategies.registry import words_of
 
 DAY = 86_400.0
@@ -140,7 +140,8 @@ def _finding(ran: Sequence[Row], first: Row) -> str:
 def _circumstances(sides: Sequence[Row], first: Row) -> str:
     others = any("infeasible" not in side and not same_job(side, first) for side in sides)
     cut = "; pale: another job, cut off where the axis of this one ends" if others else ""
-    return f"{first['model']}; lines: 80 % intervals{cut}; prices as dated in the profiles"
+    cost = "; ".join(prices([side for side in sides if "infeasible" not in side]))
+    return f"{first['model']}; lines: 80 % intervals{cut}; an hour: {cost}"
 
 
 def _legend(ran: Sequence[Row], first: Row) -> list[Any]:

@@ -24,7 +24,7 @@ from wafersim.report.screen.layout import (
     whole,
 )
 from wafersim.report.screen.splits import alike_but_split, splits_of, tuned
-from wafersim.report.words import PRICE_FIELD, Row, chance, same_job, unmeasured, within
+from wafersim.report.words import Row, chance, prices, same_job, unmeasured, within
 
 OPEN = (0.1, 0.9)  # probabilities between which nobody can call it
 NAME = 30  # characters of a side's name at least, and what numbers need beside it
@@ -195,7 +195,9 @@ def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool, tight
         *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
         *first_that_fits("Tuned", _tuned(ran), width, 1 if tight else 2 if roomy or not written else 1, "; "),
         *sentence("Trust", _trust(ran, roomy), width, 1 if tight else 5 if roomy else 2, "; "),
-        *sentence("Prices", _prices(ran), width, 1 if tight else 3 if roomy else 2, "; "),
+        *first_that_fits(
+            "Prices", [prices(ran), prices(ran, short=True)], width, 1 if tight else 3 if roomy else 2, "; "
+        ),
         *written,
         *sentence("More", [more], width, 1),
     ]
@@ -289,18 +291,3 @@ def _trust(ran: Sequence[Row], roomy: bool) -> list[str]:
     outside = [f"{measured} (here {' and '.join(dict.fromkeys(values))})" for measured, values in beyond.items()]
     outside = [f"measured: {outside[0]}", *outside[1:]] if outside else []
     return [*said, *starred, *outside, *(f"none {group}" for group in groups if roomy)]
-
-
-def _prices(ran: Sequence[Row]) -> list[str]:
-    """What an hour of a chip is taken to cost, since when, whether anybody checked it, or which field gives a price."""
-    prices = {side["profile"]: side["price"] for side in ran if side["price"] is not None}
-    nobody = bool(prices) and all(price["unchecked"] for price in prices.values())
-    said = [
-        f"{name} {price['written']} ({price['date']}{', unchecked' if price['unchecked'] and not nobody else ''})"
-        for name, price in prices.items()
-    ]
-    if nobody:
-        said[0] = f"unchecked: {said[0]}"
-    without = {side["profile"]: PRICE_FIELD[side["kind"]] for side in ran if side["price"] is None}
-    fields = (f"none of {name}: system.overrides.{field} gives one" for name, field in without.items())
-    return [*fields, *said]

@@ -17,8 +17,7 @@ from wafersim.training_run.duration import USUAL, Duration, Spread
 from wafersim.training_run.plan import Loss
 from wafersim.training_run.words import WORDS
 
-NAMED = {"rent": "rented", "purchase": "to buy it all", "amortised": "amortised, with electricity"}
-UNSURE = ("recalled", "unchecked", "assumed")  # words of a source of which the reader should know
+NAMED = {"rent": "rented", "purchase": "to buy it all", "amortised": "amortised"}
 SHOWN = 0.0005  # of the elapsed time: smaller losses are not named
 SCREEN = 24  # lines
 UNITS = {"wafer": "system", "gpu": "node"}  # that fail and are replaced as one
@@ -63,7 +62,7 @@ def _lines(lasted: Lasted, width: int, most: int) -> list[str]:
         *sentence("Saves", _saves(found), width, separator="; "),
         *sentence("Spares", _spares(found), width, separator="; "),
         *sentence("Takes", _takes(found), width),
-        *sentence("Costs", _costs(found), width),
+        *sentence("Costs", costs(found), width, most + 1, "; "),
         *sentence("Deadline", _deadline(found), width),
         *sentence("Trust", _trust(found), width, most),
         *sentence("Note", [*_given_up(found), *found.built.notes], width, most),
@@ -206,19 +205,16 @@ def _takes(found: Duration) -> list[str]:
     return said
 
 
-def _costs(found: Duration) -> list[str]:
-    """The run's own definition first; the other two beside it where their prices are known."""
-    known = [found.footprint.cost, *(cost for cost in _all_costs(found) if cost is not found.footprint.cost)]
+def costs(found: Duration) -> list[str]:
+    """The run's own definition first, or which field gives its price; the other two beside it where theirs are known."""
+    own = found.footprint.cost
+    known = [own, *(cost for cost in _all_costs(found) if cost is not own)]
     said = [
-        f"{numbers.amount(float(np.mean(cost.usd)), 'USD')} {NAMED[cost.definition]}"
+        f"{numbers.amount(float(np.mean(cost.usd)), 'USD')} {NAMED[cost.definition]} {cost.at}"
         for cost in known
         if cost.usd is not None
     ]
-    own = found.footprint.cost
-    if own.usd is None:
-        return [f"no {own.definition} price is known: {own.missing} gives one", *said]
-    unsure = next((word for word in UNSURE for source in own.sources if word in source), "")
-    return [f"{said[0]}{f' ({unsure} price)' if unsure else ''}", *said[1:]]
+    return said if own.usd is not None else [f"no {own.definition} price is known: {own.missing} gives one", *said]
 
 
 def _all_costs(found: Duration) -> list[Cost]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wafersim import numbers
-from wafersim.report.screen.duration import span_of
+from wafersim.report.screen.duration import costs, span_of
 from wafersim.report.screen.layout import Column, sentence, table, titled
 from wafersim.training_run.duration import Duration
 
@@ -45,6 +45,7 @@ def durations_screen(
         "",
         *sentence("Lost to", losses, width, 4, "; "),
         *sentence("Done before", [f"{sides[0][0]}: {', '.join(sooner)}"] if sooner else [], width, 3),
+        *sentence("Costs", [f"{name}: {costs(run)[0]}" for name, run in sides], width, 4, "; "),
         *sentence("Trust", trust, width),
         *sentence("More", ["--json", "--runs 10000", "without --duration: steps"], width),
     ]

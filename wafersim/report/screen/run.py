@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wafersim import numbers
+from wafersim.inputs.price import RENT
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.imports import in_short
 from wafersim.report.screen.binding import shares_of
@@ -14,7 +15,7 @@ from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, first_th
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.screen.search import search_block
 from wafersim.report.tables import flops_per_system
-from wafersim.report.words import PRICE_FIELD, Row, unmeasured, within
+from wafersim.report.words import Row, unmeasured, within
 
 MOST_HELP = 5  # changes that are named
 MOST_COUNTS = 7  # columns of the block of step times
@@ -257,12 +258,9 @@ def _bill(row: Row) -> list[str]:
     """Energy and money of the run at the power and price of the profile, or which field gives a price."""
     said = [numbers.energy(row["energy_j"])]
     if row["cost_usd"] is None:
-        field = PRICE_FIELD[row["kind"]]
-        return [*said, f"no price is known: --set system.overrides.{field}='2 USD/h' gives one"]
-    price = next(text for text in row["bill"] if text.startswith("price")).removeprefix("price ")
-    written, source, date = price.partition(": ")[0], price.partition(": ")[2], price.rpartition(", ")[2]
-    checked = ", unchecked" if "unchecked" in source else ""
-    return [*said, f"{numbers.amount(row['cost_usd'], 'USD')} at {written} ({date}{checked})"]
+        return [*said, f"no price is known: --set {RENT}='2 USD/h' gives one"]
+    price = row["price"]
+    return [*said, f"{numbers.amount(row['cost_usd'], 'USD')} at {price['written']} ({price['in_short']})"]
 
 
 def _trust(rows: Sequence[Row], roomy: bool) -> list[str]:
