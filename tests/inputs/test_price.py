@@ -72,7 +72,7 @@ def test_a_price_that_stands_where_nothing_reads_it_is_told_where_it_belongs(pat
 
 def test_an_offer_that_nobody_makes_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(
-        ValidationError, match="cs2 has no offer called 'cirrascale'; did you mean .*known: cirrascale-month"
+        ValidationError, match=r"cs2 has no offer called 'cirrascale'; did you mean .*known: cirrascale-month"
     ):
         hello(offer="cirrascale")
     with pytest.raises(WafersimError, match="cs3 has no offer called 'mine'; known: none"):

@@ -38,7 +38,7 @@ def prices(ran: Sequence[Row], short: bool = False) -> list[str]:
 
 
 def _dated(price: Row) -> str:
-    return price["date"] + (", unchecked" if price["unchecked"] else "")
+    return f"{price['date']}{', unchecked' if price['unchecked'] else ''}"
 
 
 def mfu_head(rows: Sequence[Row]) -> str:
