@@ -140,7 +140,7 @@ def test_the_keys_of_a_side_are_those_that_are_documented(tmp_path: Path) -> Non
     answer = printed("compare", str(file), "--no-save")
     assert list(answer) == top_level("compare")
     first, second = answer["sides"]
-    own = {"name", "match", "profile", "dimensions", "price", "note"}
+    own = {"name", "match", "profile", "dimensions", "note"}
     of_points = {"scaling_efficiency", "varied", "published", "published_run"}
     assert set(first) == (documented("`points[]`") | own) - of_points
     assert set(second) == set(first) | {"against_first"}
