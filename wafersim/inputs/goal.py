@@ -18,12 +18,11 @@ from wafersim.inputs.faults import WrongField, validated
 from wafersim.inputs.footprint import DEAREST, Amount, Definition, HourPrice
 from wafersim.inputs.loader import locate
 from wafersim.inputs.machine import is_gpu_cluster
-from wafersim.inputs.machine_names import machine_called
 from wafersim.inputs.model import Model, find_model, read_model
-from wafersim.inputs.resources import is_path, kind_of, names
 from wafersim.inputs.run import LAST_START, Date
 from wafersim.inputs.shared_fields import experiment_of
 from wafersim.inputs.sourced import Frozen
+from wafersim.inputs.typed_machine import typed_machine
 from wafersim.inputs.yaml_file import YamlFile, read_yaml
 
 MOST_CHIPS = (
@@ -196,10 +195,10 @@ def offers_of(file: YamlFile, beside: Path) -> tuple[PlanSpec, list[Offer]]:
 
 def _offer(file: YamlFile, beside: Path, spec: PlanSpec, candidate: CandidateSpec, place: tuple[str, int]) -> Offer:
     try:
-        profile, assumed = _machine(candidate.on)
+        typed = typed_machine(candidate.on, None if file.lines == {} else beside)
     except WafersimError as error:
         raise InputFaults([file.fault((*place, "on"), str(error))]) from None
-    said = [f"{candidate.on}: {profile}, {assumed}"] if assumed else []
+    said = [typed.assumed] if typed.assumed else []
 
     def of_the_candidate(values: dict[str, Any]) -> None:
         """One unit of the hardware for now, paid as the candidate says."""
@@ -207,8 +206,8 @@ def _offer(file: YamlFile, beside: Path, spec: PlanSpec, candidate: CandidateSpe
         taken = [name for name in ("profile", "systems", "gpus") if name in system]
         if taken:
             raise InputFaults([file.fault(place, f"system.{taken[0]} is said by on and sizes: leave it out")])
-        system["profile"] = profile
-        system["gpus" if is_gpu_cluster(profile) else "systems"] = 1
+        system["profile"] = typed.profile
+        system["gpus" if is_gpu_cluster(typed.profile) else "systems"] = 1
         usual = _usual_batch(values)
         if usual is not None:
             values["training"] = {**values.get("training", {}), "batch": usual}
@@ -241,11 +240,3 @@ def _usual_batch(values: dict[str, Any]) -> int | Literal["published"] | None:
         return "published"
     length = training.get("sequence_length") or model.max_sequence
     return max(1, round(TOKENS_A_STEP / length)) if isinstance(length, int) and length > 0 else 1
-
-
-def _machine(name: str) -> tuple[str, str]:
-    """(the profile that a name means, what is assumed of it)."""
-    if is_path(name) or (name in names("hardware") and kind_of(name) in ("cluster", "system", "gpu-cluster")):
-        return name, ""
-    called = machine_called(name)
-    return called.profile, called.assumed

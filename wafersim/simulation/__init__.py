@@ -23,7 +23,7 @@ from wafersim.strategies.steps import Engine
 from wafersim.timeline.clock import to_seconds
 
 __all__ = [
-    "Job", "Replay", "Simulated", "job_of", "jobs_of", "simulate", "simulate_with_interval", "simulate_run", "simulate_step",
+    "Job", "Replay", "Simulated", "job_of", "jobs_of", "simulate", "simulate_run", "simulate_step", "simulate_with_interval",
     "step_and_interval", "step_seconds",
 ]  # fmt: skip
 
