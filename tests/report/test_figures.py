@@ -160,7 +160,8 @@ def test_sides_of_the_same_job_set_the_axis(row: MakeRow, tmp_path: Path, drawn:
     price = {"written": "2 USD/h", "in_short": "a list, 2025"}
     sides = [
         row(model, 4, name=name, profile="cs2", dimensions=["data"], tokens=1e9, days_to_train=days, energy_j=days * 1e9,
-            cost_usd=None if name == "free" else 1e3 * days, price=None if name == "free" else price, interval={"days_to_train": [0.9 * days, 1.1 * days]})
+            cost_usd=None if name == "free" else 1e3 * days, price=None if name == "free" else price,
+            interval={"days_to_train": [0.9 * days, 1.1 * days]})
         for name, model, days in (("first", "a", 3.0), ("free", "a", 4.0), ("other", "b", 300.0))
     ]  # fmt: skip
     comparison_figure(sides, tmp_path / "c.png")

@@ -60,6 +60,11 @@ class Sourced(Frozen):
         return ", ".join(word for word in (first, self.date, doubt) if word)
 
     @property
+    def quoted(self) -> str:
+        """As it is written, with that: what stands beside a number that was worked out from it."""
+        return f"{self.written} ({self.in_short})"
+
+    @property
     def unchecked(self) -> bool:
         """Whether somebody recalled it and nobody has looked it up."""
         return self.confidence == "recalled"

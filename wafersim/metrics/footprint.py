@@ -180,7 +180,7 @@ def rent_of(machine: AnyMachine, uses: Sequence[Use], spec: MoneySpec) -> Cost:
     if price is None:
         return Cost("rent", None, (), RENT)
     hours = sum((use.count + use.spares) * use.elapsed_s for use in uses) / 3600.0
-    return Cost("rent", price.value * hours, (_said("price", price),), price=price, at=_at(price))
+    return Cost("rent", price.value * hours, (_said("price", price),), price=price, at=f"at {price.quoted}")
 
 
 def purchase_of(machine: AnyMachine, uses: Sequence[Use], spec: MoneySpec) -> Cost:
@@ -189,7 +189,7 @@ def purchase_of(machine: AnyMachine, uses: Sequence[Use], spec: MoneySpec) -> Co
     if price is None:
         return Cost("purchase", None, (), PURCHASE)
     usd = price.value * installed(uses)
-    return Cost("purchase", usd, (_said("purchase", price),), price=price, at=_at(price))
+    return Cost("purchase", usd, (_said("purchase", price),), price=price, at=f"at {price.quoted}")
 
 
 def amortised_of(
@@ -209,17 +209,13 @@ def amortised_of(
         _said("electricity", electricity),
     )
     usd = price.value * installed(uses) * share + electricity.value * energy.total_j
-    at = f"{_at(price)} over {_in_short(lifetime)}, electricity at {_in_short(electricity)}"
+    at = f"at {price.quoted} over {_in_short(lifetime)}, electricity at {_in_short(electricity)}"
     return Cost("amortised", usd, sources, price=price, at=at)
 
 
 def installed(uses: Sequence[Use]) -> int:
     """Wafers or GPUs that have to be there at once, spares included."""
     return max(use.count + use.spares for use in uses)
-
-
-def _at(price: Sourced) -> str:
-    return f"at {price.written} ({price.in_short})"
 
 
 def _in_short(number: Sourced) -> str:

@@ -48,6 +48,7 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("power_w", lambda p: p.bill.power_w),
     ("energy_j", lambda p: p.bill.energy_j),
     ("cost_usd", lambda p: p.bill.cost_usd),
+    ("price", lambda p: None if p.bill.price is None else p.bill.price.quoted),
 )
 FIRST = ("model", "n_systems")
 OWN_COLUMNS = ("model", "system.systems", "system.gpus")  # paths that these two tell
