@@ -1,6 +1,7 @@
 """First screens of whole runs fit, and say the date, the range and what was assumed."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -85,3 +86,36 @@ def test_runs_and_seeds_are_of_whole_runs(asked: tuple[str, ...]) -> None:
     found = CliRunner().invoke(cli, [*asked, "--seed", "1"])
     assert found.exit_code == 2
     assert "--seed is of --duration" in found.output
+
+
+def told(*arguments: str) -> str:
+    """A screen in one line, however it is broken."""
+    return " ".join(printed(*arguments, "--duration", "--no-save").split())
+
+
+def test_each_dollar_has_its_price_with_whose_it_is_and_when_beside_it() -> None:
+    text = told("run", "hello_111m", "--set", "run.money.cost=amortised")
+    assert "USD amortised at 1.875 MUSD (30 MUSD to build Andromeda, 2022-11-14) over 4 years (assumed)" in text
+    assert "electricity at 0.0977 USD/kWh (assumed)" in text
+    assert "rented at 188 USD/h (Cerebras Cloud at Cirrascale for a year, 2021-09, unchecked)" in text
+    assert "USD rented at 3 USD/h (this experiment, 2026)" in told(
+        "run", "hello_111m", "--set", "run.money.rent=3 USD/h"
+    )
+
+
+TWO_SIDES = """
+name: two
+common: {model: cerebras-gpt-111m, training: {sequence_length: 2048, batch: 16, tokens: 1e9}}
+sides:
+  - {name: a, fields: {system: {profile: cs3, systems: 1}}}
+  - {name: b, fields: {system: {profile: dgx-a100-80gb, gpus: 8}, strategy: auto}}
+  - {name: c, fields: {system: {profile: dgx-a100-80gb, gpus: 16}, strategy: auto}}
+"""
+
+
+def test_a_side_without_a_price_stays_and_says_which_field_gives_one(tmp_path: Path) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text(TWO_SIDES)
+    text = told("compare", str(file))
+    assert "a no price; run.money.rent gives one; 2 sides rented at 5.12 USD/h (AWS on-demand list, 2025-03-02)" in text
+    assert json.loads(printed("compare", str(file), "--no-save", "--json", "--duration"))["sides"][0]["price"] is None

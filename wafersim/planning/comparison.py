@@ -13,6 +13,7 @@ from wafersim.errors import Infeasible
 from wafersim.inputs.comparison import Comparison, load_comparison
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.fit import SETS, load_fit
+from wafersim.inputs.price import RENT
 from wafersim.metrics.interval import probability_less
 from wafersim.metrics.prediction import PhaseTime, Prediction
 from wafersim.planning.deadline import batches_near, smaller_cluster
@@ -178,7 +179,7 @@ def _size(experiment: Experiment, match: str, first: Side) -> float:
         return all_of_theirs.peak_watts / one.peak_watts * mine.unit
     if one.usd_per_hour is None or all_of_theirs.usd_per_hour is None:
         dear = first.name if all_of_theirs.usd_per_hour is None else experiment.system.profile_name
-        raise Infeasible(f"matched by price, but none is known for {dear}")
+        raise Infeasible(f"matched by price, but none is known for {dear}: {RENT} gives one")
     return all_of_theirs.usd_per_hour / one.usd_per_hour * mine.unit
 
 

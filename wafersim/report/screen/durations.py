@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wafersim import numbers
-from wafersim.report.screen.duration import costs, span_of
+from wafersim.report.screen.duration import NAMED, span_of
 from wafersim.report.screen.layout import Column, sentence, table, titled
 from wafersim.training_run.duration import Duration
 
@@ -26,6 +26,7 @@ def durations_screen(
         Column("whole run", tuple(numbers.duration(run.elapsed.median) for _, run in sides)),
         Column("80 % range", tuple(span_of(run.elapsed) for _, run in sides)),
         Column("goodput", tuple(numbers.percent(run.goodput.mean) for _, run in sides)),
+        Column("cost", tuple(_cost(run) for _, run in sides)),
         Column("failures", tuple(numbers.grouped(_failures(run)) for _, run in sides), 1),
         Column("90 % by", tuple(str(run.finish(0.9)) for _, run in sides), 4),
     ]
@@ -43,12 +44,28 @@ def durations_screen(
         "",
         *table(columns, width),
         "",
-        *sentence("Lost to", losses, width, 4, "; "),
+        *sentence("Lost to", losses, width, 3, "; "),
         *sentence("Done before", [f"{sides[0][0]}: {', '.join(sooner)}"] if sooner else [], width, 3),
-        *sentence("Costs", [f"{name}: {costs(run)[0]}" for name, run in sides], width, 4, "; "),
+        *sentence("Costs", _prices(sides), width, 4, "; "),
         *sentence("Trust", trust, width),
         *sentence("More", ["--json", "--runs 10000", "without --duration: steps"], width),
     ]
+
+
+def _cost(run: Duration) -> str:
+    """By the run's own definition, of the mean run."""
+    usd = run.footprint.cost.usd
+    return "-" if usd is None else numbers.amount(float(np.mean(usd)), "USD")
+
+
+def _prices(sides: Sequence[tuple[str, Duration]]) -> list[str]:
+    """How each side is paid and at what price, those alike together; or which field gives a price."""
+    alike: dict[str, list[str]] = {}
+    for name, run in sides:
+        cost = run.footprint.cost
+        said = f"no price; {cost.missing} gives one" if cost.usd is None else f"{NAMED[cost.definition]} {cost.at}"
+        alike.setdefault(said, []).append(name)
+    return [f"{names[0] if len(names) == 1 else f'{len(names)} sides'} {said}" for said, names in alike.items()]
 
 
 def _failures(run: Duration) -> float:
