@@ -13,7 +13,7 @@ from wafersim.inputs.comparison import load_comparison
 from wafersim.inputs.machine import load_gpu_machine, load_machine
 from wafersim.metrics.prediction import Prediction
 from wafersim.planning.comparison import against as probabilities
-from wafersim.planning.comparison import compare_sides
+from wafersim.planning.comparison import compare, compare_sides
 from wafersim.report.comparison import against, memory_headroom
 
 TEXT = """\
@@ -95,6 +95,32 @@ def test_power_that_is_not_known_makes_energy_less_sure_unless_both_sides_have_i
 
     assert abs(surely(peak, wafers, 20.0) - 0.5) < abs(surely(peak, wafers, 0.0) - 0.5)
     assert surely(peak, deadline, 20.0) == surely(peak, deadline, 0.0)
+
+
+UNPRICED = """
+name: by-price
+common: {model: cerebras-gpt-111m, training: {sequence_length: 2048, batch: 64}}
+sides:
+  - {name: wafer, fields: {system: {profile: cs3, systems: 1}, run: {money: {MONEY}}}}
+  - {name: gpus, match: price, fields: {system: {profile: dgx-a100-80gb}, strategy: auto}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("money", "gpus"),
+    # 82 USD/h are two nodes of eight at 5.12 USD/h a GPU, 0.1 of a USD over.
+    [("", None), ("rent: 82 USD/h", 16), ("cost: purchase", None)],
+)
+def test_a_match_of_price_takes_the_price_that_the_experiment_states(
+    tmp_path: Path, money: str, gpus: int | None
+) -> None:
+    path = tmp_path / "by_price.yaml"
+    path.write_text(UNPRICED.replace("{MONEY}", f"{{{money}}}"))
+    _, matched = compare(path)
+    if gpus is None:
+        assert matched.infeasible == "matched by price, but none is known for wafer: run.money.rent gives one"
+    else:
+        assert matched.prediction.n_systems == gpus
 
 
 def test_dimensions_are_what_a_person_splits_by(sides) -> None:
