@@ -1,0 +1,157 @@
+"""Which size trains best on given chips: the loss that it reaches in a time, or the time in which it reaches a loss.
+
+How fast a size trains is what the simulator says of its shape, so model FLOPs utilisation is none of the assumptions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from wafersim.errors import Infeasible, WafersimError
+from wafersim.inputs.model import Model
+from wafersim.planning.model_shapes import LARGEST, SMALLEST, members, shape_of
+from wafersim.planning.scaling_forms import parametric_tokens
+from wafersim.planning.scaling_law import RATIO, Loss, ScalingLaw, loss_of
+from wafersim.planning.training_site import Speeds
+from wafersim.workload.model import parameters
+
+STEPS = (0.64, 0.32, 0.16, 0.08, 0.04, 0.02)  # of the logarithm of the size, one after the other
+NEAR = tuple(
+    0.01 * step for step in range(-4, 5)
+)  # of what is found: splits over GPUs make some sizes faster than their neighbours
+SERVED = 3.0  # tokens that are served cost as a third of a token that is trained: 2 N FLOPs beside 6 N
+ROUNDING = 1e-9
+EVERY = 2.0  # sizes are this factor apart where none is known that can be trained
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model trained on so many tokens; seconds of the whole run, and of serving at the same rate."""
+
+    model: Model
+    parameters: int
+    tokens: float
+    loss: Loss
+    train_s: float
+    serve_s: float
+
+    @property
+    def seconds(self) -> float:
+        """Of both."""
+        return self.train_s + self.serve_s
+
+
+@dataclass(frozen=True, eq=False)
+class SizeSearch:
+    """A law and chips, and either the seconds that they have or the loss that is wanted.
+
+    `kept` is the share of the elapsed time in which steps that last are made (goodput); serving is counted by 2 N a token at the
+    rate of training.
+    """
+
+    law: ScalingLaw
+    speeds: Speeds
+    kept: float
+    seconds: float
+    wanted: float | None = None  # nats a token
+    inference_tokens: float = 0.0
+    silent: list[tuple[tuple[float, float], str]] = field(
+        default_factory=list
+    )  # worth of what the law refuses, and why
+
+    def members(self) -> tuple[Trial, ...]:
+        """The family's real models that can be trained so, the smallest first."""
+        return tuple(trial for one in members() if (trial := self.trial(one)) is not None)
+
+    def best(self, real: Sequence[Trial]) -> Trial | None:
+        """The best of all shapes, real ones included; None where there is none. Infeasible where a better one is beyond the law.
+
+        From the best known size steps of the logarithm go up and down, each as long as it helps, from 90 % down to 2 %; then all
+        sizes within 4 % are looked at. Exhaustive search over all shapes found losses lower by 0.03 % at most.
+        """
+        found = min(real, key=self.worth, default=None)
+        if found is None or found.model in (members()[0], members()[-1]):
+            found = min(filter(None, (found, *self._coarse())), key=self.worth, default=None)
+        if found is None:
+            if self.silent:
+                raise Infeasible(min(self.silent)[1])
+            return None
+        for step in STEPS:
+            found = self._walked(found, step)
+        near = [self.trial(shape_of(found.parameters * math.exp(step))) for step in NEAR]
+        found = min(filter(None, (found, *near)), key=self.worth)
+        if self.silent and min(self.silent)[0] < self.worth(found):
+            raise Infeasible(f"the best size lies where nobody can tell: {min(self.silent)[1]}")
+        return found
+
+    def worth(self, trial: Trial) -> tuple[float, float]:
+        """What is to be least: the loss, or where one is wanted the time; of equals the other."""
+        return self._by(trial.loss.value, trial.seconds)
+
+    def _by(self, loss: float, seconds: float) -> tuple[float, float]:
+        return (loss, seconds) if self.wanted is None else (seconds, loss)
+
+    def trial(self, model: Model) -> Trial | None:
+        """What becomes of a model; None where it cannot run, has no time, misses the loss, or lies too far beyond the law."""
+        size = parameters(model)
+        tokens = self._tokens(size, lambda: self._rate(model))
+        rate = None if tokens is None else self._rate(model)
+        if tokens is None or rate is None:
+            return None
+        train_s, serve_s = tokens / rate, self.inference_tokens / SERVED / rate
+        if self.wanted is None and train_s + serve_s > self.seconds * (1.0 + ROUNDING):
+            return None
+        try:
+            loss = loss_of(self.law, size, tokens)
+        except WafersimError as silence:
+            raw = float(self.law.losses(size, tokens, tokens, self.law.flops(size, tokens))[0])
+            if self.wanted is None or raw <= self.wanted * (1.0 + ROUNDING):
+                self.silent.append((self._by(raw, train_s + serve_s), str(silence)))
+            return None
+        missed = self.wanted is not None and loss.value > self.wanted * (1.0 + ROUNDING)
+        return None if missed else Trial(model, size, tokens, loss, train_s, serve_s)
+
+    def _rate(self, model: Model) -> float | None:
+        found = self.speeds.tokens_per_s(model)
+        return None if found is None else found * self.kept
+
+    def _tokens(self, size: int, rate: Callable[[], float | None]) -> float | None:
+        """Tokens that the law ties to a size, that reach the loss, or for which there is time."""
+        if self.law.of_compute:
+            return RATIO * size
+        if self.wanted is not None:
+            needed = float(parametric_tokens(self.law.constants, size, self.wanted))
+            return needed if math.isfinite(needed) else None
+        speed = rate()
+        tokens = 0.0 if speed is None else speed * self.seconds - self.inference_tokens / SERVED
+        return tokens if tokens > 0 else None
+
+    def _coarse(self) -> list[Trial]:
+        """Sizes a factor of two apart, from the largest real model up or from the smallest down, until the law is silent."""
+        low, high = self.law.reach.fitted["parameters"]
+        size, most = max(SMALLEST, low / 100.0), min(LARGEST, high * 100.0)
+        found: list[Trial] = []
+        while size <= most:
+            trial = self.trial(shape_of(size))
+            if trial is not None:
+                if found and self.worth(trial) > self.worth(found[-1]):
+                    return [*found, trial]
+                found.append(trial)
+            size *= EVERY
+        return found
+
+    def _walked(self, start: Trial, step: float) -> Trial:
+        """As far as steps of the logarithm help, either way."""
+        for side in (1.0, -1.0):
+            best = start
+            while True:
+                shape = shape_of(best.parameters * math.exp(side * step))
+                trial = None if shape == best.model else self.trial(shape)
+                if trial is None or self.worth(trial) >= self.worth(best):
+                    break
+                best = trial
+            if best is not start:
+                return best
+        return start
