@@ -140,8 +140,9 @@ def _share(written: str) -> Any:
 def _by_option(fault: Any, options: dict[str, Any]) -> Any:
     """A fault by the option that the user typed, where one set the field."""
     flag = FLAGS.get(fault.path)
-    if fault.path.startswith("candidates.") and options["hardware"] is not None and fault.path.endswith(".on"):
-        flag = "--on"
-    if flag is None or options.get({"--on": "hardware"}.get(flag, flag.removeprefix("--"))) is None:
+    if fault.path.startswith("candidates."):
+        flag = {"on": "--on", "price": "--price", "purchase": "--price"}.get(fault.path.rpartition(".")[2])
+    named = {"--on": "hardware", "--price": "prices"}
+    if flag is None or options[named.get(flag, flag.removeprefix("--"))] in (None, ()):
         return fault
     return replace(fault, file="wafersim plan", line=None, path=flag, about="")

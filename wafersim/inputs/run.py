@@ -50,15 +50,23 @@ def _every(value: Any) -> Any:
     return float(seconds)
 
 
-def _when(value: Any) -> Any:
-    """A date, or a duration from the start in seconds."""
+def _day(value: Any) -> datetime.date | None:
+    """A date, or what is written like one; None for anything else."""
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return value
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{4}-\d{2}-\d{2}\s*", value):
-        try:
-            return datetime.date.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError(f"is no date (got {value!r})") from None
+    if not isinstance(value, str) or not re.fullmatch(r"\s*\d{4}-\d{2}-\d{2}\s*", value):
+        return None
+    try:
+        return datetime.date.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(f"is no date (got {value!r})") from None
+
+
+def _when(value: Any) -> Any:
+    """A date, or a duration from the start in seconds."""
+    day = _day(value)
+    if day is not None:
+        return day
     try:
         return _duration(value)
     except ValueError:
@@ -68,10 +76,10 @@ def _when(value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
-    found = _when(value)
-    if not isinstance(found, datetime.date):
+    day = _day(value)
+    if day is None:
         raise ValueError(f"must be a date, such as 2026-03-14 (got {value!r})")
-    return found
+    return day
 
 
 def _written(value: Any) -> Any:

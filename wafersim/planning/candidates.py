@@ -115,7 +115,7 @@ class Least:
     watts: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Candidate:
     """So many chips of a hardware for a job; `asked` is the batch that was preferred."""
 
@@ -126,6 +126,9 @@ class Candidate:
     asked: int
     tokens: float
     least: Least
+
+    def __repr__(self) -> str:
+        return f"<{self.label}>"
 
     @property
     def label(self) -> str:

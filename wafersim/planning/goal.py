@@ -26,6 +26,7 @@ def plan(
     """What meets a goal and is the best in each respect; where nothing meets it `near` says what comes closest."""
     hardware = [Hardware.of(offer) for offer in offers]
     search = PlanSearch(spec.goal, hardware, runs, seed, max(DEADLINES), progress)
+    bounded, considered = len(search.candidates), len(search.candidates) + len(search.refused)
     places = search.promising()
     of_each = [whole for one in hardware if (whole := _own_best(search, one, places)) is not None]
     bests = {name: whole for name in AIMS if (whole := search.best(name, places)) is not None}
@@ -37,7 +38,6 @@ def plan(
         near = {name: whole for name, whole in found.items() if whole is not None}
     on_front = search.front(places)
     of_each.sort(key=lambda whole: (whole.usd is None, whole.usd or whole.candidate.count))
-    considered = len(search.candidates) + len(search.refused)
     changes = None if answer is None else _changes(search, answer, of_each)
     return Planned(
         spec=spec,
@@ -51,7 +51,7 @@ def plan(
         changes=changes,
         near=near,
         considered=considered,
-        bounded=len(search.candidates),
+        bounded=bounded,
         simulated=len(search.whole),
     )
 

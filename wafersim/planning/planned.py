@@ -61,7 +61,7 @@ class Changes:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Planned:
     """The answer to a plan's question. `best` by respect; of `of_each` hardware that meets the goal its best, the cheapest first;
     the front of days against dollars (against energy where nothing has a price), in the order of days. Where nothing meets the
@@ -80,6 +80,9 @@ class Planned:
     considered: int
     bounded: int
     simulated: int
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.spec.name} for {self.model}: {self.answer or 'nothing meets the goal'}>"
 
     @property
     def goal(self) -> GoalSpec:

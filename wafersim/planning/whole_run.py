@@ -21,7 +21,7 @@ SAMPLED = 1 / 16
 the median of 500 factors of a step's time are 4 %, where this is known within 25 %."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Whole:
     """Many whole runs of a candidate. `met`: the share that keeps to deadline and budget, as far as a price is known."""
 
@@ -45,6 +45,9 @@ class Whole:
     def usd(self) -> float | None:
         """The median; None without a price."""
         return None if self.duration.cost_usd is None else self.duration.cost_usd.median
+
+    def __repr__(self) -> str:
+        return f"<{self.candidate.label}: {self.days:.1f} d, {100 * self.met:.0f} % meet the goal>"
 
     def share_within(self, days: float | None, usd: float | None) -> float:
         """Share of the runs that take at most so many days and dollars; a limit that is None, or has no price, does not bind."""

@@ -1,0 +1,93 @@
+"""`wafersim plan` as people type it: the answer on one screen, options before the file, each fault in one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from wafersim.cli import commands
+from wafersim.errors import Infeasible, InputFaults, WafersimError
+
+SMALL = ("plan", "--model", "cerebras-gpt-111m", "--tokens", "2B", "--runs", "100")
+
+
+def typed(*arguments: str) -> Result:
+    return CliRunner().invoke(commands, arguments)
+
+
+def test_a_question_is_answered_on_one_screen() -> None:
+    result = typed(*SMALL, "--days", "2", "--budget", "900", "--on", "h100,cs3", "--chips", "16")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    assert lines[0].startswith("cerebras-gpt-111m on 2 B tokens within 2 d, for 900 USD: what to use")
+    text = " ".join(result.stdout.split())
+    assert "of whole runs meet deadline and budget" in text
+    assert "12.29 USD/h" in text and "AWS" in text, "a price beside its dollars"
+    assert "cs3: none is known; --price 'cs3=... USD/h' gives it" in text
+    assert "h100 taken as dgx-h100 (80 GB)" in text
+
+
+def test_a_price_of_one_s_own_gives_the_hardware_a_cost() -> None:
+    options = (*SMALL, "--days", "5", "--on", "cs3", "--chips", "2", "--json")
+    without, rented, bought = (
+        json.loads(typed(*options, *more).stdout)["plan"]
+        for more in ((), ("--price", "cs3=100 USD/h"), ("--price", "cs3=2 MUSD", "--pay", "purchase"))
+    )
+    assert without["best"].keys() == {"fastest", "least energy", "fewest chips"}
+    answer = rented["best"]["cheapest"]
+    hours = answer["days"]["median"] * 24.0
+    assert answer["cost_usd"]["median"] == pytest.approx(100.0 * hours * (answer["chips"] + answer["spares"]))
+    assert bought["best"]["cheapest"]["cost_usd"]["median"] % 2e6 == 0
+    assert bought["best"]["cheapest"]["pay"] == "purchase"
+
+
+def test_a_shipped_plan_with_another_limit_says_what_comes_closest() -> None:
+    result = typed("plan", "plan_13b_two_weeks", "--days", "0.5", "--on", "cs2", "--runs", "100")
+    assert isinstance(result.exception, Infeasible)
+    first, second = str(result.exception).splitlines()
+    assert first.startswith(
+        "cerebras-gpt-13b on 257 B tokens within 0.5 d, for 1 MUSD: no candidate meets it in 80 % of runs"
+    )
+    assert second.startswith("cs2: ") and second.endswith("at their peak")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--days", "0"), "wafersim plan: --days: must be > 0"),
+        (("--by", "31.12.2999"), "wafersim plan: --by: must be a date, such as 2026-03-14 (got '31.12.2999')"),
+        (("--by", "2020-01-01"), "wafersim plan: --by: must be after today"),
+        (("--days", "3", "--by", "2999-01-01"), "wafersim plan: --by: days is given, too: give one of them"),
+        (("--budget", "lots"), "wafersim plan: --budget: must be"),
+        (("--budget", "-3M"), "wafersim plan: --budget: "),
+        (("--power", "2 MUSD"), "wafersim plan: --power: "),
+        (("--sure", "120%"), "wafersim plan: --sure: must be <= 0.99"),
+        (("--sure", "most"), "wafersim plan: --sure: must be a number"),
+        (("--on", "h1000"), "wafersim plan: --on: unknown hardware profile 'h1000'; did you mean"),
+        (("--on", "h100,h100"), "wafersim plan: --on: h100 is there twice, all alike"),
+        (("--on", "h100", "--price", "h100=-2 USD/h"), "wafersim plan: --price: "),
+        (("--tokens", "2Q"), "wafersim plan: --tokens: unknown unit 'Q'"),
+        (("--batch", "0"), "wafersim plan: --batch: must be >= 1"),
+    ],
+)
+def test_a_fault_is_one_line_that_names_its_option(arguments: tuple[str, ...], said: str) -> None:
+    result = typed("plan", "--model", "cerebras-gpt-111m", *arguments)
+    assert isinstance(result.exception, InputFaults)
+    assert str(result.exception).startswith(said) and "\n" not in str(result.exception)
+
+
+def test_prices_are_of_what_is_considered() -> None:
+    result = typed("plan", "--model", "cerebras-gpt-111m", "--on", "h100", "--price", "b200=3 USD/h")
+    assert result.exit_code == 2
+    assert "must be HARDWARE=PRICE of one that is considered (h100)" in result.output
+
+
+def test_an_experiment_is_no_plan(tmp_path: Path) -> None:
+    for command, name, said in (
+        ("plan", "hello_111m", "has no goal; `wafersim run hello_111m` runs an experiment"),
+        ("run", "plan_13b_two_weeks", "is a plan; `wafersim plan plan_13b_two_weeks` answers it"),
+    ):
+        assert said in str(typed(command, name).exception)
+    assert isinstance(typed("plan", str(tmp_path / "none.yaml")).exception, WafersimError)
