@@ -25,7 +25,7 @@ def test_a_question_is_answered_on_one_screen() -> None:
     text = " ".join(result.stdout.split())
     assert "of whole runs meet deadline and budget" in text
     assert "12.29 USD/h" in text and "AWS" in text, "a price beside its dollars"
-    assert "cs3: none is known; --price 'cs3=... USD/h' gives it" in text
+    assert "cs3: none known, --price 'cs3=... USD/h' gives it" in text
     assert "h100 taken as dgx-h100 (80 GB)" in text
 
 

@@ -118,7 +118,7 @@ def _paid(candidates: list[Any], pay: str | None, prices: tuple[str, ...]) -> li
         if not equals or name not in known:
             among = ", ".join(map(str, known))
             raise click.UsageError(f"--price {written!r}: must be HARDWARE=PRICE of one that is considered ({among})")
-        field = "price" if price.endswith("/h") else "purchase"
+        field = "price" if price.endswith("/h") else "purchase" if price[:1].isdigit() else "offer"
         changed = [{**one, field: price} if isinstance(one, dict) and one.get("on") == name else one for one in changed]
     return changed
 
@@ -141,7 +141,9 @@ def _by_option(fault: Any, options: dict[str, Any]) -> Any:
     """A fault by the option that the user typed, where one set the field."""
     flag = FLAGS.get(fault.path)
     if fault.path.startswith("candidates."):
-        flag = {"on": "--on", "price": "--price", "purchase": "--price"}.get(fault.path.rpartition(".")[2])
+        flag = {"on": "--on", "price": "--price", "purchase": "--price", "offer": "--price"}.get(
+            fault.path.rpartition(".")[2]
+        )
     named = {"--on": "hardware", "--price": "prices"}
     if flag is None or options[named.get(flag, flag.removeprefix("--"))] in (None, ()):
         return fault

@@ -105,6 +105,9 @@ class CandidateSpec(Frozen):
     price: HourPrice | None = Field(
         default=None, description='Rent of one chip, such as "2.5 USD/h"; the profile\'s if left out.'
     )
+    offer: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(
+        default=None, description="Instead of price: one of the profile's other prices, such as aws-3-years."
+    )
     purchase: Amount | None = Field(
         default=None, description='Of one chip, such as "30 kUSD"; the profile\'s if left out.'
     )
@@ -116,6 +119,8 @@ class CandidateSpec(Frozen):
 
     @model_validator(mode="after")
     def _paid_once(self) -> CandidateSpec:
+        if self.price is not None and self.offer is not None:
+            raise WrongField("offer", "price is given, too: give one of them")
         if self.pay == "rent" and self.purchase is not None and self.price is None:
             raise WrongField("purchase", "is read by no rent; give price, or pay: amortised")
         return self
@@ -213,10 +218,12 @@ def _offer(file: YamlFile, beside: Path, spec: PlanSpec, candidate: CandidateSpe
             values["training"] = {**values.get("training", {}), "batch": usual}
             if usual != "published":
                 said.append(f"batch {usual:,} ({TOKENS_A_STEP / 1e6:.1f} M tokens a step)")
-        if candidate.pay is not None or candidate.price is not None or candidate.purchase is not None:
-            money = values.setdefault("run", {}).setdefault("money", {})
-            stated = {"cost": candidate.pay, "rent": candidate.price, "purchase": candidate.purchase}
-            money |= {name: value for name, value in stated.items() if value is not None}
+        stated = {
+            "cost": candidate.pay, "rent": candidate.price, "offer": candidate.offer, "purchase": candidate.purchase
+        }  # fmt: skip
+        money = {name: value for name, value in stated.items() if value is not None}
+        if money:
+            values["run"] = {**values.get("run", {}), "money": money}
 
     of = experiment_of(file, beside, spec.name, spec.common, candidate.fields, place, candidate.on, of_the_candidate)
     if of.sweep is not None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.footprint import Definition
 from wafersim.inputs.goal import MOST_CHIPS, GoalSpec, Offer
-from wafersim.inputs.machine import AnyMachine, load_any
+from wafersim.inputs.machine import AnyMachine
 from wafersim.metrics.footprint import Footprint, Use, footprint_of
 from wafersim.metrics.prediction import PhaseTime
 from wafersim.numbers import DAY
@@ -32,12 +32,9 @@ class Hardware:
     @classmethod
     def of(cls, offer: Offer) -> Hardware:
         """Paid as the offer says; else rented where a price is known, and amortised where only a purchase is."""
-        system, money = offer.experiment.system, offer.experiment.run.money
-        machine = load_any(system.profile, system.software, system.overrides)
-        pay = offer.spec.pay
+        machine, pay = offer.experiment.machine, offer.spec.pay
         if pay is None:
-            rented = (money.rent or machine.price) is not None
-            pay = "amortised" if not rented and (money.purchase or machine.purchase) is not None else "rent"
+            pay = "amortised" if machine.price is None and machine.purchase is not None else "rent"
         return cls(offer, machine, pay)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from wafersim import numbers
 from wafersim.errors import Infeasible
-from wafersim.inputs.goal import Offer, PlanSpec
+from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec
 from wafersim.planning.candidates import Hardware, Refused
 from wafersim.planning.plan_search import AIMS, PlanSearch
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, AtDeadline, Changes, Planned, Rejected
@@ -109,13 +109,7 @@ def _why_not(search: PlanSearch, hardware: Hardware) -> str:
     own = [place for place, one in enumerate(search.candidates) if one.hardware is hardware]
     judged = [whole for place in own if place in search.whole and (whole := search.whole(place)) is not None]
     if judged:
-        most = max(judged, key=lambda whole: whole.met)
-        if goal.power is not None and most.watts > goal.power:
-            return f"{most.candidate.label} may draw {most.watts / 1e3:,.0f} kW"
-        said = f"{most.candidate.label} takes {numbers.tenths(most.days)} d" + (
-            "" if most.usd is None else f" and {numbers.amount(most.usd, 'USD')}"
-        )
-        return f"{said}: {numbers.percent(most.met)} of runs meet the goal"
+        return _why_judged(judged, goal)
     if not own:
         return _why_refused([one for one in search.refused if one.hardware is hardware])
     candidates = [search.candidates[place] for place in own]
@@ -129,6 +123,23 @@ def _why_not(search: PlanSearch, hardware: Hardware) -> str:
         return f"{fastest.label} takes {numbers.tenths(fastest.least.days)} d at least"
     cheapest = min(in_time, key=lambda one: one.least.usd or 0.0)
     return f"{cheapest.label}, in time, costs {numbers.amount(cheapest.least.usd or 0.0, 'USD')} at least"
+
+
+def _why_judged(judged: Sequence[Whole], goal: GoalSpec) -> str:
+    """Of sizes whose whole runs were simulated: the one that comes nearest."""
+    powered = [whole for whole in judged if goal.power is None or whole.watts <= goal.power]
+    if not powered:
+        least = min(judged, key=lambda whole: whole.watts)
+        return f"{least.candidate.label} may draw {least.watts / 1e3:,.0f} kW"
+    nearest = max(powered, key=lambda whole: whole.met)
+    if nearest.met == 0.0:
+        fastest = min(powered, key=lambda whole: whole.days)
+        days = numbers.duration(fastest.duration.elapsed.median)
+        if goal.within_days is not None and fastest.days > goal.within_days:
+            return f"{fastest.candidate.label} takes {days} at the fastest"
+    money = "" if nearest.usd is None else f" and {numbers.amount(nearest.usd, 'USD')}"
+    days = numbers.duration(nearest.duration.elapsed.median)
+    return f"{nearest.candidate.label} takes {days}{money}: {numbers.percent(nearest.met)} of runs meet the goal"
 
 
 def _why_refused(refused: Sequence[Refused]) -> str:

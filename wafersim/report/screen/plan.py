@@ -54,7 +54,7 @@ def title_of(found: Planned) -> str:
     if goal.by is not None:
         limits.append(f"by {goal.by}")
     elif goal.days is not None:
-        limits.append(f"within {numbers.two(goal.days)} d")
+        limits.append(f"within {goal.days:g} d")
     if goal.budget is not None:
         limits.append(f"for {numbers.amount(goal.budget, 'USD')}")
     if goal.power is not None:
@@ -80,7 +80,7 @@ def _answer(found: Planned, answer: Whole) -> str:
     """Chips, days and dollars with their spread, the day, and the share of runs that meets the goal."""
     elapsed, cost = answer.duration.elapsed, answer.duration.cost_usd
     said = [
-        f"{named(answer)}: {numbers.tenths(answer.days)} d ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"
+        f"{named(answer)}: {numbers.duration(elapsed.median)} ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"
     ]
     if cost is not None:
         said.append(f"{numbers.amount(cost.median, 'USD')} ({_spread(cost.low, cost.high)})")
@@ -137,7 +137,7 @@ def _unit(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[
 def in_short(whole: Whole) -> str:
     """`384 h200, 52.1 d, 5.0 MUSD`."""
     money = "" if whole.usd is None else f", {numbers.amount(whole.usd, 'USD')}"
-    return f"{whole.candidate.label}, {numbers.tenths(whole.days)} d{money}"
+    return f"{whole.candidate.label}, {numbers.duration(whole.duration.elapsed.median)}{money}"
 
 
 def _others(found: Planned, answer: Whole) -> list[str]:
@@ -169,12 +169,15 @@ def _changes(found: Planned, answer: Whole) -> list[str]:
     assert changes is not None
     said = []
     for one in changes.deadlines:
-        said.append(f"{numbers.two(one.days)} d: {'nothing' if one.answer is None else in_short(one.answer)}")
+        said.append(f"{one.days:g} d: {'nothing' if one.answer is None else in_short(one.answer)}")
     if changes.one_more is not None:
         more = changes.one_more
         unit = more.candidate.count - answer.candidate.count
         money = "" if more.usd is None or answer.usd is None else f" and {_signed(more.usd - answer.usd)}"
-        said.append(f"{unit} more: {more.days - answer.days:+.1f} d{money}, {numbers.percent(more.met)} meet it")
+        days = (more.days - answer.days) * numbers.DAY
+        said.append(
+            f"{unit} more: {_sign(days)}{numbers.duration(abs(days))}{money}, {numbers.percent(more.met)} meet it"
+        )
     if changes.rival is not None and changes.price_factor is not None:
         factor = numbers.change(changes.price_factor - 1.0)
         said.append(f"its price {factor}: {in_short(changes.rival)} is as cheap")
@@ -184,28 +187,28 @@ def _changes(found: Planned, answer: Whole) -> list[str]:
 
 
 def _signed(usd: float) -> str:
-    return f"{'-' if usd < 0 else '+'}{numbers.amount(abs(usd), 'USD')}"
+    return f"{_sign(usd)}{numbers.amount(abs(usd), 'USD')}"
+
+
+def _sign(value: float) -> str:
+    return "-" if value < 0 else "+"
 
 
 def _prices(found: Planned) -> list[str]:
-    """Each price that was read, with its source; which field gives one that is not known."""
+    """Each price that was read, with who says so, when and how sure; which option gives one that is not known."""
     said = []
     for whole in found.of_each:
-        cost = whole.duration.footprint.cost
-        name = whole.candidate.hardware.name
+        cost, name = whole.duration.footprint.cost, whole.candidate.hardware.name
         said.append(
-            f"{name}: {cost.sources[0]}"
-            if cost.sources
-            else f"{name}: none is known; --price '{name}=... USD/h' gives it"
+            f"{name} {cost.at.removeprefix('at ')}"
+            if cost.at
+            else f"{name}: none known, --price '{name}=... USD/h' gives it"
         )
     return said
 
 
 def _searched(found: Planned) -> str:
-    return (
-        f"{found.considered:,} sizes of {len(found.offers)} kinds of hardware, {found.bounded:,} bounded, whole runs of "
-        f"{found.simulated:,}; no other can be better"
-    )
+    return f"{found.considered:,} sizes, {found.simulated:,} with whole runs; by their bounds no other is better"
 
 
 def plan_lines(found: Planned, width: int) -> list[str]:
