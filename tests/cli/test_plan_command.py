@@ -50,7 +50,7 @@ def test_a_shipped_plan_with_another_limit_says_what_comes_closest() -> None:
     assert first.startswith(
         "cerebras-gpt-13b on 257 B tokens within 0.5 d, for 1 MUSD: no candidate meets it in 80 % of runs"
     )
-    assert second.startswith("cs2: ") and second.endswith("at their peak")
+    assert second.startswith("cs2: ") and second.endswith("at the fastest")
 
 
 @pytest.mark.parametrize(
