@@ -82,6 +82,16 @@ def test_reduction_in_the_switch_wins_over_the_ring_where_it_exists() -> None:
     assert float(node_all_reduce(1e9, 8, switched)) < 0.8 * float(node_all_reduce(1e9, 8, ring))
 
 
+def test_of_a_column_of_devices_those_without_a_switch_have_the_ring() -> None:
+    """Even of nothing, which a switch gives back after the latency and a ring after its steps."""
+    switched = cluster_of(load_gpu_machine("dgx-h200")).device
+    ring = replace(switched, switch_bandwidth=0.0)
+    both = replace(switched, switch_bandwidth=np.array([[switched.switch_bandwidth], [0.0]]))
+    for size in (0.0, 1e9):
+        found = np.asarray(node_all_reduce(size, 8, both))[:, 0]
+        assert found.tolist() == [float(node_all_reduce(size, 8, one)) for one in (switched, ring)]
+
+
 def test_small_sizes_pay_latency_and_large_ones_bandwidth() -> None:
     times = node_all_reduce(np.array([1.0, 2.0, 1e9, 2e9]), 8, CLUSTER.device)
     assert times[1] / times[0] == pytest.approx(1.0, abs=1e-3)

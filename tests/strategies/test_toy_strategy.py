@@ -165,8 +165,8 @@ class Pipelined:
     def slacks(self, periodic: PeriodicStep[Plan]) -> list[Slack]:
         return []
 
-    def fit(self, job: Job, choice: None, machine: AnyMachine) -> tuple[float, ...]:
-        return (machine.system.values.sram.value,)
+    def fits(self, job: Job, choice: None, machines: Sequence[AnyMachine]) -> list[tuple[float, ...]]:
+        return [(machine.system.values.sram.value,) for machine in machines]
 
     def share(self, jobs: Sequence[Job], check: bool) -> list[SharedJob]:
         raise WafersimError("nothing is shared")

@@ -39,8 +39,10 @@ def node_all_reduce(size: Column, n: Column, device: Device) -> Column:
         bandwidth = np.where(n == 2, device.pair_bandwidth, device.collective_bandwidth)
     fixed = device.collective_latency + device.ramp * np.sqrt(size)
     seconds = fixed + ring_all_reduce(size, several, bandwidth, device.hop_latency)
-    if device.switch_bandwidth:
-        seconds = np.minimum(seconds, fixed + 2.0 * (several - 1) / several * size / device.switch_bandwidth)
+    if np.any(device.switch_bandwidth):
+        there = np.asarray(device.switch_bandwidth) > 0
+        switched = fixed + 2.0 * (several - 1) / several * size / np.where(there, device.switch_bandwidth, 1.0)
+        seconds = np.where(there, np.minimum(seconds, switched), seconds)
     return np.where(n > 1, seconds, 0.0)
 
 
@@ -101,7 +103,7 @@ def all_to_all(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster)
     network = cluster.network
     outside = np.maximum(0.0, n - ranks_in_node) / n
     inside = (np.minimum(n, ranks_in_node) - 1) / n
-    links = outside * size / sender_rate(float(network.gpus_per_node), network)
+    links = outside * size / sender_rate(network.gpus_per_node, network)
     seconds = np.maximum(inside * size / (SWITCHED * cluster.device.collective_bandwidth), links)
     latency = cluster.device.collective_latency + np.where(n > ranks_in_node, network.latency, 0.0)
     return np.where(n > 1, seconds + latency, 0.0)
@@ -109,8 +111,9 @@ def all_to_all(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster)
 
 def sender_rate(senders: Column, network: Network) -> Column:
     """Bytes/s of one of so many GPUs of a node that send at a time: its adapter's, or its share of the node's."""
-    together = min(network.p2p_bandwidth, network.node_bandwidth)
-    return np.minimum(network.node_bandwidth / network.adapters, together / np.asarray(senders, float))
+    together = np.minimum(network.p2p_bandwidth, network.node_bandwidth)
+    rate: Column = np.minimum(network.node_bandwidth / network.adapters, together / np.asarray(senders, float))
+    return rate
 
 
 def point_to_point(size: Column, across: Column, senders: Column, cluster: Cluster) -> Column:

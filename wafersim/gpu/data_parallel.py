@@ -136,7 +136,7 @@ def _gathered(size: Column, shard: Column, near: Column, cluster: Cluster) -> Co
     return gather(size, shard, near, cluster, bandwidth)
 
 
-def _over_replicas(bytes_each: float, parameters: Parameters, layout: Layout, cluster: Cluster) -> Column:
+def _over_replicas(bytes_each: Column, parameters: Parameters, layout: Layout, cluster: Cluster) -> Column:
     seconds: Column = 0.0
     for size, _, near, replicas in _groups(parameters, layout, cluster):
         bandwidth = cluster.software.collective_share * gradient_bandwidth(near, cluster.network)

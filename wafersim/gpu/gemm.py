@@ -17,7 +17,7 @@ PRECISIONS = ("bf16", "fp8", "mxfp8", "nvfp4")
 """Of a product's inputs, by their code in a column: 16 bits, 8 with a scale a tensor or for 32 elements, 4 with one for 16."""
 
 
-def matmul_rates(device: Device) -> dict[str, float]:
+def matmul_rates(device: Device) -> dict[str, Column]:
     """FLOP/s of long products by the precision of their inputs; 0 for one that the device does not have."""
     shares = (
         ("bf16", device.peak_fp16, 1.0), ("fp8", device.peak_fp8, device.fp8_efficiency),
@@ -29,11 +29,15 @@ def matmul_rates(device: Device) -> dict[str, float]:
 
 def matmul_rate(device: Device, precision: Column) -> Column:
     """FLOP/s of long products whose inputs have these precisions, by code."""
-    rates: Column = np.array(list(matmul_rates(device).values()))[np.asarray(precision, int)]
-    return rates
+    rates, code = list(matmul_rates(device).values()), np.asarray(precision, int)
+    if all(isinstance(rate, float) for rate in rates):  # a table is sooner looked up than columns are chosen from
+        found: Column = np.array(rates)[code]
+        return found
+    chosen: Column = np.choose(code, np.broadcast_arrays(*rates))
+    return chosen
 
 
-def memory_rate(device: Device) -> float:
+def memory_rate(device: Device) -> Column:
     """Bytes/s that element-wise kernels reach."""
     return device.memory_bandwidth * device.memory_efficiency
 

@@ -79,18 +79,18 @@ class DoesNotFit(Infeasible):
 
 def may_fit(needed: float, cluster: Cluster) -> bool:
     """Whether so many bytes are worth trying: whatever is not said not to fit."""
-    return needed <= cluster.device.memory * exp(Z_HARDLY * SPREAD)
+    return needed <= float(cluster.device.memory) * exp(Z_HARDLY * SPREAD)
 
 
 def verdict_of(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str = "1f1b") -> Verdict:
     """Of one layout."""
-    return Verdict(_total(memory_use(geometry, layout, cluster, schedule)), cluster.device.memory)
+    return Verdict(_total(memory_use(geometry, layout, cluster, schedule)), float(cluster.device.memory))
 
 
 def check(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str = "1f1b") -> None:
     """Raises DoesNotFit where one layout does not, with the term that is too large and what would help."""
     use = memory_use(geometry, layout, cluster, schedule)
-    verdict = Verdict(_total(use), cluster.device.memory)
+    verdict = Verdict(_total(use), float(cluster.device.memory))
     if verdict.words != "does not fit":
         return
     parts = {f.name: float(np.max(getattr(use, f.name))) for f in fields(MemoryUse)}

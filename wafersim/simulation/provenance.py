@@ -34,12 +34,9 @@ def moving_assumed(rough: Replay, exact: Replay) -> tuple[str, ...]:
     open_ = [(path, number) for path, number in assumed if path not in drawn]
     clear = rough.elasticities([path for path, _ in open_])
     found |= {path for path, elasticity in clear.items() if abs(elasticity) > CLEAR}
-    usual = beside(exact, job.machine)
-    for path, number in open_:
-        if path not in found and any(
-            beside(exact, scaled(job.machine, {path: turn})) != usual for turn in _turns(path, number)
-        ):
-            found.add(path)
+    turns = [(path, turn) for path, number in open_ if path not in found for turn in _turns(path, number)]
+    usual, *others = beside(exact, [job.machine, *(scaled(job.machine, {path: turn}) for path, turn in turns)])
+    found |= {path for (path, _), other in zip(turns, others, strict=True) if other != usual}
     open_ = [(path, number) for path, number in open_ if path not in found]
     found |= _moving_the_step(exact, open_, stated)
     return tuple(path for path, _ in assumed if path in found)
@@ -87,8 +84,11 @@ def drawn_numbers(asked: DisturbanceSpec) -> dict[str, bool]:
     return {path: choice == "profile" for path, choice in choices.items()}
 
 
-def beside(replay: Replay, machine: AnyMachine) -> tuple[float | None, ...]:
-    """What a prediction says of a machine besides its step time: peak, memory, verdicts, bill."""
-    job, supply = replay.job, machine.supply(replay.job.count)
-    fits = strategy_of(job.kind).fit(job, replay.choice, machine)
-    return machine.peak_flops, *fits, supply.busy_watts, supply.peak_watts, supply.usd_per_hour
+def beside(replay: Replay, machines: Sequence[AnyMachine]) -> list[tuple[float | None, ...]]:
+    """What a prediction says of each machine besides its step time: peak, memory, verdicts, bill."""
+    job, found = replay.job, []
+    fits = strategy_of(job.kind).fits(job, replay.choice, machines)
+    for machine, fit in zip(machines, fits, strict=True):
+        supply = machine.supply(job.count)
+        found.append((machine.peak_flops, *fit, supply.busy_watts, supply.peak_watts, supply.usd_per_hour))
+    return found

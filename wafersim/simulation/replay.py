@@ -53,7 +53,7 @@ class Replay:
     def elasticities(self, paths: Sequence[str]) -> dict[str, float]:
         """d ln(step time) / d ln(number) by path, by a nudge of 1 %; 0 where the nudged machine cannot run. Worked out once."""
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
-        nudged = self.seconds([scaled(self.job.machine, {path: 1.0 + NUDGE}) for path in new])
+        nudged = self.seconds([scaled(self.job.machine, {path: 1.0 + NUDGE}) for path in new]) if new else []
         for path, each in zip(new, nudged, strict=True):
             self._known[path] = log(each / self.base) / log(1.0 + NUDGE) if isfinite(each) else 0.0
         return {path: self._known[path] for path in paths}

@@ -219,8 +219,8 @@ class Strategy(Protocol[P, C]):
         """What each resource has to spare; nothing where a strategy does not know."""
         ...
 
-    def fit(self, job: Job, choice: C, machine: AnyMachine) -> tuple[float, ...]:
-        """Memory that a job takes of another machine, what there is, and what else decides whether it can run there."""
+    def fits(self, job: Job, choice: C, machines: Sequence[AnyMachine]) -> list[tuple[float, ...]]:
+        """Memory that a job takes of each machine, what there is, and what else decides whether it can run there."""
         ...
 
     def share(self, jobs: Sequence[Job], check: bool) -> list[SharedJob]:

@@ -177,7 +177,7 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
     times = stage_times(choice.geometry, layout, cluster)
     ticks = round(periodic.step_ticks)
     breakdown = Breakdown(tuple(parts_of_step(periodic.timeline, periodic.plan, times, ticks).items()))
-    use = memory_use(choice.geometry, layout, cluster, choice.schedule)
+    use, capacity = memory_use(choice.geometry, layout, cluster, choice.schedule), float(cluster.device.memory)
     tokens = batch * job.workload.sequence_length
     return Account(
         batch_per_chip=batch / job.count,
@@ -186,11 +186,11 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
         breakdown=breakdown,
         binding=Binding(breakdown.largest, WORDS.part[breakdown.largest].resource),
         utilisation=tuple(_utilisation(periodic.timeline, periodic.plan, ticks).items()),
-        memory=GpuMemoryUse.of(use, cluster.device.memory),
+        memory=GpuMemoryUse.of(use, capacity),
         split=GpuSplit.of(layout, choice.schedule),
         simulated=periodic.plan.stages,
         notes=choice.notes,
-        search=None if choice.found is None else SplitSearch(choice.found, tokens, cluster.device.memory),
+        search=None if choice.found is None else SplitSearch(choice.found, tokens, capacity),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,6 +115,11 @@ def cluster_of_job(job: Job, machine: GpuMachine) -> Cluster:
     cluster = cluster_of(machine, overlap, job.training.optimizer, spec.states)
     free = cluster.device.memory * (1.0 - spec.memory_margin)
     return replace(cluster, device=replace(cluster.device, memory=free))
+
+
+def clusters_of_job(job: Job, machines: Sequence[AnyMachine]) -> list[Cluster]:
+    """The numbers of some machines, each of GPUs."""
+    return [cluster_of_job(job, clusters_of(machine)) for machine in machines]
 
 
 def _spec(job: Job) -> GpuParallelSpec:

@@ -59,7 +59,7 @@ def pipeline_time(times: StageTimes, layout: Layout, transfer: Column, cluster: 
     sending = sends_of_stage(len(work), layout) * transfer
     held = 1.0 if cluster.software.blocking_sends else 0.0
     work = work + held * sending
-    slowest, everyone = work.max(axis=0), work.sum(axis=0)
+    slowest, everyone = work.max(axis=0), sum(work)  # stage by stage: the same bits for one layout as for columns
     wires = 2 * (p - 1) * transfer * (1 - held)
     steady = np.maximum(slowest, sending.max(axis=0))
     seconds: Column = m * steady + (everyone - slowest) / v + wires

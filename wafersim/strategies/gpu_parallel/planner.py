@@ -76,7 +76,7 @@ def build_gpu_plan(
         if several and overlap and not gathered:
             # Collectives beside the backward pass slow it down; charged once, behind it.
             sent = reduce_time(held, layout, cluster) + regather_time(held, layout, cluster)
-            seconds += cluster.software.overlap_cost * _seconds(sent)
+            seconds += _seconds(cluster.software.overlap_cost * sent)
         return seconds
 
     @cache
@@ -104,7 +104,7 @@ def build_gpu_plan(
         scatter_every=gathered or int(layout.zero_stage) >= 2,
         overlap=overlap,
         tie=to_ticks(tie),
-        norm=to_ticks(cluster.network.latency * ceil(log2(gpus))) if gpus > 1 else 0,
+        norm=to_ticks(_seconds(cluster.network.latency * ceil(log2(gpus)))) if gpus > 1 else 0,
         clipping=clipping,
         update=tuple(map(to_ticks, updates)),
         regather=tuple(tuple(map(to_ticks, chunks)) for chunks in regathers),
@@ -197,7 +197,7 @@ class _Units:
             spread = _seconds(scatter_time(parameters, layout, cluster)) if scatter else 0.0
         elif self._several and scatter:
             spread = _seconds(reduce_time(parameters, layout, cluster))
-        slow = cluster.software.overlap_cost if self._gathered else 0.0
+        slow = _seconds(cluster.software.overlap_cost) if self._gathered else 0.0
         forward = count * kind.forward + slow * fetch
         backward = count * kind.backward + slow * (again + spread)
         seconds = (forward, backward, count * kind.wgrad, fetch, again, spread)

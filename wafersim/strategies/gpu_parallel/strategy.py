@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from wafersim.errors import WafersimError
-from wafersim.gpu.layout import Geometry, Layout, stack
-from wafersim.gpu.machine import Cluster
+from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.machines import on_each
 from wafersim.gpu.memory import memory_use
 from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.gpu_parallel.account import account
@@ -21,6 +23,7 @@ from wafersim.strategies.gpu_parallel.choice import (
     clips,
     cluster_of_job,
     clusters_of,
+    clusters_of_job,
     estimate,
 )
 from wafersim.strategies.gpu_parallel.closed_form import estimate as closed_form
@@ -74,17 +77,19 @@ class GpuParallel(Runs):
         return features(job, choice)
 
     def seconds(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[float]:
-        """By the closed form, on each machine."""
-        clusters = [cluster_of_job(job, clusters_of(machine)) for machine in machines]
-        return [float(np.max(closed_form(choice.geometry, choice.layout, cluster))) for cluster in clusters]
+        """By the closed form, on all machines at once."""
+        found = on_each(partial(closed_form, choice.geometry), [choice.layout], clusters_of_job(job, machines))
+        return [float(seconds) for seconds in found[:, 0]]
 
     def rivals(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[list[float]]:
         """Of the fastest splits of a search, by the closed form, on each machine."""
         if choice.found is None:
             return []
-        layouts = stack([one.layout for one in choice.found.best])
-        clusters = [cluster_of_job(job, clusters_of(machine)) for machine in machines]
-        return [np.asarray(closed_form(choice.geometry, layouts, cluster)).tolist() for cluster in clusters]
+        layouts = [one.layout for one in choice.found.best]
+        rows: list[list[float]] = on_each(
+            partial(closed_form, choice.geometry), layouts, clusters_of_job(job, machines)
+        ).tolist()
+        return rows
 
     def estimate(self, job: Job) -> float:
         """The fastest split by the closed form."""
@@ -98,12 +103,18 @@ class GpuParallel(Runs):
         """Not worked out for a pipeline."""
         return []
 
-    def fit(self, job: Job, choice: Choice, machine: AnyMachine) -> tuple[float, ...]:
-        """Parts of the fullest GPU's memory, what there is of it, GPUs that are installed."""
-        cluster = cluster_of_job(job, clusters_of(machine))
-        use = memory_use(choice.geometry, choice.layout, cluster, choice.schedule)
-        there = machine.most is None or job.count <= machine.most
-        return (*(float(np.max(part)) for part in vars(use).values()), cluster.device.memory, there)
+    def fits(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[tuple[float, ...]]:
+        """Parts of the fullest GPU's memory, what there is of it, whether so many GPUs are installed."""
+
+        def parts(layout: Layout, cluster: Cluster) -> Column:
+            use = memory_use(choice.geometry, layout, cluster, choice.schedule)
+            return np.stack(np.broadcast_arrays(*vars(use).values()))
+
+        clusters = clusters_of_job(job, machines)
+        uses = on_each(parts, [choice.layout], clusters)[..., 0].T.tolist()
+        there = [machine.most is None or job.count <= machine.most for machine in machines]
+        each = zip(uses, clusters, there, strict=True)
+        return [(*use, float(cluster.device.memory), installed) for use, cluster, installed in each]
 
     def share(self, jobs: Sequence[Job], check: bool) -> list[SharedJob]:
         """GPUs are a job's own, and so are their links."""

@@ -88,8 +88,11 @@ class WeightStreaming(Runs):
         """Of every resource that has work in the step; nothing where no step repeats."""
         return slacks(periodic) if periodic.exact else []
 
-    def fit(self, job: Job, choice: Choice, machine: AnyMachine) -> tuple[float, ...]:
+    def fits(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[tuple[float, ...]]:
         """SRAM and what is reserved of it, MemoryX's verdict, SwarmX's reach."""
+        return [self._fit(job, machine) for machine in machines]
+
+    def _fit(self, job: Job, machine: AnyMachine) -> tuple[float, ...]:
         profile = wafers_of(machine)
         sram = profile.system.values.sram.value
         reserved = int(sram * profile.system.values.sram_reserved.value)
