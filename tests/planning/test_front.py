@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wafersim.planning.front import Measured, best, front
+from wafersim.planning.front import best, front
+from wafersim.planning.speculation import Measured
 
 # Few different numbers, so that ties are drawn often; a value is its bound and more, or infinite where it does not meet a goal.
 NUMBER = st.integers(0, 12).map(float)
@@ -59,6 +60,26 @@ def test_each_is_measured_once() -> None:
     measured = Measured(lambda place: asked.append(place) or place)  # type: ignore[func-returns-value]
     assert [measured(3), measured(1), measured(3)] == [3, 1, 3]
     assert (asked, len(measured), 3 in measured, 2 in measured) == ([3, 1], 2, True, False)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_measured_ahead_is_what_would_be_measured(workers: int) -> None:
+    """By other processes where there are several; a fault comes up where it is asked for, or never."""
+    measured = Measured(lambda place: 10 // place, workers)
+    measured.ahead([5, 0, 2])
+    assert [measured(place) for place in (5, 2, 3)] == [2, 5, 3]
+    with pytest.raises(ZeroDivisionError):
+        measured(0)
+    measured.ahead([0])
+    measured.close()
+    assert len(measured) == 3
+
+
+def test_those_that_may_be_next_are_named_in_order() -> None:
+    named: list[list[int]] = []
+    values = [5.0, 1.0, 9.0, 4.0]
+    best([3.0, 1.0, 8.0, 0.0], values.__getitem__, lambda places: named.append(list(places)))
+    assert named == [[3, 1, 0, 2], [1, 0]], "not what lies above a value that is known"
 
 
 @pytest.mark.parametrize("nothing", [[], [inf, inf]])

@@ -85,6 +85,12 @@ def test_a_plan_finds_what_simulating_all_finds(goal: dict[str, Any]) -> None:
     assert found.considered == len(every_whole())
 
 
+def test_workers_change_no_answer() -> None:
+    goal = {"days": 12.0, "budget": "30 kUSD"}
+    one, two = (plan(*asked(goal), runs=RUNS, workers=workers).to_json() for workers in (1, 2))
+    assert one | {"simulated": 0} == two | {"simulated": 0}
+
+
 def test_the_front_is_that_of_simulating_all() -> None:
     found = plan(*asked({"days": 40.0}), runs=RUNS)
     good = [whole for whole in every_whole() if whole.usd is not None and whole.share_within(40.0, None) >= 0.8]

@@ -45,11 +45,14 @@ FLAGS = {  # fields that options set, and the options
     "--runs", type=click.IntRange(100, 100_000), default=None, help="Whole runs of each candidate; 500 if left out."
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what chance decides.")
+@click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Processes; one a core if left out.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "plan": {...}} and nothing else.')
 @click.option(
     "--all", "every", is_flag=True, help="Print the whole front, and every price with its source, before the answer."
 )
-def command(plan: str | None, runs: int | None, seed: int, as_json: bool, every: bool, **options: Any) -> None:
+def command(
+    plan: str | None, runs: int | None, seed: int, workers: int | None, as_json: bool, every: bool, **options: Any
+) -> None:
     """What to use to train a model by a day, within a budget or a power: the cheapest, the fastest, and how sure that is.
 
     PLAN is a YAML file or the name of a shipped one; options go before what it says.
@@ -58,6 +61,7 @@ def command(plan: str | None, runs: int | None, seed: int, as_json: bool, every:
     from wafersim.errors import InputFaults
     from wafersim.inputs.goal import offers_of, plan_file, with_values
     from wafersim.planning.goal import plan as planned
+    from wafersim.planning.speculation import cores
     from wafersim.planning.whole_run import RUNS
     from wafersim.report import console, json_output
     from wafersim.report.screen import show, width_of
@@ -69,7 +73,7 @@ def command(plan: str | None, runs: int | None, seed: int, as_json: bool, every:
     except InputFaults as faults:
         raise InputFaults([_by_option(fault, options) for fault in faults.faults]) from None
     with console.progress(len(offers) + 1, f"{spec.name}: ") as advance:
-        found = planned(spec, offers, runs or RUNS, seed, advance)
+        found = planned(spec, offers, runs or RUNS, seed, advance, workers or cores())
     if as_json:
         sys.stdout.write(json_output.document(plan=found.to_json()) + "\n")
     if found.answer is None:

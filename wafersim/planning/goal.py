@@ -22,10 +22,18 @@ def plan(
     runs: int = RUNS,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
+    workers: int = 1,
 ) -> Planned:
-    """What meets a goal and is the best in each respect; where nothing meets it `near` says what comes closest."""
+    """What meets a goal and is the best in each respect; where nothing meets it `near` says what comes closest.
+
+    `workers` processes simulate candidates beside each other, which changes no answer.
+    """
     hardware = [Hardware.of(offer) for offer in offers]
-    search = PlanSearch(spec.goal, hardware, runs, seed, max(DEADLINES), progress)
+    with PlanSearch(spec.goal, hardware, runs, seed, max(DEADLINES), progress, workers) as search:
+        return _planned(spec, offers, hardware, search)
+
+
+def _planned(spec: PlanSpec, offers: Sequence[Offer], hardware: Sequence[Hardware], search: PlanSearch) -> Planned:
     bounded, considered = len(search.candidates), len(search.candidates) + len(search.refused)
     places = search.promising()
     of_each = [whole for one in hardware if (whole := _own_best(search, one, places)) is not None]
@@ -52,7 +60,7 @@ def plan(
         near=near,
         considered=considered,
         bounded=bounded,
-        simulated=len(search.whole),
+        simulated=search.simulated,
     )
 
 
@@ -107,7 +115,7 @@ def _why_not(search: PlanSearch, hardware: Hardware) -> str:
     """Why no size of a hardware meets the goal."""
     goal = search.goal
     own = [place for place, one in enumerate(search.candidates) if one.hardware is hardware]
-    judged = [whole for place in own if place in search.whole and (whole := search.whole(place)) is not None]
+    judged = [whole for place in own if (whole := search.judged(place)) is not None]
     if judged:
         return _why_judged(judged, goal)
     if not own:

@@ -7,14 +7,15 @@ answers are those of simulating the whole runs of all candidates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.goal import GoalSpec
 from wafersim.planning.candidates import Candidate, Hardware, Least, Refused, candidate_of, least_at_peak
-from wafersim.planning.front import Measured, best, front
+from wafersim.planning.front import best, front
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY
+from wafersim.planning.speculation import Measured
 from wafersim.planning.whole_run import SAMPLED, Whole, whole_of
 
 
@@ -43,7 +44,7 @@ class PlanSearch:
 
     def __init__(
         self, goal: GoalSpec, hardware: Sequence[Hardware], runs: int, seed: int, longest: float,
-        progress: Callable[[str], None],
+        progress: Callable[[str], None], workers: int = 1,
     ) -> None:  # fmt: skip
         self.goal = goal
         self.candidates: list[Candidate] = []
@@ -57,7 +58,40 @@ class PlanSearch:
                     self.refused.append(found)
             progress(one.name)
         self._runs, self._seed = runs, seed
-        self.whole = Measured(lambda place: self._whole(self.candidates[place]))
+        self._measured: Measured[Whole | str] = Measured(self._measure, workers)
+        self._wholes: dict[int, Whole | None] = {}
+
+    def __enter__(self) -> PlanSearch:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._measured.close()
+
+    @property
+    def simulated(self) -> int:
+        """Candidates whose whole runs were simulated."""
+        return len(self._measured)
+
+    def judged(self, place: int) -> Whole | None:
+        """The whole run of a candidate if it was simulated, and could run."""
+        return self._wholes.get(place)
+
+    def whole(self, place: int) -> Whole | None:
+        """The whole run of a candidate; None where it cannot run, which is then said of it."""
+        if place not in self._wholes:
+            found, one = self._measured(place), self.candidates[place]
+            if isinstance(found, str):
+                self.refused.append(Refused(one.hardware, one.count, found))
+            # What comes from another process has a hardware of its own.
+            self._wholes[place] = None if isinstance(found, str) else replace(found, candidate=one)
+        return self._wholes[place]
+
+    def _measure(self, place: int) -> Whole | str:
+        """The whole run, or why there is none: a job that fails as fast as it starts does not end the plan."""
+        try:
+            return whole_of(self.candidates[place], self.goal, self._runs, self._seed)
+        except WafersimError as reason:
+            return str(reason)
 
     def _bounded(self, hardware: Hardware, count: int, longest: float) -> Candidate | Refused:
         try:
@@ -67,13 +101,6 @@ class PlanSearch:
             return candidate_of(hardware, count)
         except Infeasible as reason:
             return Refused(hardware, count, str(reason))
-
-    def _whole(self, candidate: Candidate) -> Whole | None:
-        try:
-            return whole_of(candidate, self.goal, self._runs, self._seed)
-        except WafersimError as reason:  # of one candidate: a job that fails as fast as it starts does not end the plan
-            self.refused.append(Refused(candidate.hardware, candidate.count, str(reason)))
-            return None
 
     def added(self, hardware: Hardware, count: int) -> Whole | None:
         """The whole run of one size more, whatever its bound; None where it cannot run."""
@@ -123,7 +150,10 @@ class PlanSearch:
             found = aim.value(whole)
             return inf if found is None else found
 
-        index = best([bound / (1 + SAMPLED) for bound, _ in some], value)
+        def ahead(indices: Iterable[int]) -> None:
+            self._measured.ahead(some[index][1] for index in indices)
+
+        index = best([bound / (1 + SAMPLED) for bound, _ in some], value, ahead)
         return None if index is None else self.whole(some[index][1])
 
     def front(self, places: Sequence[int]) -> list[Whole]:
@@ -140,5 +170,9 @@ class PlanSearch:
         def bound(one: Candidate) -> tuple[float, float]:
             return one.least.days / (1 + SAMPLED), (against.bound(one) or 0.0) / (1 + SAMPLED)
 
-        found = [self.whole(some[index]) for index in front([bound(self.candidates[place]) for place in some], values)]
+        def ahead(indices: Iterable[int]) -> None:
+            self._measured.ahead(some[index] for index in indices)
+
+        bounds = [bound(self.candidates[place]) for place in some]
+        found = [self.whole(some[index]) for index in front(bounds, values, ahead)]
         return [whole for whole in found if whole is not None]
