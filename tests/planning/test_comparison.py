@@ -123,6 +123,16 @@ def test_a_match_of_price_takes_the_price_that_the_experiment_states(
         assert matched.prediction.n_systems == gpus
 
 
+def test_no_number_of_gpus_that_cost_nothing_has_a_price(tmp_path: Path) -> None:
+    path = tmp_path / "free.yaml"
+    free = "{profile: dgx-a100-80gb}, strategy: auto, run: {money: {rent: 0 USD/h}}"
+    path.write_text(
+        UNPRICED.replace("{MONEY}", "{rent: 82 USD/h}").replace("{profile: dgx-a100-80gb}, strategy: auto", free)
+    )
+    _, matched = compare(path)
+    assert matched.infeasible == "matched by price, but an hour of dgx-a100-80gb costs nothing"
+
+
 def test_dimensions_are_what_a_person_splits_by(sides) -> None:
     assert sides["wafers"].prediction.split.dimensions == ("data",)
     split = replace(sides["peak"].prediction.split, data=4, tensor=2, pipeline=1, context=1, expert=1)

@@ -180,6 +180,8 @@ def _size(experiment: Experiment, match: str, first: Side) -> float:
     if one.usd_per_hour is None or all_of_theirs.usd_per_hour is None:
         dear = first.name if all_of_theirs.usd_per_hour is None else experiment.system.profile_name
         raise Infeasible(f"matched by price, but none is known for {dear}: {RENT} gives one")
+    if one.usd_per_hour == 0:
+        raise Infeasible(f"matched by price, but an hour of {experiment.system.profile_name} costs nothing")
     return all_of_theirs.usd_per_hour / one.usd_per_hour * mine.unit
 
 
