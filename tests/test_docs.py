@@ -156,3 +156,30 @@ def test_the_keys_of_jobs_rows_and_dataflows_are_those_that_are_documented() -> 
     assert set(kernel) - {"format"} == documented("A dataflow of `kernel`")
     both = printed("kernel", "--m", "64", "--k", "64", "--n", "64", "--compare")
     assert list(both) == ["format", "dataflows"]
+
+
+def test_the_keys_of_a_plan_are_those_that_are_documented() -> None:
+    asked = (
+        "--model",
+        "cerebras-gpt-111m",
+        "--tokens",
+        "2B",
+        "--runs",
+        "100",
+        "--days",
+        "2",
+        "--on",
+        "h100,cs3",
+        "--chips",
+        "8",
+    )
+    found = printed("plan", *asked)
+    assert list(found) == top_level("plan")
+    assert set(found["plan"]) == documented("`plan`")
+    said = set(re.findall(r"`(\w+)`", section("`plan`")))
+    assert {
+        *found["plan"]["goal"],
+        *found["plan"]["changes"],
+        *found["plan"]["front"][0],
+        *found["plan"]["rejected"][0],
+    } <= said

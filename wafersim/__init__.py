@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from wafersim.inputs.model_file import load_model
     from wafersim.metrics.prediction import Prediction
     from wafersim.planning.comparison import Sides, compare
+    from wafersim.planning.goal import plan
     from wafersim.planning.results import Results, run
     from wafersim.simulation import simulate
 
 __version__ = "0.1.0"
 __all__ = [
     "Experiment", "Fault", "Infeasible", "InputFaults", "Prediction", "Results", "Sides", "WafersimError", "compare",
-    "load_experiment", "load_machine", "load_model", "run", "simulate",
+    "load_experiment", "load_machine", "load_model", "plan", "run", "simulate",
 ]  # fmt: skip
 
 # Where each name lives: it loads when it is asked for, so that `import wafersim` and `--help` load nothing heavy.
@@ -45,6 +46,7 @@ _HOMES = {
     "load_experiment": "inputs.loader",
     "load_machine": "inputs.machine:load_any",
     "load_model": "inputs.model_file",
+    "plan": "planning.goal",
     "run": "planning.results",
     "simulate": "simulation",
 }

@@ -8,7 +8,7 @@ import pytest
 
 from wafersim.inputs.goal import Offer, PlanSpec, offers_of, plan_file, with_values
 from wafersim.planning.candidates import Hardware, candidate_of, least_at_peak, near
-from wafersim.planning.goal import plan
+from wafersim.planning.goal import answered, plan
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY, Planned
 from wafersim.planning.whole_run import SAMPLED, Whole, whole_of
 
@@ -77,7 +77,7 @@ def named(whole: Whole) -> tuple[str, int]:
     ids=str,
 )
 def test_a_plan_finds_what_simulating_all_finds(goal: dict[str, Any]) -> None:
-    found = plan(*asked(goal), runs=RUNS)
+    found = answered(*asked(goal), runs=RUNS)
     wanted = found_by_all(goal)
     assert {name: named(whole) for name, whole in found.best.items()} == {
         name: one for name, one in wanted.items() if one
@@ -87,12 +87,12 @@ def test_a_plan_finds_what_simulating_all_finds(goal: dict[str, Any]) -> None:
 
 def test_workers_change_no_answer() -> None:
     goal = {"days": 12.0, "budget": "30 kUSD"}
-    one, two = (plan(*asked(goal), runs=RUNS, workers=workers).to_json() for workers in (1, 2))
+    one, two = (answered(*asked(goal), runs=RUNS, workers=workers).to_json() for workers in (1, 2))
     assert one | {"simulated": 0} == two | {"simulated": 0}
 
 
 def test_the_front_is_that_of_simulating_all() -> None:
-    found = plan(*asked({"days": 40.0}), runs=RUNS)
+    found = answered(*asked({"days": 40.0}), runs=RUNS)
     good = [whole for whole in every_whole() if whole.usd is not None and whole.share_within(40.0, None) >= 0.8]
     front = [
         one
@@ -115,7 +115,7 @@ def test_nothing_beats_its_bounds() -> None:
 
 
 def test_a_goal_that_nothing_meets_says_what_comes_closest() -> None:
-    found = plan(*asked({"days": 0.1}), runs=RUNS)
+    found = answered(*asked({"days": 0.1}), runs=RUNS)
     assert found.answer is None and not found.best and not found.front
     assert [(one.name, one.meets) for one in found.rejected] == [(str(one["on"]), False) for one in SPACE]
     assert all(one.reason for one in found.rejected)
@@ -124,7 +124,7 @@ def test_a_goal_that_nothing_meets_says_what_comes_closest() -> None:
 
 
 def test_without_a_price_hardware_stays_by_time_and_energy() -> None:
-    found = plan(*asked({"days": 30.0, "budget": "30 kUSD"}, [{"on": "cs3", "sizes": [1, 2, 4]}]), runs=RUNS)
+    found = answered(*asked({"days": 30.0, "budget": "30 kUSD"}, [{"on": "cs3", "sizes": [1, 2, 4]}]), runs=RUNS)
     assert set(found.best) == {FASTEST, LEAST_ENERGY, FEWEST}
     assert [whole.usd for whole in found.front] == [None] * len(found.front) != []
     answer = found.answer
@@ -134,7 +134,7 @@ def test_without_a_price_hardware_stays_by_time_and_energy() -> None:
 def test_a_price_changes_who_is_cheapest() -> None:
     def cheapest(price: str) -> str:
         space = [{"on": "h100", "sizes": [32]}, {"on": "a100", "sizes": [64], "price": price}]
-        answer = plan(*asked({"days": 30.0}, space), runs=RUNS).answer
+        answer = answered(*asked({"days": 30.0}, space), runs=RUNS).answer
         assert answer is not None
         return answer.candidate.hardware.name
 
@@ -142,7 +142,7 @@ def test_a_price_changes_who_is_cheapest() -> None:
 
 
 def test_what_the_answer_hangs_on() -> None:
-    found: Planned = plan(*asked({"days": 20.0, "budget": "20 kUSD"}), runs=RUNS)
+    found: Planned = answered(*asked({"days": 20.0, "budget": "20 kUSD"}), runs=RUNS)
     answer, changes = found.answer, found.changes
     assert answer is not None and changes is not None
     assert changes.one_more is not None
@@ -152,6 +152,13 @@ def test_what_the_answer_hangs_on() -> None:
     assert times is not None
     # So many times the tokens are as likely to be done as was asked: 80 % of runs.
     assert answer.share_within(20.0 / times, 20_000.0 / times) == pytest.approx(0.8, abs=0.015)
+
+
+def test_a_question_in_python_is_that_of_a_file() -> None:
+    common = {"model": "cerebras-gpt-111m", "training": {"tokens": "2B"}}
+    found = plan({"common": common, "goal": {"days": 1.0}, "candidates": [{"on": "h100", "sizes": [8, 16]}]}, runs=RUNS)
+    assert found.answer is not None and found.answer.candidate.count == 8
+    assert repr(found) == f"<Plan plan for cerebras-gpt-111m: {found.answer!r}>"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ COMMANDS = {
     "calibrate": "Fit the calibrated constants on published rows, and on yours.",
     "show": "Print a hardware profile with the source of every number, or a model.",
     "list": "List models, hardware profiles or experiments.",
-    "schema": "Print the JSON Schema of experiments, comparisons or hardware profiles.",
+    "schema": "Print the JSON Schema of experiments, comparisons, plans or hardware profiles.",
 }
 INTERRUPTED = 130  # the exit code, as shells have it of a program that Ctrl-C ended
 COMPLETION = "_WAFERSIM_COMPLETE"  # how a shell asks click for the words that may follow

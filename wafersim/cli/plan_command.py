@@ -60,7 +60,7 @@ def command(
     began = perf_counter()
     from wafersim.errors import InputFaults
     from wafersim.inputs.goal import offers_of, plan_file, with_values
-    from wafersim.planning.goal import plan as planned
+    from wafersim.planning.goal import answered
     from wafersim.planning.speculation import cores
     from wafersim.planning.whole_run import RUNS
     from wafersim.report import console, json_output
@@ -73,7 +73,7 @@ def command(
     except InputFaults as faults:
         raise InputFaults([_by_option(fault, options) for fault in faults.faults]) from None
     with console.progress(len(offers) + 1, f"{spec.name}: ") as advance:
-        found = planned(spec, offers, runs or RUNS, seed, advance, workers or cores())
+        found = answered(spec, offers, runs or RUNS, seed, advance, workers or cores())
     if as_json:
         sys.stdout.write(json_output.document(plan=found.to_json()) + "\n")
     if found.answer is None:

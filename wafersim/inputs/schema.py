@@ -1,4 +1,4 @@
-"""JSON Schema of experiments, comparisons, lists of jobs and profiles, for editors."""
+"""JSON Schema of experiments, comparisons, lists of jobs, plans and profiles, for editors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from wafersim.inputs.comparison import Comparison
 from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.goal import PlanSpec
 from wafersim.inputs.jobs import OWN, JobSet
 from wafersim.inputs.model_file import FROM
 from wafersim.inputs.profile import ADAPTER
@@ -53,6 +54,18 @@ def comparison_schema() -> dict[str, Any]:
         }
     schema["$defs"] |= whole["$defs"]
     return {"$schema": DRAFT, "title": "wafersim comparison", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def plan_schema() -> dict[str, Any]:
+    """The schema of a plan's file. What candidates share, and what each has, are fields of an experiment, not all of one."""
+    schema, whole = PlanSpec.model_json_schema(), experiment_schema()
+    left = ("name", "title", "sweep", "system")
+    some = {name: field for name, field in whole["properties"].items() if name not in left}
+    fields = {"type": "object", "properties": {**some, "system": {"type": "object"}}, "default": {}}
+    for place, name in ((schema["properties"], "common"), (schema["$defs"]["CandidateSpec"]["properties"], "fields")):
+        place[name] = {**fields, "description": place[name].get("description", "Fields that candidates share.")}
+    schema["$defs"] |= whole["$defs"]
+    return {"$schema": DRAFT, "title": "wafersim plan", **{k: v for k, v in schema.items() if k != "title"}}
 
 
 def jobs_schema() -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from wafersim import numbers
 from wafersim.errors import Infeasible
-from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec
+from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec, offers_of, plan_file, with_values
 from wafersim.planning.candidates import Hardware, Refused
 from wafersim.planning.plan_search import AIMS, PlanSearch
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, AtDeadline, Changes, Planned, Rejected
@@ -16,7 +18,18 @@ from wafersim.simulation import jobs_of
 DEADLINES = (0.5, 0.75, 1.5)  # of the goal's: what these would cost is told beside the answer
 
 
-def plan(
+def plan(question: str | Path | Mapping[str, Any], runs: int = RUNS, seed: int = 0, workers: int = 1) -> Planned:
+    """The answer to a plan's question: a YAML file, the name of a shipped one, or its fields.
+
+    Raises InputFaults, one line each, for what is wrong with it.
+    """
+    stated = isinstance(question, Mapping)
+    file, beside = plan_file(None if stated else question)
+    spec, offers = offers_of(with_values(file, {"name": "plan", **question}) if stated else file, beside)
+    return answered(spec, offers, runs, seed, workers=workers)
+
+
+def answered(
     spec: PlanSpec,
     offers: Sequence[Offer],
     runs: int = RUNS,
