@@ -23,9 +23,12 @@ def plan(question: str | Path | Mapping[str, Any], runs: int = RUNS, seed: int =
 
     Raises InputFaults, one line each, for what is wrong with it.
     """
-    stated = isinstance(question, Mapping)
-    file, beside = plan_file(None if stated else question)
-    spec, offers = offers_of(with_values(file, {"name": "plan", **question}) if stated else file, beside)
+    if isinstance(question, Mapping):
+        file, beside = plan_file(None)
+        file = with_values(file, {"name": "plan", **question})
+    else:
+        file, beside = plan_file(question)
+    spec, offers = offers_of(file, beside)
     return answered(spec, offers, runs, seed, workers=workers)
 
 
