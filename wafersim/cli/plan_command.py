@@ -11,12 +11,15 @@ from typing import Any
 import click
 
 from wafersim.cli.completion import plans
+from wafersim.cli.plan_model import answer_open_model
 
+LIMITS = ("days", "by", "power", "chips", "loss", "law", "inference_tokens")
 PAYS = ("rent", "purchase", "amortised")
 FLAGS = {  # fields that options set, and the options
     "goal.days": "--days", "goal.by": "--by", "goal.budget": "--budget", "goal.power": "--power", "goal.chips": "--chips",
     "goal.sure": "--sure", "common.model": "--model", "common.training.tokens": "--tokens", "model": "--model",
-    "training.tokens": "--tokens", "training.batch": "--batch", "training.sequence_length": "--sequence",
+    "goal.loss": "--loss", "goal.law": "--law", "goal.inference_tokens": "--inference-tokens", "training.tokens": "--tokens",
+    "training.batch": "--batch", "training.sequence_length": "--sequence",
 }  # fmt: skip
 
 
@@ -28,6 +31,15 @@ FLAGS = {  # fields that options set, and the options
 @click.option("--by", default=None, metavar="DATE", help="Instead of --days: the last day, such as 2026-12-31.")
 @click.option("--budget", default=None, help="Such as 10M or '800 kUSD'.")
 @click.option("--power", default=None, help="Peak of the whole installation, such as 2MW.")
+@click.option("--loss", type=float, default=None, help="Instead of --tokens: to be reached, in nats a token.")
+@click.option(
+    "--law", default=None, help="Scaling law of --loss, or of a model that is left open: cerebras-gpt, chinchilla."
+)
+@click.option(
+    "--inference-tokens",
+    default=None,
+    help="Served over the life of a model that is left open, such as 2T; counted, too.",
+)
 @click.option("--chips", type=int, default=None, help="Wafers or GPUs at most.")
 @click.option("--sure", default=None, metavar="SHARE", help="Of whole runs that has to meet the goal; 80% if left out.")
 @click.option(
@@ -55,12 +67,15 @@ def command(
 ) -> None:
     """What to use to train a model by a day, within a budget or a power: the cheapest, the fastest, and how sure that is.
 
+    Without --model: the model to train, of the least loss that can be reached, or for a loss.
+
     PLAN is a YAML file or the name of a shipped one; options go before what it says.
     """
     began = perf_counter()
     from wafersim.errors import InputFaults
-    from wafersim.inputs.goal import offers_of, plan_file, with_values
+    from wafersim.inputs.goal import plan_file, with_values
     from wafersim.planning.goal import answered
+    from wafersim.planning.open_model import model_is_open, offers_for_a_loss
     from wafersim.planning.speculation import cores
     from wafersim.planning.whole_run import RUNS
     from wafersim.report import console, json_output
@@ -68,8 +83,12 @@ def command(
     from wafersim.report.screen.plan import plan_lines, plan_screen, unmet
 
     file, beside = plan_file(plan)
+    asked = with_values(file, _values(file.values, options))
     try:
-        spec, offers = offers_of(with_values(file, _values(file.values, options)), beside)
+        if model_is_open(asked):
+            answer_open_model(asked, beside, seed, as_json, began)
+            return
+        spec, offers = offers_for_a_loss(asked, beside)
     except InputFaults as faults:
         raise InputFaults([_by_option(fault, options) for fault in faults.faults]) from None
     with console.progress(len(offers) + 1, f"{spec.name}: ") as advance:
@@ -91,7 +110,7 @@ def _values(written: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """What the options say, as the fields of a plan's file, which has `written`."""
     from wafersim.inputs.goal import USUAL
 
-    goal = {name: options[name] for name in ("days", "by", "power", "chips") if options[name] is not None}
+    goal = {name: options[name] for name in LIMITS if options[name] is not None}
     if options["budget"] is not None:
         goal["budget"] = _money(options["budget"])
     if options["sure"] is not None:
@@ -149,6 +168,6 @@ def _by_option(fault: Any, options: dict[str, Any]) -> Any:
             fault.path.rpartition(".")[2]
         )
     named = {"--on": "hardware", "--price": "prices"}
-    if flag is None or options[named.get(flag, flag.removeprefix("--"))] in (None, ()):
+    if flag is None or options[named.get(flag, flag.removeprefix("--").replace("-", "_"))] in (None, ()):
         return fault
     return replace(fault, file="wafersim plan", line=None, path=flag, about="")

@@ -19,6 +19,7 @@ from wafersim.inputs.footprint import DEAREST, Amount, Definition, HourPrice
 from wafersim.inputs.loader import locate
 from wafersim.inputs.machine import is_gpu_cluster
 from wafersim.inputs.model import Model, find_model, read_model
+from wafersim.inputs.phase import TokenCount
 from wafersim.inputs.run import LAST_START, Date
 from wafersim.inputs.shared_fields import experiment_of
 from wafersim.inputs.sourced import Frozen
@@ -66,6 +67,18 @@ class GoalSpec(Frozen):
         default=None, description='Peak of the whole installation with spares and cooling, such as "2 MW".'
     )
     chips: Chips | None = Field(default=None, description=f"Wafers or GPUs at most; {MOST_CHIPS:,} if left out.")
+    loss: Annotated[float, Field(gt=0, le=100)] | None = Field(
+        default=None,
+        description="To be reached, in nats a token on the law's corpus; gives tokens, and the model if that is open.",
+    )
+    law: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+        default=None,
+        description="Scaling law of a loss or an open model: cerebras-gpt (the Pile) if left out, chinchilla (MassiveText) with a "
+        "model or inference_tokens, which the former cannot weigh; also hoffmann and data-constrained (C4).",
+    )
+    inference_tokens: TokenCount | None = Field(
+        default=None, description="Served over the life of an open model by the same machines, such as 2T."
+    )
     sure: Annotated[float, Field(ge=0.5, le=0.99)] = Field(
         default=0.8, description="Share of simulated whole runs that has to meet deadline and budget."
     )

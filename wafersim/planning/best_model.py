@@ -6,21 +6,21 @@ utilisation that somebody assumed: what a whole run loses to failures, saves and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from math import inf
+from collections.abc import Callable, Sequence
+from math import inf, isfinite
 
 import numpy as np
 
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.footprint import LONGEST
 from wafersim.metrics.prediction import Prediction
-from wafersim.numbers import DAY, amount, digits, duration, tenths
+from wafersim.numbers import DAY, amount, digits, duration, percent, tenths
 from wafersim.planning.model_goal import BestModel, BestModels, ModelGoal, RealModel
 from wafersim.planning.model_shapes import BEYOND, shape_of
 from wafersim.planning.scaling_law import ScalingLaw, tokens_for
 from wafersim.planning.scaling_size import best_for, cheapest_for
 from wafersim.planning.size_search import SizeSearch, Trial
-from wafersim.planning.training_site import SEQUENCE, Site, Speeds
+from wafersim.planning.training_site import Site, Speeds
 from wafersim.simulation import simulate
 from wafersim.training_run.duration import Duration, duration_of
 
@@ -28,9 +28,7 @@ RUNS = 500
 ROUNDS = 4  # what is kept depends on the size, and the size on what is kept
 SETTLED = 0.003  # of what is kept
 USUAL_KEPT = 0.85  # of the time, from which a number of chips is first guessed; what is told is simulated
-MOST_CHIPS = 16_384
 PASSES_THE_PEAK = 2.0  # times: no way to count FLOPs makes a machine look faster than that
-FOURTHS = (4, 5, 6, 7)  # numbers of chips from one power of two to the next
 
 
 def best_models(
@@ -58,6 +56,8 @@ def best_model(goal: ModelGoal, site: Site, seed: int = 0) -> BestModel:
 
     Raises Infeasible with the reason, WafersimError where its whole runs come to no end.
     """
+    if not site.sizes:
+        raise Infeasible("no number of chips is within the limits")
     if goal.budget_usd is not None and site.price_field():
         raise Infeasible(f"no price is known, so no budget tells: {site.price_field()} gives it")
     if site.count is not None:
@@ -103,7 +103,10 @@ def _settled(goal: ModelGoal, site: Site, count: int, seed: int) -> BestModel:
         if goal.goodput is not None:
             return _told(goal, speeds, best, real, prediction, None, kept)
         lasts = duration_of(experiment, prediction, RUNS, seed)
-        share = lasts.steps_s / float(np.quantile(lasts.ends_s, goal.sure))
+        late = float(np.quantile(lasts.ends_s, goal.sure, method="higher"))
+        if not isfinite(late):
+            raise Infeasible(f"{count:,} {site.words}: fewer than {percent(goal.sure)} of whole runs come to an end")
+        share = lasts.steps_s / late
         rounds += 1
         usd, plain = lasts.cost_usd, site.usd(count, lasts.elapsed.median)
         spares = 1.0 if usd is None or not plain else usd.median / plain
@@ -180,8 +183,8 @@ def _told(
 
 
 def _assumed(goal: ModelGoal, site: Site, best: Trial, prediction: Prediction) -> tuple[str, ...]:
-    said = [f"sequences of {SEQUENCE:,} tokens"]
-    if site.batch is None:
+    said = [f"sequences of {site.sequence_length:,} tokens"]
+    if site.stated_batch is None:
         beyond = " and LLaMA-65B's" if best.parameters > BEYOND[0] / 4 else ""
         said.append(f"batch {prediction.batch:,}, near Cerebras-GPT's{beyond}")
     if not best.model.published:
@@ -217,19 +220,9 @@ def _tokens_range(law: ScalingLaw, best: Trial, loss: float) -> tuple[float | No
     return told["low"], told["high"]
 
 
-def _numbers_of_chips(site: Site) -> Iterator[int]:
-    """Whole units, four sizes an octave, as many as there are or as a plan considers."""
-    unit, most = site.machine.unit, min(MOST_CHIPS, site.machine.most or MOST_CHIPS)
-    for octave in range(most.bit_length()):
-        for part in FOURTHS:
-            units, rest = divmod(part * 2**octave, FOURTHS[0])
-            if not rest and units * unit <= most:
-                yield units * unit
-
-
 def _affordable(site: Site, budget: float, days: float) -> int:
     """The most chips that a budget pays for, for so many days."""
-    unit, most = site.machine.unit, min(MOST_CHIPS, site.machine.most or MOST_CHIPS)
+    unit, most = site.machine.unit, site.sizes[-1]
     low, high = 0, most // unit + 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -261,9 +254,7 @@ def _fewest(goal: ModelGoal, loss: float, days: float, site: Site, seed: int) ->
         else:
             slow = count
     if answer is None:
-        raise Infeasible(
-            f"no number of {site.words} up to {list(_numbers_of_chips(site))[-1]:,} reaches {loss:g} in {days:g} d"
-        )
+        raise Infeasible(f"no number of {site.words} up to {site.sizes[-1]:,} reaches {loss:g} in {days:g} d")
     return answer
 
 
@@ -272,7 +263,7 @@ def _first_in_time(
 ) -> int | None:
     """The least number of chips above `slow` on which a size near the one of least compute takes no longer than the days."""
     peak_s = flops / site.machine.peak_flops / PASSES_THE_PEAK
-    for count in _numbers_of_chips(site):
+    for count in site.sizes:
         if count <= slow or peak_s / count > days * DAY:
             continue
         search = SizeSearch(goal.law, Speeds(site, count), kept, days * DAY, goal.loss, goal.inference_tokens)

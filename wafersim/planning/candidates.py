@@ -63,8 +63,7 @@ class Hardware:
             most = min(most, MOST_CHIPS)
         if spec.sizes is not None:
             return tuple(size for size in sorted(set(spec.sizes)) if size <= most)
-        units = dict.fromkeys(_units(most // self.machine.unit))
-        return tuple(unit * self.machine.unit for unit in units)
+        return in_fourths(self.machine.unit, most)
 
     def sized(self, count: int) -> Experiment:
         """Its experiment on so many chips, with the batch of `near` where another would not go round."""
@@ -82,6 +81,11 @@ class Hardware:
             return sized
         kept = {"batch": batch, "steps": None, "tokens": sum(job.training.tokens for job in jobs)}
         return sized.model_copy(update={"training": sized.training.model_copy(update=kept)})
+
+
+def in_fourths(unit: int, most: int) -> tuple[int, ...]:
+    """Numbers of chips, four an octave in whole units."""
+    return tuple(units * unit for units in dict.fromkeys(_units(most // unit)))
 
 
 def _units(most: int) -> Iterator[int]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from wafersim.errors import WafersimError
-from wafersim.inputs.profile import named
 from wafersim.metrics.prediction import Prediction
 from wafersim.numbers import DAY
 from wafersim.planning.scaling_law import Loss, ScalingLaw, checked
 from wafersim.planning.size_search import Trial
-from wafersim.planning.training_site import SEQUENCE, Site
+from wafersim.planning.training_site import Site
 
 SURE = 0.8  # share of whole runs that are done in time
 
@@ -110,7 +110,7 @@ class BestModel:
         shape = {name: getattr(model, name) for name in ("name", "layers", "d_model", "heads", "d_ffn", "vocab")}
         return {
             "hardware": self.site.name,
-            "profile": named(self.site.profile),
+            "profile": self.site.base.system.profile_name,
             "kind": found.kind,
             "chips": self.count,
             "model": {**shape, "generated": self.generated, "source": model.source},
@@ -124,7 +124,7 @@ class BestModel:
             "days": self.days,
             "training_days": trial.train_s / DAY,
             "serving_days": trial.serve_s / DAY,
-            "elapsed_days": self.elapsed_days,
+            "elapsed_days": None if self.elapsed_days is None else [_plain(end) for end in self.elapsed_days],
             "met": self.met,
             "kept": self.kept,
             "goodput": self.goodput,
@@ -134,13 +134,18 @@ class BestModel:
             "sustained_flops": self.sustained_flops,
             "flops_convention": found.flops_convention,
             "batch": found.batch,
-            "sequence_length": SEQUENCE,
+            "sequence_length": found.sequence_length,
             "cost_usd": self.cost_usd,
             "cost_missing": self.cost_missing or None,
             "cost_sources": list(self.cost_sources),
             "catalogue": [one.to_json() for one in self.catalogue],
             "assumed": list(self.assumed),
         }
+
+
+def _plain(value: float) -> float | None:
+    """None for what has no end."""
+    return value if isfinite(value) else None
 
 
 @dataclass(frozen=True, eq=False)

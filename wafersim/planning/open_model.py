@@ -1,0 +1,85 @@
+"""A plan whose model is open, or whose tokens follow from a loss: what it asks of the scaling laws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wafersim.errors import WafersimError
+from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec, offers_of, with_values
+from wafersim.inputs.yaml_file import YamlFile
+from wafersim.numbers import amount
+from wafersim.planning.model_goal import ModelGoal
+from wafersim.planning.model_shapes import members
+from wafersim.planning.scaling_law import ScalingLaw, scaling_law, tokens_for
+from wafersim.planning.training_site import Site
+from wafersim.workload.model import load_model, parameters
+
+USUAL, FREE = "cerebras-gpt", "chinchilla"  # laws: of 20 tokens a parameter, and of any size and tokens
+BINDS = ("days", "by", "budget", "loss")  # fields of a goal that say how much an open model may take
+
+
+def model_is_open(file: YamlFile) -> bool:
+    """Whether a plan names no model and has a goal that says how good or how large one can be."""
+    goal, common, candidates = (file.values.get(part) for part in ("goal", "common", "candidates"))
+    own = [one.get("fields") for one in candidates if isinstance(one, dict)] if isinstance(candidates, list) else []
+    named = any(isinstance(fields, dict) and "model" in fields for fields in (common, *own))
+    return not named and isinstance(goal, dict) and any(goal.get(name) is not None for name in BINDS)
+
+
+def open_question(file: YamlFile, beside: Path) -> tuple[ModelGoal, list[Site]]:
+    """What is asked, and the sites of a plan without a model. Raises WafersimError for what only a plan with a model can mean."""
+    training = file.values.get("common", {}).get("training")
+    if isinstance(training, dict) and training.get("tokens") is not None:
+        raise WafersimError(
+            "tokens follow from the scaling law where no model is named: name one, too, or leave tokens out"
+        )
+    spec, offers = offers_of(with_values(file, {"common": {"model": members()[-1].name}}), beside)
+    goal = spec.goal
+    asked = ModelGoal(
+        law=law_of(goal, of_a_size=False),
+        days=goal.within_days,
+        loss=goal.loss,
+        budget_usd=goal.budget,
+        inference_tokens=goal.inference_tokens or 0.0,
+        sure=goal.sure,
+    )
+    return asked, [Site.of_offer(offer, goal) for offer in offers]
+
+
+def law_of(goal: GoalSpec, of_a_size: bool) -> ScalingLaw:
+    """The law that a goal names; else the usual one of sizes and tokens apart where that is needed, or of both together."""
+    return scaling_law(goal.law or (FREE if of_a_size or goal.inference_tokens else USUAL))
+
+
+def offers_for_a_loss(file: YamlFile, beside: Path) -> tuple[PlanSpec, list[Offer]]:
+    """A plan's offers, with the tokens that a loss takes by the law where one is asked of the model."""
+    spec, offers = offers_of(file, beside)
+    goal = spec.goal
+    if goal.loss is None:
+        for name in ("law", "inference_tokens"):
+            if getattr(goal, name) is not None:
+                raise WafersimError(
+                    f"goal.{name} is of a loss or of a model that is open: this plan has a model and no loss"
+                )
+        return spec, offers
+    training: Any = file.values.get("common", {}).get("training") or {}
+    if training.get("tokens") is not None:
+        raise WafersimError("tokens and a loss are both given: one follows from the other")
+    size = _one_size(offers)
+    law = law_of(goal, of_a_size=True)
+    needed = tokens_for(law, size, goal.loss)
+    told = needed.to_json()
+    ends = " to ".join("no end" if told[end] is None else amount(told[end] or 0.0) for end in ("low", "high"))
+    said = f"{amount(needed.value)} tokens ({ends}) for a loss of {goal.loss:g} on {law.corpus} by {law.name}"
+    spec, offers = offers_of(with_values(file, {"common": {"training": {"tokens": needed.value}}}), beside)
+    return spec, [replace(offer, assumed=(said, *offer.assumed)) for offer in offers]
+
+
+def _one_size(offers: Sequence[Offer]) -> int:
+    sizes = {parameters(load_model(offer.experiment.model)) for offer in offers}
+    if len(sizes) > 1:
+        raise WafersimError("a loss is asked of one model: candidates have several")
+    return sizes.pop()
