@@ -73,8 +73,8 @@ class GoalSpec(Frozen):
     )
     law: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
         default=None,
-        description="Scaling law of a loss or an open model: cerebras-gpt (the Pile) if left out, chinchilla (MassiveText) with a "
-        "model or inference_tokens, which the former cannot weigh; also hoffmann and data-constrained (C4).",
+        description="Scaling law of a loss or an open model: cerebras-gpt (the Pile) if left out, chinchilla (MassiveText) with "
+        "a model or inference_tokens, which the former cannot weigh; also hoffmann and data-constrained (C4).",
     )
     inference_tokens: TokenCount | None = Field(
         default=None, description="Served over the life of an open model by the same machines, such as 2T."

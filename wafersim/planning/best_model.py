@@ -7,12 +7,15 @@ utilisation that somebody assumed: what a whole run loses to failures, saves and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf, isfinite
 
 import numpy as np
 
 from wafersim.errors import Infeasible, WafersimError
+from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.footprint import LONGEST
+from wafersim.metrics.interval import Uncertainty
 from wafersim.metrics.prediction import Prediction
 from wafersim.numbers import DAY, amount, digits, duration, percent, tenths
 from wafersim.planning.model_goal import BestModel, BestModels, ModelGoal, RealModel
@@ -21,13 +24,13 @@ from wafersim.planning.scaling_law import ScalingLaw, tokens_for
 from wafersim.planning.scaling_size import best_for, cheapest_for
 from wafersim.planning.size_search import SizeSearch, Trial
 from wafersim.planning.training_site import Site, Speeds
-from wafersim.simulation import simulate
+from wafersim.simulation import jobs_of, simulate, simulate_run
 from wafersim.training_run.duration import Duration, duration_of
 
 RUNS = 500
 ROUNDS = 4  # what is kept depends on the size, and the size on what is kept
 SETTLED = 0.003  # of what is kept
-USUAL_KEPT = 0.85  # of the time, from which a number of chips is first guessed; what is told is simulated
+USUAL_KEPT = 0.85  # of the time: where the search begins; what is told is simulated
 PASSES_THE_PEAK = 2.0  # times: no way to count FLOPs makes a machine look faster than that
 
 
@@ -89,7 +92,7 @@ def _checked(goal: ModelGoal, found: BestModel, seed: int) -> BestModel:
 
 def _settled(goal: ModelGoal, site: Site, count: int, seed: int) -> BestModel:
     """The best model on so many chips, with what its own whole run keeps of the time."""
-    speeds, kept = Speeds(site, count), goal.goodput or 1.0
+    speeds, kept, sure = Speeds(site, count), goal.goodput or USUAL_KEPT, None
     rounds, dearer = 0, 1.0  # by spares, which a whole run settles
     while True:
         seconds = _seconds(goal, site, count, dearer)
@@ -99,7 +102,8 @@ def _settled(goal: ModelGoal, site: Site, count: int, seed: int) -> BestModel:
         if best is None:
             raise Infeasible(_why_none(goal, speeds, seconds))
         experiment = site.experiment(best.model, count, best.tokens)
-        prediction = simulate(experiment)
+        prediction = simulate(experiment) if sure is None else _again(experiment, sure)
+        sure = prediction.uncertainty
         if goal.goodput is not None:
             return _told(goal, speeds, best, real, prediction, None, kept)
         lasts = duration_of(experiment, prediction, RUNS, seed)
@@ -114,6 +118,11 @@ def _settled(goal: ModelGoal, site: Site, count: int, seed: int) -> BestModel:
         if settled < SETTLED or rounds == ROUNDS:
             return _told(goal, speeds, best, real, prediction, lasts, kept)
         kept, dearer = share, spares
+
+
+def _again(experiment: Experiment, sure: Uncertainty) -> Prediction:
+    """The prediction of a size a few percent from one that was simulated in full: its own step, and how sure that one's was."""
+    return replace(simulate_run(jobs_of(experiment), told=False).prediction, uncertainty=sure)
 
 
 def _seconds(goal: ModelGoal, site: Site, count: int, dearer: float) -> float:
