@@ -125,6 +125,15 @@ def test_the_keys_of_a_point_are_those_that_are_documented(tmp_path: Path) -> No
     assert {*on_gpus["published"], *works["critical"], *works["split"]} <= said
 
 
+def test_the_keys_of_a_best_model_are_those_that_are_documented() -> None:
+    told = printed("plan", "--days", "1", "--on", "cs2", "--chips", "1")
+    assert list(told) == ["format", "best_model"]
+    answer = told["best_model"]
+    assert set(answer["best"][0]) == documented("`best_model`")
+    said = set(re.findall(r"`(\w+)`", section("`best_model`")))
+    assert {*answer, *answer["best"][0]["model"], *answer["best"][0]["catalogue"][0]} <= said
+
+
 TWO_SIDES = """
 name: two
 common: {model: cerebras-gpt-111m, training: {sequence_length: 2048, batch: 16}}

@@ -39,7 +39,7 @@ def test_nothing_is_extrapolated_assumed_or_left_out_in_silence(two_weeks: BestM
     told = " ".join(" ".join(best_model_screen(two_weeks, 3.2, 160)).split())
     assert "Beyond it compute of" in told and "times the largest that was fitted" in told
     assert "near Cerebras-GPT's" in told and "cs3 with memoryx-cs3-36tb and swarmx-cs3" in told
-    assert "No price cs3: run.money.rent gives it" in told
+    assert "Prices cs3: none known, --price 'cs3=... USD/h' gives it; andromeda: " in told
     assert "No answer h100: how many GPUs?" in told
 
 

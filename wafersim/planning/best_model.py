@@ -61,8 +61,8 @@ def best_model(goal: ModelGoal, site: Site, seed: int = 0) -> BestModel:
     """
     if not site.sizes:
         raise Infeasible("no number of chips is within the limits")
-    if goal.budget_usd is not None and site.price_field():
-        raise Infeasible(f"no price is known, so no budget tells: {site.price_field()} gives it")
+    if goal.budget_usd is not None and site.cost.missing:
+        raise Infeasible(f"no price is known, so no budget tells: {site.cost.missing} or --price gives it")
     if site.count is not None:
         return _checked(goal, _settled(goal, site, site.count, seed), seed)
     if goal.days is None or (goal.loss is None and goal.budget_usd is None):
@@ -182,8 +182,8 @@ def _told(
         elapsed_days=None if spans is None else (spans.low / DAY, spans.median / DAY, spans.high / DAY),
         met=asked,
         cost_usd=usd,
-        cost_missing=site.price_field(),
-        cost_sources=() if lasts is None else lasts.footprint.cost.sources,
+        cost_missing=site.cost.missing,
+        cost_sources=site.cost.sources,
         catalogue=tuple(
             RealModel(one.model.name, one.parameters, one.tokens, one.loss, one.seconds / DAY) for one in real
         ),

@@ -12,7 +12,7 @@ from wafersim.inputs.machine import AnyMachine, Machine, load_any
 from wafersim.inputs.model import Model
 from wafersim.inputs.run import RunSpec
 from wafersim.inputs.typed_machine import TypedMachine
-from wafersim.metrics.footprint import Use, footprint_of
+from wafersim.metrics.footprint import Cost, Use, footprint_of
 from wafersim.numbers import DAY
 from wafersim.planning.candidates import Hardware, in_fourths
 from wafersim.planning.model_shapes import members, usual_batch
@@ -136,10 +136,11 @@ class Site:
         usd = found.cost.usd
         return None if usd is None else float(usd)
 
-    def price_field(self) -> str:
-        """The field that would give the price; "" where it is known."""
+    @cached_property
+    def cost(self) -> Cost:
+        """A day of one chip: its price with where that is from, or the field that would give it (`missing`)."""
         spec = self.base.run
-        return footprint_of(self.machine, [Use(1, DAY, 0.0)], spec.energy, spec.money).cost.missing
+        return footprint_of(self.machine, [Use(1, DAY, 0.0)], spec.energy, spec.money).cost
 
 
 def _installed(machine: AnyMachine) -> int | None:

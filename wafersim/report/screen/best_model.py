@@ -51,7 +51,7 @@ def _lines(found: BestModels, took: float, width: int, most: int) -> list[str]:
         *cut(_table(found.found, width), ROOM + 1),
         "",
         *answers,
-        *sentence("No price", _unpriced(found.found), width, 2, "; "),
+        *sentence("Prices", _prices(found.found), width, 2, "; "),
         *sentence("No answer", refused, width, max(2, most), "; "),
         *sentence("More", ["--json", "--law chinchilla" if goal.law.of_compute else "--law cerebras-gpt"], width),
     ]
@@ -137,5 +137,11 @@ def _assumed(found: BestModels) -> list[str]:
     return list(dict.fromkeys(line for one in found.found for line in one.assumed))
 
 
-def _unpriced(found: Sequence[BestModel]) -> list[str]:
-    return [f"{one.site.name}: {one.cost_missing} gives it" for one in found if one.cost_missing]
+def _prices(found: Sequence[BestModel]) -> list[str]:
+    """Which option gives a price that nobody knows, then who says the others."""
+    without = [
+        f"{one.site.name}: none known, --price '{one.site.name}=... USD/h' gives it"
+        for one in found
+        if one.cost_missing
+    ]
+    return [*without, *(f"{one.site.name}: {one.site.cost.at}" for one in found if one.site.cost.at)]
