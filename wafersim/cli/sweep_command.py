@@ -6,10 +6,14 @@ import os
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import click
 
 from wafersim.cli.completion import experiments
+
+if TYPE_CHECKING:
+    from wafersim.planning.executor import Executor
 
 MOST_SWEPT = 1_000_000  # points that nobody asks for by mistake
 MOST_WORKERS = 1024
@@ -28,6 +32,12 @@ MOST_WORKERS = 1024
     default=None,
     help="Processes; one a core if left out.",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    default=None,
+    help="Workers of a dask scheduler, tcp://HOST:8786; local starts one with its workers here.",
+)
 @click.option("--yes", is_flag=True, help=f"Run a grid of more than {MOST_SWEPT:,} points.")
 @click.option("--intervals", is_flag=True, help="80 % intervals of each point, which take most of the time.")
 def command(
@@ -36,6 +46,7 @@ def command(
     sets: tuple[str, ...],
     sweeps: tuple[str, ...],
     workers: int | None,
+    cluster: str | None,
     yes: bool,
     intervals: bool,
 ) -> None:
@@ -48,10 +59,9 @@ def command(
     from wafersim.errors import Interrupted
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.sweep import Limit
-    from wafersim.planning.executor import Executor, Task, seconds_a_point
+    from wafersim.planning.executor import Task, seconds_a_point
     from wafersim.planning.journal import NAME, Journal, only_one, prepared
     from wafersim.planning.model_version import model_version
-    from wafersim.planning.pool import Pool
     from wafersim.planning.swept import findings, varied, write_results
     from wafersim.report import console
     from wafersim.report.rate import counted
@@ -65,7 +75,8 @@ def command(
     held = only_one(directory)
     if held is not None:
         click.get_current_context().call_on_close(lambda: os.close(held))
-    executor: Executor = Pool(workers or len(os.sched_getaffinity(0)))
+    executor = _executor(cluster, workers)
+    click.get_current_context().call_on_close(executor.close)
     task = Task(spec, intervals)
     total = task.grid.size
     journal = Journal(directory)
@@ -80,8 +91,11 @@ def command(
         left = total - journal.done(task.sweep)
         say(f"{spec.name}: {total:,} points" + (f", {before:,} of them in the journal" if before else ""))
         if each is not None and left:
-            about, count = numbers.duration(left * each / executor.workers), executor.workers
-            say(f"about {about} on {count} worker{'s' * (count > 1)} ({numbers.step(each)} a point, tried on a few)")
+            count = executor.workers
+            about = numbers.duration(left * each / max(count, 1))
+            say(
+                f"about {about} on {max(count, 1)} worker{'s' * (count > 1)} ({numbers.step(each)} a point, tried on a few)"
+            )
         with counted(total, total - left) as advance:
             executor.execute(task, journal, each or 0.0, advance)
     except KeyboardInterrupt:
@@ -104,6 +118,21 @@ def command(
         perf_counter() - began, intervals,
     )  # fmt: skip
     show(screen, sweep_screen(swept, width_of(screen)))
+
+
+def _executor(cluster: str | None, workers: int | None) -> Executor:
+    """The processes of this machine, or a cluster's workers."""
+    from wafersim.errors import WafersimError
+    from wafersim.planning.pool import Pool
+
+    processes = workers or len(os.sched_getaffinity(0))
+    if cluster is None:
+        return Pool(processes)
+    from wafersim.planning.cluster import LOCAL, Cluster
+
+    if workers and cluster != LOCAL:
+        raise WafersimError(f"--workers {workers}: a scheduler has workers of its own; leave --workers out")
+    return Cluster(cluster, processes, say)
 
 
 def say(line: str) -> None:

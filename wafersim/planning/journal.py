@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -45,6 +45,21 @@ class Entry:
 
     status: Status
     cells: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The same as it is written: at a place of a grid, under its key, cells as JSON."""
+
+    place: int
+    key: bytes
+    status: Status
+    cells: str
+
+    @classmethod
+    def of(cls, place: int, key: bytes, entry: Entry) -> Finished:
+        """An entry at its place."""
+        return cls(place, key, entry.status, json.dumps(entry.cells))
 
 
 def _said(method: Callable[P, T]) -> Callable[P, T]:
@@ -104,14 +119,19 @@ class Journal:
         if said != "ok":
             raise sqlite3.DatabaseError(str(said).splitlines()[-1])
 
-    @_said
     def add(self, sweep: bytes, place: int, key: bytes, version: str, entry: Entry) -> None:
         """One finished point, committed; a second one of its key changes nothing."""
-        cells = json.dumps(entry.cells)
+        self.add_all(sweep, version, [Finished.of(place, key, entry)])
+
+    @_said
+    def add_all(self, sweep: bytes, version: str, points: Sequence[Finished]) -> None:
+        """Finished points, committed together."""
+        rows = [(point.key, version, point.status, point.cells) for point in points]
+        places = [(sweep, point.place, point.key) for point in points]
         self._sql.execute("BEGIN IMMEDIATE")
         try:
-            self._sql.execute("INSERT OR IGNORE INTO points VALUES (?, ?, ?, ?)", (key, version, entry.status, cells))
-            self._sql.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", (sweep, place, key))
+            self._sql.executemany("INSERT OR IGNORE INTO points VALUES (?, ?, ?, ?)", rows)
+            self._sql.executemany("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", places)
             self._sql.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):
@@ -125,6 +145,12 @@ class Journal:
             return False
         self._sql.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", (sweep, place, key))
         return True
+
+    @_said
+    def has_others(self, sweep: bytes, version: str) -> bool:
+        """Whether points of a version are there that this grid has not found yet; it may share them."""
+        asked = "SELECT 1 FROM points WHERE version=? AND key NOT IN (SELECT key FROM places WHERE sweep=?) LIMIT 1"
+        return self._sql.execute(asked, (version, sweep)).fetchone() is not None
 
     @_said
     def forget_failed(self) -> None:
