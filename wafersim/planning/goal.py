@@ -135,7 +135,7 @@ def _why_not(search: PlanSearch, hardware: Hardware) -> str:
     if judged:
         return _why_judged(judged, goal)
     if not own:
-        return _why_refused([one for one in search.refused if one.hardware is hardware])
+        return _why_refused([one for one in search.refused if one.hardware is hardware], goal)
     candidates = [search.candidates[place] for place in own]
     powered = [one for one in candidates if goal.power is None or one.least.watts <= goal.power]
     if not powered:
@@ -144,7 +144,7 @@ def _why_not(search: PlanSearch, hardware: Hardware) -> str:
     in_time = [one for one in powered if goal.within_days is None or one.least.days <= goal.within_days]
     if not in_time:
         fastest = min(powered, key=lambda one: one.least.days)
-        return f"{fastest.label} takes {numbers.tenths(fastest.least.days)} d at least"
+        return f"{fastest.label} takes {numbers.duration(fastest.least.days * numbers.DAY)} at least"
     cheapest = min(in_time, key=lambda one: one.least.usd or 0.0)
     return f"{cheapest.label}, in time, costs {numbers.amount(cheapest.least.usd or 0.0, 'USD')} at least"
 
@@ -166,13 +166,21 @@ def _why_judged(judged: Sequence[Whole], goal: GoalSpec) -> str:
     return f"{nearest.candidate.label} takes {days}{money}: {numbers.percent(nearest.met)} of runs meet the goal"
 
 
-def _why_refused(refused: Sequence[Refused]) -> str:
-    """Of sizes that cannot run, or miss the goal at their peak: the reason of the largest of the former, else of the latter."""
+def _why_refused(refused: Sequence[Refused], goal: GoalSpec) -> str:
+    """Of sizes that cannot run, or miss the goal at their peak: what keeps the largest from it that the power allows."""
     if not refused:
         return "no size is within the limits on chips"
+    least = [(one.count, one.least) for one in refused if one.least is not None]
     broken = [one for one in refused if one.least is None]
     if broken:
         return f"{broken[-1].count:,} chips: {broken[-1].reason}"
-    last = refused[-1]
-    assert last.least is not None
-    return f"{last.count:,} take {numbers.tenths(last.least.days)} d at their peak"
+    powered = [(count, one) for count, one in least if goal.power is None or one.watts <= goal.power]
+    if not powered:
+        count, one = min(least, key=lambda pair: pair[1].watts)
+        return f"{count:,} may draw {one.watts / 1e3:,.0f} kW"
+    count, one = powered[-1]
+    if goal.within_days is not None and one.days > goal.within_days:
+        under = "" if count == least[-1][0] else ", as many as the power allows,"
+        return f"{count:,}{under} take {numbers.duration(one.days * numbers.DAY)} at their peak"
+    count, one = min(powered, key=lambda pair: pair[1].usd or 0.0)
+    return f"{count:,} cost {numbers.amount(one.usd or 0.0, 'USD')} at their peak"
