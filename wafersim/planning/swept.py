@@ -6,17 +6,18 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from wafersim.errors import WafersimError
 from wafersim.planning.executor import Task
 from wafersim.planning.journal import Journal, Status
+from wafersim.planning.parquet import write_parquet
 from wafersim.planning.results import COLUMNS, FIRST, placed
 from wafersim.planning.sweep import flat
 
-RESULTS, PARQUET = "results.csv", "results.parquet"
+RESULTS = "results.csv"
 Row = dict[str, Any]
 
 
@@ -59,20 +60,10 @@ def write_results(task: Task, journal: Journal) -> list[str]:
             writer.writerows(row for _, row in rows(task, journal))
         draft.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise WafersimError(f"{path}: cannot be written ({error.strerror}); finished points are kept") from None
-    return [RESULTS, *_parquet(path)]
-
-
-def _parquet(path: Path) -> list[str]:
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        return []
-    draft = path.with_suffix(".parquet.draft")
-    table = duckdb.read_csv(str(path), header=True, sample_size=-1)
-    table.write_parquet(str(draft))
-    draft.replace(path.with_name(PARQUET))
-    return [PARQUET]
+    return [RESULTS, *write_parquet(path)]
 
 
 @dataclass(frozen=True)
