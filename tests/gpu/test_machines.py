@@ -58,15 +58,15 @@ def machines(draw: Any) -> Cluster:
 def layouts(draw: Any, geometry: Geometry, clusters: list[Cluster]) -> Layout:
     """Of any number of GPUs, in a precision that all machines have."""
     tensor, context = draw(st.sampled_from([1, 2, 4, 8])), draw(st.sampled_from([1, 2]))
-    data, pipeline = draw(st.sampled_from([1, 2, 8, 32])), draw(st.integers(1, 10))
+    data, layers = draw(st.sampled_from([1, 2, 8, 32])), int(geometry.layers)
+    stages = [(p, v) for p in range(1, 11) for v in range(1, 4) if layers % (p * v) == 0 or 2 < p * v <= layers]
+    pipeline, virtual = draw(st.sampled_from(stages))
     most = min(data * context, int(geometry.experts))
-    layers = int(geometry.layers)
     rates = zip(*(matmul_rates(cluster.device).values() for cluster in clusters), strict=True)
     return replace(
         ONE, data=data, tensor=tensor, pipeline=pipeline, context=context,
         expert=draw(st.sampled_from([one for one in (1, 2, 4, 8) if one <= most] or [1])),
-        virtual_stages=draw(st.integers(1, max(1, min(3, layers // pipeline)))),
-        micro_batch=draw(st.integers(1, 4)), micro_batches=draw(st.sampled_from([1, 7, 64])),
+        virtual_stages=virtual, micro_batch=draw(st.integers(1, 4)), micro_batches=draw(st.sampled_from([1, 7, 64])),
         zero_stage=draw(st.integers(0, 3)), shard=draw(st.sampled_from([one for one in (1, 2, 8) if data % one == 0])),
         sequence_parallel=draw(st.integers(0, 1)), recompute=draw(st.sampled_from(list(RECOMPUTE.values()))),
         flash=draw(st.integers(0, 1)), exchanges=draw(st.sampled_from([0.0, 1.0])),

@@ -4,7 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.gpu.test_machines import MODELS, layouts, machines
 from tests.gpu.test_memory import ONE
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.gemm import PRECISIONS
@@ -13,7 +16,7 @@ from wafersim.gpu.machine import Cluster
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.strategies.gpu_parallel.account import GpuSplit
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
-from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
+from wafersim.strategies.gpu_parallel.planner import build_gpu_plan, build_gpu_plans
 from wafersim.workload.transformer import build_workload
 
 CLUSTER = cluster_of(load_gpu_machine("dgx-a100-80gb", "megatron-lm"))
@@ -103,3 +106,27 @@ def test_a_micro_batch_is_launched_once_each_way() -> None:
     assert usual[0].forward - prompt[0].forward == pytest.approx(219.8 * US)
     assert usual[0].backward - prompt[0].backward == pytest.approx(219.8 * US)
     assert usual[1:] == prompt[1:]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_plans_on_all_machines_at_once_are_those_on_each(data: st.DataObject) -> None:
+    geometry = MODELS[data.draw(st.sampled_from(sorted(MODELS)))]
+    clusters = data.draw(st.lists(machines(), min_size=1, max_size=6))
+    layout = data.draw(layouts(geometry, clusters))
+    schedule = "interleaved" if layout.virtual_stages > 1 else data.draw(st.sampled_from(["1f1b", "zero-bubble"]))
+    clipping, tied = data.draw(st.booleans()), data.draw(st.booleans())
+    together = build_gpu_plans(geometry, layout, clusters, schedule, clipping, tied)
+    assert together == [build_gpu_plan(geometry, layout, one, schedule, clipping, tied) for one in clusters]
+
+
+def test_machines_have_buckets_of_their_own() -> None:
+    buckets = [software(bucket=blocks * 4 * BLOCK) for blocks in (2.5, 5, 0.1)]
+    found = build_gpu_plans(GEOMETRY, replace(ONE, data=2), buckets, "1f1b", clipping=True)
+    assert found == [plan(bucket, data=2) for bucket in buckets]
+
+
+def test_of_machines_one_that_is_too_slow_for_the_clock_has_no_plan() -> None:
+    slow = replace(CLUSTER, device=replace(CLUSTER.device, memory_bandwidth=1.0))
+    found = build_gpu_plans(GEOMETRY, ONE, [CLUSTER, slow, CLUSTER], "1f1b", clipping=True)
+    assert found == [plan(), None, plan()]

@@ -159,6 +159,9 @@ class Pipelined:
     def seconds(self, job: Job, choice: None, machines: Sequence[AnyMachine]) -> list[float]:
         return [to_seconds(sum(self.plan(replace(job, machine=machine), None).ticks)) for machine in machines]
 
+    def simulated(self, job: Job, choice: None, machines: Sequence[AnyMachine]) -> list[float]:
+        return self.seconds(job, choice, machines)
+
     def estimate(self, job: Job) -> float:
         return self.seconds(job, None, [job.machine])[0]
 

@@ -27,10 +27,10 @@ def on_each(
 
     What `cost` returns may have axes of its own in front. There is at least one of both, and layouts share their list of stages.
     """
-    row = _row(layouts)
+    splits = row(layouts)
     places, found = [], []
-    for at, column in _columns(clusters):
-        costs = np.asarray(cost(row, column))
+    for at, column in columns(clusters):
+        costs = np.asarray(cost(splits, column))
         places += at
         found.append(np.broadcast_to(costs, (*costs.shape[:-2], len(at), len(layouts))))
     back = np.argsort(places)
@@ -38,14 +38,14 @@ def on_each(
     return together
 
 
-def _row(layouts: Sequence[Layout]) -> Layout:
+def row(layouts: Sequence[Layout]) -> Layout:
     """Layouts as one of columns of shape (1, layouts)."""
-    columns: Layout = stack(layouts)
-    numbers: dict[str, Any] = {name: one[None] for name, one in vars(columns).items() if isinstance(one, np.ndarray)}
-    return replace(columns, **numbers)
+    stacked: Layout = stack(layouts)
+    numbers: dict[str, Any] = {name: one[None] for name, one in vars(stacked).items() if isinstance(one, np.ndarray)}
+    return replace(stacked, **numbers)
 
 
-def _columns(clusters: Sequence[Cluster]) -> Iterator[tuple[list[int], Cluster]]:
+def columns(clusters: Sequence[Cluster]) -> Iterator[tuple[list[int], Cluster]]:
     """(their places, machines as one of columns) of those that are alike in all that is no column."""
     kinds: dict[Kind, list[int]] = {}
     for at, cluster in enumerate(clusters):

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite, log, nan
+from math import isfinite, log
 from typing import Any
 
-from wafersim.errors import Infeasible
 from wafersim.inputs.machine import AnyMachine, numbers, scaled
 from wafersim.metrics.interval import NUDGE
 from wafersim.strategies.job import HEALTHY, Job
 from wafersim.strategies.registry import strategy_of
-from wafersim.strategies.run import run_to_period
-from wafersim.timeline.clock import to_seconds
 
 
 @dataclass(frozen=True)
@@ -29,38 +26,40 @@ class Replay:
         """A step of healthy chips on each machine; nan where it cannot run."""
         job = replace(self.job, disturbances=HEALTHY)
         strategy = strategy_of(job.kind)
-        if not self.exact or strategy.simulates_seconds:
-            return strategy.seconds(job, self.choice, machines)
-        return [self._simulated(replace(job, machine=machine)) for machine in machines]
-
-    def _simulated(self, job: Job) -> float:
-        strategy = strategy_of(job.kind)
-        try:
-            return to_seconds(float(run_to_period(strategy, strategy.plan(job, self.choice)).step_ticks))
-        except Infeasible:
-            return nan
+        return (strategy.simulated if self.exact else strategy.seconds)(job, self.choice, machines)
 
     @cached_property
     def _known(self) -> dict[str, float]:
-        """Elasticities that were worked out, by path."""
+        """Seconds that were worked out, by the path of the number that is nudged; "" is the machine as it is."""
         return {}
 
-    @cached_property
+    def _nudged(self, paths: Sequence[str]) -> list[float]:
+        """Seconds with each of some numbers nudged. The machine as it is comes with the first."""
+        new = [path for path in dict.fromkeys(("", *paths)) if path not in self._known]
+        machines = [scaled(self.job.machine, {path: 1.0 + NUDGE} if path else {}) for path in new]
+        if machines:
+            self._known.update(zip(new, self.seconds(machines), strict=True))
+        return [self._known[path] for path in paths]
+
+    @property
     def base(self) -> float:
         """Seconds on the machine as it is."""
-        return self.seconds([self.job.machine])[0]
+        return self._nudged([""])[0]
 
     def elasticities(self, paths: Sequence[str]) -> dict[str, float]:
         """d ln(step time) / d ln(number) by path, by a nudge of 1 %; 0 where the nudged machine cannot run. Worked out once."""
-        new = [path for path in dict.fromkeys(paths) if path not in self._known]
-        nudged = self.seconds([scaled(self.job.machine, {path: 1.0 + NUDGE}) for path in new]) if new else []
-        for path, each in zip(new, nudged, strict=True):
-            self._known[path] = log(each / self.base) / log(1.0 + NUDGE) if isfinite(each) else 0.0
-        return {path: self._known[path] for path in paths}
+        found = dict(zip(paths, self._nudged(paths), strict=True))
+        return {
+            path: log(each / self.base) / log(1.0 + NUDGE) if isfinite(each) else 0.0 for path, each in found.items()
+        }
+
+    def origins(self, wanted: Collection[str]) -> dict[str, str]:
+        """{path: "profile: values.name"} of those numbers of the machine that are wanted."""
+        return {path: origin for path, _, origin in numbers(self.job.machine) if origin in wanted}
 
     def by_origin(self, wanted: Collection[str]) -> dict[str, float]:
         """Elasticities by "profile: values.name" of those numbers of the machine that are wanted."""
-        origins = {path: origin for path, _, origin in numbers(self.job.machine) if origin in wanted}
+        origins = self.origins(wanted)
         out: dict[str, float] = {}
         for path, elasticity in self.elasticities(list(origins)).items():
             out[origins[path]] = out.get(origins[path], 0.0) + elasticity

@@ -203,6 +203,10 @@ class Strategy(Protocol[P, C]):
         """A step's seconds on machines like the job's with every choice kept, quickly; nan where it cannot run."""
         ...
 
+    def simulated(self, job: Job, choice: C, machines: Sequence[AnyMachine]) -> list[float]:
+        """The same, simulated on each."""
+        ...
+
     def rivals(self, job: Job, choice: C, machines: Sequence[AnyMachine]) -> list[list[float]]:
         """Seconds of each split that a search shows, on each of some machines, quickly; nothing where none was searched."""
         ...

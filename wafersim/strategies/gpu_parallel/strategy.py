@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import nan
 
 import numpy as np
 
@@ -28,13 +29,13 @@ from wafersim.strategies.gpu_parallel.choice import (
 )
 from wafersim.strategies.gpu_parallel.closed_form import estimate as closed_form
 from wafersim.strategies.gpu_parallel.features import features
-from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, Runs
+from wafersim.strategies.gpu_parallel.periodic import PeriodicStep, Runs, run_to_period
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
-from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
+from wafersim.strategies.gpu_parallel.planner import build_gpu_plan, build_gpu_plans
 from wafersim.strategies.gpu_parallel.words import WORDS
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
-from wafersim.timeline.clock import checked_step
+from wafersim.timeline.clock import checked_step, to_seconds
 
 
 class GpuParallel(Runs):
@@ -80,6 +81,12 @@ class GpuParallel(Runs):
         """By the closed form, on all machines at once."""
         found = on_each(partial(closed_form, choice.geometry), [choice.layout], clusters_of_job(job, machines))
         return [float(seconds) for seconds in found[:, 0]]
+
+    def simulated(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[float]:
+        """Of plans whose durations are worked out for all machines at once."""
+        clusters, tied = clusters_of_job(job, machines), job.workload.model.tied_embeddings
+        plans = build_gpu_plans(choice.geometry, choice.layout, clusters, choice.schedule, clips(job), tied)
+        return [nan if plan is None else to_seconds(float(run_to_period(plan).step_ticks)) for plan in plans]
 
     def rivals(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[list[float]]:
         """Of the fastest splits of a search, by the closed form, on each machine."""
