@@ -1,6 +1,7 @@
 """`wafersim plan` without a model, and with a loss in the place of tokens."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,32 @@ def test_a_file_may_leave_the_model_open_and_state_the_fields_of_its_training(tm
     assert (told["sequence_length"], told["batch"]) == (4096, 512)
     assert told["cost_usd"] < 2.0 * 24 * 20 * 1.2 * (told["chips"] + 8)
     assert not any(line.startswith("batch") for line in told["assumed"])
+
+
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        ("steps: 1000, batch: 16", r"training\.steps says the tokens of a model that is named"),
+        ("mode: lora, batch: 16", r"training\.mode: scaling laws are of dense models"),
+        ("density: 0.5, batch: 16", r"training\.density: scaling laws are of dense models"),
+        ("tokens: 2T", "tokens follow from the scaling law"),
+    ],
+)
+def test_training_that_no_law_tells_of_is_refused(tmp_path: Path, training: str, line: str) -> None:
+    (tmp_path / "p.yaml").write_text(
+        f"name: open\ngoal: {{days: 2}}\ncommon: {{training: {{{training}}}}}\ncandidates: [{{on: cs2, sizes: [1]}}]\n"
+    )
+    result = typed(str(tmp_path / "p.yaml"))
+    assert isinstance(result.exception, WafersimError)
+    assert re.search(line, str(result.exception)), result.exception
+
+
+def test_a_batch_of_each_system_stands(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "name: open\ngoal: {days: 1}\ncommon: {training: {batch_per_system: 64}}\ncandidates: [{on: cs2, sizes: [2]}]\n"
+    )
+    told = json.loads(typed(str(tmp_path / "p.yaml"), "--json").stdout)["best_model"]["best"][0]
+    assert (told["chips"], told["batch"]) == (2, 128)
 
 
 def test_power_bounds_the_number_of_chips() -> None:

@@ -116,8 +116,17 @@ def test_a_model_that_cannot_run_has_no_speed_and_a_reason() -> None:
     ],
 )
 def test_a_batch_goes_round(name: str, count: int, size: float, batch: int) -> None:
-    assert Site.of(typed_machine(name), count).batch_of(shape_of(size), count) == batch
+    assert Site.of(typed_machine(name), count).batches_of(shape_of(size), count)[0] == batch
 
 
 def test_a_batch_that_is_asked_for_stands() -> None:
-    assert Site.of(typed_machine("h100"), 8, batch=77).batch_of(shape_of(1e9), 8) == 77
+    assert Site.of(typed_machine("h100"), 8, batch=77).batches_of(shape_of(1e9), 8) == (77,)
+
+
+def test_where_no_split_takes_a_batch_a_larger_one_of_more_twos_is_tried() -> None:
+    many = Site.of(typed_machine("h100"), 16_384)
+    batches = many.batches_of(shape_of(40e9), 16_384)
+    assert batches[0] == 1536 and set(batches[1:]) == {2048}  # for 1,668: twice as many at most
+    speeds = Speeds(many, 16_384)
+    assert speeds.tokens_per_s(shape_of(40e9)) is not None
+    assert speeds.experiment(shape_of(40e9), 1e12).training.batch in batches

@@ -101,7 +101,7 @@ def _settled(goal: ModelGoal, site: Site, count: int, seed: int) -> BestModel:
         best = search.best(real)
         if best is None:
             raise Infeasible(_why_none(goal, speeds, seconds))
-        experiment = site.experiment(best.model, count, best.tokens)
+        experiment = speeds.experiment(best.model, best.tokens)
         prediction = simulate(experiment) if sure is None else _again(experiment, sure)
         sure = prediction.uncertainty
         if goal.goodput is not None:
@@ -145,7 +145,7 @@ def _seconds(goal: ModelGoal, site: Site, count: int, dearer: float) -> float:
 def _why_none(goal: ModelGoal, speeds: Speeds, seconds: float) -> str:
     """Why no size can be trained."""
     label = f"{speeds.count:,} {speeds.site.words}"
-    if speeds.refused and speeds.simulated == len(speeds.refused):
+    if speeds.nothing_runs:
         return f"{label}: {list(speeds.refused.values())[-1]}"
     if goal.loss is not None:
         return f"no size reaches {goal.loss:g} by {goal.law.name}"
@@ -193,7 +193,7 @@ def _told(
 
 def _assumed(goal: ModelGoal, site: Site, best: Trial, prediction: Prediction) -> tuple[str, ...]:
     said = [f"sequences of {site.sequence_length:,} tokens"]
-    if site.stated_batch is None:
+    if not site.states_the_batch:
         beyond = " and LLaMA-65B's" if best.parameters > BEYOND[0] / 4 else ""
         said.append(f"batch {prediction.batch:,}, near Cerebras-GPT's{beyond}")
     if not best.model.published:

@@ -37,6 +37,8 @@ def open_question(file: YamlFile, beside: Path) -> tuple[ModelGoal, list[Site]]:
             "tokens follow from the scaling law where no model is named: name one, too, or leave tokens out"
         )
     spec, offers = offers_of(with_values(file, {"common": {"model": members()[-1].name}}), beside)
+    for offer in offers:
+        _as_the_law_was_fitted(offer)
     goal = spec.goal
     asked = ModelGoal(
         law=law_of(goal, of_a_size=False),
@@ -47,6 +49,21 @@ def open_question(file: YamlFile, beside: Path) -> tuple[ModelGoal, list[Site]]:
         sure=goal.sure,
     )
     return asked, [Site.of_offer(offer, goal) for offer in offers]
+
+
+def _as_the_law_was_fitted(offer: Offer) -> None:
+    """Refuses what leaves a run open that the law has to settle, and training that its runs do not tell of."""
+    training = offer.experiment.training
+    for name in ("phases", "batch_ramp", "steps"):
+        if getattr(training, name) is not None:
+            raise WafersimError(
+                f"training.{name} says the tokens of a model that is named: name one, too, or leave it out"
+            )
+    for name, usual in {"mode": "train", "density": 1.0}.items():
+        if getattr(training, name) != usual:
+            raise WafersimError(
+                f"training.{name}: scaling laws are of dense models that are trained whole; leave it out"
+            )
 
 
 def law_of(goal: GoalSpec, of_a_size: bool) -> ScalingLaw:

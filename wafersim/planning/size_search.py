@@ -25,6 +25,7 @@ NEAR = tuple(
 SERVED = 3.0  # tokens that are served cost as a third of a token that is trained: 2 N FLOPs beside 6 N
 USUAL_UTILISATION = 0.4  # of the peak: where the search begins, and no more
 GUESSES = 6
+HOPS = 3  # steps over sizes that no split takes
 ROUNDING = 1e-9
 EVERY = 2.0  # sizes are this factor apart where none is known that can be trained
 
@@ -163,13 +164,16 @@ class SizeSearch:
     def _walked(self, start: Trial, step: float) -> Trial:
         """As far as steps of the logarithm help, either way."""
         for side in (1.0, -1.0):
-            best = start
-            while True:
-                shape = shape_of(best.parameters * math.exp(side * step))
+            best, hops = start, 1
+            while hops <= HOPS:
+                shape = shape_of(best.parameters * math.exp(side * step * hops))
                 trial = None if shape == best.model else self.trial(shape)
+                if trial is None and self.speeds.cannot_run(shape):
+                    hops += 1
+                    continue
                 if trial is None or self.worth(trial) >= self.worth(best):
                     break
-                best = trial
+                best, hops = trial, 1
             if best is not start:
                 return best
         return start

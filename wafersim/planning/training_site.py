@@ -93,35 +93,40 @@ class Site:
         return self.base.training.sequence_length or SEQUENCE
 
     @property
-    def stated_batch(self) -> int | None:
-        """Sequences of a step that somebody stated; None: those of the family."""
-        batch = self.base.training.batch
-        return batch if isinstance(batch, int) else None
+    def states_the_batch(self) -> bool:
+        """Whether somebody stated the sequences of a step; else they are those of the family."""
+        training = self.base.training
+        return isinstance(training.batch, int) or isinstance(training.batch_per_system, int)
 
-    def batch_of(self, model: Model, count: int) -> int:
-        """Sequences of a step: what was asked for, or the family's, rounded to what goes round over so many chips.
+    def batches_of(self, model: Model, count: int) -> tuple[int, ...]:
+        """Sequences of a step, the best first: what was asked for, or near the family's what goes round over so many chips.
 
         Wafers take equal shares. For GPUs it is the nearest multiple of the odd part of their number and of as many twos as
-        change it by an eighth at most, over which replicas and micro-batches divide.
+        change it by an eighth at most, over which replicas and micro-batches divide; where no split takes that, a multiple of
+        more twos, up to twice the family's.
         """
-        if self.stated_batch is not None:
-            return self.stated_batch
+        training = self.base.training
+        if isinstance(training.batch, int):
+            return (training.batch,)
+        if isinstance(training.batch_per_system, int):
+            return (training.batch_per_system * count,)
         usual = max(1, round(usual_batch(parameters(model)) * SEQUENCE / self.sequence_length))
         if isinstance(self.machine, Machine):
-            return _nearest(usual, count)
+            return (_nearest(usual, count),)
         twos = count & -count
-        grains = [count // twos * 2**power for power in range(twos.bit_length())]
-        multiples = [_nearest(usual, grain) for grain in grains]
-        near = [one for one in multiples if abs(one - usual) * EIGHTH <= usual]
-        return near[-1] if near else multiples[0]
+        multiples = [_nearest(usual, count // twos * 2**power) for power in range(twos.bit_length())]
+        near = [power for power, one in enumerate(multiples) if abs(one - usual) * EIGHTH <= usual]
+        first = near[-1] if near else 0
+        larger = [one for one in multiples[first + 1 :] if one <= 2 * usual]
+        return tuple(dict.fromkeys((multiples[first], *larger)))
 
-    def experiment(self, model: Model, count: int, tokens: float) -> Experiment:
-        """The training of a model on so many chips."""
+    def experiment(self, model: Model, count: int, tokens: float, batch: int | None = None) -> Experiment:
+        """The training of a model on so many chips; without a batch with the best one."""
         field = "systems" if isinstance(self.machine, Machine) else "gpus"
         system = self.base.system.model_copy(update={field: count})
         asked = {
             "sequence_length": self.sequence_length,
-            "batch": self.batch_of(model, count),
+            "batch": batch or self.batches_of(model, count)[0],
             "batch_per_system": None,
             "tokens": tokens,
             "steps": None,
@@ -156,21 +161,42 @@ class Speeds:
 
     def __init__(self, site: Site, count: int) -> None:
         self.site, self.count = site, count
-        self._known: dict[Model, float | None] = {}
+        self._known: dict[Model, tuple[float, int] | None] = {}
         self.refused: dict[str, str] = {}  # by the model's name
 
     def tokens_per_s(self, model: Model) -> float | None:
         """Of steps alone, without what a whole run loses."""
         if model not in self._known:
+            self._known[model] = self._of_a_batch(model)
+        found = self._known[model]
+        return None if found is None else found[0]
+
+    def experiment(self, model: Model, tokens: float) -> Experiment:
+        """The training of a model that can run."""
+        found = self._known[model]
+        assert found is not None, f"{model.name} cannot run"
+        return self.site.experiment(model, self.count, tokens, found[1])
+
+    def _of_a_batch(self, model: Model) -> tuple[float, int] | None:
+        """(tokens a second, the batch), of the first batch that a split takes."""
+        for batch in self.site.batches_of(model, self.count):
+            job = jobs_of(self.site.experiment(model, self.count, 1e9, batch))[-1]
             try:
-                job = jobs_of(self.site.experiment(model, self.count, 1e9))[-1]
-                self._known[model] = job.training.batch * job.workload.sequence_length / step_seconds(job)
+                return batch * job.workload.sequence_length / step_seconds(job), batch
             except Infeasible as reason:
-                self._known[model] = None
-                self.refused[model.name] = str(reason)
-        return self._known[model]
+                self.refused.setdefault(model.name, str(reason))
+        return None
 
     @property
     def simulated(self) -> int:
         """Models so far."""
         return len(self._known)
+
+    @property
+    def nothing_runs(self) -> bool:
+        """Whether no model that was tried can run."""
+        return bool(self._known) and all(found is None for found in self._known.values())
+
+    def cannot_run(self, model: Model) -> bool:
+        """Whether no batch of a model fits or divides, which says nothing of its neighbours."""
+        return model in self._known and self._known[model] is None
