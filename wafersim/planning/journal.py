@@ -27,7 +27,7 @@ T = TypeVar("T")
 Status = Literal["ran", "infeasible", "failed"]
 
 NAME = "journal.sqlite"
-OURS = 0x77666A31  # SQLite's application_id: wfj1
+OURS = 0x77666A31  # SQLite's application_id: wfj and the format, 1
 MAGIC = b"SQLite format 3\0"
 LAST_BREATH_S = 3.0  # in which the workers of a sweep that was killed notice, and let go of its lock
 PATIENCE_S = 60.0  # for another worker's turn to write
@@ -102,7 +102,8 @@ class Journal:
         self._sql = sqlite3.connect(self.path, PATIENCE_S, isolation_level=None)
         found = self._sql.execute("PRAGMA application_id").fetchone()[0]
         if found != OURS and self._sql.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise WafersimError(f"{self.path}: is no journal of this program; move it away, or give another --out")
+            what = "a journal in another release's format" if found >> 8 == OURS >> 8 else "no journal of this program"
+            raise WafersimError(f"{self.path}: is {what}; move it away, or give another --out")
         self._sql.execute("PRAGMA journal_mode=WAL")
         self._sql.execute("PRAGMA synchronous=NORMAL")
         if found != OURS:
