@@ -5,13 +5,16 @@ Of one machine they are numbers; of several, which share flags, whole numbers an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 Column = npt.NDArray[np.float64] | float
 """A number, or one for each layout of a column of layouts or each machine of a column of machines; functions broadcast."""
+
+Flags = npt.NDArray[np.bool_] | bool
+"""The same of what is or is not."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Device:
     misaligned_attention: Column  # the same where a head's dimension is no multiple of 8
     collective_bandwidth: Column  # bus bandwidth of long all-reduces between the GPUs of a node, bytes/s
     pair_bandwidth: Column  # the same between two GPUs
-    rings: dict[int, float]  # group size -> share of collective_bandwidth; sizes between have that of the next smaller
+    # Group size -> share of collective_bandwidth; sizes between have that of the next smaller.
+    rings: dict[int, float] = field(hash=False)
     switch_bandwidth: Column  # bus bandwidth with in-switch reduction; 0: none
     collective_latency: Column  # s, of any collective
     hop_latency: Column  # s, for each further GPU of a ring

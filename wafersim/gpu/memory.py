@@ -8,6 +8,7 @@ experts count right. States follow Rajbhandari et al. 2020.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +102,10 @@ def memory_use(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: s
         return found
 
     return MemoryUse(*(of_fullest(getattr(of_stages, f.name)) for f in fields(MemoryUse)))
+
+
+memory_of_one = lru_cache(maxsize=64)(memory_use)
+"""The same of one layout, whose verdict, refusal and account are of the same numbers."""
 
 
 def _weighed(g: Geometry, layout: Layout) -> tuple[Stages, Rows, Rows]:

@@ -6,7 +6,8 @@ they go (BLOOM, Megatron-Core's account_for_embedding and account_for_loss, Deep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +96,11 @@ def dealt_blocks(layers: Column, layout: Layout, stage: npt.NDArray[np.int64]) -
     return blocks, np.where(there, np.where(even, layers / parts, first), 0.0)
 
 
+def times_of_one(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
+    """The times of every stage of one layout, whose number of micro-batches changes none of them."""
+    return _times_of_one(geometry, replace(layout, micro_batches=1), cluster)
+
+
 def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
     """The times of every stage."""
     block = block_time(geometry, layout, cluster)
@@ -126,3 +132,6 @@ def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTi
         first_chunk * backward + first * before[1] + only * behind[1] + each / v,
         own.times(blocks[0]) + table.times(tables_of_one_stage(geometry, layout)) + modules.times(last[0]),
     )
+
+
+_times_of_one = lru_cache(maxsize=256)(stage_times)

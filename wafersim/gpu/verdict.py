@@ -15,7 +15,7 @@ import numpy as np
 from wafersim.errors import Infeasible
 from wafersim.gpu.layout import RECOMPUTE, Geometry, Layout
 from wafersim.gpu.machine import Cluster
-from wafersim.gpu.memory import MemoryUse, memory_use
+from wafersim.gpu.memory import MemoryUse, memory_of_one
 from wafersim.inputs.fit import Z80
 
 Words = Literal["fits", "may not fit", "does not fit"]
@@ -84,13 +84,12 @@ def may_fit(needed: float, cluster: Cluster) -> bool:
 
 def verdict_of(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str = "1f1b") -> Verdict:
     """Of one layout."""
-    return Verdict(_total(memory_use(geometry, layout, cluster, schedule)), float(cluster.device.memory))
+    return Verdict(_total(memory_of_one(geometry, layout, cluster, schedule)), float(cluster.device.memory))
 
 
 def check(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str = "1f1b") -> None:
     """Raises DoesNotFit where one layout does not, with the term that is too large and what would help."""
-    use = memory_use(geometry, layout, cluster, schedule)
-    verdict = Verdict(_total(use), float(cluster.device.memory))
+    use, verdict = memory_of_one(geometry, layout, cluster, schedule), verdict_of(geometry, layout, cluster, schedule)
     if verdict.words != "does not fit":
         return
     parts = {f.name: float(np.max(getattr(use, f.name))) for f in fields(MemoryUse)}

@@ -10,8 +10,8 @@ import numpy as np
 from wafersim.engine.graph import Ints
 from wafersim.gpu.gemm import PRECISIONS
 from wafersim.gpu.layout import RECOMPUTE, Layout
-from wafersim.gpu.memory import MemoryUse, memory_use
-from wafersim.gpu.stages import StageTimes, stage_times
+from wafersim.gpu.memory import MemoryUse, memory_of_one
+from wafersim.gpu.stages import StageTimes, times_of_one
 from wafersim.gpu.verdict import Verdict
 from wafersim.strategies.gpu_parallel.choice import Choice, cluster_of_job, clusters_of
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep
@@ -174,10 +174,10 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
     """Timeline -> Account, of the stage that works longest."""
     layout, batch = choice.layout, job.training.batch
     cluster = cluster_of_job(job, clusters_of(job.machine))
-    times = stage_times(choice.geometry, layout, cluster)
+    times = times_of_one(choice.geometry, layout, cluster)
     ticks = round(periodic.step_ticks)
     breakdown = Breakdown(tuple(parts_of_step(periodic.timeline, periodic.plan, times, ticks).items()))
-    use, capacity = memory_use(choice.geometry, layout, cluster, choice.schedule), float(cluster.device.memory)
+    use, capacity = memory_of_one(choice.geometry, layout, cluster, choice.schedule), float(cluster.device.memory)
     tokens = batch * job.workload.sequence_length
     return Account(
         batch_per_chip=batch / job.count,

@@ -25,7 +25,7 @@ from wafersim.gpu.data_parallel import (
 )
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import Geometry, Layout
-from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.machine import Cluster, Column, Flags
 from wafersim.gpu.prediction import prediction_parameters
 from wafersim.gpu.stages import Rows, StageTimes, stage_times
 
@@ -157,7 +157,7 @@ def time_behind(first: Parameters, blocks: Column, layout: Layout, cluster: Clus
     return behind + update_time(first, blocks, layout, cluster)
 
 
-def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: bool = False) -> Column:
+def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: Flags = False) -> Column:
     """Seconds that no schedule of a layout can beat.
 
     Stage s is busy m (F + B); before its first slot a chunk has passed the stages before it, after its last one gradients
@@ -167,7 +167,7 @@ def lower_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     p, m = np.asarray(layout.pipeline), layout.micro_batches
     x = transfer_time(geometry, layout, cluster)
     held = 1.0 if cluster.software.blocking_sends else 0.0
-    back = 0.0 if split_backward else 1.0
+    back = np.where(split_backward, 0.0, 1.0)
     forward, backward = times.forward, times.backward
     stage = np.arange(len(forward)).reshape(-1, *[1] * (forward.ndim - 1))
     sending = sends_of_stage(len(forward), layout) * x

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import replace
+from functools import cache, lru_cache
 from math import ceil, log2
 
 import numpy as np
@@ -27,6 +28,17 @@ def build_gpu_plan(
     geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str, clipping: bool, tied: bool = True
 ) -> GpuPlan:
     """The plan of a step. Raises Infeasible for a step that does not fit the clock."""
+    one = _of_one_micro_batch(geometry, replace(layout, micro_batches=1), cluster, schedule, clipping, tied)
+    plan = replace(one, micro_batches=int(layout.micro_batches))
+    checked_step(plan.longest())
+    return plan
+
+
+@lru_cache(maxsize=256)
+def _of_one_micro_batch(
+    geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str, clipping: bool, tied: bool
+) -> GpuPlan:
+    """The plan of a step of one micro-batch, on whose number no duration depends."""
     durations = Durations(geometry, layout, cluster, schedule == SPLIT_BACKWARD)
     return _plan(geometry, layout, durations, 0, schedule, clipping, tied)
 

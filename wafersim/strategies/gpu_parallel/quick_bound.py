@@ -13,7 +13,7 @@ from wafersim.engine.graph import Ints
 from wafersim.gpu.block import block_time, embedding_time, head_time
 from wafersim.gpu.data_parallel import accumulation_time, block_parameters, table_parameters, tables_of_one_stage
 from wafersim.gpu.layout import Geometry, Layout
-from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.machine import Cluster, Column, Flags
 from wafersim.gpu.stages import dealt_blocks, stage_blocks
 from wafersim.strategies.gpu_parallel.closed_form import ROUNDING, channel_time, time_behind, weights_are_gathered
 
@@ -21,7 +21,7 @@ from wafersim.strategies.gpu_parallel.closed_form import ROUNDING, channel_time,
 BESIDE = ("data", "pipeline", "virtual_stages", "micro_batches", "zero_stage", "shard")
 
 
-def quick_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: bool = False) -> Column:
+def quick_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: Flags = False) -> Column:
     """Seconds that no schedule of a layout can beat; never above `lower_bound`."""
     times, of_each = _of_a_micro_batch(geometry, layout, cluster)
     forward, backward, embedding, head = (np.asarray(one)[of_each] for one in times)
@@ -33,7 +33,7 @@ def quick_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     first, last, least_chunk = _blocks(geometry, layout)
     mean = m * (geometry.layers * (forward + backward) + embedding + head) / p
     passed = np.where(v == 1, geometry.layers - last, (p - 1) * least_chunk)
-    of_chunk = forward + (0.0 if split_backward else backward)
+    of_chunk = forward + np.where(split_backward, 0.0, backward)
     at_last = m * (last * (forward + backward) + head) + np.where(p > 1, passed * of_chunk, m * embedding)
     parameters = own.times(first) + table.times(tables_of_one_stage(geometry, layout))
     bound = np.maximum(mean, at_last)

@@ -6,7 +6,7 @@ what simulating everything would. Two bounds do it: a quick one sorts all splits
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy.typing as npt
 from wafersim.engine.graph import Ints
 from wafersim.gpu.gemm import PRECISIONS
 from wafersim.gpu.layout import RECOMPUTE, Layout
-from wafersim.gpu.machine import Column
 from wafersim.gpu.memory import memory_use
 from wafersim.gpu.verdict import DoesNotFit, check, may_fit
 from wafersim.inputs.strategy import GpuParallelSpec
@@ -146,7 +145,7 @@ class _Lazily:
         numbers = some[at // self._per_size] * self._per_size + at % self._per_size
         for place, number in enumerate(numbers.tolist()):
             self._splits[number], self.memory[number] = (kept, place), float(needed[fits[place]])
-        return np.maximum(_quick(self._space, kept), _bounds(self._space, kept)), numbers
+        return _bounds(self._space, kept), numbers
 
 
 def _of_sizes(space: Space, spec: GpuParallelSpec, sizes: Floats) -> Floats:
@@ -173,24 +172,18 @@ def estimated(space: Space, spec: GpuParallelSpec) -> float:
     return float(np.asarray(estimate(space.geometry, first.layout, space.cluster)).min())
 
 
-def _of_each(splits: Splits, of: Callable[[Layout, str], Column]) -> Floats:
-    """A number of every split, worked out for the splits of one schedule after the other."""
+def _memory(space: Space, splits: Splits) -> Floats:
+    """Bytes of the fullest GPU of each; with or without virtual stages one forward, one backward keeps as its layout says."""
     found = np.empty(len(splits))
-    for schedule, at in splits.by_schedule():
-        found[at] = of(splits.at(at).layout, schedule)
+    schedules = [("1f1b" if schedule == "interleaved" else schedule, at) for schedule, at in splits.by_schedule()]
+    for schedule in dict.fromkeys(name for name, _ in schedules):
+        at = np.sort(np.concatenate([where for name, where in schedules if name == schedule]))
+        found[at] = memory_use(space.geometry, splits.at(at).layout, space.cluster, schedule).total
     return found
 
 
-def _memory(space: Space, splits: Splits) -> Floats:
-    """Bytes of the fullest GPU of each."""
-    return _of_each(splits, lambda layout, schedule: memory_use(space.geometry, layout, space.cluster, schedule).total)
-
-
 def _quick(space: Space, splits: Splits) -> Floats:
-    return _of_each(
-        splits,
-        lambda layout, schedule: quick_bound(space.geometry, layout, space.cluster, schedule == "zero-bubble"),
-    )
+    return np.asarray(quick_bound(space.geometry, splits.layout, space.cluster, splits.split_backward), float)
 
 
 def _in_order(space: Space, splits: Splits, quick: Floats) -> Iterator[tuple[float, int]]:
@@ -203,10 +196,9 @@ def _in_order(space: Space, splits: Splits, quick: Floats) -> Iterator[tuple[flo
 
 
 def _bounds(space: Space, splits: Splits) -> Floats:
-    return _of_each(
-        splits,
-        lambda layout, schedule: lower_bound(space.geometry, layout, space.cluster, schedule == "zero-bubble"),
-    )
+    if not len(splits):
+        return np.zeros(0)
+    return np.asarray(lower_bound(space.geometry, splits.layout, space.cluster, splits.split_backward), float)
 
 
 def _fitting(space: Space, splits: Splits, memory: Floats) -> npt.NDArray[np.bool_]:

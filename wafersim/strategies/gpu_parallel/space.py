@@ -55,6 +55,9 @@ class Space:
         return self.grain or self.batch
 
 
+SHARES = ("capacity", "imbalance")  # columns of a layout that are no whole numbers
+
+
 @dataclass(frozen=True)
 class Splits:
     """Layouts as columns, and the schedule of each by its place in SCHEDULES."""
@@ -73,8 +76,14 @@ class Splits:
     def one(self, index: int) -> tuple[Layout, str]:
         """One of them, in plain numbers, and its schedule."""
         numbers = {name: float(column[index]) for name, column in _columns(self.layout).items()}
-        plain = {name: int(value) if value.is_integer() else value for name, value in numbers.items()}
+        plain = {name: value if name in SHARES else int(value) for name, value in numbers.items()}
         return Layout(**plain, stages=self.layout.stages), SCHEDULES[self.schedule[index]]
+
+    @property
+    def split_backward(self) -> npt.NDArray[np.bool_]:
+        """Whether the schedule of each works out gradients of weights apart."""
+        split: npt.NDArray[np.bool_] = self.schedule == SCHEDULES.index("zero-bubble")
+        return split
 
     def by_schedule(self) -> list[tuple[str, Ints]]:
         """Where the splits of each schedule are."""

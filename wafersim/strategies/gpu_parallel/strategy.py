@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from math import nan
 
 import numpy as np
 
 from wafersim.errors import WafersimError
-from wafersim.gpu.layout import Geometry, Layout
+from wafersim.gpu.layout import Layout
 from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.machines import on_each
 from wafersim.gpu.memory import memory_use
@@ -35,7 +34,7 @@ from wafersim.strategies.gpu_parallel.planner import build_gpu_plan, build_gpu_p
 from wafersim.strategies.gpu_parallel.words import WORDS
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
-from wafersim.timeline.clock import checked_step, to_seconds
+from wafersim.timeline.clock import to_seconds
 
 
 class GpuParallel(Runs):
@@ -45,9 +44,6 @@ class GpuParallel(Runs):
     words = WORDS
     simulates_seconds = False
     scales_from_one = False
-
-    def __init__(self) -> None:
-        self._latest: tuple[tuple[Geometry, Layout, Cluster, str, bool, bool], GpuPlan] | None = None
 
     def choose(self, job: Job, told: bool = True) -> Choice:
         """The layout."""
@@ -60,14 +56,8 @@ class GpuParallel(Runs):
     def plan(self, job: Job, choice: Choice) -> GpuPlan:
         """The step of one pipeline, which stands for all."""
         cluster = cluster_of_job(job, clusters_of(job.machine))
-        one, tied = replace(choice.layout, micro_batches=1), job.workload.model.tied_embeddings
-        of = (choice.geometry, one, cluster, choice.schedule, clips(job), tied)
-        known = self._latest
-        if known is None or known[0] != of:  # phases of a run differ in their micro-batches alone, as no duration does
-            known = self._latest = of, build_gpu_plan(*of)
-        plan = replace(known[1], micro_batches=int(choice.layout.micro_batches))
-        checked_step(plan.longest())
-        return plan
+        tied = job.workload.model.tied_embeddings
+        return build_gpu_plan(choice.geometry, choice.layout, cluster, choice.schedule, clips(job), tied)
 
     def account(self, job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
         """Parts, what binds, memory of the fullest GPU."""
