@@ -18,6 +18,7 @@ from pydantic import (
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.faults import WrongField
+from wafersim.inputs.file_cache import for_a_moment
 from wafersim.inputs.flops import MEGATRON, FlopsConvention
 from wafersim.inputs.gpu_profile import GpuSoftwareProfile
 from wafersim.inputs.machine import (
@@ -41,6 +42,7 @@ from wafersim.inputs.training import TrainingSpec
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
+@for_a_moment
 def _known_model(name: str) -> str:
     try:
         find("models", name)
@@ -250,7 +252,7 @@ def with_kind(values: Any) -> Any:
     strategy, system = values.get("strategy", "auto"), values.get("system")
     if strategy != "auto" and not (isinstance(strategy, dict) and "kind" not in strategy):
         return values
-    profile = system.get("profile") if isinstance(system, dict) else None
+    profile = system.get("profile") if isinstance(system, dict) else getattr(system, "profile", None)
     try:
         kind = "gpu-parallel" if _on_gpus(profile) else "weight-streaming"
     except WafersimError:

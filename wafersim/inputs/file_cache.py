@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
 Stamp = tuple[int, int, int, int] | None
@@ -23,18 +23,42 @@ SEARCHED = "WAFERSIM_PATH"  # folders that files of one's own are looked for in
 SETTLED_NS = 100_000_000
 MOST_KEPT = 1024  # files of one loader
 
+P = ParamSpec("P")
+
 _open: ContextVar[tuple[dict[Path, Stamp], ...]] = ContextVar("open", default=())
 _moment: ContextVar[dict[Path, Stamp] | None] = ContextVar("moment", default=None)
+_found: ContextVar[dict[Hashable, Any] | None] = ContextVar("found", default=None)
 
 
 @contextmanager
 def at_one_moment() -> Iterator[None]:
     """Every file is looked at once while the block runs: the points of a grid lean on the same files, thousands of times."""
-    token = _moment.set({})
+    token, found = _moment.set({}), _found.set({})
     try:
         yield
     finally:
         _moment.reset(token)
+        _found.reset(found)
+
+
+def for_a_moment(find: Callable[P, T]) -> Callable[P, T]:
+    """A function of names that files stand behind, which within `at_one_moment` is asked once for each; names alone, by position.
+
+    It is asked every time while a file is being read, which rests on all that is looked at then.
+    """
+
+    @wraps(find)
+    def finding(*args: P.args, **kwargs: P.kwargs) -> T:
+        found = _found.get()
+        if found is None or _open.get() or kwargs or not all(isinstance(each, str | None) for each in args):
+            return find(*args, **kwargs)
+        key = (find, args, os.environ.get(SEARCHED, ""))
+        if key not in found:
+            found[key] = find(*args, **kwargs)
+        value: T = found[key]
+        return value
+
+    return finding
 
 
 def look_at(path: Path) -> Stamp:

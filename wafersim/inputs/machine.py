@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 from wafersim.errors import WafersimError, did_you_mean, shortened
+from wafersim.inputs.file_cache import for_a_moment
 from wafersim.inputs.fit import SETS, load_fit
 from wafersim.inputs.footprint import NOTHING_STATED, MoneySpec
 from wafersim.inputs.gpu_profile import (
@@ -176,6 +177,7 @@ def _machine_profile(name: str | Profile) -> Profile:
     return load_profile(called.profile if called is not None else name)
 
 
+@for_a_moment
 def is_gpu_cluster(profile: str | Profile) -> bool:
     """Whether a profile is a cluster of GPUs; raises WafersimError for a profile that is no machine."""
     found = _machine_profile(profile)
@@ -192,10 +194,18 @@ def load_any(
     overrides: Mapping[str, str | float | int] | None = None,
 ) -> AnyMachine:
     """The machine behind a profile, whatever it is made of; raises WafersimError for a profile that is none."""
-    if is_gpu_cluster(name):
-        return load_gpu_machine(name, software, overrides)
+    on_gpus = is_gpu_cluster(name)
+    machine = _as_it_is(name, software, "gpu" if on_gpus else "wafer")
+    return _replaced(machine, overrides or {})
+
+
+@for_a_moment
+def _as_it_is(name: str | Profile, software: str | GpuSoftwareProfile | None, kind: str) -> AnyMachine:
+    """A machine with the numbers of its profiles."""
+    if kind == "gpu":
+        return load_gpu_machine(name, software)
     assert software is None or isinstance(software, str), "a wafer's software is a release"
-    return load_machine(name, overrides, software)
+    return load_machine(name, None, software)
 
 
 def load_machine(
@@ -220,6 +230,7 @@ def load_machine(
     return _replaced(whole, overrides or {})
 
 
+@for_a_moment
 def release_of(written: str | None, profile: str | Profile) -> str:
     """The release that a wafer's software counts as; raises WafersimError for one that the system has not.
 
@@ -288,7 +299,7 @@ def _replaced(machine: M, overrides: Mapping[str, str | float | int]) -> M:
     for part, numbers in changed.items():
         profile = getattr(machine, part)
         parts[part] = profile.model_copy(update={"values": profile.values.model_copy(update=numbers)})
-    return replace(machine, **parts)  # type: ignore[type-var]
+    return replace(machine, **parts) if parts else machine  # type: ignore[type-var]
 
 
 def numbers(machine: Machine | GpuMachine) -> Iterator[tuple[str, Sourced, str]]:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from wafersim.inputs.faults import WrongField, validated
-from wafersim.inputs.file_cache import of_file
+from wafersim.inputs.file_cache import for_a_moment, of_file
 from wafersim.inputs.imported import Imported
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.inputs.resources import find, located
@@ -254,6 +254,7 @@ CheckedModel = Annotated[Model, AfterValidator(_checked)]
 ADAPTER: TypeAdapter[Model] = TypeAdapter(CheckedModel)
 
 
+@for_a_moment
 def load_model(name: str | Model) -> Model:
     """A shipped model by name, or a model as it is; raises WafersimError with the nearest name."""
     return name if isinstance(name, Model) else read_model(find("models", name))

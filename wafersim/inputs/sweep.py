@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from wafersim.errors import Fault, InputFaults
-from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.experiment import Experiment, with_kind
 from wafersim.inputs.file_cache import at_one_moment
 
 OVERRIDES = ("system", "overrides")
 EVERYTHING = "*"
 MOST_POINTS = 100_000
+MOST_SECTIONS = 10_000  # that are kept, some kilobytes each
 ONE_OF = {"training": ("batch", "batch_per_system", "phases"), "system": ("systems", "gpus")}
 
 
@@ -84,10 +86,28 @@ class Grid:
             put(fields, path, value)
         shown = self.shown(place)
         try:
-            return Point(shown, Experiment.model_validate(fields))
+            return Point(shown, self._validated(with_kind(fields)))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise InputFaults([Fault(self.experiment.name, None, f"sweep: {shown}", str(first["msg"]))]) from None
+
+    def _validated(self, fields: dict[str, Any]) -> Experiment:
+        """The experiment of some fields; a section like one of a point before it is that one, and not checked again by itself."""
+        names = {name: _written(value) for name, value in fields.items() if isinstance(value, dict)}
+        known = {
+            name: self._sections[name, written] for name, written in names.items() if (name, written) in self._sections
+        }
+        found = Experiment.model_validate({**fields, **known})
+        if len(self._sections) > MOST_SECTIONS:
+            self._sections.clear()
+        for name, written in names.items():
+            if written is not None:
+                self._sections[name, written] = getattr(found, name)
+        return found
+
+    @cached_property
+    def _sections(self) -> dict[tuple[str, str | None], Any]:
+        return {}
 
     def shown_by_each(self) -> Iterator[dict[str, Any]]:
         """What is shown of points that have each value of "*", which alone sets other paths from one value to the next."""
@@ -112,6 +132,14 @@ def expand(experiment: Experiment, most: int = MOST_POINTS) -> list[Point]:
 def _fresh(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields whose mappings can be set without touching the original."""
     return {name: _fresh(value) if isinstance(value, dict) else value for name, value in fields.items()}
+
+
+def _written(value: dict[str, Any]) -> str | None:
+    """A section as one string; None where it holds what is no plain value: a model or a profile of a file."""
+    try:
+        return json.dumps(value)
+    except TypeError:
+        return None
 
 
 def _named(value: Any) -> Any:
