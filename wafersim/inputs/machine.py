@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, TypeVar
@@ -68,6 +68,9 @@ class Machine:
     release: str = REFERENCE_RELEASE
     money: MoneySpec = NOTHING_STATED
 
+    def __hash__(self) -> int:
+        return _hash_of(self, WAFER_PARTS)
+
     @property
     def peak_flops(self) -> float:
         """Dense fp16 FLOP/s of one wafer: cores x SIMD width x 2 x clock."""
@@ -122,6 +125,9 @@ class GpuMachine:
     assumed: str = ""
     money: MoneySpec = NOTHING_STATED
 
+    def __hash__(self) -> int:
+        return _hash_of(self, GPU_PARTS)
+
     @property
     def peak_flops(self) -> float:
         """Dense fp16 FLOP/s of one GPU."""
@@ -169,6 +175,15 @@ class GpuMachine:
 
 
 AnyMachine = Machine | GpuMachine
+
+
+def _hash_of(machine: AnyMachine, parts: Iterable[str]) -> int:
+    """A hash of a machine's numbers, worked out once; they hash alike in every process, which its name would not."""
+    own = vars(machine)
+    if "_hash" not in own:
+        values = (number.value for part in parts for _, number in own[part].values if isinstance(number, Sourced))
+        own["_hash"] = hash(tuple(values))
+    return int(own["_hash"])
 
 
 def _machine_profile(name: str | Profile) -> Profile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wafersim.errors import Infeasible
@@ -16,6 +16,7 @@ from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.steps import Engine
 
+MOST_SINGLES = 10_000
 BESIDE_A_MODEL = ("model", "system.systems", "system.gpus", "training.sequence_length")
 
 
@@ -76,27 +77,27 @@ def run_points(
     points: Sequence[Point], progress: Callable[[Point], None] = lambda _: None, engine: Engine = "auto"
 ) -> list[PointResult]:
     """Every point in order; `progress` is called after each."""
-    results, singles = [], Singles()
+    results = []
     for point in points:
-        results.append(run_point(point, singles, engine))
+        results.append(run_point(point, engine=engine))
         progress(point)
     return results
 
 
-def run_point(point: Point, singles: Singles, engine: Engine = "auto", told: bool = True) -> PointResult:
+def run_point(point: Point, singles: Singles | None = None, engine: Engine = "auto", told: bool = True) -> PointResult:
     """One point; unless `told` without its interval and what was assumed."""
     try:
         simulated = simulate_run(jobs_of(point.experiment), engine, told)
     except Infeasible as reason:
         return PointResult(point, None, str(reason), memory=reason.memory)
-    return PointResult(point, simulated, None, singles.efficiency(simulated))
+    return PointResult(point, simulated, None, (singles or SINGLES).efficiency(simulated))
 
 
 class Singles:
-    """Sequences a second of single systems, as the points of one run need them: many points share theirs."""
+    """Sequences a second of single systems: many points share theirs, and those of one system find them for the others."""
 
     def __init__(self) -> None:
-        self._rates: list[tuple[Job, float | None]] = []
+        self._rates: dict[Job, float | None] = {}
 
     def efficiency(self, simulated: Simulated) -> float | None:
         """Throughput per system over one healthy system's under the same batch rule, jitter included."""
@@ -104,21 +105,27 @@ class Singles:
         if not strategy_of(job.kind).scales_from_one:
             return None
         alone = job.alone()
-        if alone == job:
+        if alone == replace(job, training=replace(job.training, grain=0)):
+            self._note(alone, job.training.batch / prediction.step_time_s)
             return 1.0
         single = self._rate(alone)
         return None if single is None else prediction.samples_per_s / prediction.n_systems / single
 
     def _rate(self, job: Job) -> float | None:
-        for known, rate in self._rates:
-            if known == job:
-                return rate
-        try:
-            rate = job.training.batch / step_seconds(job)
-        except Infeasible:
-            rate = None
-        self._rates.append((job, rate))
-        return rate
+        if job not in self._rates:
+            try:
+                self._note(job, job.training.batch / step_seconds(job))
+            except Infeasible:
+                self._note(job, None)
+        return self._rates[job]
+
+    def _note(self, job: Job, rate: float | None) -> None:
+        if len(self._rates) >= MOST_SINGLES:
+            self._rates.clear()
+        self._rates[job] = rate
+
+
+SINGLES = Singles()  # of this process: a job is all of what its rate follows from
 
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:

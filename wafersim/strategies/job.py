@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wafersim.inputs.experiment import DisturbanceSpec
 from wafersim.inputs.flops import MEGATRON, FlopsConvention
@@ -45,7 +45,7 @@ class Job:
     count: int
     strategy: WeightStreamingSpec | GpuParallelSpec
     training: Training
-    disturbances: DisturbanceSpec = HEALTHY
+    disturbances: DisturbanceSpec = field(default=HEALTHY, hash=False)
     must_fit: bool = True
     flops: FlopsConvention = MEGATRON  # by which they are counted
 
