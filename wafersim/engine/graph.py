@@ -125,13 +125,11 @@ class BundleGraph:
     @cached_property
     def followers(self) -> Followers:
         """The edges by source."""
-        to = np.repeat(np.arange(len(self.width)), np.diff(self.first))
-        first, order = sorted_into(self.source, len(self.width))
-        target, which = to[order], self.map[order]
-        return Followers(
-            first, self.offset[target], self.width[target], self.relation[order], self.lag[order],
-            self.distance[order], which, self.map_at[which],
-        )  # fmt: skip
+        first = np.zeros(len(self.width) + 1, np.int64)
+        np.cumsum(np.bincount(self.source, minlength=len(self.width)), out=first[1:])
+        columns = [np.empty(len(self.source), np.int64) for _ in Followers._fields[1:]]
+        _turn(*self.arrays(), first[:-1].copy(), *columns)
+        return Followers(first, *columns)
 
     @cached_property
     def children(self) -> Children:
@@ -281,6 +279,22 @@ def _sort_counted(key: Ints, first: Ints, order: Ints) -> None:
     for i in range(len(key)):
         order[place[key[i]]] = i
         place[key[i]] += 1
+
+
+@njit(error_model="numpy")
+def _turn(
+    width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints, relation: Ints,
+    lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, place: Ints, target: Ints, width_of: Ints,
+    relation_of: Ints, lag_of: Ints, distance_of: Ints, map_of: Ints, map_at_of: Ints,
+) -> None:  # fmt: skip
+    """Put every edge where its source's next one belongs."""
+    for bundle in range(len(width)):
+        for edge in range(first[bundle], first[bundle + 1]):
+            at = place[source[edge]]
+            place[source[edge]] += 1
+            target[at], width_of[at], relation_of[at] = offset[bundle], width[bundle], relation[edge]
+            lag_of[at], distance_of[at] = lag[edge], distance[edge]
+            map_of[at], map_at_of[at] = map_[edge], map_at[map_[edge]]
 
 
 @njit(error_model="numpy")

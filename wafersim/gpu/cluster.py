@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from wafersim.errors import WafersimError
 from wafersim.gpu.gemm import FP16_BYTES
@@ -24,6 +25,7 @@ STATE_BYTES: Mapping[str, float] = {
 FP32_BYTES = STATE_BYTES["fp32"]
 
 
+@lru_cache(maxsize=64)
 def cluster_of(
     machine: GpuMachine,
     overlap_gradients: bool | None = None,

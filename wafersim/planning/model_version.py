@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -38,8 +40,18 @@ def first_stamps() -> tuple[tuple[int, int], ...]:
 
 def stamps() -> tuple[tuple[int, int], ...]:
     """(time of change, bytes) of each file of the model: sooner than a hash, for who asks whether one changed meanwhile."""
-    found = (path.stat() for _, path in _files((resources.PACKAGE, resources.folder("hardware"))))
+    folders = resources.PACKAGE, resources.folder("hardware")
+    found = (entry.stat() for folder in folders for entry in _entries(folder))
     return tuple((each.st_mtime_ns, each.st_size) for each in found)
+
+
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    """The same files as `_files`, without a path for each: this is asked for every chunk of a sweep."""
+    for entry in sorted(os.scandir(folder), key=lambda each: each.name):
+        if entry.is_dir() and entry.name not in LEFT_OUT:
+            yield from _entries(entry.path)
+        elif entry.is_file() and entry.name not in LEFT_OUT:
+            yield entry
 
 
 def _files(folders: tuple[Path, ...]) -> list[tuple[Path, Path]]:

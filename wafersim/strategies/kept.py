@@ -32,21 +32,28 @@ def kept(most: int, size: Callable[[Any], int]) -> Callable[[Callable[P, T]], Ke
 
     def keeping(function: Callable[P, T]) -> Keeps[P, T]:
         found: OrderedDict[_Arguments, T] = OrderedDict()
+        total = 0
 
         @wraps(function)
         def keeper(*args: P.args, **kwargs: P.kwargs) -> T:
             assert not kwargs, "arguments by position alone: the same ones must be one key"
+            nonlocal total
             key = _Arguments(args)
             if key in found:
                 found.move_to_end(key)
                 return found[key]
             value = found[key] = function(*args, **kwargs)
-            total = sum(map(size, found.values()))
+            total += size(value)
             while total > most and len(found) > 1:
                 total -= size(found.popitem(last=False)[1])
             return value
 
-        keeper.cache_clear = found.clear  # type: ignore[attr-defined]
+        def clear() -> None:
+            nonlocal total
+            found.clear()
+            total = 0
+
+        keeper.cache_clear = clear  # type: ignore[attr-defined]
         return keeper  # type: ignore[return-value]
 
     return keeping

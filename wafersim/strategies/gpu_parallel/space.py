@@ -132,6 +132,7 @@ def sizes_of(space: Space, spec: GpuParallelSpec) -> Floats:
     def chunks(p: int, whole_groups: bool) -> list[int]:
         return _chunks(space, spec, p, whole_groups)
 
+    micro_batches = cache(lambda d: _micro_batches(spec, space, d))
     rows: list[tuple[int, ...]] = []
     for t, p, c in product(tensors, pipelines, contexts):
         d, rest = divmod(space.gpus, t * p * c)
@@ -141,7 +142,7 @@ def sizes_of(space: Space, spec: GpuParallelSpec) -> Floats:
             continue
         if spec.shard_group != "auto" and (d * c) % min(d * c, spec.shard_group):
             continue
-        sizes = [(b, m, v) for b, m in _micro_batches(spec, space, d) for v in chunks(p, m % p == 0)]
+        sizes = [(b, m, v) for b, m in micro_batches(d) for v in chunks(p, m % p == 0)]
         for e, split in _experts(space, spec, d, t, c):
             rows += [(d, t, p, c, e, split, v, b, m) for b, m, v in sizes]
     found = np.array(rows, float).reshape(-1, 9)

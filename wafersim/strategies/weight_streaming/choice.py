@@ -14,6 +14,7 @@ from math import ceil
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.strategy import WeightStreamingSpec
+from wafersim.strategies.best_first import best_first
 from wafersim.strategies.job import Job
 from wafersim.strategies.weight_streaming.activations import Policy, candidates
 from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
@@ -153,7 +154,10 @@ class _System:
             return self._smallest(most)
         if len(counts) == 1:  # nothing to compare
             return counts.pop()
-        return min(sorted(counts), key=lambda count: _step_ticks(self._plan(count)))
+        ordered = sorted(counts)
+        plans = [self._plan(count) for count in ordered]
+        ticks = best_first([_least_ticks(plan) for plan in plans], lambda index: _step_ticks(plans[index]))
+        return ordered[min(ticks, key=lambda index: (ticks[index], index))]
 
     def _smallest(self, most: int) -> int:
         found = self._fitting(most)
@@ -204,6 +208,14 @@ def _why(policies: tuple[Policy, ...], workload: Workload, refusals: Sequence[st
         return "a forward pass keeps nothing"
     reason = "asked for" if len(policies) == 1 else "the first that fits"
     return f"{reason}; {refusals[0]}" if refusals else reason
+
+
+def _least_ticks(plan: WeightStreamingPlan) -> float:
+    """Ticks that `_step_ticks` is not below: the wafer's own work, where that is simulated whole."""
+    if plan.micro_batches > MANY:
+        return 0.0
+    of_size = [sum(map(sum, kernels)) for kernels in plan.compute_ticks]
+    return float(sum(of_size[size] for size in plan.size_of[0]))
 
 
 def _step_ticks(plan: WeightStreamingPlan) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wafersim.errors import Infeasible
 from wafersim.inputs.machine import REFERENCE_RELEASE, AnyMachine
 from wafersim.inputs.machine import Machine as MachineProfile
@@ -19,6 +21,7 @@ def wafers_of(machine: AnyMachine) -> MachineProfile:
     return machine
 
 
+@lru_cache(maxsize=64)
 def machine_of(profile: MachineProfile) -> Machine:
     """A profile's numbers as a plan reads them; a software release scales the speed of every kernel."""
     system, memoryx, swarmx = profile.system.values, profile.memoryx.values, profile.swarmx.values
