@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from wafersim.strategies.weight_streaming.settings import machine_of, wafers_of
 from wafersim.strategies.weight_streaming.waits import parts_of_step
 from wafersim.strategies.weight_streaming.words import STREAM_LINKS, WORDS
 from wafersim.timeline.clock import to_seconds
-from wafersim.timeline.timeline import KIND, Timeline
+from wafersim.timeline.timeline import KINDS, Timeline
 
 
 @dataclass(frozen=True)
@@ -119,13 +118,11 @@ def binding(breakdown: Breakdown, busy: dict[str, float]) -> Binding:
 
 def utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
     """Busy share of the busiest entity of every kind of resource; SwarmX told apart by level."""
+    place = np.stack((timeline.kind, timeline.level, timeline.entity))  # tasks of one stand side by side
+    first = np.flatnonzero(np.concatenate(([True], np.any(place[:, 1:] != place[:, :-1], axis=0))))
+    busy = np.add.reduceat(timeline.end - timeline.start, first)
     shares: dict[str, float] = {}
-    for kind in KIND:
-        tasks = timeline.of(kind)
-        ticks = (tasks.end - tasks.start).astype(float)
-        edges = np.flatnonzero(np.diff(tasks.level, prepend=-1, append=-1)).tolist()  # levels stand side by side
-        for low, high in pairwise(edges):
-            busy = np.bincount(tasks.entity[low:high], weights=ticks[low:high])
-            name = f"{kind} level {tasks.level[low]}" if kind in ("broadcast", "reduce") else kind
-            shares[name] = float(busy.max() / step_ticks)
+    for kind, level, ticks in zip(*place[:2, first].tolist(), busy.tolist(), strict=True):
+        name = f"{KINDS[kind]} level {level}" if KINDS[kind] in ("broadcast", "reduce") else KINDS[kind]
+        shares[name] = max(shares.get(name, 0.0), ticks / step_ticks)
     return shares

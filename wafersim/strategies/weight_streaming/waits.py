@@ -51,19 +51,21 @@ def parts_of_step(
     """
     compute = timeline.of("compute")
     system = slowest_system(compute, plan.systems)
-    compute = compute.select(compute.entity == system)
-    compute = compute.select(np.lexsort((compute.chunk, compute.end, compute.start)))
-    floor = sum(sum(plan.floor_ticks[size]) for size in plan.size_of[system])
+    own = np.flatnonzero(compute.entity == system)
+    own = own[np.lexsort((compute.chunk[own], compute.end[own], compute.start[own]))]
+    start, end = compute.start[own], compute.end[own]
+    floors = [sum(ticks) for ticks in plan.floor_ticks]
+    floor = sum(floors[size] for size in plan.size_of[system])
     parts = {field.name: 0 for field in fields(TicksByPart)}
     parts["kernel_latency"] = floor
-    parts["compute"] = compute.busy() - floor
+    parts["compute"] = int((end - start).sum()) - floor
     own_ticks = step_ticks
     if before is not None:
         earlier = before.of("compute")
-        own_ticks = int(compute.end[-1] - earlier.end[earlier.entity == system].max())
-    ends = np.concatenate(([compute.end[-1] - own_ticks], compute.end[:-1]))
-    late = np.flatnonzero(compute.start > ends)
-    waits = _Waits(timeline, plan, system, own_ticks, compute.select(late))
+        own_ticks = int(end[-1] - earlier.end[earlier.entity == system].max())
+    ends = np.concatenate(([end[-1] - own_ticks], end[:-1]))
+    late = np.flatnonzero(start > ends)
+    waits = _Waits(timeline, plan, system, own_ticks, compute.select(own[late]))
     for row, begin in enumerate(ends[late].tolist()):
         for part, ticks in waits.of(row, begin):
             parts[part] += ticks
