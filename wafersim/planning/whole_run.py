@@ -110,7 +110,7 @@ def whole_of(candidate: Candidate, goal: GoalSpec, runs: int = RUNS, seed: int =
     """Simulate the step, its interval and the whole run. Raises Infeasible with the reason."""
     experiment = candidate.experiment
     prediction = simulate_with_interval(jobs_of(experiment))
-    duration = duration_of(experiment, prediction, runs, seed)
+    duration = duration_of(experiment, prediction, runs, seed, told=False)
     machine = candidate.hardware.machine
     chips = duration.n_systems + duration.spare_chips
     watts = machine.supply(chips).peak_watts * duration.footprint.energy.pue

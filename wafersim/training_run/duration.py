@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 RUNS = 1000
 FINISHES = (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))
 SPARES_RUNS = 200  # at most, of those that compare numbers of spares
-LONGEST_S, LONGER = 10 * 365.25 * DAY, 100.0  # a run that takes ten years and so many times its steps is given up
+LONGEST_S, LONGER = 3 * 365.25 * DAY, 20.0  # a run that takes three years and so many times its steps is given up
 POWER = 1  # beside the seed of what is drawn of times
 NAMED = {"wafer": "wafers", "gpu": "GPUs"}
 USUAL = {"wafer": "wafer-operation", "gpu": "gpu-operation"}
@@ -233,15 +233,20 @@ def deadline_seconds(spec: RunSpec, start: datetime.date) -> float | None:
     return days * DAY
 
 
-def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS, seed: int = 0) -> Duration:
-    """The whole run of an experiment whose step was predicted, over so many runs. Raises Infeasible with the reason."""
+def duration_of(
+    experiment: Experiment, prediction: Prediction, runs: int = RUNS, seed: int = 0, told: bool = True
+) -> Duration:
+    """The whole run of an experiment whose step was predicted, over so many runs. Raises Infeasible with the reason.
+
+    Unless `told` what chance alone does is not simulated (`chance` is `elapsed` then), nor what spares are worth.
+    """
     spec, built = experiment.run, built_of(experiment, prediction)
     plan = RunPlan(jobs=(built.run,), systems=built.run.needs)
     start = spec.start or datetime.date.today()
     deadline = deadline_seconds(spec, start)
     longest = max(LONGEST_S, LONGER * prediction.days_to_train * DAY)
-    chance = run_many(plan, seed, runs, longest_s=longest)
     found = run_many(plan, seed, runs, built.uncertain.drawn(seed, runs), longest_s=longest)
+    chance = run_many(plan, seed, runs, longest_s=longest) if told else found
     few = min(runs, SPARES_RUNS)
     ends, chance_ends = _ends(found), _ends(chance)
     full = prediction.phases[-1]
@@ -277,7 +282,7 @@ def duration_of(experiment: Experiment, prediction: Prediction, runs: int = RUNS
         start_stated=spec.start is not None,
         deadline_s=deadline,
         deadline_met=None if deadline is None else float((ends <= deadline).mean()),
-        spares=spares_choice(plan, ends[:few], seed, built.uncertain.drawn(seed, few), longest),
+        spares=spares_choice(plan, ends[:few], seed, built.uncertain.drawn(seed, few), longest) if told else None,
         built=built,
         plan=plan,
         seed=seed,
