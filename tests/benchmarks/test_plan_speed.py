@@ -15,6 +15,8 @@ QUESTION = {
 
 def test_a_plan_over_six_kinds_of_hardware(benchmark: BenchmarkFixture) -> None:
     """10 s are wanted, on two idle cores; a second round, so that nothing is compiled."""
-    found: Planned = benchmark.pedantic(lambda: plan(QUESTION, workers=cores()), rounds=2, iterations=1, warmup_rounds=1)
+    found: Planned = benchmark.pedantic(
+        lambda: plan(QUESTION, workers=cores()), rounds=2, iterations=1, warmup_rounds=1
+    )
     assert found.answer is not None
     benchmark.extra_info.update(considered=found.considered, bounded=found.bounded, simulated=found.simulated)
