@@ -23,7 +23,7 @@ from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
 LONGEST_CYCLE = 12
 MOST_STEPS = 200
-MOST_TASKS = 400_000  # of the steps that are remembered: some 200 bytes each
+MOST_TASKS = 100_000  # of the steps that are remembered: some 200 bytes each
 WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
 
 

@@ -61,14 +61,18 @@ class Kinds:
 class Durations:
     """Of a layout, each worked out once for all machines of a cluster's columns."""
 
-    def __init__(self, geometry: Geometry, layout: Layout, cluster: Cluster, split: bool) -> None:
-        """`layout` is one, or a row of one where the cluster has columns; `split`: weight gradients have slots of their own."""
+    def __init__(
+        self, geometry: Geometry, layout: Layout, cluster: Cluster, split: bool, times: StageTimes | None = None
+    ) -> None:
+        """`layout` is one, or a row of one where the cluster has columns; `split`: weight gradients have slots of their own;
+        `times` are those of its stages where they are known."""
         self._geometry, self._layout, self._split, self.cluster = geometry, layout, split, cluster
+        self._stages = times
         self._known: dict[tuple[object, ...], Column] = {}
 
     @cached_property
     def _times(self) -> StageTimes:
-        return stage_times(self._geometry, self._layout, self.cluster)
+        return self._stages or stage_times(self._geometry, self._layout, self.cluster)
 
     @property
     def launch(self) -> Column:

@@ -14,7 +14,7 @@ from wafersim.errors import Infeasible
 from wafersim.gpu.data_parallel import Parameters, expert_replicas
 from wafersim.gpu.layout import Geometry, Layout
 from wafersim.gpu.machine import Cluster, Column
-from wafersim.gpu.stages import chunk_blocks
+from wafersim.gpu.stages import chunk_blocks, times_of_one
 from wafersim.strategies.gpu_parallel.closed_form import weights_are_gathered
 from wafersim.strategies.gpu_parallel.durations import Durations, Kind, durations_of_each, on_machine
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
@@ -39,7 +39,8 @@ def _of_one_micro_batch(
     geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str, clipping: bool, tied: bool
 ) -> GpuPlan:
     """The plan of a step of one micro-batch, on whose number no duration depends."""
-    durations = Durations(geometry, layout, cluster, schedule == SPLIT_BACKWARD)
+    times = times_of_one(geometry, layout, cluster)
+    durations = Durations(geometry, layout, cluster, schedule == SPLIT_BACKWARD, times)
     return _plan(geometry, layout, durations, 0, schedule, clipping, tied)
 
 

@@ -35,7 +35,7 @@ from wafersim.strategies.weight_streaming.plan import (
 )
 
 NONE, HOP, MEMORYX, CREDIT = range(4)
-MOST_TASKS = 300_000  # of the structures that are kept: half a kilobyte each
+MOST_TASKS = 200_000  # of the structures that are kept: half a kilobyte each
 
 
 @dataclass(frozen=True)
