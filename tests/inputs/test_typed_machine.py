@@ -19,6 +19,7 @@ from wafersim.inputs.typed_machine import typed_machine
         ("CS-2", "cs2", "CS-2 with memoryx-cs2-12tb and swarmx-cs2"),
         ("wse3", "cs3", "wse3 taken as cs3 with memoryx-cs3-36tb and swarmx-cs3"),
         ("Andromeda", "andromeda", ""),
+        ("Mosaic-H100", "mosaic-h100", ""),
         ("condor galaxy 1", "condor-galaxy-1", ""),
         ("dgx-h100", "dgx-h100", ""),
         ("selene", "dgx-a100-80gb", "selene taken as dgx-a100-80gb"),
