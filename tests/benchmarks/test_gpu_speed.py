@@ -4,7 +4,12 @@ import numpy as np
 
 from tests.strategies.test_search import OPEN as EVERYTHING
 from tests.strategies.test_search import space_of
+from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.strategy import GpuParallelSpec
+from wafersim.simulation import Replay, jobs_of, simulate_run
+from wafersim.simulation.intervals import uncertainty_of
+from wafersim.simulation.provenance import moving_assumed
+from wafersim.simulation.ranking import ranked
 from wafersim.strategies.gpu_parallel.closed_form import estimate
 from wafersim.strategies.gpu_parallel.periodic import run_to_period
 from wafersim.strategies.gpu_parallel.planner import build_gpu_plan
@@ -46,3 +51,21 @@ def test_search_of_everything(benchmark) -> None:
     space = space_of("gpt3-175b", 1536, 1536, ("dgx-h100", "megatron-core"))
     found = benchmark.pedantic(lambda: search(space, GpuParallelSpec(**EVERYTHING)), rounds=3)
     benchmark.extra_info["considered"], benchmark.extra_info["simulated"] = found.considered, found.simulated
+
+
+def test_interval(benchmark) -> None:
+    """Target 100 ms: interval, chances and assumed numbers of Llama 2 70B on 512 H100: some 70 machines that are nudged."""
+    job = Experiment(
+        name="interval", model="llama2-70b", system={"profile": "dgx-h100", "gpus": 512}, strategy="auto",
+        training={"batch": 1024, "sequence_length": 4096, "tokens": "2T"},
+    )  # fmt: skip
+    run = simulate_run(jobs_of(job))
+    assert run.prediction.search is not None
+
+    def said() -> None:
+        ranked(run.job, run.choice, run.prediction.search)
+        rough = Replay(run.job, run.choice)
+        uncertainty_of(rough)
+        moving_assumed(rough, Replay(run.job, run.choice, exact=True))
+
+    benchmark(said)
