@@ -133,3 +133,27 @@ def test_a_file_that_took_long_to_read_is_trusted_by_when_that_began(tmp_path: P
         return len(read)
 
     assert [slow(path), slow(path)] == [1, 2]
+
+
+def test_what_a_name_stands_for_is_asked_once_in_a_moment(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    @file_cache.for_a_moment
+    def named(name: str, other: object = None) -> object:
+        asked.append(name)
+        return object()
+
+    @file_cache.of_file
+    def resting(path: Path) -> object:
+        return named("a")
+
+    with file_cache.at_one_moment():
+        assert named("a") is named("a")
+        assert named("b") is not named("a")
+        assert named("a", {"no": "name"}) is not named("a")
+        resting(tmp_path / "absent")  # which has to know what it rests on
+    assert asked == ["a", "b", "a", "a"]
+    assert named("a") is not named("a")
+    with file_cache.at_one_moment():
+        named("a")
+    assert len(asked) == 7

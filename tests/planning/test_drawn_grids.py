@@ -98,3 +98,22 @@ def test_a_row_of_a_sweep_is_that_of_its_point_alone(fields: dict[str, Any], ran
     names = list(dict.fromkeys(name for result in alone for name in result.varied))
     assert [place for place, _ in entries] == list(range(len(points)))
     assert [placed(entry.cells, flat(task.grid.shown(place)), names) for place, entry in entries] == expected
+
+
+def test_a_point_of_one_system_finds_the_rate_that_others_are_measured_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields: dict[str, Any] = {
+        "name": "one-and-two",
+        "model": "cerebras-gpt-111m",
+        "system": {"profile": "cs2", "systems": 1},
+        "training": {"sequence_length": 256, "batch": 96, "tokens": "20 per parameter"},
+        "sweep": {"system.systems": [1, 2]},
+    }
+    one, two = expand(load_experiment(fields))
+    alone = run_point(two, sweep.Singles(), told=False).scaling_efficiency
+    asked: list[Any] = []
+    real = sweep.step_seconds
+    monkeypatch.setattr(sweep, "step_seconds", lambda job: asked.append(job) or real(job))
+    singles = sweep.Singles()
+    assert run_point(one, singles, told=False).scaling_efficiency == 1.0
+    assert run_point(two, singles, told=False).scaling_efficiency == alone
+    assert not asked
