@@ -21,7 +21,7 @@ from wafersim.inputs.sweep import Grid
 from wafersim.planning.journal import Entry, Journal
 from wafersim.planning.model_version import first_stamps, model_version, stamps
 from wafersim.planning.results import BOUNDS, FIRST, cells_of
-from wafersim.planning.sweep import Singles, run_point
+from wafersim.planning.sweep import run_point
 
 LONGEST_CHUNK = 512
 CHUNK_S = 0.5  # that a chunk takes: progress is seen by the chunk
@@ -87,7 +87,6 @@ def compute(task: Task, places: list[int], journal: Record, stopped: Callable[[]
         raise WafersimError(
             "files of the model changed while the sweep ran; run it again: points of the new ones are computed"
         )
-    singles = Singles()
     with at_one_moment():
         for count, place in enumerate(places):
             if stopped():
@@ -103,7 +102,7 @@ def compute(task: Task, places: list[int], journal: Record, stopped: Callable[[]
             if journal.place(task.sweep, place, key):
                 continue
             try:
-                result = run_point(point, singles, told=task.intervals)
+                result = run_point(point, told=task.intervals)
                 cells = cells_of(result)
                 if not task.intervals:
                     cells |= dict.fromkeys(BOUNDS)
