@@ -77,6 +77,7 @@ def _planned(spec: PlanSpec, offers: Sequence[Offer], hardware: Sequence[Hardwar
         considered=considered,
         bounded=bounded,
         simulated=search.simulated,
+        wholes=tuple(search.wholes()),
     )
 
 

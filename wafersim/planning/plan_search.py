@@ -76,6 +76,14 @@ class PlanSearch:
         """The whole run of a candidate if it was simulated, and could run."""
         return self._wholes.get(place)
 
+    def wholes(self) -> list[Whole]:
+        """Those that were simulated and could run, by hardware and size."""
+        ran = [whole for whole in self._wholes.values() if whole is not None]
+        rank: dict[int, int] = {}
+        for one in self.candidates:
+            rank.setdefault(id(one.hardware), len(rank))
+        return sorted(ran, key=lambda whole: (rank[id(whole.candidate.hardware)], whole.candidate.count))
+
     def whole(self, place: int) -> Whole | None:
         """The whole run of a candidate; None where it cannot run, which is then said of it."""
         if place not in self._wholes:

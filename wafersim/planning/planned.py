@@ -65,7 +65,8 @@ class Changes:
 class Planned:
     """The answer to a plan's question. `best` by respect; of `of_each` hardware that meets the goal its best, the cheapest first;
     the front of days against dollars (against energy where nothing has a price), in the order of days. Where nothing meets the
-    goal `near` is the fastest and the cheapest that runs at all. `considered` counts hardware times sizes."""
+    goal `near` is the fastest and the cheapest that runs at all. `considered` counts hardware times sizes; `wholes` are all that
+    were simulated, by hardware and size, whether they meet the goal or not."""
 
     spec: PlanSpec
     offers: tuple[Offer, ...]
@@ -80,6 +81,7 @@ class Planned:
     considered: int
     bounded: int
     simulated: int
+    wholes: tuple[Whole, ...]
 
     def __repr__(self) -> str:
         return f"<Plan {self.spec.name} for {self.model}: {self.answer or 'nothing meets the goal'}>"
