@@ -12,6 +12,12 @@ from wafersim.errors import Infeasible, InputFaults, WafersimError
 SMALL = ("plan", "--model", "cerebras-gpt-111m", "--tokens", "2B", "--runs", "100")
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Directories of plans go there."""
+    monkeypatch.chdir(tmp_path)
+
+
 def typed(*arguments: str) -> Result:
     return CliRunner().invoke(commands, arguments)
 

@@ -1,4 +1,4 @@
-"""What `run` and `compare` ask about their figures."""
+"""What `run`, `compare` and `plan` ask about their figures."""
 
 from __future__ import annotations
 

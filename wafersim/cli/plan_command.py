@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import click
 
 from wafersim.cli.completion import plans
+from wafersim.cli.figure_options import figure_options
 from wafersim.cli.plan_model import answer_open_model
 
 LIMITS = ("days", "by", "power", "chips", "loss", "law", "inference_tokens")
@@ -58,13 +60,17 @@ FLAGS = {  # fields that options set, and the options
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what chance decides.")
 @click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Processes; one a core if left out.")
+@click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
+@figure_options
+@click.option("--save/--no-save", default=True, help="Write the plan's directory.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "plan": {...}} and nothing else.')
 @click.option(
     "--all", "every", is_flag=True, help="Print the whole front, and every price with its source, before the answer."
 )
 def command(
-    plan: str | None, runs: int | None, seed: int, workers: int | None, as_json: bool, every: bool, **options: Any
-) -> None:
+    plan: str | None, runs: int | None, seed: int, workers: int | None, out: Path, figures: bool, formats: tuple[str, ...],
+    save: bool, as_json: bool, every: bool, **options: Any,
+) -> None:  # fmt: skip
     """What to use to train a model by a day, within a budget or a power: the cheapest, the fastest, and how sure that is.
 
     Without --model: the model to train, of the least loss that can be reached, or for a loss.
@@ -79,6 +85,8 @@ def command(
     from wafersim.planning.speculation import cores
     from wafersim.planning.whole_run import RUNS
     from wafersim.report import console, json_output
+    from wafersim.report.plan_directory import PlanFile, save_plan
+    from wafersim.report.run_directory import check_writable
     from wafersim.report.screen import show, width_of
     from wafersim.report.screen.plan import plan_lines, plan_screen, unmet
 
@@ -91,19 +99,23 @@ def command(
         spec, offers = offers_for_a_loss(asked, beside)
     except InputFaults as faults:
         raise InputFaults([_by_option(fault, options) for fault in faults.faults]) from None
+    if save:
+        check_writable(out)
+    runs = runs or RUNS
     with console.progress(len(offers) + 1, f"{spec.name}: ") as advance:
-        found = answered(spec, offers, runs or RUNS, seed, advance, workers or cores())
+        found = answered(spec, offers, runs, seed, advance, workers or cores())
     if as_json:
         sys.stdout.write(json_output.document(plan=found.to_json()) + "\n")
     if found.answer is None:
         raise unmet(found)
+    directory = save_plan(out, PlanFile(asked, beside, runs, seed), found, figures, formats) if save else None
     if as_json:
         return
     screen = console.new_console()
     width = width_of(screen)
     if every:
         show(screen, plan_lines(found, width))
-    show(screen, plan_screen(found, perf_counter() - began, width))
+    show(screen, plan_screen(found, perf_counter() - began, width, directory, figures))
 
 
 def _values(written: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from wafersim import numbers
 from wafersim.errors import Infeasible
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY, Planned
 from wafersim.planning.whole_run import Whole
 from wafersim.report.screen.layout import LINES, Column, sentence, table, titled
+from wafersim.report.screen.layout import whole as line_of
 
 PAID = {"rent": "rented", "purchase": "bought", "amortised": "amortised"}
 JOULES = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
@@ -16,13 +18,28 @@ WATTS = (("kW", 1e3), ("MW", 1e6))
 DOLLARS = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
 
 
-def plan_screen(found: Planned, took: float, width: int) -> list[str]:
+def plan_screen(
+    found: Planned, took: float, width: int, directory: Path | None = None, figures: bool = False
+) -> list[str]:
     """At most 24 lines: where there is more to say, less is said of what was rejected and of the front."""
+    last = [
+        *_written(found, directory, figures, width),
+        *sentence("More", ["--all", "--json", "wafersim run ... --duration"], width),
+    ]
     for most in (3, 2, 1):
         lines = _lines(found, took, width, most)
-        if len(lines) <= LINES:
-            return lines
-    return [line for line in lines if line][:LINES]
+        if len(lines) + len(last) <= LINES:
+            return lines + last
+    return [line for line in lines if line][: LINES - len(last)] + last
+
+
+def _written(found: Planned, directory: Path | None, figures: bool, width: int) -> list[str]:
+    """Where the directory is, and which figures it has not for want of a price."""
+    if directory is None:
+        return []
+    priced = any(one.usd is not None for one in found.wholes)
+    drawn = "figures (none of money: no price), " if not priced else "figures, "
+    return [line_of("Written", f"{directory}/", f"{drawn if figures else ''}all candidates: ", width)]
 
 
 def _lines(found: Planned, took: float, width: int, most: int) -> list[str]:
@@ -44,7 +61,6 @@ def _lines(found: Planned, took: float, width: int, most: int) -> list[str]:
         *sentence("Prices", _prices(found), width, most, "; "),
         *sentence("Assumed", list(found.assumed), width, most, "; "),
         *sentence("Searched", [_searched(found)], width),
-        *sentence("More", ["--all", "--json", "wafersim run ... --duration"], width),
     ]
 
 

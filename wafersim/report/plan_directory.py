@@ -1,0 +1,62 @@
+"""What a plan's directory holds: the question as it can be asked again, the answer, all candidates with whole runs, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from wafersim.inputs.resolved_plan import resolved_plan
+from wafersim.inputs.yaml_file import YamlFile
+from wafersim.planning.planned import Planned
+from wafersim.planning.wholes_table import wholes_table, write_wholes
+from wafersim.report import json_output
+from wafersim.report.run_directory import WIDEST, save_directory
+from wafersim.report.screen.plan import plan_lines
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """The file that was asked, options included, in its folder; the whole runs of each candidate, and their seed."""
+
+    file: YamlFile
+    beside: Path
+    runs: int
+    seed: int
+
+
+def save_plan(
+    root: Path, asked: PlanFile, found: Planned, figures: bool = True, formats: Sequence[str] = ("png",)
+) -> Path:
+    """`root/<name>-<short hash>/` with plan.yaml, plan.json, candidates.csv, reasons.txt, and figures in each of the `formats`.
+
+    `wafersim plan plan.yaml`, with the options that its first line names, gives the same answer.
+    """
+    resolved, profiles = resolved_plan(asked.file, asked.beside, found.spec, found.offers)
+
+    def write(draft: Path) -> None:
+        for name, profile in profiles.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            _write_yaml(draft / name, profile)
+        _write_yaml(
+            draft / "plan.yaml", resolved, f"# wafersim plan plan.yaml --runs {asked.runs} --seed {asked.seed}\n"
+        )
+        (draft / "plan.json").write_text(json_output.document(plan=found.to_json()) + "\n", encoding="utf-8")
+        write_wholes(wholes_table(found), draft / "candidates.csv")
+        lines = [*plan_lines(found, WIDEST), *(f"{one.name}: {one.reason}" for one in found.rejected)]
+        (draft / "reasons.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if figures:
+            from wafersim.report.figures.of_plan import plan_figures
+
+            plan_figures(draft, found, formats)
+
+    return save_directory(root, resolved, write)
+
+
+def _write_yaml(path: Path, fields: dict[str, Any], head: str = "") -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(head)
+        YAML().dump(fields, file)
