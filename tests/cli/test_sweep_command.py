@@ -88,3 +88,12 @@ def test_ctrl_c_writes_what_is_done_and_says_so(tmp_path: Path) -> None:
     assert "interrupted, " in said and "of 1,500 points done" in said and "Traceback" not in said
     rows = len((out / "results.csv").read_text().splitlines()) - 1
     assert 0 < rows < 1500 and f"{rows:,} of 1,500" in said
+
+
+def test_figures_are_drawn_when_they_are_asked_for_and_one_that_is_none_is_said(file: Path, tmp_path: Path) -> None:
+    words = (file, "--out", tmp_path / "out", "--workers", 1, "--figures")
+    _, said = typed(*words)
+    assert "--figures: nothing is drawn; the points that are done vary no model" in said
+    _, said = typed(*words, "--sweep", "model=cerebras-gpt-111m,cerebras-gpt-256m")
+    assert "nothing is drawn" not in said
+    assert (tmp_path / "out" / "models_by_clusters.png").read_bytes().startswith(b"\x89PNG")

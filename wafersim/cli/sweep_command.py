@@ -13,10 +13,12 @@ import click
 from wafersim.cli.completion import experiments
 
 if TYPE_CHECKING:
-    from wafersim.planning.executor import Executor
+    from wafersim.planning.executor import Executor, Task
+    from wafersim.planning.journal import Journal
 
 MOST_SWEPT = 1_000_000  # points that nobody asks for by mistake
 MOST_WORKERS = 1024
+FIGURE = "models_by_clusters.png"
 
 
 @click.command("sweep")
@@ -39,6 +41,7 @@ MOST_WORKERS = 1024
     help="Workers of a dask scheduler, tcp://HOST:8786; local starts one with its workers here.",
 )
 @click.option("--yes", is_flag=True, help=f"Run a grid of more than {MOST_SWEPT:,} points.")
+@click.option("--figures", is_flag=True, help="Draw step time and tokens/s over models and clusters, where both vary.")
 @click.option("--intervals", is_flag=True, help="80 % intervals of each point, which take most of the time.")
 def command(
     experiment: str,
@@ -48,9 +51,10 @@ def command(
     workers: int | None,
     cluster: str | None,
     yes: bool,
+    figures: bool,
     intervals: bool,
 ) -> None:
-    """Every point of EXPERIMENT's sweep, thousands of them: the table that `run` writes, without figures.
+    """Every point of EXPERIMENT's sweep, thousands of them: the table that `run` writes.
 
     Each finished point goes into a journal at once: whatever interrupts a sweep, the same command goes on from there.
     """
@@ -110,6 +114,7 @@ def command(
         ) from None
     done = journal.done(task.sweep)
     files = [NAME, *write_results(task, journal)]
+    files += _drawn(task, journal) if figures else []
     found = findings(task, journal)
     journal.close()
     screen = console.new_console()
@@ -118,6 +123,26 @@ def command(
         perf_counter() - began, intervals,
     )  # fmt: skip
     show(screen, sweep_screen(swept, width_of(screen)))
+
+
+def _drawn(task: Task, journal: Journal) -> list[str]:
+    """The name of the figure in the directory of a journal; nothing where there is none to draw."""
+    from wafersim.errors import WafersimError
+    from wafersim.report.figures.models_by_clusters import models_by_clusters_figure
+    from wafersim.report.models_by_clusters import models_by_clusters
+
+    table = models_by_clusters(task, journal)
+    if table is None:
+        say("--figures: nothing is drawn; the points that are done vary no model on clusters of several sizes")
+        return []
+    path = journal.path.with_name(FIGURE)
+    try:
+        models_by_clusters_figure(table, task.experiment.title or task.experiment.name, path)
+    except OSError as error:
+        raise WafersimError(
+            f"{path}: cannot be written ({error.strerror or error}); finished points are kept"
+        ) from None
+    return [FIGURE]
 
 
 def _executor(cluster: str | None, workers: int | None) -> Executor:
