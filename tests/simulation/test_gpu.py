@@ -104,6 +104,6 @@ def test_a_rack_is_one_node_of_72_that_is_taken_by_trays() -> None:
     assert inside < nodes_of_8  # collectives of sixteen GPUs stay on NVLink
     assert outside > 0.5 * inside  # twice the GPUs do less than halve it: gradients leave the rack
     machine = load_gpu_machine("gb200-nvl72")
-    # Six GPUs take two trays of four: 8 / 72 of the rack's host.
-    assert machine.supply(6).peak_watts == pytest.approx(6 * 1200 + 8 / 72 * 33600)
-    assert load_gpu_machine("dgx-h100").supply(6).peak_watts == pytest.approx(6 * 700 + 4600)
+    # Six GPUs take two trays of four: 8 / 72 of the rack's host and of its switches.
+    assert machine.supply(6).peak_watts == pytest.approx(6 * 1200 + 8 / 72 * (33600 + 4500))
+    assert load_gpu_machine("dgx-h100").supply(6).peak_watts == pytest.approx(6 * 700 + 4600 + 500)
