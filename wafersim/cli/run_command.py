@@ -44,6 +44,14 @@ if TYPE_CHECKING:
 @click.option(
     "--sensitivity", "sensitive", is_flag=True, help="What 1 % of each number does to the largest point's step."
 )
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Write the largest point's step (with --duration: a whole run) for Perfetto, speedscope, chrome://tracing; "
+    "compressed if the name ends in .gz.",
+)
 @run_options
 def command(
     experiment: str,
@@ -59,6 +67,7 @@ def command(
     every: bool,
     why: bool,
     sensitive: bool,
+    trace: Path | None,
     lasts: bool,
     runs: int,
     seed: int,
@@ -86,14 +95,18 @@ def command(
     if has_jobs(experiment):
         from wafersim.cli.jobs_run import run_jobs
 
-        if sets or sweeps or flops:
-            raise click.UsageError(f"{experiment} has jobs: --set, --sweep and --flops are of one experiment")
+        if sets or sweeps or flops or trace:
+            raise click.UsageError(f"{experiment} has jobs: --set, --sweep, --flops and --trace are of one experiment")
         run_jobs(experiment, runs, seed, as_json, began)
         return
     refuse_without_duration(lasts)
     spec = load_experiment(experiment, (*sets, *([f"flops={flops}"] if flops else [])), sweeps=sweeps)
     if save:
         check_writable(out)
+    if trace is not None:
+        from wafersim.report.trace.file import check_trace_path
+
+        check_trace_path(trace)
     points = expand(spec)
     with console.progress(len(points), f"{spec.name}: ") as advance:
         results = run_points(
@@ -114,6 +127,16 @@ def command(
 
         run = duration_of(shown.point.experiment, shown.simulated.prediction, runs, seed)
     directory = save_run(out, spec, results, figures, found, helps, formats, run) if save else None
+    if trace is not None:
+        of_point = f"{line_name(rows[results.index(shown)])} on {shown.simulated.prediction.n_systems}: {spec.title or spec.name}"
+        if run is None:
+            from wafersim.report.trace.step import save_step
+
+            save_step(shown.simulated, of_point, trace)
+        else:
+            from wafersim.report.trace.whole_run import save_run as save_whole_run
+
+            save_whole_run(run, of_point, trace)
     if as_json:
         extra: dict[str, Any] = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
         extra |= {} if run is None else {"duration": run.to_json()}
@@ -131,8 +154,10 @@ def command(
         console.print_table(screen, sensitivity_table(line_name(largest_row), found))
     if run is not None:
         of_one = title if len(results) == 1 else f"{line_name(largest_row)}, of {spec.name}"
-        whole = Lasted(of_one, experiment, run, shown.point.experiment.run.published, directory, perf_counter() - began)
+        whole = Lasted(
+            of_one, experiment, run, shown.point.experiment.run.published, directory, perf_counter() - began, trace
+        )
         show(screen, duration_screen(whole, width_of(screen)))
         return
-    answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures)
+    answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures, trace)
     show(screen, run_screen(answer, width_of(screen)))

@@ -33,6 +33,7 @@ class Lasted:
     published: PublishedRunSpec | None
     directory: Path | None
     took: float
+    trace: Path | None = None  # of one run
 
 
 def duration_screen(lasted: Lasted, width: int) -> list[str]:
@@ -69,6 +70,7 @@ def _lines(lasted: Lasted, width: int, most: int) -> list[str]:
     ]
     where = "Figures, all numbers: " if lasted.directory is not None else ""
     last = [] if lasted.directory is None else [whole("Written", f"{lasted.directory}/", where, width)]
+    last += [] if lasted.trace is None else [whole("Trace", str(lasted.trace), "", width)]
     more = sentence("More", [f"wafersim show {USUAL[found.kind]}", "--json", "--runs 10000"], width)
     title = f"{lasted.title}: the whole run on {_chips(found.kind, found.n_systems)}"
     return [titled(title, lasted.took, width), "", *days, "", *rest, *last, *more]

@@ -49,6 +49,7 @@ class Found:
     directory: Path | None
     took: float
     figures: bool = True  # whether they were drawn
+    trace: Path | None = None
 
 
 def run_screen(found: Found, width: int) -> list[str]:
@@ -195,6 +196,7 @@ def _sayings(found: Found, lines: Sequence[Line], of: str, width: int, roomy: bo
         *(sentence("Bill", _of(mine, _bill(row)), width) if roomy else []),
         *sentence("Trust", _trust(heads, roomy), width, 3 if roomy else 2, "; "),
         *_written(found, points, width),
+        *([whole("Trace", str(found.trace), "", width)] if found.trace is not None else []),
         *first_that_fits("More", [[f"--all, --why; next: {_next(found)}"], [f"next: {_next(found)}"]], width, 1),
     ]
 

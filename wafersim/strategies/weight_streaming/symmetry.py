@@ -48,6 +48,13 @@ def fold(plan: WeightStreamingPlan) -> Folded[WeightStreamingPlan]:
     return Folded(replace(plan, tree=smaller, size_of=tuple(plan.size_of[system] for system in kept)), standing.unfold)
 
 
+def standing_of(plan: WeightStreamingPlan) -> Standing:
+    """Who stands for whom in what `fold` makes of a plan."""
+    if plan.jitter is not None:
+        return Standing(tuple(tuple(range(count)) for count in (*plan.tree.nodes, plan.systems)))
+    return _representatives(plan.tree, plan.size_of)[2]
+
+
 SizeOf = tuple[tuple[int, ...], ...]
 
 

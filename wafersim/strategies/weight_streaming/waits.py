@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.timeline.timeline import PASS, Column, Timeline
+from wafersim.timeline.timeline import KIND, PASS, Column, Timeline
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,49 @@ def parts_of_step(
 
     Where nothing repeats, the step `before` says where this one began, and its parts are scaled to the mean step.
     """
+    gaps = gaps_of_step(timeline, plan, step_ticks, before)
+    floors = [sum(ticks) for ticks in plan.floor_ticks]
+    floor = sum(floors[size] for size in plan.size_of[gaps.system])
+    parts = {field.name: 0 for field in fields(TicksByPart)}
+    parts["kernel_latency"] = floor
+    parts["compute"] = gaps.busy - floor
+    for gap in range(len(gaps.rows)):
+        for part, ticks in gaps.parts(gap):
+            parts[part] += ticks
+    if before is not None:
+        parts = _scaled(parts, gaps.step_ticks, step_ticks)
+    return TicksByPart(**parts)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Times at which the wafer that the others wait for stood still. Gap i is before the slice in row `rows[i]` of the timeline.
+
+    `busy` are the ticks of all its slices, `step_ticks` what this step took on it.
+    """
+
+    system: int
+    rows: Column
+    begins: Column
+    busy: int
+    step_ticks: int
+    waits: _Waits
+
+    def parts(self, gap: int) -> list[tuple[str, int]]:
+        """[(part of a step, ticks)] of a gap; a part of no ticks may be among them."""
+        return self.waits.of(gap, int(self.begins[gap]))
+
+
+def gaps_of_step(
+    timeline: Timeline, plan: WeightStreamingPlan, step_ticks: int, before: Timeline | None = None
+) -> Gaps:
+    """The gaps of one step of the slowest system, in the order in which it works; arguments as of `parts_of_step`."""
     compute = timeline.of("compute")
+    first = int(np.searchsorted(timeline.kind, KIND["compute"]))
     system = slowest_system(compute, plan.systems)
     own = np.flatnonzero(compute.entity == system)
     own = own[np.lexsort((compute.chunk[own], compute.end[own], compute.start[own]))]
     start, end = compute.start[own], compute.end[own]
-    floors = [sum(ticks) for ticks in plan.floor_ticks]
-    floor = sum(floors[size] for size in plan.size_of[system])
-    parts = {field.name: 0 for field in fields(TicksByPart)}
-    parts["kernel_latency"] = floor
-    parts["compute"] = int((end - start).sum()) - floor
     own_ticks = step_ticks
     if before is not None:
         earlier = before.of("compute")
@@ -66,12 +99,7 @@ def parts_of_step(
     ends = np.concatenate(([end[-1] - own_ticks], end[:-1]))
     late = np.flatnonzero(start > ends)
     waits = _Waits(timeline, plan, system, own_ticks, compute.select(own[late]))
-    for row, begin in enumerate(ends[late].tolist()):
-        for part, ticks in waits.of(row, begin):
-            parts[part] += ticks
-    if before is not None:
-        parts = _scaled(parts, own_ticks, step_ticks)
-    return TicksByPart(**parts)
+    return Gaps(system, first + own[late], ends[late], int((end - start).sum()), own_ticks, waits)
 
 
 def _scaled(parts: dict[str, int], total: int, wanted: int) -> dict[str, int]:
