@@ -76,10 +76,9 @@ def events(timeline: Timeline, view: StepView, critical: np.ndarray) -> Iterator
     for number, path in enumerate(view.flows, 1):
         stops = []
         for row in path.rows:
-            start, end = int(timeline.start[row]) - origin, int(timeline.end[row]) - origin
-            if end > start:
-                lane = int(view.lane_of[row])
-                middle = (nanoseconds(start) + nanoseconds(end)) // 2 * TICKS_PER_NANOSECOND  # it is alone there
+            start, end = (nanoseconds(int(at[row]) - origin) for at in (timeline.start, timeline.end))
+            if end > start:  # else a viewer cannot tell it from its neighbour
+                lane, middle = int(view.lane_of[row]), (start + end) // 2 * TICKS_PER_NANOSECOND
                 stops.append((pids[lane], lane + 1, middle))
         if len(stops) > 1:
             yield from flow(number, path.name, stops)
