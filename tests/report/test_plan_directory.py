@@ -35,7 +35,7 @@ SPACE = [
 
 @pytest.fixture(scope="module")
 def found() -> Planned:
-    return plan({"goal": {"days": 6.0, "budget": "200 kUSD"}, "common": JOB, "candidates": SPACE}, runs=100)
+    return plan({"goal": {"days": 3.0, "budget": "200 kUSD"}, "common": JOB, "candidates": SPACE}, runs=100)
 
 
 @pytest.fixture(scope="module")
@@ -156,20 +156,20 @@ def test_the_front_is_drawn_at_its_medians(found: Planned, drawn: list[Figure], 
     priced = [whole for whole in found.wholes if whole.usd is not None]
     both = sorted((whole.days, (whole.usd or 0.0) / 1e3) for whole in priced)
     assert alike(sorted(points(drawn[0], "faint", "on the front")), both)
-    assert points(drawn[0], "deadline")[0][0] == 6.0 and points(drawn[0], "budget")[0][1] == 200.0
+    assert points(drawn[0], "deadline")[0][0] == 3.0 and points(drawn[0], "budget")[0][1] == 200.0
     assert "no price is known: cs3" in " ".join(text.get_text() for text in drawn[0].texts)
 
 
 def test_each_deadline_costs_the_least_that_keeps_it(found: Planned, drawn: list[Figure], tmp_path: Path) -> None:
     cost_figure(found, tmp_path / "c.png")
     curve = points(drawn[0], "cheapest")
-    assert found.changes is not None
-    for days in (curve[0][0] * 1.01, 3.0, 4.5, 6.0, 9.0):
+    assert len({usd for _, usd in curve}) > 2
+    for days in (1.1, 1.7, 2.9, 3.0, 4.4):
         keep = [whole for whole in found.wholes if whole.usd and whole.share_within(days, 200_000.0) >= 0.8]
         value = [usd for at, usd in curve if at <= days][-1]
         assert value == pytest.approx(min((whole.usd or 0.0) for whole in keep) / 1e3)
     rings = dict(points(drawn[0], "searched"))
-    assert found.answer is not None and rings[6.0] == pytest.approx((found.answer.usd or 0.0) / 1e3)
+    assert found.answer is not None and rings[3.0] == pytest.approx((found.answer.usd or 0.0) / 1e3)
 
 
 def test_a_budget_buys_the_surest_run_that_it_pays(found: Planned, drawn: list[Figure], tmp_path: Path) -> None:
@@ -177,9 +177,11 @@ def test_a_budget_buys_the_surest_run_that_it_pays(found: Planned, drawn: list[F
     priced = [whole for whole in found.wholes if whole.usd is not None]
     drawn_points = sorted(points(drawn[0], "faint", "on the curve"))
     assert alike(
-        drawn_points, sorted(((whole.usd or 0.0) / 1e3, 100 * whole.share_within(6.0, None)) for whole in priced)
+        drawn_points, sorted(((whole.usd or 0.0) / 1e3, 100 * whole.share_within(3.0, None)) for whole in priced)
     )
-    for x, y in points(drawn[0], "surest"):
+    curve = points(drawn[0], "surest")
+    assert len({y for _, y in curve}) > 1
+    for x, y in curve:
         assert y == max(share for usd, share in drawn_points if usd <= x * (1 + 1e-12))
 
 
