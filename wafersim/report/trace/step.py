@@ -30,6 +30,7 @@ from wafersim.timeline.clock import to_seconds
 from wafersim.timeline.timeline import KINDS, Column, Timeline
 
 VIEWS: dict[str, Callable[[Simulated], StepView]] = {"weight-streaming": wafer_view, "gpu-parallel": gpu_view}
+SEEN = 1000  # nanoseconds: the catapult viewer finds no shorter slice at the end of an arrow
 TIMES = "ts and dur are microseconds, ps start and end in picoseconds; 0 is the start of the step's first task"
 
 
@@ -77,7 +78,7 @@ def events(timeline: Timeline, view: StepView, critical: np.ndarray) -> Iterator
         stops = []
         for row in path.rows:
             start, end = (nanoseconds(int(at[row]) - origin) for at in (timeline.start, timeline.end))
-            if end > start:  # else a viewer cannot tell it from its neighbour
+            if end - start >= SEEN:
                 lane, middle = int(view.lane_of[row]), (start + end) // 2 * TICKS_PER_NANOSECOND
                 stops.append((pids[lane], lane + 1, middle))
         if len(stops) > 1:
