@@ -12,7 +12,6 @@ from wafersim.planning.deadline import batches_near, smaller_cluster
 @pytest.fixture
 def smallest(monkeypatch: pytest.MonkeyPatch):
     """`smallest({nodes: days}, deadline)` -> (nodes or None, what is said, sizes tried); what is not written down cannot run."""
-    monkeypatch.setattr(comparison, "_machine", lambda _: SimpleNamespace(unit=8))
     monkeypatch.setattr(comparison, "_with_gpus", lambda _, gpus: gpus)
 
     def found(days: dict[int, float], deadline: float) -> tuple[int | None, str | None, list[int]]:
@@ -27,7 +26,7 @@ def smallest(monkeypatch: pytest.MonkeyPatch):
             return comparison.Side(name, gpus, match, prediction, None)
 
         monkeypatch.setattr(comparison, "_simulated", simulated)
-        asked: Any = None
+        asked: Any = SimpleNamespace(machine=SimpleNamespace(unit=8))
         side = comparison._by_deadline("side", asked, deadline)
         return (None if side.prediction is None else side.prediction.n_systems // 8), side.infeasible, tried
 
