@@ -21,9 +21,10 @@ STEPS = ("ms", "s", "h")
 
 def unit_of(seconds: float, units: tuple[str, ...] = ("ms", "s", "min", "h", "d", "y")) -> tuple[str, float]:
     """The unit in which a time is told, and its seconds."""
-    chosen = TIMES[0]
-    for name, size in TIMES[1:]:
-        if name in units and float(f"{seconds:.2e}") >= FIRST[name]:
+    known = [one for one in TIMES if one[0] in units]
+    chosen = known[0]
+    for name, size in known[1:]:
+        if float(f"{seconds:.2e}") >= FIRST[name]:
             chosen = (name, size)
     return chosen
 

@@ -84,6 +84,12 @@ def test_a_fault_is_one_line_that_names_its_option(arguments: tuple[str, ...], s
     assert str(result.exception).startswith(said) and "\n" not in str(result.exception)
 
 
+def test_one_model_at_a_time() -> None:
+    for twice in (("--model", "llama2-7b", "--model", "llama2-70b"), ("--model", "llama2-7b,llama2-70b")):
+        result = typed("plan", *twice, "--days", "3")
+        assert result.exit_code == 2 and "one model at a time" in result.output
+
+
 def test_prices_are_of_what_is_considered() -> None:
     result = typed("plan", "--model", "cerebras-gpt-111m", "--on", "h100", "--price", "b200=3 USD/h")
     assert result.exit_code == 2

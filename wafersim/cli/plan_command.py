@@ -25,9 +25,18 @@ FLAGS = {  # fields that options set, and the options
 }  # fmt: skip
 
 
+def _one(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """The only one; a second is not left aside in silence."""
+    if len(given) > 1 or any("," in one for one in given):
+        raise click.UsageError("--model: one model at a time; the plan of each is another command")
+    return given[0] if given else None
+
+
 @click.command("plan")
 @click.argument("plan", required=False, shell_complete=plans)
-@click.option("--model", default=None, help="What is to be trained: a shipped model or a file.")
+@click.option(
+    "--model", multiple=True, callback=_one, help="What is to be trained: a shipped model or a file; one at a time."
+)
 @click.option("--tokens", default=None, help="On how many tokens, such as 2T or '20 per parameter'.")
 @click.option("--days", type=float, default=None, help="From the start to the end of the whole run.")
 @click.option("--by", default=None, metavar="DATE", help="Instead of --days: the last day, such as 2026-12-31.")
@@ -160,7 +169,7 @@ def _paid(candidates: list[Any], pay: str | None, prices: tuple[str, ...]) -> li
 
 def _money(written: str) -> str:
     """10M and 10 MUSD alike."""
-    short = re.fullmatch(r"\s*\$?\s*([0-9.]+(?:[eE]\d+)?)\s*([kKM]?)\s*", written)
+    short = re.fullmatch(r"\s*\$?\s*([+-]?[0-9.]+(?:[eE]\d+)?)\s*([kKM]?)\s*", written)
     return written if short is None else f"{short[1]} {short[2].replace('K', 'k')}USD"
 
 
@@ -175,6 +184,9 @@ def _share(written: str) -> Any:
 def _by_option(fault: Any, options: dict[str, Any]) -> Any:
     """A fault by the option that the user typed, where one set the field."""
     flag = FLAGS.get(fault.path)
+    if fault.path == "model" and options["model"] is None and fault.line is None:
+        said = "is missing; or give --days, --budget or --loss: the best model for them"
+        return replace(fault, file="wafersim plan", path="--model", problem=said, about="")
     if fault.path.startswith("candidates."):
         flag = {"on": "--on", "price": "--price", "purchase": "--price", "offer": "--price"}.get(
             fault.path.rpartition(".")[2]

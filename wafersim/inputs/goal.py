@@ -23,6 +23,7 @@ from wafersim.inputs.phase import TokenCount
 from wafersim.inputs.run import LAST_START, Date
 from wafersim.inputs.shared_fields import experiment_of
 from wafersim.inputs.sourced import Frozen
+from wafersim.inputs.training import DEFAULT_TOKENS
 from wafersim.inputs.typed_machine import typed_machine
 from wafersim.inputs.yaml_file import YamlFile, read_yaml
 
@@ -227,6 +228,9 @@ def _offer(file: YamlFile, beside: Path, spec: PlanSpec, candidate: CandidateSpe
         system["profile"] = typed.profile
         system["gpus" if is_gpu_cluster(typed.profile) else "systems"] = 1
         usual = _usual_batch(values)
+        training = values.get("training", {})
+        if isinstance(training, dict) and not {"tokens", "steps", "phases"} & training.keys():
+            said.append(f"tokens {DEFAULT_TOKENS}")
         if usual is not None:
             values["training"] = {**values.get("training", {}), "batch": usual}
             if usual != "published":

@@ -170,7 +170,7 @@ def _why_judged(judged: Sequence[Whole], goal: GoalSpec) -> str:
 def _why_refused(refused: Sequence[Refused], goal: GoalSpec) -> str:
     """Of sizes that cannot run, or miss the goal at their peak: what keeps the largest from it that the power allows."""
     if not refused:
-        return "no size is within the limits on chips"
+        return "no size is within the limits on chips (GPUs come in whole nodes)"
     least = [(one.count, one.least) for one in refused if one.least is not None]
     broken = [one for one in refused if one.least is None]
     if broken:
@@ -182,6 +182,6 @@ def _why_refused(refused: Sequence[Refused], goal: GoalSpec) -> str:
     count, one = powered[-1]
     if goal.within_days is not None and one.days > goal.within_days:
         under = "" if count == least[-1][0] else ", as many as the power allows,"
-        return f"{count:,}{under} take {numbers.duration(one.days * numbers.DAY)} at their peak"
+        return f"{count:,}{under} need {numbers.duration(one.days * numbers.DAY)} even at their peak FLOP/s"
     count, one = min(powered, key=lambda pair: pair[1].usd or 0.0)
-    return f"{count:,} cost {numbers.amount(one.usd or 0.0, 'USD')} at their peak"
+    return f"{count:,} cost {numbers.amount(one.usd or 0.0, 'USD')} even at their peak FLOP/s"

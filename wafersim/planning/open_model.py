@@ -9,6 +9,7 @@ from typing import Any
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec, offers_of, with_values
+from wafersim.inputs.training import DEFAULT_TOKENS
 from wafersim.inputs.yaml_file import YamlFile
 from wafersim.numbers import amount
 from wafersim.planning.model_goal import ModelGoal
@@ -36,7 +37,9 @@ def open_question(file: YamlFile, beside: Path) -> tuple[ModelGoal, list[Site]]:
         raise WafersimError(
             "tokens follow from the scaling law where no model is named: name one, too, or leave tokens out"
         )
-    spec, offers = offers_of(with_values(file, {"common": {"model": members()[-1].name}}), beside)
+    # What the law settles: no plan of these is told.
+    stand_in = {"common": {"model": members()[-1].name, "training": {"tokens": DEFAULT_TOKENS}}}
+    spec, offers = offers_of(with_values(file, stand_in), beside)
     for offer in offers:
         _as_the_law_was_fitted(offer)
     goal = spec.goal

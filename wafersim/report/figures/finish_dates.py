@@ -21,7 +21,7 @@ SMALL = 8.0  # points
 TALL = 2.5  # inches
 REST = 0.01  # of the runs, at either end, for which the axis is not stretched
 SURE = 0.9
-SAID = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
+SAID = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ ROW = 0.22  # inches of a cause
 NAMES = 0.3  # of the width: longer names are broken
 CAUSES = 8
 SHOWN = 5e-4  # of a run: what is less has no place in the legend
-SAID = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
+SAID = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
 
 
 @dataclass(frozen=True)

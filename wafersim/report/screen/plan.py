@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wafersim import numbers
 from wafersim.errors import Infeasible
+from wafersim.inputs.training import DEFAULT_TOKENS
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY, Planned
 from wafersim.planning.whole_run import Whole
 from wafersim.report.screen.layout import LINES, Column, sentence, table, titled
@@ -14,7 +15,7 @@ from wafersim.report.screen.layout import whole as line_of
 
 PAID = {"rent": "rented", "purchase": "bought", "amortised": "amortised"}
 JOULES = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
-WATTS = (("kW", 1e3), ("MW", 1e6))
+WATTS = (("W", 1.0), ("kW", 1e3), ("MW", 1e6))
 DOLLARS = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
 
 
@@ -68,7 +69,7 @@ def title_of(found: Planned) -> str:
     """`llama2-70b on 2.0 T tokens within 60 d and 10 MUSD`."""
     goal, limits = found.goal, []
     if goal.by is not None:
-        limits.append(f"by {goal.by}")
+        limits.append(f"by {goal.by} ({goal.within_days:g} d)")
     elif goal.days is not None:
         limits.append(f"within {goal.days:g} d")
     if goal.budget is not None:
@@ -85,10 +86,17 @@ def _in(value: float, units: Sequence[tuple[str, float]]) -> str:
 
 def named(whole: Whole) -> str:
     """`448 h200, rented`."""
+    paid = f", {PAID[whole.candidate.hardware.pay]}" if whole.usd is not None else ""
+    return f"{whole.candidate.label}{paid}"
+
+
+def _with_spares(whole: Whole) -> str:
+    """`448 h200 and 8 spare, rented`: what is paid and powered."""
+    spare = whole.duration.spare_chips
     return (
-        f"{whole.candidate.label}, {PAID[whole.candidate.hardware.pay]}"
-        if whole.usd is not None
-        else whole.candidate.label
+        named(whole).replace(whole.candidate.label, f"{whole.candidate.label} and {spare:,} spare")
+        if spare
+        else named(whole)
     )
 
 
@@ -96,10 +104,10 @@ def _answer(found: Planned, answer: Whole) -> str:
     """Chips, days and dollars with their spread, the day, and the share of runs that meets the goal."""
     elapsed, cost = answer.duration.elapsed, answer.duration.cost_usd
     said = [
-        f"{named(answer)}: {numbers.duration(elapsed.median)} ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"
+        f"{_with_spares(answer)}: {numbers.duration(elapsed.median)} ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"
     ]
     if cost is not None:
-        said.append(f"{numbers.amount(cost.median, 'USD')} ({_spread(cost.low, cost.high)})")
+        said.append(f"{numbers.amount(cost.median, 'USD')} ({_spread(cost.low, cost.high, cost.median)})")
     goal = found.goal
     bound = [name for name, limit in (("deadline", goal.within_days), ("budget", goal.budget)) if limit is not None]
     meet = f"; {numbers.percent(answer.met)} of whole runs meet {' and '.join(bound)}" if bound else ""
@@ -108,10 +116,11 @@ def _answer(found: Planned, answer: Whole) -> str:
     return ", ".join(said) + meet + near
 
 
-def _spread(low: float, high: float) -> str:
-    """Both ends in the unit of the higher one."""
-    _, size = next((one for one in reversed(DOLLARS) if high >= 0.9995 * one[1]), DOLLARS[0])
-    return f"{numbers.two(low / size)} - {numbers.two(high / size)}"
+def _spread(low: float, high: float, median: float) -> str:
+    """Both ends in the unit in which the median is said."""
+    whole = abs(median) < 9_999.5  # which is said in dollars
+    _, size = DOLLARS[0] if whole else next(one for one in reversed(DOLLARS) if median >= 0.9995 * one[1])
+    return f"{numbers.grouped(low / size)} - {numbers.grouped(high / size)}"
 
 
 def _columns(rows: Sequence[Whole]) -> list[Column]:
@@ -136,12 +145,19 @@ def _columns(rows: Sequence[Whole]) -> list[Column]:
         Column("each at its best", tuple(named(whole) for whole in rows), left=True),
         Column("done in", tuple(numbers.duration(whole.duration.elapsed.median) for whole in rows)),
         Column("80 % range", tuple(days(whole) for whole in rows), 4),
+        Column("USD/h", tuple(_hourly(whole) for whole in rows), 4),
         Column(money, tuple(cost(whole) for whole in rows)),
         Column("80 % range", tuple(spread(whole) for whole in rows), 5),
         Column(energy, tuple(numbers.grouped(whole.joules / joules) for whole in rows), 3),
         Column(f"peak {power}", tuple(numbers.two(whole.watts / watts) for whole in rows), 2),
         Column("meet", tuple(numbers.percent(whole.met) for whole in rows), 1),
     ]
+
+
+def _hourly(whole: Whole) -> str:
+    """Rent of a chip."""
+    price = whole.duration.footprint.cost.price
+    return "" if price is None or whole.candidate.hardware.pay != "rent" else f"{price.value:,.2f}"
 
 
 def _unit(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[str, float]:
@@ -185,7 +201,10 @@ def _changes(found: Planned, answer: Whole) -> list[str]:
     assert changes is not None
     said = []
     for one in changes.deadlines:
-        said.append(f"{one.days:g} d: {'nothing' if one.answer is None else in_short(one.answer)}")
+        what = "nothing" if one.answer is None else "the same" if one.answer is answer else in_short(one.answer)
+        said.append(f"{one.days:g} d: {what}")
+    if all(one.answer is answer for one in changes.deadlines) and said:
+        said = [f"{changes.deadlines[0].days:g} to {changes.deadlines[-1].days:g} d: the same"]
     if changes.one_more is not None:
         more = changes.one_more
         unit = more.candidate.count - answer.candidate.count
@@ -244,5 +263,7 @@ def unmet(found: Planned) -> Infeasible:
         said += f"; the fastest: {in_short(fastest)}"
     if cheapest is not None and cheapest is not fastest:
         said += f"; the cheapest: {in_short(cheapest)}"
+    if any(line.startswith("tokens ") for line in found.assumed):
+        said += f" (tokens {DEFAULT_TOKENS}, as none are given)"
     lines = [f"{title_of(found)}: {said}", *(f"{one.name}: {one.reason}" for one in found.rejected)]
     return Infeasible("\n".join(lines))
