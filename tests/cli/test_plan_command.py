@@ -90,6 +90,18 @@ def test_one_model_at_a_time() -> None:
         assert result.exit_code == 2 and "one model at a time" in result.output
 
 
+def test_options_that_nothing_reads_are_refused() -> None:
+    result = typed("plan", "--days", "3", "--on", "cs2", "--runs", "200")
+    assert result.exit_code == 2 and "--runs is of a plan with a model" in result.output
+
+
+def test_what_costs_nothing_is_the_cheapest() -> None:
+    free = typed(*SMALL, "--days", "5", "--on", "h100,a100", "--chips", "8", "--price", "a100=0 USD/h", "--json")
+    found = json.loads(free.stdout)["plan"]
+    assert found["best"]["cheapest"]["hardware"] == "a100" and found["best"]["cheapest"]["cost_usd"]["median"] == 0.0
+    assert found["rejected"][0]["reason"].startswith("costs ") and found["rejected"][0]["reason"].endswith("USD")
+
+
 def test_prices_are_of_what_is_considered() -> None:
     result = typed("plan", "--model", "cerebras-gpt-111m", "--on", "h100", "--price", "b200=3 USD/h")
     assert result.exit_code == 2

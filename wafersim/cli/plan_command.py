@@ -10,12 +10,14 @@ from time import perf_counter
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from wafersim.cli.completion import plans
 from wafersim.cli.figure_options import figure_options
 from wafersim.cli.plan_model import answer_open_model
 
 LIMITS = ("days", "by", "power", "chips", "loss", "law", "inference_tokens")
+OF_A_MODEL = {"out": "--out", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers"}
 PAYS = ("rent", "purchase", "amortised")
 FLAGS = {  # fields that options set, and the options
     "goal.days": "--days", "goal.by": "--by", "goal.budget": "--budget", "goal.power": "--power", "goal.chips": "--chips",
@@ -103,6 +105,7 @@ def command(
     asked = with_values(file, _values(file.values, options))
     try:
         if model_is_open(asked):
+            _refuse_without_model()
             answer_open_model(asked, beside, seed, as_json, began)
             return
         spec, offers = offers_for_a_loss(asked, beside)
@@ -125,6 +128,14 @@ def command(
     if every:
         show(screen, plan_lines(found, width))
     show(screen, plan_screen(found, perf_counter() - began, width, directory, figures))
+
+
+def _refuse_without_model() -> None:
+    """Raises UsageError for options that nothing reads where the model is open."""
+    context = click.get_current_context()
+    for name, option in OF_A_MODEL.items():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} is of a plan with a model: name one by --model, or leave it out")
 
 
 def _values(written: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

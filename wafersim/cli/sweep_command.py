@@ -93,7 +93,10 @@ def command(
     try:
         each = seconds_a_point(task, journal)
         left = total - journal.done(task.sweep)
-        say(f"{spec.name}: {total:,} points" + (f", {before:,} of them in the journal" if before else ""))
+        say(
+            f"{spec.name}: {total:,} point{'s' * (total > 1)}"
+            + (f", {before:,} of them in the journal" if before else "")
+        )
         if each is not None and left:
             count = executor.workers
             about = numbers.duration(left * each / max(count, 1))

@@ -125,7 +125,10 @@ def _rejected(search: PlanSearch, hardware: Hardware, of_each: Sequence[Whole], 
         missing = own.duration.footprint.cost.missing
         return Rejected(hardware.name, f"no price is known: {missing} or --price gives it", True)
     assert answer is not None and answer.usd is not None
-    return Rejected(hardware.name, f"costs {numbers.digits(own.usd / answer.usd, 3)} times as much", True)
+    dearer = (
+        f"{numbers.digits(own.usd / answer.usd, 3)} times as much" if answer.usd else numbers.amount(own.usd, "USD")
+    )
+    return Rejected(hardware.name, f"costs {dearer}", True)
 
 
 def _why_not(search: PlanSearch, hardware: Hardware) -> str:
