@@ -36,11 +36,11 @@ def every_whole() -> tuple[Whole, ...]:
     spec, offers = asked({})
     hardware = [Hardware.of(offer) for offer in offers]
     return tuple(
-        whole_of(candidate_of(one, size), spec.goal, RUNS) for one in hardware for size in one.offer.spec.sizes or ()
+        whole_of(candidate_of(one, *form), spec.goal, RUNS) for one in hardware for form in one.forms(spec.goal)
     )
 
 
-def found_by_all(goal: dict[str, Any]) -> dict[str, tuple[str, int] | None]:
+def found_by_all(goal: dict[str, Any]) -> dict[str, tuple[str, int, int] | None]:
     spec, _ = asked(goal)
     limits = spec.goal
 
@@ -52,15 +52,19 @@ def found_by_all(goal: dict[str, Any]) -> dict[str, tuple[str, int] | None]:
         CHEAPEST: lambda whole: inf if whole.usd is None else whole.usd,
         FASTEST: lambda whole: whole.days,
         LEAST_ENERGY: lambda whole: whole.joules,
-        FEWEST: lambda whole: float(whole.candidate.count),
+        FEWEST: lambda whole: float(whole.candidate.count + whole.duration.spare_chips),
     }
     good = [whole for whole in every_whole() if meets(whole)]
     found = {name: min(good, key=value, default=None) for name, value in values.items()}
     return {name: None if one is None or values[name](one) == inf else named(one) for name, one in found.items()}
 
 
-def named(whole: Whole) -> tuple[str, int]:
-    return whole.candidate.hardware.name + whole.candidate.hardware.pay, whole.candidate.count
+def named(whole: Whole) -> tuple[str, int, int]:
+    return (
+        whole.candidate.hardware.name + whole.candidate.hardware.pay,
+        whole.candidate.count,
+        whole.duration.spare_chips,
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,7 @@ def test_the_front_is_that_of_simulating_all() -> None:
 def test_nothing_beats_its_bounds() -> None:
     for whole in every_whole():
         candidate = whole.candidate
-        for least in (candidate.least, least_at_peak(candidate.hardware, candidate.count)):
+        for least in (candidate.least, least_at_peak(candidate.hardware, candidate.count, candidate.spares)):
             assert least is not None
             assert least.days <= whole.days * (1 + SAMPLED) and least.joules <= whole.joules * (1 + SAMPLED)
             assert least.watts <= whole.watts

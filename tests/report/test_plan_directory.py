@@ -189,7 +189,7 @@ def test_days_fall_along_each_hardware_s_sizes(found: Planned, drawn: list[Figur
     size_figure(found, tmp_path / "s.png")
     assert alike(
         sorted(points(drawn[0], "candidate")),
-        sorted((float(whole.candidate.count), whole.days) for whole in found.wholes),
+        sorted((float(whole.chips), whole.days) for whole in found.wholes),
     )
 
 

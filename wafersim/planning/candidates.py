@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.footprint import Definition
@@ -15,8 +16,11 @@ from wafersim.metrics.prediction import PhaseTime
 from wafersim.numbers import DAY
 from wafersim.simulation import Job, jobs_of
 from wafersim.strategies.registry import strategy_of
+from wafersim.training_run.build import DEVICES
+from wafersim.training_run.duration import operation_of
 
 OCTAVE = (4, 5, 6, 7)  # sizes from one power of two to the next, in fourths of it
+SPARES = 0.05  # of the chips, where none stand by otherwise: what NCSA Delta needs (arXiv 2503.11901v3), as GPUs have
 NEAR = 8  # a batch is changed by an eighth of itself at most
 SIXTEEN_BITS = ("bf16",)  # precisions under which no GPU passes its peak of 16 bits
 
@@ -65,11 +69,30 @@ class Hardware:
             return tuple(size for size in sorted(set(spec.sizes)) if size <= most)
         return in_fourths(self.machine.unit, most)
 
-    def sized(self, count: int) -> Experiment:
-        """Its experiment on so many chips, with the batch of `near` where another would not go round."""
+    def forms(self, goal: GoalSpec) -> Iterator[tuple[int, int | None]]:
+        """(chips, spares) to consider: every size with the spares that its operation has (None), and where that has none (of
+        wafers nobody has published any) with as many as GPUs have, too."""
+        limits = [limit for limit in (goal.chips, self.offer.spec.chips, self.machine.most) if limit is not None]
+        run = self.offer.experiment.run
+        none = run.spares is None and operation_of(self.kind, run).values.spares.value == 0
+        for count in self.sizes(goal):
+            yield count, None
+            spares = ceil(SPARES * count)
+            if none and all(count + spares <= limit for limit in limits):
+                yield count, spares
+
+    @property
+    def kind(self) -> str:
+        """wafer or gpu."""
+        return strategy_of(self.offer.experiment.strategy.kind).words.kind
+
+    def sized(self, count: int, spares: int | None = None) -> Experiment:
+        """Its experiment on so many chips, with the batch of `near` where another would not go round; `spares` stand by, or as
+        many as the operation has."""
         field = "gpus" if self.paid.system.on_gpus else "systems"
         system = self.paid.system.model_copy(update={field: count})
-        sized = self.paid.model_copy(update={"system": system})
+        run = self.paid.run if spares is None else self.paid.run.model_copy(update={"spares": spares})
+        sized = self.paid.model_copy(update={"system": system, "run": run})
         if sized.training.batch is None or sized.training.batch_ramp is not None:
             return sized
         jobs = jobs_of(sized)
@@ -132,6 +155,11 @@ class Candidate:
         return f"<{self.label}>"
 
     @property
+    def spares(self) -> int | None:
+        """Units that stand by, where the candidate says so."""
+        return self.experiment.run.spares
+
+    @property
     def label(self) -> str:
         """`448 h200`."""
         return f"{self.count:,} {self.hardware.name}"
@@ -147,31 +175,32 @@ class Refused:
     least: Least | None = None
 
 
-def candidate_of(hardware: Hardware, count: int) -> Candidate:
+def candidate_of(hardware: Hardware, count: int, spares: int | None = None) -> Candidate:
     """Of so many chips, bounded by its strategy. Raises Infeasible where the job cannot run on them."""
-    experiment = hardware.sized(count)
+    experiment = hardware.sized(count, spares)
     jobs = jobs_of(experiment)
     days = sum(PhaseTime.of(job, strategy_of(job.kind).bound(job)).days for job in jobs)
     asked = hardware.paid.training.batch
     batch = jobs[-1].training.batch
     tokens = sum(job.training.tokens for job in jobs)
     preferred = asked if isinstance(asked, int) else batch
-    return Candidate(hardware, count, experiment, batch, preferred, tokens, _least(hardware, jobs, days))
+    return Candidate(hardware, count, experiment, batch, preferred, tokens, _least(hardware, jobs, days, spares))
 
 
-def least_at_peak(hardware: Hardware, count: int) -> Least | None:
+def least_at_peak(hardware: Hardware, count: int, spares: int | None = None) -> Least | None:
     """What so many chips need at their peak FLOP/s, without a thought of splits or memory; None where fewer bits may pass it."""
     if getattr(hardware.paid.strategy, "precision", "bf16") not in SIXTEEN_BITS:
         return None
-    jobs = jobs_of(hardware.sized(count))
+    jobs = jobs_of(hardware.sized(count, spares))
     whole = ((PhaseTime.of(job, 1.0), job) for job in jobs)
     seconds = sum(of.flops_per_token * of.tokens / (hardware.machine.peak_flops * job.count) for of, job in whole)
-    return _least(hardware, jobs, seconds / DAY)
+    return _least(hardware, jobs, seconds / DAY, spares)
 
 
-def _least(hardware: Hardware, jobs: tuple[Job, ...], days: float) -> Least:
+def _least(hardware: Hardware, jobs: tuple[Job, ...], days: float, spares: int | None) -> Least:
     run, count = hardware.paid.run, max(job.count for job in jobs)
-    found: Footprint = footprint_of(hardware.machine, [Use(count, days * DAY, 0.0)], run.energy, run.money)
+    standing = (run.spares or 0 if spares is None else spares) * (DEVICES if hardware.kind == "gpu" else 1)
+    found: Footprint = footprint_of(hardware.machine, [Use(count, days * DAY, 0.0, standing)], run.energy, run.money)
     usd = found.cost.usd
-    watts = hardware.machine.supply(count + (run.spares or 0)).peak_watts * found.energy.pue
+    watts = hardware.machine.supply(count + standing).peak_watts * found.energy.pue
     return Least(days, float(found.energy.total_j), None if usd is None else float(usd), watts)

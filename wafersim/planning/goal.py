@@ -61,7 +61,7 @@ def _planned(spec: PlanSpec, offers: Sequence[Offer], hardware: Sequence[Hardwar
         found = {name: search.best(name, search.powered(), judged=False) for name in (FASTEST, CHEAPEST)}
         near = {name: whole for name, whole in found.items() if whole is not None}
     on_front = search.front(places)
-    of_each.sort(key=lambda whole: (whole.usd is None, whole.usd or whole.candidate.count))
+    of_each.sort(key=lambda whole: (whole.usd is None, whole.usd or whole.chips))
     changes = None if answer is None else _changes(search, answer, of_each)
     return Planned(
         spec=spec,
@@ -99,7 +99,7 @@ def _changes(search: PlanSearch, answer: Whole, of_each: Sequence[Whole]) -> Cha
     rival = None if answer.usd is None else min(rivals, key=lambda whole: whole.usd or 0.0, default=None)
     return Changes(
         deadlines=tuple(deadlines),
-        one_more=search.added(hardware, answer.candidate.count + hardware.machine.unit),
+        one_more=search.added(answer.candidate, answer.candidate.count + hardware.machine.unit),
         rival=rival,
         price_factor=None if rival is None or not answer.usd else (rival.usd or 0.0) / answer.usd,
         tokens_factor=answer.times_the_tokens(days, goal.budget, goal.sure),
@@ -158,16 +158,16 @@ def _why_judged(judged: Sequence[Whole], goal: GoalSpec) -> str:
     powered = [whole for whole in judged if goal.power is None or whole.watts <= goal.power]
     if not powered:
         least = min(judged, key=lambda whole: whole.watts)
-        return f"{least.candidate.label} may draw {least.watts / 1e3:,.0f} kW"
+        return f"{least.label} may draw {least.watts / 1e3:,.0f} kW"
     nearest = max(powered, key=lambda whole: whole.met)
     if nearest.met == 0.0:
         fastest = min(powered, key=lambda whole: whole.days)
         days = numbers.duration(fastest.duration.elapsed.median)
         if goal.within_days is not None and fastest.days > goal.within_days:
-            return f"{fastest.candidate.label} takes {days} at the fastest"
+            return f"{fastest.label} takes {days} at the fastest"
     money = "" if nearest.usd is None else f" and {numbers.amount(nearest.usd, 'USD')}"
     days = numbers.duration(nearest.duration.elapsed.median)
-    return f"{nearest.candidate.label} takes {days}{money}: {numbers.percent(nearest.met)} of runs meet the goal"
+    return f"{nearest.label} takes {days}{money}: {numbers.percent(nearest.met)} of runs meet the goal"
 
 
 def _why_refused(refused: Sequence[Refused], goal: GoalSpec) -> str:

@@ -35,7 +35,7 @@ AIMS = {
     CHEAPEST: Aim(CHEAPEST, lambda one: one.least.usd, lambda whole: whole.usd),
     FASTEST: Aim(FASTEST, lambda one: one.least.days, lambda whole: whole.days),
     LEAST_ENERGY: Aim(LEAST_ENERGY, lambda one: one.least.joules, lambda whole: whole.joules),
-    FEWEST: Aim(FEWEST, lambda one: float(one.count), lambda whole: float(whole.candidate.count)),
+    FEWEST: Aim(FEWEST, lambda one: float(one.count + (one.spares or 0)), lambda whole: float(whole.chips)),
 }
 
 
@@ -50,8 +50,8 @@ class PlanSearch:
         self.candidates: list[Candidate] = []
         self.refused: list[Refused] = []
         for one in hardware:
-            for count in one.sizes(goal):
-                found = self._bounded(one, count, longest)
+            for count, spares in one.forms(goal):
+                found = self._bounded(one, count, spares, longest)
                 if isinstance(found, Candidate):
                     self.candidates.append(found)
                 else:
@@ -101,22 +101,23 @@ class PlanSearch:
         except WafersimError as reason:
             return str(reason)
 
-    def _bounded(self, hardware: Hardware, count: int, longest: float) -> Candidate | Refused:
+    def _bounded(self, hardware: Hardware, count: int, spares: int | None, longest: float) -> Candidate | Refused:
         try:
-            least = least_at_peak(hardware, count)
+            least = least_at_peak(hardware, count, spares)
             if least is not None and not self._may(least, longest):
                 return Refused(hardware, count, "", least)
-            return candidate_of(hardware, count)
+            return candidate_of(hardware, count, spares)
         except Infeasible as reason:
             return Refused(hardware, count, str(reason))
 
-    def added(self, hardware: Hardware, count: int) -> Whole | None:
-        """The whole run of one size more, whatever its bound; None where it cannot run."""
-        known = [at for at, one in enumerate(self.candidates) if one.hardware is hardware and one.count == count]
-        if known:
-            return self.whole(known[0])
+    def added(self, like: Candidate, count: int) -> Whole | None:
+        """The whole run of a candidate like another, but for its size, whatever its bound; None where it cannot run."""
+        hardware, spares = like.hardware, like.spares
+        for place, one in enumerate(self.candidates):
+            if one.hardware is hardware and (one.count, one.spares) == (count, spares):
+                return self.whole(place)
         try:
-            self.candidates.append(candidate_of(hardware, count))
+            self.candidates.append(candidate_of(hardware, count, spares))
         except Infeasible:
             return None
         return self.whole(len(self.candidates) - 1)

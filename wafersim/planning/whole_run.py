@@ -32,6 +32,17 @@ class Whole:
     met: float
 
     @property
+    def label(self) -> str:
+        """`448+24 h200`: those that work and those that stand by."""
+        spares = f"+{self.duration.spare_chips:,}" if self.duration.spare_chips else ""
+        return f"{self.candidate.count:,}{spares} {self.candidate.hardware.name}"
+
+    @property
+    def chips(self) -> int:
+        """That work and that stand by."""
+        return self.candidate.count + self.duration.spare_chips
+
+    @property
     def days(self) -> float:
         """The median."""
         return self.duration.elapsed.median / DAY
@@ -47,7 +58,7 @@ class Whole:
         return None if self.duration.cost_usd is None else self.duration.cost_usd.median
 
     def __repr__(self) -> str:
-        return f"<{self.candidate.label}: {self.days:.1f} d, {100 * self.met:.0f} % meet the goal>"
+        return f"<{self.label}: {self.days:.1f} d, {100 * self.met:.0f} % meet the goal>"
 
     def share_within(self, days: float | None, usd: float | None) -> float:
         """Share of the runs that take at most so many days and dollars; a limit that is None, or has no price, does not bind."""

@@ -71,7 +71,7 @@ def cost_figure(found: Planned, path: Path, width: float = PAGE) -> None:
         reach(axes, "x", ends, width - LEFT - RIGHT, SMALL)
         reach(axes, "y", [*low, *high, *limits], tall, SMALL)
         line = [(one.at / each, one.value / size) for one in stairs]
-        named = [(one.at / each, one.value / size, one.whole.candidate.label) for one in _named(found, stairs, width)]
+        named = [(one.at / each, one.value / size, one.whole.label) for one in _named(found, stairs, width)]
         label_points(page, axes, named, line, [stepped([*line, (ends[-1], line[-1][1])])], SMALL)
         axes.set_xlabel(f"deadline in {times}, kept by {numbers.percent(goal.sure)} of the runs", fontsize=SMALL)
         axes.set_ylabel(f"cost, {unit}", fontsize=SMALL)
@@ -126,10 +126,10 @@ def _at_the_goal(found: Planned, stairs: Sequence[Stair]) -> Stair:
 def _words(found: Planned, stairs: Sequence[Stair], marks: Marks) -> Words:
     first, last = stairs[0], _at_the_goal(found, stairs)
     when = f"Within {within(found.goal)}" if within(found.goal) else "Without a deadline"
-    finding = f"{when} the cheapest is {last.whole.candidate.label}"
+    finding = f"{when} the cheapest is {last.whole.label}"
     finding += f" for {numbers.amount(last.value, 'USD')}"
     if first.at < last.at:
-        finding += f", within {numbers.duration(first.at * numbers.DAY)} it is {first.whole.candidate.label}"
+        finding += f", within {numbers.duration(first.at * numbers.DAY)} it is {first.whole.label}"
         finding += f" for {numbers.amount(first.value, 'USD')}"
     more = ["the cheapest with whole runs, by its median; away from the rings there may be a cheaper one"]
     if not _searched(found, stairs):

@@ -39,7 +39,7 @@ def size_figure(found: Planned, path: Path, width: float = PAGE) -> None:
         ends = [min(max(end, min(medians) / FAR), max(medians) * FAR) for end in ends]
         if limits:
             axes.axhline(limits[0], gid="deadline", **DEADLINE)
-        counts = [float(whole.candidate.count) for whole in found.wholes]
+        counts = [float(whole.chips) for whole in found.wholes]
         reach(axes, "x", counts, width - LEFT - RIGHT, SMALL, doubling=True)
         reach(axes, "y", [*ends, *medians], tall, SMALL)
         axes.set_xlabel(_chips(lines), fontsize=SMALL)
@@ -49,16 +49,16 @@ def size_figure(found: Planned, path: Path, width: float = PAGE) -> None:
 
 
 def _lines(wholes: Sequence[Whole]) -> list[list[Whole]]:
-    """By hardware, each by rising size."""
-    lines: dict[int, list[Whole]] = {}
+    """By hardware, and where it may have more spares than its operation by that, each by rising size."""
+    lines: dict[tuple[int, bool], list[Whole]] = {}
     for whole in wholes:
-        lines.setdefault(id(whole.candidate.hardware), []).append(whole)
+        lines.setdefault((id(whole.candidate.hardware), whole.candidate.spares is None), []).append(whole)
     return list(lines.values())
 
 
 def _draw(axes: Any, line: Sequence[Whole], mark: Mark, found: Planned, each: float) -> list[float]:
     """Ends of the ranges along a line, in a unit of so many days."""
-    counts = [whole.candidate.count for whole in line]
+    counts = [whole.chips for whole in line]
     low, high = ([getattr(one.duration.elapsed, end) / numbers.DAY / each for one in line] for end in ("low", "high"))
     if len(line) > 1:
         axes.fill_between(counts, low, high, color=mark.colour, alpha=BAND, linewidth=0, gid="range")
@@ -67,7 +67,7 @@ def _draw(axes: Any, line: Sequence[Whole], mark: Mark, found: Planned, each: fl
     axes.plot(counts, [whole.days / each for whole in line], color=mark.colour, linewidth=1.4, gid=mark.name)
     for whole in line:
         axes.plot(
-            whole.candidate.count, whole.days / each, mark.shape, color=mark.colour, markersize=5,
+            whole.chips, whole.days / each, mark.shape, color=mark.colour, markersize=5,
             markerfacecolor=mark.colour if meets(whole, found) else "white", zorder=4, gid="candidate",
         )  # fmt: skip
     return [*low, *high]
@@ -81,12 +81,13 @@ def meets(whole: Whole, found: Planned) -> bool:
 
 def _chips(lines: Sequence[Sequence[Whole]]) -> str:
     kinds = {line[0].prediction.kind for line in lines}
-    return "wafers or GPUs" if len(kinds) > 1 else "wafers" if kinds == {"wafer"} else "GPUs"
+    many = "wafers or GPUs" if len(kinds) > 1 else "wafers" if kinds == {"wafer"} else "GPUs"
+    return f"{many}, spares included"
 
 
 def _words(found: Planned, marks: Marks) -> Words:
     good = [whole for whole in found.wholes if meets(whole, found)]
-    fewest = min(good or found.wholes, key=lambda whole: whole.candidate.count)
+    fewest = min(good or found.wholes, key=lambda whole: whole.chips)
     finding = f"{in_short(fewest)}: the fewest chips that meet the goal" if good else "Nothing meets the goal"
     handles: list[Any] = [
         *marks.handles(found.wholes),

@@ -70,7 +70,7 @@ def chance_figure(found: Planned, path: Path, width: float = PAGE) -> None:
         reach(axes, "x", [*(x for x, _ in places), *ranges, *limits], width - LEFT - RIGHT, SMALL)
         axes.set_ylim(0, 100)
         axes.set_yticks(range(0, 101, 20))
-        named = [(*_place(whole, goal.within_days, size), whole.candidate.label) for whole in _named(stairs, goal.sure)]
+        named = [(*_place(whole, goal.within_days, size), whole.label) for whole in _named(stairs, goal.sure)]
         spans = [
             [(ranges[at], y), (ranges[at + 1], y)] for at, (_, y) in zip(range(0, len(ranges), 2), curve, strict=True)
         ]
@@ -100,10 +100,10 @@ def _named(stairs: Sequence[Stair], sure: float) -> list[Whole]:
 def _words(found: Planned, stairs: Sequence[Stair], marks: Marks, priced: Sequence[Whole]) -> Words:
     goal = found.goal
     enough = next((one for one in stairs if one.value >= goal.sure), stairs[-1])
-    finding = f"{enough.whole.candidate.label} for {numbers.amount(enough.at, 'USD')}: {numbers.percent(enough.value)} of runs"
+    finding = f"{enough.whole.label} for {numbers.amount(enough.at, 'USD')}: {numbers.percent(enough.value)} of runs"
     finding += f" within {within(goal)}"
     if stairs[-1] is not enough:
-        finding += f"; {stairs[-1].whole.candidate.label} for {numbers.amount(stairs[-1].at, 'USD')}:"
+        finding += f"; {stairs[-1].whole.label} for {numbers.amount(stairs[-1].at, 'USD')}:"
         finding += f" {numbers.percent(stairs[-1].value)}"
     more = [f"{len(priced)} candidates by their median cost; the curve: the surest of them for each budget"]
     left_out = unpriced(found)

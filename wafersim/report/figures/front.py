@@ -89,7 +89,7 @@ def front_figure(found: Planned, path: Path, width: float = PAGE) -> None:
             axes.plot(*_place(whole, of), mark.shape, color=mark.colour, markersize=6, zorder=4, gid="on the front")
         _limits(axes, found, of)
         _reach(axes, found, drawn, of, width - LEFT - RIGHT, tall)
-        named = [(*_place(whole, of), whole.candidate.label) for whole in told(found, of)]
+        named = [(*_place(whole, of), whole.label) for whole in told(found, of)]
         lines = [stepped(steps), *(line for cross, _ in crosses for line in cross)]
         label_points(page, axes, named, [_place(whole, of) for whole in drawn], lines, SMALL)
         axes.set_xlabel(f"{of.times} of the whole run", fontsize=SMALL)

@@ -85,19 +85,15 @@ def _in(value: float, units: Sequence[tuple[str, float]]) -> str:
 
 
 def named(whole: Whole) -> str:
-    """`448 h200, rented`."""
+    """`448+24 h200, rented`."""
     paid = f", {PAID[whole.candidate.hardware.pay]}" if whole.usd is not None else ""
-    return f"{whole.candidate.label}{paid}"
+    return f"{whole.label}{paid}"
 
 
 def _with_spares(whole: Whole) -> str:
-    """`448 h200 and 8 spare, rented`: what is paid and powered."""
-    spare = whole.duration.spare_chips
-    return (
-        named(whole).replace(whole.candidate.label, f"{whole.candidate.label} and {spare:,} spare")
-        if spare
-        else named(whole)
-    )
+    """`448 h200 and 24 spare, rented`."""
+    spares = f"{whole.candidate.label} and {whole.duration.spare_chips:,} spare"
+    return named(whole).replace(whole.label, spares) if whole.duration.spare_chips else named(whole)
 
 
 def _answer(found: Planned, answer: Whole) -> str:
@@ -167,9 +163,9 @@ def _unit(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[
 
 
 def in_short(whole: Whole) -> str:
-    """`384 h200, 52.1 d, 5.0 MUSD`."""
+    """`384+24 h200, 52.1 d, 5.0 MUSD`."""
     money = "" if whole.usd is None else f", {numbers.amount(whole.usd, 'USD')}"
-    return f"{whole.candidate.label}, {numbers.duration(whole.duration.elapsed.median)}{money}"
+    return f"{whole.label}, {numbers.duration(whole.duration.elapsed.median)}{money}"
 
 
 def _others(found: Planned, answer: Whole) -> list[str]:
