@@ -174,3 +174,10 @@ def test_nothing_heavy_is_imported_at_the_door(name: str) -> None:
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_a_file_holds_one_idea(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_test_modules_outside_of_packages_have_names_of_their_own() -> None:
+    """pytest takes two of one name for one module, and refuses the second."""
+    alone = [path for path in Path(__file__).parent.rglob("*.py") if not (path.parent / "__init__.py").exists()]
+    names = [path.stem for path in alone if path.stem != "conftest"]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
