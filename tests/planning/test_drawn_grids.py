@@ -70,7 +70,7 @@ def _nothing_left_behind() -> Iterator[None]:
 def forget() -> None:
     """As in a new process: nothing that was computed before is known."""
     for found in gc.get_objects():
-        if isinstance(found, functools._lru_cache_wrapper) and str(found.__module__).startswith("wafersim."):
+        if type(found) is functools._lru_cache_wrapper and str(found.__module__).startswith("wafersim."):
             found.cache_clear()
     graph._structure.cache_clear()
     run._remembered.cache_clear()

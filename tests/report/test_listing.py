@@ -39,7 +39,7 @@ def test_short_names_stand_beside_the_machines_that_they_mean() -> None:
     assert all(typed_machine(name).profile == profile for profile, name in short.items())
 
 
-EXPERIMENTS = [find(kind, name) for kind in ("experiments", "comparisons", "jobs") for name in names(kind)]
+EXPERIMENTS = [find(kind, name) for kind in ("experiments", "comparisons", "jobs", "plans") for name in names(kind)]
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
