@@ -17,6 +17,10 @@ FIRST = {
 }  # seconds from which a unit is taken
 STEPS = ("ms", "s", "h")
 """Units of a step."""
+SPELLED = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
+DOLLARS = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
+JOULES = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
+WATTS = (("W", 1.0), ("kW", 1e3), ("MW", 1e6))
 
 
 def unit_of(seconds: float, units: tuple[str, ...] = ("ms", "s", "min", "h", "d", "y")) -> tuple[str, float]:
@@ -27,6 +31,11 @@ def unit_of(seconds: float, units: tuple[str, ...] = ("ms", "s", "min", "h", "d"
         if float(f"{seconds:.2e}") >= FIRST[name]:
             chosen = (name, size)
     return chosen
+
+
+def scale(value: float, units: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """The largest of some units, which rise, in which a value is not below one; the smallest where it is below that."""
+    return next((one for one in reversed(units) if value >= 0.9995 * one[1]), units[0])
 
 
 def short_unit(seconds: float) -> tuple[str, float]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from matplotlib.patches import Patch
 
+from wafersim.numbers import DOLLARS, JOULES, SPELLED, TIMES, digits, duration
 from wafersim.numbers import FIRST as FROM
-from wafersim.numbers import TIMES, digits, duration
 from wafersim.report.figures.sheet import Words, inches, sheet, widest
 from wafersim.report.figures.style import FIRST, GREY, INK, MATCHED, OTHER, quiet
 from wafersim.report.screen.splits import alike_but_split
@@ -104,11 +104,10 @@ def _panels(ran: Sequence[Row], first: Row) -> tuple[Panel, ...]:
     days = [(name, size / DAY) for name, size in TIMES if name in ("min", "h", "d", "y") and size <= FROM[name]]
     longest = max(side["days_to_train"] for side in same) * DAY
     time = next(((name, size) for name, size in reversed(days) if longest >= FROM[name]), days[0])
-    energy = unit_of("energy_j", (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12)))
-    cost = unit_of("cost_usd", (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6)))
-    said = {"min": "minutes", "h": "hours", "d": "days", "y": "years"}[time[0]]
+    energy = unit_of("energy_j", JOULES)
+    cost = unit_of("cost_usd", DOLLARS)
     return (
-        Panel(f"{said} to train", "days_to_train", time[1]),
+        Panel(f"{SPELLED[time[0]]} to train", "days_to_train", time[1]),
         Panel(f"energy, {energy[0]}", "energy_j", energy[1]),
         Panel(f"cost, {cost[0]}", "cost_usd", cost[1]),
     )

@@ -28,7 +28,6 @@ from wafersim.report.figures.plan_marks import (
 from wafersim.report.figures.reach import reach, time_unit
 from wafersim.report.figures.sheet import PAGE, Words, sheet
 from wafersim.report.figures.style import GREY, quiet, ring
-from wafersim.report.screen.plan import DOLLARS
 
 BEYOND = 1.5  # times the goal's deadline, or the last step, to which the curve is drawn: what the search looks for
 BAND = 0.2
@@ -92,8 +91,7 @@ def _last(found: Planned, stairs: Sequence[Stair]) -> float:
 
 
 def _unit(stairs: Sequence[Stair]) -> tuple[str, float]:
-    typical = stairs[len(stairs) // 2].value
-    return next((one for one in reversed(DOLLARS) if typical >= 0.9995 * one[1]), DOLLARS[0])
+    return numbers.scale(stairs[len(stairs) // 2].value, numbers.DOLLARS)
 
 
 def _searched(found: Planned, stairs: Sequence[Stair]) -> list[tuple[float, float]]:

@@ -29,7 +29,6 @@ from wafersim.report.figures.plan_marks import (
 from wafersim.report.figures.reach import reach
 from wafersim.report.figures.sheet import PAGE, Words, sheet
 from wafersim.report.figures.style import quiet
-from wafersim.report.screen.plan import DOLLARS
 
 
 def chance_figure(found: Planned, path: Path, width: float = PAGE) -> None:
@@ -87,8 +86,7 @@ def _place(whole: Whole, days: float, size: float) -> tuple[float, float]:
 
 def _unit(priced: Sequence[Whole]) -> tuple[str, float]:
     costs = sorted(whole.usd for whole in priced if whole.usd is not None)
-    typical = costs[len(costs) // 2]
-    return next((one for one in reversed(DOLLARS) if typical >= 0.9995 * one[1]), DOLLARS[0])
+    return numbers.scale(costs[len(costs) // 2], numbers.DOLLARS)
 
 
 def _named(stairs: Sequence[Stair], sure: float) -> list[Whole]:

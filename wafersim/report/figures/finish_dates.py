@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from wafersim.numbers import DAY, duration, unit_of
+from wafersim.numbers import DAY, SPELLED, duration, unit_of
 from wafersim.report.figures.sheet import PAGE, Words, inches, sheet
 from wafersim.report.figures.style import FIRST, MATCHED, lighter, quiet
 from wafersim.strategies import palette
@@ -21,7 +21,6 @@ SMALL = 8.0  # points
 TALL = 2.5  # inches
 REST = 0.01  # of the runs, at either end, for which the axis is not stretched
 SURE = 0.9
-SAID = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def finish_figure(finishes: Finishes, name: str, path: Path, width: float = PAGE
         axes.set_yticks([0, 10, 25, 50, 75, 90, 100])
         axes.set_xlim(low, high)
         _ticks(axes, finishes, (low, high), size, width)
-        axes.set_xlabel(f"{SAID[unit]} from the beginning", fontsize=SMALL)
+        axes.set_xlabel(f"{SPELLED[unit]} from the beginning", fontsize=SMALL)
         axes.set_ylabel("chance that it is done, %", fontsize=SMALL)
         axes.tick_params(labelsize=SMALL)
         quiet(axes, "both")

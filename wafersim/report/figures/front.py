@@ -29,7 +29,7 @@ from wafersim.report.figures.plan_marks import (
 from wafersim.report.figures.reach import reach, time_unit
 from wafersim.report.figures.sheet import PAGE, Words, sheet
 from wafersim.report.figures.style import GREY, quiet
-from wafersim.report.screen.plan import DOLLARS, JOULES, in_short
+from wafersim.report.screen.plan import in_short
 from wafersim.training_run.duration import Spread
 
 SMALL = 8.0  # points
@@ -52,11 +52,9 @@ def against(found: Planned) -> Against:
     """Dollars where the front has them."""
     priced = any(whole.usd is not None for whole in found.front)
     values = [value for whole in found.front if (value := whole.usd if priced else whole.joules) is not None]
-    typical = sorted(values)[len(values) // 2]
     limit = found.goal.within_days
     times, each = time_unit([*(whole.days for whole in found.wholes), *([] if limit is None else [limit])])
-    units = DOLLARS if priced else JOULES
-    unit, size = next((one for one in reversed(units) if typical >= 0.9995 * one[1]), units[0])
+    unit, size = numbers.scale(sorted(values)[len(values) // 2], numbers.DOLLARS if priced else numbers.JOULES)
     if priced:
         return Against(times, each, "cost", unit, size, lambda whole: whole.duration.cost_usd)
     return Against(times, each, "energy", unit, size, lambda whole: whole.duration.energy_j)

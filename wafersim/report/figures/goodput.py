@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.patches import Patch
 
-from wafersim.numbers import duration, tenths, unit_of
+from wafersim.numbers import SPELLED, duration, tenths, unit_of
 from wafersim.report.figures.sheet import PAGE, Words, broken, inches, sheet, widest
 from wafersim.report.figures.style import INK, ink_on, quiet
 from wafersim.training_run.plan import Loss
@@ -21,7 +21,6 @@ ROW = 0.22  # inches of a cause
 NAMES = 0.3  # of the width: longer names are broken
 CAUSES = 8
 SHOWN = 5e-4  # of a run: what is less has no place in the legend
-SAID = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _draw_causes(axes: Any, causes: Sequence[tuple[str, float]], across: float) 
     axes.set_ylim(len(causes) - 0.5, -0.5)
     axes.set_xlim(0, most / size * across / (across - inches(" 9,999", SMALL)) * 1.02)
     axes.locator_params(axis="x", nbins=max(2, int(across / 0.8)))
-    axes.set_xlabel(f"{SAID[unit]} that failures cost, by cause", fontsize=SMALL)
+    axes.set_xlabel(f"{SPELLED[unit]} that failures cost, by cause", fontsize=SMALL)
     axes.tick_params(axis="x", labelsize=SMALL)
     quiet(axes)
 

@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from wafersim.numbers import DAY, unit_of
+from wafersim.numbers import DAY, SPELLED, unit_of
 from wafersim.report.figures.sheet import LINE, inches
 
 DECADE = 10.0
 ROOM = 0.06  # of the reach, left free at either end
 ROUND = (1, 2, 5)
-TIMES = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "days"}
+TIMES = SPELLED | {"y": "days"}  # of an axis, on which years are long
 
 
 def reach(

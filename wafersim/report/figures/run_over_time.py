@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 
-from wafersim.numbers import digits, duration, unit_of
+from wafersim.numbers import SPELLED, digits, duration, unit_of
 from wafersim.report.figures.sheet import PAGE, Words, sheet, widest
 from wafersim.report.figures.style import GREY, INK, quiet
 from wafersim.timeline.clock import TICKS_PER_SECOND
@@ -23,7 +23,6 @@ SMALL = 8.0  # points
 ROW, BAR = 0.21, 0.66  # inches of a lane; share of it that a bar is high
 TALL, BEHIND = 1.3, 0.95  # inches of the steps, and of the time that they are behind
 CAUSES = 8  # that have a lane of their own
-SAID = {"ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours", "d": "days", "y": "years"}
 STARTS = "later starts and restores"
 
 
@@ -62,7 +61,7 @@ def run_figure(trace: Trace, name: str, path: Path, width: float = PAGE) -> None
             below.axhline(len(doing) - 0.5, color=GREY, linewidth=0.6)
         below.set_ylim(len(lanes) - 0.5, -0.5)
         below.set_yticks(range(len(lanes)), [lane.name for lane in lanes], fontsize=SMALL)
-        below.set_xlabel(f"{SAID[unit]} from the beginning", fontsize=SMALL)
+        below.set_xlabel(f"{SPELLED[unit]} from the beginning", fontsize=SMALL)
         below.set_xlim(0, end / size)
         below.locator_params(axis="x", nbins=max(2, int((width - right - names) / 0.7)))
         below.tick_params(axis="x", labelsize=SMALL)
@@ -95,7 +94,7 @@ def _draw_behind(axes: Any, trace: Trace, size: float) -> None:
     axes.plot(at / size, behind / own, color=WORDS[Loss.WASTED_PROGRESS].colour, linewidth=1.1)
     axes.set_ylim(0, 1.05 * float(behind.max()) / own or 1.0)
     axes.locator_params(axis="y", nbins=3)
-    axes.set_ylabel(f"{SAID[unit]}\nbehind", fontsize=SMALL)
+    axes.set_ylabel(f"{SPELLED[unit]}\nbehind", fontsize=SMALL)
 
 
 def _draw(axes: Any, y: int, lane: Lane, size: float, pixel: float) -> None:

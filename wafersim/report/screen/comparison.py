@@ -30,8 +30,6 @@ OPEN = (0.1, 0.9)  # probabilities between which nobody can call it
 NAME = 30  # characters of a side's name at least, and what numbers need beside it
 NUMBERS = 50
 NO_RUN = "no measured run "
-MOST_MONEY = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
-MOST_ENERGY = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,9 @@ def _name(side: Row, first: Row, width: int) -> str:
 def _main(ran: Sequence[Row]) -> list[Column]:
     step_unit = numbers.common_unit([side["step_time_s"] for side in ran])
     unit, size = numbers.unit_of(min(side["days_to_train"] for side in ran) * numbers.DAY)
-    energy, joules = _scale([side["energy_j"] for side in ran], MOST_ENERGY)
-    money, dollars = _scale([side["cost_usd"] for side in ran if side["cost_usd"] is not None], MOST_MONEY)
+    energy, joules = numbers.scale(min(side["energy_j"] for side in ran), numbers.JOULES)
+    costs = [side["cost_usd"] for side in ran if side["cost_usd"] is not None]
+    money, dollars = numbers.scale(min(costs, default=0.0), numbers.DOLLARS)
 
     def spans(side: Row) -> str:
         bounds = side.get("interval", {}).get("days_to_train")
@@ -157,12 +156,6 @@ def _beside(ran: Sequence[Row], first: Row) -> list[Column]:
 
 def _column(head: str, ran: Sequence[Row], cell: Callable[[Row], str], gives_way: int = 0) -> Column:
     return Column(head, tuple(cell(side) for side in ran), gives_way)
-
-
-def _scale(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """The largest unit in which no value is below one."""
-    fitting = [unit for unit in units if values and min(values) >= 0.9995 * unit[1]]
-    return fitting[-1] if fitting else units[0]
 
 
 def _refused(sides: Sequence[Row], width: int) -> list[str]:

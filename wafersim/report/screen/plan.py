@@ -14,9 +14,6 @@ from wafersim.report.screen.layout import LINES, Column, sentence, table, titled
 from wafersim.report.screen.layout import whole as line_of
 
 PAID = {"rent": "rented", "purchase": "bought", "amortised": "amortised"}
-JOULES = (("kWh", 3.6e6), ("MWh", 3.6e9), ("GWh", 3.6e12))
-WATTS = (("W", 1.0), ("kW", 1e3), ("MW", 1e6))
-DOLLARS = (("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6))
 
 
 def plan_screen(
@@ -75,33 +72,25 @@ def title_of(found: Planned) -> str:
     if goal.budget is not None:
         limits.append(f"for {numbers.amount(goal.budget, 'USD')}")
     if goal.power is not None:
-        limits.append(f"under {_in(goal.power, WATTS)}")
+        unit, watts = numbers.scale(goal.power, numbers.WATTS)
+        limits.append(f"under {numbers.two(goal.power / watts)} {unit}")
     return " ".join([f"{found.model} on {numbers.amount(found.tokens)} tokens", ", ".join(limits)]).rstrip()
-
-
-def _in(value: float, units: Sequence[tuple[str, float]]) -> str:
-    name, size = next((one for one in reversed(units) if value >= 0.9995 * one[1]), units[0])
-    return f"{numbers.two(value / size)} {name}"
 
 
 def named(whole: Whole) -> str:
     """`448+24 h200, rented`."""
-    paid = f", {PAID[whole.candidate.hardware.pay]}" if whole.usd is not None else ""
-    return f"{whole.label}{paid}"
+    return whole.label + _paid(whole)
 
 
-def _with_spares(whole: Whole) -> str:
-    """`448 h200 and 24 spare, rented`."""
-    spares = f"{whole.candidate.label} and {whole.duration.spare_chips:,} spare"
-    return named(whole).replace(whole.label, spares) if whole.duration.spare_chips else named(whole)
+def _paid(whole: Whole) -> str:
+    return f", {PAID[whole.candidate.hardware.pay]}" if whole.usd is not None else ""
 
 
 def _answer(found: Planned, answer: Whole) -> str:
     """Chips, days and dollars with their spread, the day, and the share of runs that meets the goal."""
-    elapsed, cost = answer.duration.elapsed, answer.duration.cost_usd
-    said = [
-        f"{_with_spares(answer)}: {numbers.duration(elapsed.median)} ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"
-    ]
+    elapsed, cost, spare = answer.duration.elapsed, answer.duration.cost_usd, answer.duration.spare_chips
+    what = answer.candidate.label + (f" and {spare:,} spare" if spare else "") + _paid(answer)
+    said = [f"{what}: {numbers.duration(elapsed.median)} ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"]
     if cost is not None:
         said.append(f"{numbers.amount(cost.median, 'USD')} ({_spread(cost.low, cost.high, cost.median)})")
     goal = found.goal
@@ -114,17 +103,16 @@ def _answer(found: Planned, answer: Whole) -> str:
 
 def _spread(low: float, high: float, median: float) -> str:
     """Both ends in the unit in which the median is said."""
-    whole = abs(median) < 9_999.5  # which is said in dollars
-    _, size = DOLLARS[0] if whole else next(one for one in reversed(DOLLARS) if median >= 0.9995 * one[1])
+    _, size = numbers.scale(median if median >= 9_999.5 else 0.0, numbers.DOLLARS)  # a few thousand are said in dollars
     return f"{numbers.grouped(low / size)} - {numbers.grouped(high / size)}"
 
 
 def _columns(rows: Sequence[Whole]) -> list[Column]:
     """Each hardware's own best: chips, days, dollars, energy, power, the share that meets the goal."""
     priced = [whole.usd for whole in rows if whole.usd is not None]
-    money, dollars = _unit(priced, DOLLARS)
-    energy, joules = _unit([whole.joules for whole in rows], JOULES)
-    power, watts = _unit([whole.watts for whole in rows], WATTS)
+    money, dollars = numbers.scale(min(priced, default=0.0), numbers.DOLLARS)
+    energy, joules = numbers.scale(min((whole.joules for whole in rows), default=0.0), numbers.JOULES)
+    power, watts = numbers.scale(min((whole.watts for whole in rows), default=0.0), numbers.WATTS)
 
     def cost(whole: Whole) -> str:
         return "no price" if whole.usd is None else numbers.two(whole.usd / dollars)
@@ -154,12 +142,6 @@ def _hourly(whole: Whole) -> str:
     """Rent of a chip."""
     price = whole.duration.footprint.cost.price
     return "" if price is None or whole.candidate.hardware.pay != "rent" else f"{price.value:,.2f}"
-
-
-def _unit(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """Of a column: that of its smallest value."""
-    least = min(values, default=0.0)
-    return next((one for one in reversed(units) if least >= 0.9995 * one[1]), units[0])
 
 
 def in_short(whole: Whole) -> str:
