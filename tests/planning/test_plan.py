@@ -35,9 +35,7 @@ def every_whole() -> tuple[Whole, ...]:
     """The whole runs of all candidates of the space."""
     spec, offers = asked({})
     hardware = [Hardware.of(offer) for offer in offers]
-    return tuple(
-        whole_of(candidate_of(one, *form), spec.goal, RUNS) for one in hardware for form in one.forms(spec.goal)
-    )
+    return tuple(whole_of(candidate_of(*form), spec.goal, RUNS) for one in hardware for form in one.forms(spec.goal))
 
 
 def found_by_all(goal: dict[str, Any]) -> dict[str, tuple[str, int, int] | None]:
@@ -110,7 +108,7 @@ def test_the_front_is_that_of_simulating_all() -> None:
 def test_nothing_beats_its_bounds() -> None:
     for whole in every_whole():
         candidate = whole.candidate
-        for least in (candidate.least, least_at_peak(candidate.hardware, candidate.count, candidate.spares)):
+        for least in (candidate.least, least_at_peak(candidate.size, candidate.spares)):
             assert least is not None
             assert least.days <= whole.days * (1 + SAMPLED) and least.joules <= whole.joules * (1 + SAMPLED)
             assert least.watts <= whole.watts

@@ -162,6 +162,10 @@ class SystemSpec(Frozen):
         """Whether the machine is a cluster of GPUs."""
         return is_gpu_cluster(self.profile)
 
+    def counting(self, count: int) -> SystemSpec:
+        """The same machine with so many of its wafers or GPUs at work, which is not checked."""
+        return self.model_copy(update={"gpus" if self.on_gpus else "systems": count})
+
     @property
     def count(self) -> int:
         """Wafers or GPUs that work on the job."""

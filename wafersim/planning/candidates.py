@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 
+from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.footprint import Definition
 from wafersim.inputs.goal import MOST_CHIPS, GoalSpec, Offer
 from wafersim.inputs.machine import AnyMachine
 from wafersim.metrics.footprint import Footprint, Use, footprint_of
-from wafersim.metrics.prediction import PhaseTime
+from wafersim.metrics.prediction import PhaseTime, Prediction
 from wafersim.numbers import DAY
-from wafersim.simulation import Job, jobs_of
+from wafersim.simulation import Job, jobs_of, simulate_with_interval
 from wafersim.strategies.registry import strategy_of
-from wafersim.training_run.build import DEVICES
+from wafersim.training_run.build import stated_spares
 from wafersim.training_run.duration import operation_of
 
 OCTAVE = (4, 5, 6, 7)  # sizes from one power of two to the next, in fourths of it
@@ -46,11 +47,6 @@ class Hardware:
         """As the user has it."""
         return self.offer.name
 
-    @property
-    def words(self) -> str:
-        """`GPUs` or `systems`."""
-        return strategy_of(self.offer.experiment.strategy.kind).words.many
-
     @cached_property
     def paid(self) -> Experiment:
         """Its experiment with this way to pay."""
@@ -69,41 +65,23 @@ class Hardware:
             return tuple(size for size in sorted(set(spec.sizes)) if size <= most)
         return in_fourths(self.machine.unit, most)
 
-    def forms(self, goal: GoalSpec) -> Iterator[tuple[int, int | None]]:
-        """(chips, spares) to consider: every size with the spares that its operation has (None), and where that has none (of
+    def forms(self, goal: GoalSpec) -> Iterator[tuple[Size, int | None]]:
+        """(size, spares) to consider: every size with the spares that its operation has (None), and where that has none (of
         wafers nobody has published any) with as many as GPUs have, too."""
         limits = [limit for limit in (goal.chips, self.offer.spec.chips, self.machine.most) if limit is not None]
         run = self.offer.experiment.run
         none = run.spares is None and operation_of(self.kind, run).values.spares.value == 0
         for count in self.sizes(goal):
-            yield count, None
+            size = Size(self, count)
+            yield size, None
             spares = ceil(SPARES * count)
             if none and all(count + spares <= limit for limit in limits):
-                yield count, spares
+                yield size, spares
 
     @property
     def kind(self) -> str:
         """wafer or gpu."""
         return strategy_of(self.offer.experiment.strategy.kind).words.kind
-
-    def sized(self, count: int, spares: int | None = None) -> Experiment:
-        """Its experiment on so many chips, with the batch of `near` where another would not go round; `spares` stand by, or as
-        many as the operation has."""
-        field = "gpus" if self.paid.system.on_gpus else "systems"
-        system = self.paid.system.model_copy(update={field: count})
-        run = self.paid.run if spares is None else self.paid.run.model_copy(update={"spares": spares})
-        sized = self.paid.model_copy(update={"system": system, "run": run})
-        if sized.training.batch is None or sized.training.batch_ramp is not None:
-            return sized
-        jobs = jobs_of(sized)
-        if len({job.training.batch for job in jobs}) > 1:  # phases of a published run
-            return sized
-        asked = jobs[-1].training.batch
-        batch = near(asked, max(1, count // self.machine.unit))
-        if batch == asked:
-            return sized
-        kept = {"batch": batch, "steps": None, "tokens": sum(job.training.tokens for job in jobs)}
-        return sized.model_copy(update={"training": sized.training.model_copy(update=kept)})
 
 
 def in_fourths(unit: int, most: int) -> tuple[int, ...]:
@@ -129,6 +107,55 @@ def near(batch: int, units: int) -> int:
     return nearest if abs(nearest - batch) * NEAR <= batch else batch
 
 
+@dataclass(frozen=True, eq=False)
+class Size:
+    """So many chips of a hardware that work on the job, and what does not depend on how many stand by; worked out once."""
+
+    hardware: Hardware
+    count: int
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """Of the hardware, with the batch of `near` where another would not go round."""
+        paid = self.hardware.paid
+        sized = paid.model_copy(update={"system": paid.system.counting(self.count)})
+        if sized.training.batch is None or sized.training.batch_ramp is not None:
+            return sized
+        jobs = jobs_of(sized)
+        if len({job.training.batch for job in jobs}) > 1:  # phases of a published run
+            return sized
+        asked = jobs[-1].training.batch
+        batch = near(asked, max(1, self.count // self.hardware.machine.unit))
+        if batch == asked:
+            return sized
+        kept = {"batch": batch, "steps": None, "tokens": sum(job.training.tokens for job in jobs)}
+        return sized.model_copy(update={"training": sized.training.model_copy(update=kept)})
+
+    @cached_property
+    def jobs(self) -> tuple[Job, ...]:
+        """Phases of the run."""
+        return jobs_of(self.experiment)
+
+    @property
+    def days(self) -> float:
+        """That no steps of the run beat, by its strategy. Raises Infeasible where the job cannot run."""
+        if isinstance(self._days, Infeasible):
+            raise self._days
+        return self._days
+
+    @cached_property
+    def _days(self) -> float | Infeasible:
+        try:
+            return sum(PhaseTime.of(job, strategy_of(job.kind).bound(job)).days for job in self.jobs)
+        except Infeasible as reason:
+            return reason
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        """The step with its interval. Raises Infeasible."""
+        return simulate_with_interval(self.jobs)
+
+
 @dataclass(frozen=True)
 class Least:
     """What no whole run of a candidate beats: days, joules, dollars (None without a price); and peak watts, all of the site."""
@@ -141,28 +168,50 @@ class Least:
 
 @dataclass(frozen=True, repr=False)
 class Candidate:
-    """So many chips of a hardware for a job; `asked` is the batch that was preferred."""
+    """Chips of a hardware for a job, with `spares` units that stand by, or as many as the operation has."""
 
-    hardware: Hardware
-    count: int
-    experiment: Experiment
-    batch: int
-    asked: int
-    tokens: float
+    size: Size
+    spares: int | None
     least: Least
 
     def __repr__(self) -> str:
         return f"<{self.label}>"
 
     @property
-    def spares(self) -> int | None:
-        """Units that stand by, where the candidate says so."""
-        return self.experiment.run.spares
+    def hardware(self) -> Hardware:
+        """What it is made of."""
+        return self.size.hardware
+
+    @property
+    def count(self) -> int:
+        """Chips that work on the job."""
+        return self.size.count
 
     @property
     def label(self) -> str:
         """`448 h200`."""
         return f"{self.count:,} {self.hardware.name}"
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The job on them."""
+        return _with_spares(self.size.experiment, self.spares)
+
+    @property
+    def batch(self) -> int:
+        """Sequences of a step."""
+        return self.size.jobs[-1].training.batch
+
+    @property
+    def asked(self) -> int:
+        """The batch that was preferred."""
+        asked = self.hardware.paid.training.batch
+        return asked if isinstance(asked, int) else self.batch
+
+    @property
+    def tokens(self) -> float:
+        """Of the whole run."""
+        return sum(job.training.tokens for job in self.size.jobs)
 
 
 @dataclass(frozen=True)
@@ -175,32 +224,33 @@ class Refused:
     least: Least | None = None
 
 
-def candidate_of(hardware: Hardware, count: int, spares: int | None = None) -> Candidate:
+def candidate_of(size: Size, spares: int | None = None) -> Candidate:
     """Of so many chips, bounded by its strategy. Raises Infeasible where the job cannot run on them."""
-    experiment = hardware.sized(count, spares)
-    jobs = jobs_of(experiment)
-    days = sum(PhaseTime.of(job, strategy_of(job.kind).bound(job)).days for job in jobs)
-    asked = hardware.paid.training.batch
-    batch = jobs[-1].training.batch
-    tokens = sum(job.training.tokens for job in jobs)
-    preferred = asked if isinstance(asked, int) else batch
-    return Candidate(hardware, count, experiment, batch, preferred, tokens, _least(hardware, jobs, days, spares))
+    return Candidate(size, spares, _least(size, spares, size.days))
 
 
-def least_at_peak(hardware: Hardware, count: int, spares: int | None = None) -> Least | None:
+def least_at_peak(size: Size, spares: int | None = None) -> Least | None:
     """What so many chips need at their peak FLOP/s, without a thought of splits or memory; None where fewer bits may pass it."""
-    if getattr(hardware.paid.strategy, "precision", "bf16") not in SIXTEEN_BITS:
+    if getattr(size.hardware.paid.strategy, "precision", "bf16") not in SIXTEEN_BITS:
         return None
-    jobs = jobs_of(hardware.sized(count, spares))
-    whole = ((PhaseTime.of(job, 1.0), job) for job in jobs)
-    seconds = sum(of.flops_per_token * of.tokens / (hardware.machine.peak_flops * job.count) for of, job in whole)
-    return _least(hardware, jobs, seconds / DAY, spares)
+    whole = ((PhaseTime.of(job, 1.0), job) for job in size.jobs)
+    peak = size.hardware.machine.peak_flops
+    seconds = sum(of.flops_per_token * of.tokens / (peak * job.count) for of, job in whole)
+    return _least(size, spares, seconds / DAY)
 
 
-def _least(hardware: Hardware, jobs: tuple[Job, ...], days: float, spares: int | None) -> Least:
-    run, count = hardware.paid.run, max(job.count for job in jobs)
-    standing = (run.spares or 0 if spares is None else spares) * (DEVICES if hardware.kind == "gpu" else 1)
+def _least(size: Size, spares: int | None, days: float) -> Least:
+    hardware, count = size.hardware, max(job.count for job in size.jobs)
+    run = _with_spares(hardware.paid, spares).run
+    standing = stated_spares(run, hardware.kind)
     found: Footprint = footprint_of(hardware.machine, [Use(count, days * DAY, 0.0, standing)], run.energy, run.money)
     usd = found.cost.usd
     watts = hardware.machine.supply(count + standing).peak_watts * found.energy.pue
     return Least(days, float(found.energy.total_j), None if usd is None else float(usd), watts)
+
+
+def _with_spares(experiment: Experiment, spares: int | None) -> Experiment:
+    """With so many units that stand by, if they are stated."""
+    if spares is None:
+        return experiment
+    return experiment.model_copy(update={"run": experiment.run.model_copy(update={"spares": spares})})

@@ -271,4 +271,4 @@ def _nearer(side: Side, other: Side | None) -> Side:
 
 
 def _with_gpus(experiment: Experiment, gpus: int) -> Experiment:
-    return experiment.model_copy(update={"system": experiment.system.model_copy(update={"gpus": gpus})})
+    return experiment.model_copy(update={"system": experiment.system.counting(gpus)})

@@ -5,10 +5,10 @@ A candidate has a bound for each of its values; the answers are what measuring a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 
-from wafersim.strategies.best_first import best_first
+from wafersim.strategies.best_first import best_of
 
 Pair = tuple[float, float]
 Looked = Callable[[Iterable[int]], None]
@@ -22,17 +22,21 @@ def _nobody(places: Iterable[int]) -> None:
 def best(bounds: Sequence[float], value: Callable[[int], float], ahead: Looked = _nobody) -> int | None:
     """The place of the least value, the first of equals; None where all are infinite. `bounds[i]` is at most value i."""
     order = sorted(range(len(bounds)), key=lambda place: (bounds[place], place))
-    rank = {place: number for number, place in enumerate(order)}
     least = inf
+
+    def in_turn() -> Iterator[tuple[float, int]]:
+        for number, place in enumerate(order):
+            if bounds[place] <= least:
+                ahead(other for other in order[number:] if bounds[other] <= least)
+            yield bounds[place], place
 
     def looked(place: int) -> float:
         nonlocal least
-        ahead(other for other in order[rank[place] :] if bounds[other] <= least)
         found = value(place)
         least = min(least, found)
         return found
 
-    measured = best_first(bounds, looked)
+    measured = best_of(in_turn(), looked)
     found = min(measured, key=lambda place: (measured[place], place), default=None)
     return None if found is None or measured[found] == inf else found
 

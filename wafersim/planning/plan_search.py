@@ -12,7 +12,7 @@ from math import inf
 
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.goal import GoalSpec
-from wafersim.planning.candidates import Candidate, Hardware, Least, Refused, candidate_of, least_at_peak
+from wafersim.planning.candidates import Candidate, Hardware, Least, Refused, Size, candidate_of, least_at_peak
 from wafersim.planning.front import best, front
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY
 from wafersim.planning.speculation import Measured
@@ -50,8 +50,8 @@ class PlanSearch:
         self.candidates: list[Candidate] = []
         self.refused: list[Refused] = []
         for one in hardware:
-            for count, spares in one.forms(goal):
-                found = self._bounded(one, count, spares, longest)
+            for size, spares in one.forms(goal):
+                found = self._bounded(size, spares, longest)
                 if isinstance(found, Candidate):
                     self.candidates.append(found)
                 else:
@@ -101,14 +101,14 @@ class PlanSearch:
         except WafersimError as reason:
             return str(reason)
 
-    def _bounded(self, hardware: Hardware, count: int, spares: int | None, longest: float) -> Candidate | Refused:
+    def _bounded(self, size: Size, spares: int | None, longest: float) -> Candidate | Refused:
         try:
-            least = least_at_peak(hardware, count, spares)
+            least = least_at_peak(size, spares)
             if least is not None and not self._may(least, longest):
-                return Refused(hardware, count, "", least)
-            return candidate_of(hardware, count, spares)
+                return Refused(size.hardware, size.count, "", least)
+            return candidate_of(size, spares)
         except Infeasible as reason:
-            return Refused(hardware, count, str(reason))
+            return Refused(size.hardware, size.count, str(reason))
 
     def added(self, like: Candidate, count: int) -> Whole | None:
         """The whole run of a candidate like another, but for its size, whatever its bound; None where it cannot run."""
@@ -117,7 +117,7 @@ class PlanSearch:
             if one.hardware is hardware and (one.count, one.spares) == (count, spares):
                 return self.whole(place)
         try:
-            self.candidates.append(candidate_of(hardware, count, spares))
+            self.candidates.append(candidate_of(Size(hardware, count), spares))
         except Infeasible:
             return None
         return self.whole(len(self.candidates) - 1)

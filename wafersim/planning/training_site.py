@@ -17,6 +17,8 @@ from wafersim.numbers import DAY
 from wafersim.planning.candidates import Hardware, in_fourths
 from wafersim.planning.model_shapes import members, usual_batch
 from wafersim.simulation import jobs_of, step_seconds
+from wafersim.strategies.registry import strategy_of
+from wafersim.training_run.build import stated_spares
 from wafersim.workload.model import parameters
 
 SEQUENCE = 2048  # tokens, as the family was trained
@@ -64,7 +66,7 @@ class Site:
         pue = footprint_of(hardware.machine, [Use(1, DAY, 0.0)], run.energy, run.money).energy.pue
 
         def watts(count: int) -> float:
-            return hardware.machine.supply(count + (run.spares or 0)).peak_watts * pue
+            return hardware.machine.supply(count + stated_spares(run, hardware.kind)).peak_watts * pue
 
         sizes = tuple(size for size in hardware.sizes(goal) if goal.power is None or watts(size) <= goal.power)
         stated = any(limit is not None for limit in (goal.chips, offer.spec.chips, offer.spec.sizes, goal.power))
@@ -73,9 +75,8 @@ class Site:
 
     @cached_property
     def machine(self) -> AnyMachine:
-        """Its parts."""
-        system = self.base.system
-        return load_any(system.profile, system.software, system.overrides)
+        """Its parts, at the prices that are stated."""
+        return self.base.machine
 
     @property
     def installed(self) -> int | None:
@@ -85,7 +86,7 @@ class Site:
     @property
     def words(self) -> str:
         """What its chips are called."""
-        return "systems" if isinstance(self.machine, Machine) else "GPUs"
+        return strategy_of(self.base.strategy.kind).words.many
 
     @property
     def sequence_length(self) -> int:
@@ -122,8 +123,6 @@ class Site:
 
     def experiment(self, model: Model, count: int, tokens: float, batch: int | None = None) -> Experiment:
         """The training of a model on so many chips; without a batch with the best one."""
-        field = "systems" if isinstance(self.machine, Machine) else "gpus"
-        system = self.base.system.model_copy(update={field: count})
         asked = {
             "sequence_length": self.sequence_length,
             "batch": batch or self.batches_of(model, count)[0],
@@ -132,12 +131,15 @@ class Site:
             "steps": None,
         }
         training = self.base.training.model_copy(update=asked)
-        return self.base.model_copy(update={"model": model, "system": system, "training": training})
+        return self.base.model_copy(
+            update={"model": model, "system": self.base.system.counting(count), "training": training}
+        )
 
     def usd(self, count: int, seconds: float) -> float | None:
         """Dollars of so many chips held busy for so long, by the run's own definition; None without a price."""
         spec = self.base.run
-        found = footprint_of(self.machine, [Use(count, seconds, 0.0, spec.spares or 0)], spec.energy, spec.money)
+        spares = stated_spares(spec, strategy_of(self.base.strategy.kind).words.kind)
+        found = footprint_of(self.machine, [Use(count, seconds, 0.0, spares)], spec.energy, spec.money)
         usd = found.cost.usd
         return None if usd is None else float(usd)
 

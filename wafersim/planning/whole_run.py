@@ -12,7 +12,6 @@ from wafersim.inputs.goal import GoalSpec
 from wafersim.metrics.prediction import Prediction
 from wafersim.numbers import DAY
 from wafersim.planning.candidates import Candidate
-from wafersim.simulation import jobs_of, simulate_with_interval
 from wafersim.training_run.duration import Duration, Spread, duration_of
 
 RUNS = 500
@@ -94,7 +93,7 @@ class Whole:
             "pay": candidate.hardware.pay,
             "kind": found.kind,
             "chips": candidate.count,
-            "spares": self.duration.to_json()["spares"],
+            "spares": self.duration.spare_units,
             "batch": candidate.batch,
             "batch_asked": candidate.asked,
             "split": found.split.name,
@@ -119,11 +118,9 @@ def days_of(seconds: Spread) -> dict[str, float]:
 
 def whole_of(candidate: Candidate, goal: GoalSpec, runs: int = RUNS, seed: int = 0) -> Whole:
     """Simulate the step, its interval and the whole run. Raises Infeasible with the reason."""
-    experiment = candidate.experiment
-    prediction = simulate_with_interval(jobs_of(experiment))
-    duration = duration_of(experiment, prediction, runs, seed, told=False)
-    machine = candidate.hardware.machine
+    prediction = candidate.size.prediction
+    duration = duration_of(candidate.experiment, prediction, runs, seed, told=False)
     chips = duration.n_systems + duration.spare_chips
-    watts = machine.supply(chips).peak_watts * duration.footprint.energy.pue
+    watts = candidate.hardware.machine.supply(chips).peak_watts * duration.footprint.energy.pue
     whole = Whole(candidate, prediction, duration, watts, 1.0)
     return replace(whole, met=whole.share_within(goal.within_days, goal.budget))

@@ -55,7 +55,17 @@ def ticks(seconds: float, place: str = "run") -> int:
 
 def units_of(kind: str, count: int) -> int:
     """Units that fail and are replaced as one: wafer-scale systems, or eight GPUs with their host."""
-    return count if kind == "wafer" else ceil(count / DEVICES)
+    return ceil(count / devices_of(kind))
+
+
+def devices_of(kind: str) -> int:
+    """Wafers or GPUs of such a unit."""
+    return DEVICES if kind == "gpu" else 1
+
+
+def stated_spares(spec: RunSpec, kind: str) -> int:
+    """Wafers or GPUs that stand by, as far as the experiment says so."""
+    return (spec.spares or 0) * devices_of(kind)
 
 
 def state_bytes(prediction: Prediction, job: Job, checkpoints: CheckpointSpec) -> float:

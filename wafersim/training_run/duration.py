@@ -21,7 +21,7 @@ from wafersim.numbers import DAY
 from wafersim.simulation import Job, jobs_of, step_seconds
 from wafersim.timeline.clock import to_seconds
 from wafersim.training_run.best_interval import Interval
-from wafersim.training_run.build import DEVICES, Built, build
+from wafersim.training_run.build import Built, build, devices_of
 from wafersim.training_run.compiled import Outcomes, run_many
 from wafersim.training_run.plan import Loss, RunPlan
 from wafersim.training_run.spares import SparesChoice, spares_choice
@@ -118,10 +118,15 @@ class Duration:
         return self.plan.jobs[0].stretches[-1].save_every
 
     @property
+    def spare_units(self) -> int:
+        """Units that stand by."""
+        pools = self.plan.jobs[0].pools
+        return pools[0].spares if pools else 0
+
+    @property
     def spare_chips(self) -> int:
         """Wafers or GPUs that stand by."""
-        pools = self.plan.jobs[0].pools
-        return pools[0].spares * _devices(self.kind) if pools else 0
+        return self.spare_units * devices_of(self.kind)
 
     def finish(self, share: float) -> datetime.date:
         """The day by which so many of the runs are done."""
@@ -162,7 +167,7 @@ class Duration:
                 "waste_at_a_third": best.waste(1 / 3),
                 "waste_at_three_times": best.waste(3.0),
             },
-            "spares": run.pools[0].spares if run.pools else 0,
+            "spares": self.spare_units,
             "spares_worth": None if self.spares is None else self.spares.to_json(),
             "footprint": self.footprint.to_json(),
             "energy_j": self.energy_j.to_json(),
@@ -201,13 +206,9 @@ def power_factors(energy: Energy, seed: int, runs: int) -> Floats:
     return factors
 
 
-def _devices(kind: str) -> int:
-    return DEVICES if kind == "gpu" else 1
-
-
 def shrunk_steps(jobs: Sequence[Job], kind: str) -> Callable[[int], list[float]]:
     """Seconds of every phase's step with so many units missing, simulated; raises Infeasible where that cannot run."""
-    each = _devices(kind)
+    each = devices_of(kind)
 
     def steps(missing: int) -> list[float]:
         return [step_seconds(replace(job, count=job.count - missing * each)) for job in jobs]
@@ -250,7 +251,7 @@ def duration_of(
     few = min(runs, SPARES_RUNS)
     ends, chance_ends = _ends(found), _ends(chance)
     full = prediction.phases[-1]
-    spares = built.run.pools[0].spares * _devices(prediction.kind)
+    spares = built.run.pools[0].spares * devices_of(prediction.kind)
     count = max(phase.n_systems for phase in prediction.phases)
     uses = use_of([_of_loss(found, loss) for loss in Loss], count, spares)
     columns = footprint_of(built.machine, [uses], spec.energy, spec.money)
