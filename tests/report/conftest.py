@@ -1,9 +1,12 @@
-"""Rows as `Prediction.to_json()` makes them, without a simulation."""
+"""Rows as `Prediction.to_json()` makes them, without a simulation; figures as they are laid out."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Row = dict[str, Any]
 
@@ -29,3 +32,17 @@ def row() -> Callable[..., Row]:
         }  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> "Iterator[list[Figure]]":
+    """Every figure that is closed in the test, laid out but not turned into pixels, which would take ten times as long."""
+    import matplotlib.pyplot
+    from matplotlib.figure import Figure
+
+    kept: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: self.draw_without_rendering())
+    monkeypatch.setattr(matplotlib.pyplot, "close", kept.append)
+    yield kept
+    monkeypatch.undo()
+    matplotlib.pyplot.close("all")

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,6 @@ SIZES = pytest.mark.parametrize("width", [COLUMN, PAGE, SLIDE])
 Rows = list[dict[str, Any]]
 GOLDEN = Path(__file__).parents[1] / "golden"
 LONG = "a-model-with-the-longest-name-that-anybody-would-give-to-one-of-them"
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
-    """Every figure that is closed in the test, laid out but not turned into pixels, which would take ten times as long."""
-    kept: list[Figure] = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: self.draw_without_rendering())
-    monkeypatch.setattr(matplotlib.pyplot, "close", kept.append)
-    yield kept
-    monkeypatch.undo()
-    matplotlib.pyplot.close("all")
 
 
 def golden(name: str) -> Any:

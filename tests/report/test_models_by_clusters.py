@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from tests.report.test_figure_layout import LONG, SIZES, drawn, faults, written
+from tests.report.test_figure_layout import LONG, SIZES, faults, written
 from wafersim.inputs.loader import load_experiment
 from wafersim.planning.executor import Task
 from wafersim.planning.journal import Entry, Journal
@@ -14,8 +14,6 @@ from wafersim.planning.model_version import model_version
 from wafersim.planning.results import COLUMNS
 from wafersim.report.figures.models_by_clusters import models_by_clusters_figure
 from wafersim.report.models_by_clusters import Cell, Cluster, ModelsByClusters, models_by_clusters
-
-__all__ = ["drawn"]  # the fixture
 
 FIELDS: dict[str, Any] = {
     "name": "grid",

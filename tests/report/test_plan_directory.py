@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -41,17 +40,6 @@ def found() -> Planned:
 @pytest.fixture(scope="module")
 def unpriced() -> Planned:
     return plan({"goal": {"days": 30.0}, "common": JOB, "candidates": [{"on": "cs3", "sizes": [1, 2, 4]}]}, runs=100)
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Every figure that is closed in the test, laid out."""
-    kept: list[Figure] = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: self.draw_without_rendering())
-    monkeypatch.setattr(matplotlib.pyplot, "close", kept.append)
-    yield kept
-    monkeypatch.undo()
-    matplotlib.pyplot.close("all")
 
 
 def points(figure: Figure, *names: str) -> list[tuple[float, float]]:

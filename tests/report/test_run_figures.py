@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tests.report.test_figure_layout import LONG, SIZES, drawn, sound
+from tests.report.test_figure_layout import LONG, SIZES, sound
 from wafersim.report.figures.checkpoint_waste import waste_figure
 from wafersim.report.figures.finish_dates import Finishes, finish_figure
 from wafersim.report.figures.goodput import Goodput, goodput_figure
@@ -20,7 +20,6 @@ from wafersim.training_run.processes import run_reference
 from wafersim.training_run.trace import trace_of
 from wafersim.training_run.waste import Measured
 
-__all__ = ["drawn"]
 DAY = 86400.0
 
 

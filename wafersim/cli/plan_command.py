@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from wafersim.cli.completion import plans
 from wafersim.cli.figure_options import figure_options
 from wafersim.cli.plan_model import answer_open_model
+from wafersim.cli.run_options import typed
 
 LIMITS = ("days", "by", "power", "chips", "loss", "law", "inference_tokens")
 OF_A_MODEL = {"out": "--out", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers"}
@@ -132,10 +132,11 @@ def command(
 
 def _refuse_without_model() -> None:
     """Raises UsageError for options that nothing reads where the model is open."""
-    context = click.get_current_context()
-    for name, option in OF_A_MODEL.items():
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{option} is of a plan with a model: name one by --model, or leave it out")
+    found = typed(OF_A_MODEL)
+    if found:
+        raise click.UsageError(
+            f"{OF_A_MODEL[found[0]]} is of a plan with a model: name one by --model, or leave it out"
+        )
 
 
 def _values(written: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -186,8 +187,10 @@ def _money(written: str) -> str:
 
 def _share(written: str) -> Any:
     """80% and 0.8 alike; what is neither is said by the field."""
+    from wafersim import quantity
+
     try:
-        return float(written.strip().removesuffix("%")) / (100.0 if written.strip().endswith("%") else 1.0)
+        return quantity.parse(written, "fraction")
     except ValueError:
         return written
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -24,10 +24,15 @@ OPTIONS = (
 
 def refuse_without_duration(lasts: bool) -> None:
     """Raises UsageError for `--runs` or `--seed` that nothing would read."""
+    found = typed(("runs", "seed"))
+    if found and not lasts:
+        raise click.UsageError(f"--{found[0]} is of --duration")
+
+
+def typed(names: Iterable[str]) -> list[str]:
+    """Of some parameters of the command those that stand on the command line."""
     context = click.get_current_context()
-    typed = [name for name in ("runs", "seed") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if typed and not lasts:
-        raise click.UsageError(f"--{typed[0]} is of --duration")
+    return [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
