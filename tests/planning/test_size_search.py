@@ -5,6 +5,7 @@ import math
 import pytest
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.run import RunSpec
 from wafersim.inputs.typed_machine import typed_machine
 from wafersim.numbers import DAY
 from wafersim.planning.model_shapes import members, shape_of
@@ -133,3 +134,10 @@ def test_where_no_split_takes_a_batch_a_larger_one_of_more_twos_is_tried() -> No
     speeds = Speeds(many, 16_384)
     assert speeds.tokens_per_s(shape_of(40e9)) is not None
     assert speeds.experiment(shape_of(40e9), 1e12).training.batch in batches
+
+
+def test_nodes_that_stand_by_are_paid_by_the_gpu() -> None:
+    """A spare of GPUs is a node of eight, one of wafers a wafer."""
+    run = RunSpec.model_validate({"spares": 1, "money": {"rent": "2 USD/h"}})
+    for name, chips in (("h100", 16), ("cs3", 9)):
+        assert Site.of(typed_machine(name), 8, run).usd(8, 3600.0) == pytest.approx(2.0 * chips)
