@@ -86,7 +86,7 @@ def limit_handles(found: Planned, deadline: bool = True, budget: bool = True) ->
 
 def within(goal: GoalSpec) -> str:
     """The time that a goal leaves: `14 d`."""
-    return "" if goal.within_days is None else f"{numbers.digits(goal.within_days).removesuffix('.0')} d"
+    return "" if goal.within_days is None else f"{goal.within_days:g} d"
 
 
 def range_handle() -> Any:
