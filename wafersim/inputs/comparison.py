@@ -21,7 +21,9 @@ Match = Literal["peak", "power", "price", "deadline"]
 class SideSpec(Frozen):
     """One side: a shipped experiment or file, or fields of an experiment over the common ones."""
 
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[str, Field(min_length=1, max_length=80)] = Field(
+        description="What the side is called on the screen."
+    )
     experiment: str | None = Field(default=None, description="An experiment file, or the name of a shipped one.")
     fields: dict[str, Any] = Field(default_factory=dict, description="Fields of an experiment, over the common ones.")
     match: Match | None = Field(
@@ -41,13 +43,17 @@ class SideSpec(Frozen):
 class Comparison(Frozen):
     """What the user wrote. `common` holds fields of an experiment that sides share."""
 
-    name: Annotated[str, Field(pattern=SLUG, max_length=80)]
-    title: str | None = None
-    common: dict[str, Any] = Field(default_factory=dict)
+    name: Annotated[str, Field(pattern=SLUG, max_length=80)] = Field(
+        description="What it is called, and how other files name it."
+    )
+    title: str | None = Field(default=None, description="A line for people.")
+    common: dict[str, Any] = Field(default_factory=dict, description="Fields of an experiment that sides share.")
     deadline_days: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="For sides matched by deadline; without it, the days of the first side."
     )
-    sides: Annotated[list[SideSpec], Field(min_length=2)]
+    sides: Annotated[list[SideSpec], Field(min_length=2)] = Field(
+        description="Two or more; the first is what others are matched to."
+    )
 
 
 ADAPTER: TypeAdapter[Comparison] = TypeAdapter(Comparison)

@@ -208,7 +208,9 @@ class DisturbanceSpec(Frozen):
         default="none", description="Log-normal sigma of every kernel's time; profile takes the system's own."
     )
     spread: Sigma = Field(default="none", description="Log-normal sigma of the pace that a system keeps, likewise.")
-    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = Field(
+        default=0, description="Of all that is drawn; the same seed gives the same answer."
+    )
     slow_systems: dict[Annotated[int, Field(ge=0)], Factor] = Field(
         default_factory=dict, description="System -> how many times as long its kernels take, e.g. 7: 1.2x."
     )
@@ -237,11 +239,13 @@ class PublishedSpec(Frozen):
     ] = Field(
         description="hardware_tflops_per_gpu counts full recompute, as Narayanan et al. 2021 do; speed_up is over one wafer."
     )
-    value: Annotated[float, Field(gt=0)] | None = None
+    value: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="What was measured, in the unit of the metric."
+    )
     by_systems: dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]] | None = Field(
         default=None, description="Instead of value: one for each number of systems or GPUs that was measured."
     )
-    source: Annotated[str, Field(min_length=3)]
+    source: Annotated[str, Field(min_length=3)] = Field(description="Where it is published.")
     verified: bool = Field(default=True, description="False: recalled, nobody has looked it up.")
 
     def value_on(self, systems: int) -> float | None:
@@ -267,21 +271,37 @@ def with_kind(values: Any) -> Any:
 class Experiment(Frozen):
     """What the user wrote. A sweep is the only place for lists: dotted path -> values, the run is their grid."""
 
-    name: Annotated[str, Field(pattern=SLUG, max_length=80)]
-    title: str | None = None
+    name: Annotated[str, Field(pattern=SLUG, max_length=80)] = Field(
+        description="What it is called: letters, digits, `.`, `_` and `-`; run directories are named after it."
+    )
+    title: str | None = Field(
+        default=None, description="A line for people, above the answer; made of the job if left out."
+    )
     model: ModelGiven = Field(description="A model: a name, a path or a mapping.")
-    system: SystemSpec
-    strategy: StrategySpec = WeightStreamingSpec()
-    training: TrainingSpec
-    disturbances: DisturbanceSpec = DisturbanceSpec()
+    system: SystemSpec = Field(description="Which machine, and how much of it.")
+    strategy: StrategySpec = Field(
+        default=WeightStreamingSpec(),
+        description="How the job runs on it; `auto`, or left out: weight streaming on wafers, the fastest split on GPUs.",
+    )
+    training: TrainingSpec = Field(
+        description="The job: batch, sequence length, optimizer, tokens. A model of another program's file may fill it."
+    )
+    disturbances: DisturbanceSpec = Field(
+        default=DisturbanceSpec(), description="What makes systems differ; wafers only. Nothing does if left out."
+    )
     run: RunSpec = Field(default=RunSpec(), description="The whole run, for `--duration`.")
-    published: PublishedSpec | None = None
+    published: PublishedSpec | None = Field(
+        default=None, description="What is published of the job, shown beside the prediction."
+    )
     flops: FlopsConvention = Field(
         default=MEGATRON,
         description="How FLOPs and MFU are counted: megatron-2021 (square scores, input embedding out), palm (input embedding "
         "in), causal (scores halved); none counts recompute.",
     )
-    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = Field(
+        default=None,
+        description='Path of a field -> values, a grid over all paths; "*" -> mappings that set several fields at once.',
+    )
 
     @property
     def model_name(self) -> str:

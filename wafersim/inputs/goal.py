@@ -143,11 +143,17 @@ class CandidateSpec(Frozen):
 class PlanSpec(Frozen):
     """What the user wrote. `common` holds fields of an experiment that candidates share: model, training, run."""
 
-    name: Annotated[str, Field(pattern=SLUG, max_length=80)]
-    title: str | None = None
-    goal: GoalSpec = GoalSpec()
-    common: dict[str, Any] = Field(default_factory=dict)
-    candidates: Annotated[list[CandidateSpec], Field(min_length=1, max_length=MOST_CANDIDATES)]
+    name: Annotated[str, Field(pattern=SLUG, max_length=80)] = Field(
+        description="What it is called, and how other files name it."
+    )
+    title: str | None = Field(default=None, description="A line for people.")
+    goal: GoalSpec = Field(default=GoalSpec(), description="What has to be kept to.")
+    common: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of an experiment that candidates share: model, training, run."
+    )
+    candidates: Annotated[list[CandidateSpec], Field(min_length=1, max_length=MOST_CANDIDATES)] = Field(
+        description="Hardware that the job may run on."
+    )
 
     @field_validator("common")
     @classmethod

@@ -26,13 +26,19 @@ class Imported:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    file: str
-    layout: str  # such as "Hugging Face llama"
-    read: Said = field(default_factory=dict)
-    assumed: Said = field(default_factory=dict)
-    ignored: Said = field(default_factory=dict)
-    filled: Said = field(default_factory=dict)
-    kept: Said = field(default_factory=dict)
+    file: Annotated[str, Field(description="The file that the model was read of.")]
+    layout: Annotated[str, Field(description='Whose layout it has, such as "Hugging Face llama".')]
+    read: Annotated[Said, Field(description="Its keys, and the field that each became.")] = field(default_factory=dict)
+    assumed: Annotated[Said, Field(description="Fields that it does not state, with the value and why.")] = field(
+        default_factory=dict
+    )
+    ignored: Annotated[Said, Field(description="Its other keys, with why they change nothing.")] = field(
+        default_factory=dict
+    )
+    filled: Annotated[Said, Field(description="Fields of the experiment that it set.")] = field(default_factory=dict)
+    kept: Annotated[
+        Said, Field(description="Fields that it states and the experiment, too, which has the last word.")
+    ] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

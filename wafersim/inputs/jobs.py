@@ -50,8 +50,8 @@ class SaidSpec(Frozen):
     """What is published of the time that a job, or all of them, took: words beside the prediction, never fitted."""
 
     job: str | None = Field(default=None, description="The job by its name; all of them if left out.")
-    words: Annotated[str, Field(min_length=1, max_length=200)]
-    source: Annotated[str, Field(min_length=3)]
+    words: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="What is said, in words.")
+    source: Annotated[str, Field(min_length=3)] = Field(description="Where it is published.")
 
 
 class JobSpec(Frozen):
@@ -84,10 +84,14 @@ class JobSpec(Frozen):
 class JobSet(Frozen):
     """What the user wrote of the jobs; what they have in common are fields of an experiment beside these."""
 
-    name: Annotated[str, Field(pattern=SLUG, max_length=80)]
-    title: str | None = None
-    shared: SharedSpec = SharedSpec()
-    jobs: Annotated[list[JobSpec], Field(min_length=1, max_length=MOST_JOBS)]
+    name: Annotated[str, Field(pattern=SLUG, max_length=80)] = Field(
+        description="What it is called, and how other files name it."
+    )
+    title: str | None = Field(default=None, description="A line for people.")
+    shared: SharedSpec = Field(default=SharedSpec(), description="The cluster that jobs share.")
+    jobs: Annotated[list[JobSpec], Field(min_length=1, max_length=MOST_JOBS)] = Field(
+        description="Experiments by name, or fields, in the order in which they come."
+    )
     said: list[SaidSpec] = Field(default_factory=list, description="What is published of how long they took.")
 
 

@@ -35,62 +35,138 @@ class Model:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    name: Text
-    family: Text
-    layers: Layers
-    d_model: Some
-    heads: Annotated[Few, Field(ge=1)]
-    d_ffn: Some
-    vocab: Some
-    max_sequence: Some
-    source: Annotated[str, Field(min_length=3)]
-    published_parameters: Annotated[float, Field(ge=0)] = 0.0  # 0: nobody has published a count
-    kv_heads: Few = 0  # 0: as many as heads
-    head_dim: Few = 0  # 0: d_model / heads
-    embedding_width: Number = 0  # 0: d_model; narrower tables are projected
-    positions: Number = 0  # learned position embeddings; 0 for rotary, ALiBi or none
-    position_kind: Literal["", "learned", "rotary", "alibi", "none"] = (
-        ""  # "": learned where there are positions, else none
+    name: Annotated[Text, Field(description="What it is called.")]
+    family: Annotated[Text, Field(description="Whose it is.")]
+    layers: Annotated[Layers, Field(description="Blocks; of an encoder-decoder the decoder's.")]
+    d_model: Annotated[Some, Field(description="Elements of the hidden state.")]
+    heads: Annotated[Few, Field(ge=1), Field(description="Heads of queries.")]
+    d_ffn: Annotated[Some, Field(description="Elements inside the MLP.")]
+    vocab: Annotated[Some, Field(description="Tokens of the vocabulary.")]
+    max_sequence: Annotated[Some, Field(description="Tokens of a sequence where an experiment says nothing.")]
+    source: Annotated[str, Field(min_length=3), Field(description="Where its numbers are from.")]
+    published_parameters: Annotated[
+        float,
+        Field(ge=0),
+        Field(description="Parameters as published, to compare with; 0: nobody has published a count."),
+    ] = 0.0
+    kv_heads: Annotated[Few, Field(description="Heads of keys and values; 0: as many as of queries.")] = 0
+    head_dim: Annotated[Few, Field(description="Elements of a head; 0: d_model / heads.")] = 0
+    embedding_width: Annotated[
+        Number, Field(description="Elements of a row of the vocabulary table; 0: d_model. A narrower one is projected.")
+    ] = 0
+    positions: Annotated[
+        Number, Field(description="Learned position embeddings, a number; 0 with rotary, ALiBi or none.")
+    ] = 0
+    position_kind: Annotated[
+        Literal["", "learned", "rotary", "alibi", "none"],
+        Field(description="How positions are told; empty: learned where there are such, else none."),
+    ] = ""
+    segments: Annotated[Number, Field(description="Learned segment (token type) embeddings, a number.")] = 0
+    tied_embeddings: Annotated[Switch, Field(description="Whether input and output share a table.")] = True
+    head_bias: Annotated[Switch, Field(description="Whether logits have a bias.")] = False
+    mlp: Annotated[
+        Literal["gelu", "swiglu"],
+        Field(description="gelu: two matrices, whatever the activation; swiglu: three, of which one is a gate."),
+    ] = "gelu"
+    attention_bias: Annotated[
+        Switch,
+        Field(
+            description="Whether queries, keys, values and output have biases, where `qkv_bias` and `output_bias` say nothing."
+        ),
+    ] = True
+    mlp_bias: Annotated[Switch, Field(description="Whether the MLP has biases.")] = True
+    norm: Annotated[
+        Literal["layernorm", "rmsnorm"], Field(description="layernorm has scale and shift, rmsnorm a scale.")
+    ] = "layernorm"
+    block_norms: Annotated[Few, Field(description="Norms of d_model in a block, a number.")] = 2
+    embedding_norm: Annotated[Switch, Field(description="Whether there is one behind the embedding.")] = False
+    final_norm: Annotated[Switch, Field(description="Whether there is one behind the last block.")] = True
+    causal: Annotated[Switch, Field(description="False: an encoder, which sees both ways.")] = True
+    head: Annotated[
+        Literal["", "lm", "masked-lm", "none"],
+        Field(
+            description="What is trained on the output; empty: lm, or masked-lm of an encoder. none has no vocabulary head."
+        ),
+    ] = ""
+    pooler: Annotated[Switch, Field(description="Whether it has BERT's pooler.")] = False
+    experts: Annotated[Few, Field(ge=1), Field(description="Routed experts of a block; 1: a dense MLP.")] = 1
+    experts_per_token: Annotated[Few, Field(ge=1), Field(description="Experts that a token passes.")] = 1
+    expert_ffn: Annotated[Number, Field(description="Elements inside a routed expert; 0: d_ffn.")] = 0
+    dense_blocks: Annotated[Few, Field(description="Blocks at the start without experts.")] = 0
+    expert_every: Annotated[Few, Field(ge=1), Field(description="After those every n-th block has experts; n.")] = 1
+    shared_ffn: Annotated[
+        Number, Field(description="Elements inside all shared experts together, which every token passes.")
+    ] = 0
+    shared_gate: Annotated[
+        Switch, Field(description="Whether a weight per hidden element scales what the shared experts put out.")
+    ] = False
+    router_bias: Annotated[Switch, Field(description="Whether each routed expert has a bias in the router.")] = False
+    expert_bias: Annotated[
+        bool | None, Field(strict=True), Field(description="Whether experts have biases; as mlp_bias if left out.")
+    ] = None
+    qkv_bias: Annotated[
+        bool | None,
+        Field(strict=True),
+        Field(description="Whether queries, keys and values have biases; as attention_bias if left out."),
+    ] = None
+    output_bias: Annotated[
+        bool | None,
+        Field(strict=True),
+        Field(description="Whether attention's output has one; as attention_bias if left out."),
+    ] = None
+    qk_norm: Annotated[
+        Literal["none", "head", "width"],
+        Field(description="Norms of queries and keys: of each head's width, or of all heads' together."),
+    ] = "none"
+    attention_sinks: Annotated[Switch, Field(description="Whether a head has a learned logit beside its scores.")] = (
+        False
     )
-    segments: Number = 0  # learned segment (token type) embeddings
-    tied_embeddings: Switch = True
-    head_bias: Switch = False
-    mlp: Literal["gelu", "swiglu"] = "gelu"  # swiglu has three matrices
-    attention_bias: Switch = True
-    mlp_bias: Switch = True
-    norm: Literal["layernorm", "rmsnorm"] = "layernorm"  # with scale and shift | with a scale
-    block_norms: Few = 2
-    embedding_norm: Switch = False
-    final_norm: Switch = True
-    causal: Switch = True  # False: an encoder
-    head: Literal["", "lm", "masked-lm", "none"] = ""  # "": lm, or masked-lm of an encoder; none has no vocabulary head
-    pooler: Switch = False
-    experts: Annotated[Few, Field(ge=1)] = 1
-    experts_per_token: Annotated[Few, Field(ge=1)] = 1
-    expert_ffn: Number = 0  # width of a routed expert; 0: d_ffn
-    dense_blocks: Few = 0  # blocks at the start with a dense MLP of d_ffn
-    expert_every: Annotated[Few, Field(ge=1)] = 1  # after these every n-th block has experts, the others are dense
-    shared_ffn: Number = 0  # width of all shared experts together, which every token meets
-    shared_gate: Switch = False  # a weight per hidden element scales what the shared experts put out
-    router_bias: Switch = False
-    expert_bias: Annotated[bool | None, Field(strict=True)] = None  # None: as mlp_bias
-    qkv_bias: Annotated[bool | None, Field(strict=True)] = None  # None: as attention_bias
-    output_bias: Annotated[bool | None, Field(strict=True)] = None  # None: as attention_bias
-    qk_norm: Literal["none", "head", "width"] = "none"  # norms of queries and keys: of a head's width, or of all heads'
-    attention_sinks: Switch = False  # a learned logit per head beside its scores
-    windows: Windows = ()  # keys that a block attends to at most, a pattern repeated over the blocks; 0: all
-    window_kind: Literal["sliding", "chunked"] = "sliding"
-    q_rank: Few = 0  # of compressed queries; 0: they are not compressed
-    kv_rank: Few = 0  # of compressed keys and values (multi-head latent attention, MLA); 0: they are not compressed
-    rope_head_dim: Few = 0  # rotated elements of a head beside head_dim, their key shared by all heads (MLA)
-    value_head_dim: Few = 0  # 0: head_dim
-    mtp_blocks: Annotated[Few, Field(le=100)] = 0  # multi-token prediction modules behind the last block
-    encoder_layers: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 0  # then `layers` are decoder blocks
-    relative_buckets: Few = 0  # of learned relative positions: a table of buckets x heads a stack
-    published_rounded: Switch = False  # the source rounds its parameter count to two figures
-    note: str = ""
-    published: Mapping[str, int | float | Phases] | None = field(default=None, hash=False)
-    imported: Imported | None = field(default=None, hash=False, compare=False)  # what became of a foreign file's keys
+    windows: Annotated[
+        Windows,
+        Field(
+            description="Keys that a block attends to at most, a pattern repeated over the blocks; 0 is all, so is an empty list."
+        ),
+    ] = ()
+    window_kind: Annotated[
+        Literal["sliding", "chunked"],
+        Field(description="sliding: the nearest keys; chunked: those of the query's own chunk."),
+    ] = "sliding"
+    q_rank: Annotated[Few, Field(description="Elements of compressed queries; 0: they are not compressed.")] = 0
+    kv_rank: Annotated[
+        Few,
+        Field(
+            description="Elements of compressed keys and values (latent attention, MLA); 0: they are not compressed."
+        ),
+    ] = 0
+    rope_head_dim: Annotated[
+        Few, Field(description="Rotated elements of a head beside head_dim, their key shared by all heads (MLA).")
+    ] = 0
+    value_head_dim: Annotated[Few, Field(description="Elements of a head's value; 0: head_dim.")] = 0
+    mtp_blocks: Annotated[
+        Few, Field(le=100), Field(description="Modules of multi-token prediction behind the last block, a number.")
+    ] = 0
+    encoder_layers: Annotated[
+        int,
+        Field(ge=0, le=10_000, strict=True),
+        Field(description="Blocks of an encoder beside the decoder's; 0: no encoder."),
+    ] = 0
+    relative_buckets: Annotated[
+        Few, Field(description="Buckets of T5's learned relative positions: a table of buckets x heads a stack.")
+    ] = 0
+    published_rounded: Annotated[
+        Switch, Field(description="Whether the published count is rounded to two figures.")
+    ] = False
+    note: Annotated[str, Field(description="Anything else.")] = ""
+    published: Annotated[
+        Mapping[str, int | float | Phases] | None,
+        Field(description="The training run that its authors describe: numbers, and phases."),
+    ] = field(default=None, hash=False)
+    imported: Annotated[
+        Imported | None,
+        Field(
+            description="Of a model that was read of another program's file: what became of each key. Run directories write it."
+        ),
+    ] = field(default=None, hash=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kv_heads", self.kv_heads or self.heads)

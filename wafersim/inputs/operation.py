@@ -74,16 +74,16 @@ class OperationValues(Frozen):
 class OperationProfile(Frozen):
     """How machines of one kind are operated, and what fails."""
 
-    name: str
-    title: str
-    aliases: tuple[str, ...] = ()
-    kind: Literal["operation"]
+    name: str = Field(description="What it is called; also the name of its file.")
+    title: str = Field(description="A line for people.")
+    aliases: tuple[str, ...] = Field(default=(), description="Other names that it answers to.")
+    kind: Literal["operation"] = Field(description="Of how machines are operated: `operation`.")
     when_short: Literal["wait", "shrink"] = Field(
         description="Without a spare: wait for a repair, or go on with a unit less."
     )
     save_mode: Literal["blocking", "asynchronous"] = Field(description="Unless an experiment says another.")
-    values: OperationValues
-    failures: dict[str, FailureValues]
+    values: OperationValues = Field(description="Its numbers.")
+    failures: dict[str, FailureValues] = Field(description="Causes of failures by name, each with its numbers.")
 
     @property
     def of_wafers(self) -> bool:

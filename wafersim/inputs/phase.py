@@ -60,12 +60,16 @@ class PhaseSpec(Frozen):
     """A part of a run with a batch, and where it changes a number of systems or a sequence length, of its own."""
 
     batch: Whole = Field(description="Sequences of the whole cluster in a step.")
-    steps: Whole | None = None
+    steps: Whole | None = Field(default=None, description="Steps of this part.")
     tokens: TokenCount | None = Field(
         default=None, description="Instead of steps; with neither the last phase takes what is left of the run's."
     )
-    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = None
-    gpus: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+    systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(
+        default=None, description="Wafer-scale systems of this part; the job's own if left out."
+    )
+    gpus: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
+        default=None, description="GPUs of this part; the job's own if left out."
+    )
     sequence_length: Whole | None = Field(default=None, description="Tokens per sequence; the job's own if left out.")
 
     @model_validator(mode="after")

@@ -231,7 +231,7 @@ class PublishedRunSpec(Frozen):
     """What is published of the whole run, shown beside the prediction; never fitted."""
 
     days: Annotated[float, Field(gt=0, le=36_525)] = Field(description="From its first start to its end.")
-    source: Annotated[str, Field(min_length=3)]
+    source: Annotated[str, Field(min_length=3)] = Field(description="Where it is published.")
 
 
 class RunSpec(Frozen):
@@ -243,11 +243,17 @@ class RunSpec(Frozen):
         default=None,
         description="An operation profile: a name, a path or a mapping; gpu-operation or wafer-operation if left out.",
     )
-    published: PublishedRunSpec | None = None
-    start_up: StartSpec = StartSpec()
-    checkpoints: CheckpointSpec = CheckpointSpec()
-    evaluation: EvaluationSpec | None = None
-    maintenance: MaintenanceSpec | None = None
+    published: PublishedRunSpec | None = Field(
+        default=None, description="What is published of the whole run, shown beside the prediction."
+    )
+    start_up: StartSpec = Field(default=StartSpec(), description="How long starts take.")
+    checkpoints: CheckpointSpec = Field(
+        default=CheckpointSpec(), description="How often the state is saved, how and where."
+    )
+    evaluation: EvaluationSpec | None = Field(
+        default=None, description="Evaluations during training; none if left out."
+    )
+    maintenance: MaintenanceSpec | None = Field(default=None, description="Planned maintenance; none if left out.")
     failures: FailuresGiven = Field(
         default_factory=dict, description="none, or by cause what is another than in the operation profile."
     )
@@ -264,8 +270,8 @@ class RunSpec(Frozen):
     may_miss: Annotated[int, Field(ge=1, le=16, strict=True)] | None = Field(
         default=None, description="Of shrink: units that the job can go on without; 1 if left out."
     )
-    energy: EnergySpec = EnergySpec()
-    money: MoneySpec = MoneySpec()
+    energy: EnergySpec = Field(default=EnergySpec(), description="Electricity, carbon.")
+    money: MoneySpec = Field(default=MoneySpec(), description="What machines cost.")
     restart_fails: Share | None = Field(default=None, description="Share of starts after a failure that fail again.")
     input_stall: Annotated[float, Field(ge=0, le=10)] | None = Field(
         default=None, description="Time that a step waits for input, of its own."

@@ -27,30 +27,47 @@ class ActivationSpec(Frozen):
     keep: Annotated[str, AfterValidator(_keep)] = Field(
         default="auto", description="auto, all, block-inputs or every-<k>."
     )
-    place: Literal["auto", "wafer", "servers"] = "auto"
-    recompute_weights: Literal["auto", "hold", "restream"] = "auto"
+    place: Literal["auto", "wafer", "servers"] = Field(
+        default="auto",
+        description="On the wafer, or on activation servers; auto: servers where it cannot hold block inputs.",
+    )
+    recompute_weights: Literal["auto", "hold", "restream"] = Field(
+        default="auto",
+        description="Whether a recomputed block holds its weights for its backward pass, or streams them; auto: if they fit.",
+    )
 
 
 class WeightStreamingSpec(Frozen):
     """Weight streaming: data parallelism over wafers."""
 
-    kind: Literal["weight-streaming"] = "weight-streaming"
+    kind: Literal["weight-streaming"] = Field(
+        default="weight-streaming", description="Says that wafers are meant; may be left out."
+    )
     micro_batch: Whole | Literal["auto", "explore", "published", "none"] = Field(
         default="auto",
         description="Sequences a system holds at once; every micro-batch streams the weights again. A number takes the nearest "
         "of a system's sequences / 1, 2, 3...; none takes them all at once; explore is Cerebras' word for auto.",
     )
-    activations: ActivationSpec = ActivationSpec()
+    activations: ActivationSpec = Field(
+        default=ActivationSpec(), description="What is kept between forward and backward pass, and where."
+    )
     chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] | Literal["auto"] = Field(
         default="auto", description="Of a block; auto: 4, more where a chunk would take over 1 % of SRAM or 0.4 GB."
     )
-    weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
-    drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = 8
+    weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = Field(
+        default=8, description="Chunks of weights that may be on their way to, or waiting on, a system at once."
+    )
+    drain_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = Field(
+        default=8, description="Chunks of gradients that may be on their way to MemoryX at once."
+    )
     memoryx_memory: Literal["separate", "shared"] = Field(
         default="separate",
         description="shared: reading weights, adding gradients and updating take turns at MemoryX's memory as they come.",
     )
-    retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = "auto"
+    retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = Field(
+        default="auto",
+        description="Whether the output head's weights stay on the wafer for its backward pass; auto: where there is room.",
+    )
 
 
 class StatesSpec(Frozen):
@@ -69,12 +86,12 @@ class StatesSpec(Frozen):
 class GpuParallelSpec(Frozen):
     """A split over GPUs. What is `auto` is searched: the fastest split that fits in memory."""
 
-    kind: Literal["gpu-parallel"]
+    kind: Literal["gpu-parallel"] = Field(description="Says that GPUs are meant.")
     data: Whole | Literal["auto"] = Field(
         default="auto", description="Replicas; auto: what the others leave of the GPUs."
     )
-    tensor: Whole | Literal["auto"] = "auto"
-    pipeline: Whole | Literal["auto"] = "auto"
+    tensor: Whole | Literal["auto"] = Field(default="auto", description="GPUs that split each matrix.")
+    pipeline: Whole | Literal["auto"] = Field(default="auto", description="Stages, each of some blocks.")
     virtual_stages: Whole | Literal["auto"] = Field(
         default="auto", description="Model chunks of a pipeline stage; more than one interleaves the schedule."
     )
@@ -123,7 +140,9 @@ class GpuParallelSpec(Frozen):
         default="auto",
         description="mlp: of a block its MLP alone (Megatron-Core, by module). auto: the fastest of the others; any: of all.",
     )
-    flash_attention: Switch = True
+    flash_attention: Switch = Field(
+        default=True, description="Whether attention is a fused kernel, which keeps no scores."
+    )
     zero_stage: Literal[0, 1, 2, 3, "auto"] = Field(
         default=1, description="1 shards optimizer states, 2 gradients, 3 weights."
     )
@@ -135,7 +154,7 @@ class GpuParallelSpec(Frozen):
         description="Of products' inputs; attention and logits stay in 16 bits. auto: the fastest, which changes the training's "
         "numerics.",
     )
-    states: StatesSpec = StatesSpec()
+    states: StatesSpec = Field(default=StatesSpec(), description="Precision in which a parameter's states are kept.")
     memory_margin: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         default=0.0, description="Share of the usable memory of a GPU that a split has to leave free."
     )

@@ -34,18 +34,28 @@ class TrainingSpec(Frozen):
     batch_per_system: Whole | Literal["published"] | None = Field(
         default=None, description="Sequences of one system in a step."
     )
-    optimizer: OptimizerName = "adamw"
-    gradient_clipping: Literal["global-norm", "none"] = "global-norm"
+    optimizer: OptimizerName = Field(
+        default="adamw",
+        description="Which states MemoryX or a GPU keeps of a parameter, and what an update reads and writes.",
+    )
+    gradient_clipping: Literal["global-norm", "none"] = Field(
+        default="global-norm",
+        description="global-norm: on GPUs updates wait for the norm of all gradients; of wafers `optimizer_barrier` says it.",
+    )
     optimizer_barrier: Literal["none", "global-norm"] = Field(
         default="none",
         description="none: updates hide behind the backward pass, as measured, clipped or not; global-norm: no update starts "
         "before the last gradient has arrived.",
     )
-    loss_scaling: Literal["dynamic", "none"] = "none"
+    loss_scaling: Literal["dynamic", "none"] = Field(
+        default="none", description="As the model was trained; it is told with the job and takes no time. Wafers only."
+    )
     weight_precision: Literal["fp16", "bf16", "fp32", "fp8"] = Field(
         default="fp16", description="Of the weights that stream; fp8 halves their bytes and multiplies as fp16."
     )
-    gradient_precision: Literal["fp16", "bf16", "fp32"] = "fp32"
+    gradient_precision: Literal["fp16", "bf16", "fp32"] = Field(
+        default="fp32", description="Of gradients on their way to MemoryX; wafers only."
+    )
     density: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Share of the weights that are not zero; the others are neither sent nor worked on."
     )
