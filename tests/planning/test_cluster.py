@@ -19,6 +19,7 @@ from tests.checkout import ROOT
 from wafersim.errors import WafersimError
 from wafersim.inputs.loader import load_experiment
 from wafersim.planning.cluster import Cluster
+from wafersim.planning.cluster_sweep import ClusterSweep
 from wafersim.planning.executor import Task
 from wafersim.planning.journal import NAME, Journal
 from wafersim.planning.pool import Pool
@@ -131,7 +132,7 @@ def swept(file: Path, directory: Path, address: str, say: Callable[[str], None] 
     task, journal = Task(load_experiment(file)), Journal(directory)
     missing, counts = task.grid.size - journal.done(task.sweep), list[int]()
     with closing(Cluster(address, 2, say)) as cluster:
-        cluster.execute(task, journal, each_s, counts.append)
+        ClusterSweep(cluster).execute(task, journal, each_s, counts.append)
     write_results(task, journal)
     assert sum(counts) == missing
     return (directory / "results.csv").read_bytes()
@@ -251,7 +252,7 @@ def test_a_point_that_kills_its_workers_ends_the_sweep_with_a_line_when_the_othe
     first = str(told(tmp_path, "asked", deadly))
     for _ in range(5):
         processes.join("--preload", first)
-    with pytest.raises(WafersimError, match=r"3 workers died of one point .* 39 points are kept"):
+    with pytest.raises(WafersimError, match=r"3 workers died of one point .* 39 points of spread are kept"):
         swept(file, tmp_path, processes.address, each_s=0.5)
 
 

@@ -157,10 +157,11 @@ def _executor(cluster: str | None, workers: int | None) -> Executor:
     if cluster is None:
         return Pool(processes)
     from wafersim.planning.cluster import LOCAL, Cluster
+    from wafersim.planning.cluster_sweep import ClusterSweep
 
     if workers and cluster != LOCAL:
         raise WafersimError(f"--workers {workers}: a scheduler has workers of its own; leave --workers out")
-    return Cluster(cluster, processes, say)
+    return ClusterSweep(Cluster(cluster, processes, say))
 
 
 def say(line: str) -> None:

@@ -16,7 +16,7 @@ from wafersim.planning.executor import AHEAD
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Places of a grid; `deaths` of workers that had nothing else to do."""
+    """Places, of a grid or of candidates; `deaths` of workers that had nothing else to do."""
 
     places: tuple[int, ...]
     suspect: bool = False
@@ -24,9 +24,10 @@ class Chunk:
 
 
 class Dispatch:
-    """The chunks of a source, and who has them."""
+    """The chunks of a source, and who has them: `ahead` at most, one at work and others on their way."""
 
-    def __init__(self, source: Iterator[list[int]]) -> None:
+    def __init__(self, source: Iterator[list[int]], ahead: int = AHEAD) -> None:
+        self.ahead = ahead
         self._source: Iterator[list[int]] | None = source
         self._again: deque[Chunk] = deque()
         self._suspects: deque[Chunk] = deque()
@@ -35,7 +36,7 @@ class Dispatch:
     def next_for(self, worker: str) -> Chunk | None:
         """A chunk that this worker has from here on; None where it has enough, or where none is left for it."""
         here = self._with.setdefault(worker, set())
-        if len(here) >= AHEAD or any(chunk.suspect for chunk in here):
+        if len(here) >= self.ahead or any(chunk.suspect for chunk in here):
             return None
         chunk = self._again.popleft() if self._again else self._fresh()
         if chunk is None and self._suspects and not here:

@@ -1,7 +1,7 @@
 """The points of a large grid in chunks of places: one function computes a chunk, whoever works at it.
 
 An executor hands the chunks that a journal lacks to its workers: `pool` to processes of this machine, which journal for
-themselves, `cluster` to those of others, whose points travel back.
+themselves, `cluster_sweep` to those of others, whose points travel back.
 """
 
 from __future__ import annotations
