@@ -112,7 +112,8 @@ class Account:
 class Features:
     """Where a job stands among those that were measured: logarithms of `names`, the rows it belongs to (`group`) of the first
     of the calibrations that it leans on (`fits`). `one_row`: a factor of it is known from one row alone. `guessed`: paths of
-    numbers that are another's, whose rows say nothing of this machine; `device`: the chip, where rows of a group name one."""
+    numbers that are another's, whose rows say nothing of this machine; `device`: the chip, where rows of a group name one;
+    `stack`: the software that constants belong to, where groups of rows share it."""
 
     fits: tuple[Set, ...]
     group: str
@@ -121,6 +122,7 @@ class Features:
     one_row: bool = False
     guessed: tuple[str, ...] = ()
     device: str = ""
+    stack: str = ""
 
 
 @dataclass(frozen=True)

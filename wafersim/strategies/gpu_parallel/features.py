@@ -48,5 +48,5 @@ def features(job: Job, choice: Choice) -> Features:
     of_job = values(job, choice.layout)
     return Features(
         ("gpu", "gpu-kernel", "collective"), group_of(machine, job.count), NAMES, of_job, device=evidence_name(machine.gpu),
-        guessed=guessed(machine),
+        guessed=guessed(machine), stack=evidence_name(machine.software),
     )  # fmt: skip
