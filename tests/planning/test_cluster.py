@@ -1,24 +1,23 @@
 """Workers of a dask cluster: the pool's table, whoever dies, joins or computes another model."""
 
-import json
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.checkout import ROOT
+from tests.planning.processes import PATIENCE_S, Processes, another
 from wafersim.errors import WafersimError
 from wafersim.inputs.loader import load_experiment
-from wafersim.planning.cluster import Cluster
+from wafersim.planning.cluster import KEPT, Cluster
 from wafersim.planning.cluster_sweep import ClusterSweep
 from wafersim.planning.executor import Task
 from wafersim.planning.journal import NAME, Journal
@@ -38,78 +37,26 @@ sweep:
     - {system.profile: cs2, system.systems: 512}
   training.batch: [64, 96, 128, 160, 192, 224, 256, 288, 320, 352]
 """
-PATIENCE_S = 120.0
 
 
 def test_what_is_no_address_is_said_in_a_line() -> None:
     with pytest.raises(
         WafersimError, match=r"--cluster 10\.0\.0\.1: is none of local, or a scheduler's address such as tcp://"
     ):
-        Cluster("10.0.0.1", 1, print)
+        Cluster("10.0.0.1", 1, print, "done")
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(WafersimError, match=r"pip install wafersim\[cluster\]"):
-        Cluster("local", 1, print)
+        Cluster("local", 1, print, "done")
 
 
 def test_a_scheduler_that_is_not_there_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("wafersim.planning.cluster.CONNECT_S", 0.5)
     with pytest.raises(WafersimError, match=r"--cluster tcp://127\.0\.0\.1:9: no scheduler answers there"):
-        Cluster("tcp://127.0.0.1:9", 1, print)
-
-
-class Processes:
-    """A scheduler and its workers, each a process of its own on a port that was free."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory, self.workers = directory, list[subprocess.Popen[bytes]]()
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", self.file)
-        until = time.monotonic() + PATIENCE_S
-        while not (self.file.exists() and self.file.read_text().rstrip().endswith("}")):
-            assert time.monotonic() < until and self.scheduler.poll() is None
-            time.sleep(0.05)
-        self.address = json.loads(self.file.read_text())["address"]
-
-    @property
-    def file(self) -> Path:
-        return self.directory / "scheduler.json"
-
-    def join(self, *words: str, path: Path = ROOT) -> subprocess.Popen[bytes]:
-        """One more worker; of the package that lies at a path."""
-        common = ("--nthreads", "1", "--no-nanny", "--local-directory", self.directory)
-        self.workers.append(self._start("worker", self.address, *common, *words, path=path))
-        return self.workers[-1]
-
-    def until_there(self, count: int) -> None:
-        """Wait for so many workers."""
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            with closing(Cluster(self.address, 1, print)) as cluster:
-                if cluster.workers >= count:
-                    return
-            assert time.monotonic() < until
-            time.sleep(0.2)
-
-    def _start(self, what: str, *words: str | Path, path: Path = ROOT) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", what, "--no-dashboard", *map(str, words)]
-        environment = {**os.environ, "PYTHONPATH": str(path)}
-        with (self.directory / "log").open("ab") as log:
-            return subprocess.Popen(command, cwd=self.directory, env=environment, stdout=log, stderr=log)
-
-    def close(self) -> None:
-        for process in (*self.workers, self.scheduler):
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    pytest.importorskip("distributed")
-    with closing(Processes(tmp_path_factory.mktemp("cluster"))) as found:
-        yield found
+        Cluster("tcp://127.0.0.1:9", 1, print, "done")
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +78,7 @@ def undisturbed(file: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def swept(file: Path, directory: Path, address: str, say: Callable[[str], None] = print, each_s: float = 0.1) -> bytes:
     task, journal = Task(load_experiment(file)), Journal(directory)
     missing, counts = task.grid.size - journal.done(task.sweep), list[int]()
-    with closing(Cluster(address, 2, say)) as cluster:
+    with closing(Cluster(address, 2, say, KEPT)) as cluster:
         ClusterSweep(cluster).execute(task, journal, each_s, counts.append)
     write_results(task, journal)
     assert sum(counts) == missing
@@ -213,16 +160,6 @@ def test_a_worker_of_another_version_is_refused_and_the_others_do_its_work(
     processes.until_there(2)
     assert swept(file, tmp_path, processes.address, said.append) == undisturbed
     assert len(said) == 2 and all("is refused: its model is" in line for line in said)
-
-
-def another(directory: Path) -> Path:
-    """A copy of the package in which a profile has one more comment."""
-    path = directory / "another"
-    for name in ("wafersim", "hardware_profiles", "experiments"):
-        shutil.copytree(ROOT / name, path / name)
-    with (path / "hardware_profiles" / "cs2.yaml").open("a") as profile:
-        profile.write("# mine\n")
-    return path
 
 
 def alone(directory: Path) -> Path:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import click
 
+from wafersim.cli.cluster_option import cluster_option, connected
 from wafersim.cli.completion import plans
 from wafersim.cli.figure_options import figure_options
 from wafersim.cli.plan_model import answer_open_model
 from wafersim.cli.run_options import typed
 
 LIMITS = ("days", "by", "power", "chips", "loss", "law", "inference_tokens")
-OF_A_MODEL = {"out": "--out", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers"}
+OF_A_MODEL = {
+    "out": "--out", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers", "cluster": "--cluster",
+}  # fmt: skip
 PAYS = ("rent", "purchase", "amortised")
 FLAGS = {  # fields that options set, and the options
     "goal.days": "--days", "goal.by": "--by", "goal.budget": "--budget", "goal.power": "--power", "goal.chips": "--chips",
@@ -71,6 +75,7 @@ def _one(context: click.Context, parameter: click.Parameter, given: tuple[str, .
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what chance decides.")
 @click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Processes; one a core if left out.")
+@cluster_option
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
 @figure_options
 @click.option("--save/--no-save", default=True, help="Write the plan's directory.")
@@ -79,8 +84,8 @@ def _one(context: click.Context, parameter: click.Parameter, given: tuple[str, .
     "--all", "every", is_flag=True, help="Print the whole front, and every price with its source, before the answer."
 )
 def command(
-    plan: str | None, runs: int | None, seed: int, workers: int | None, out: Path, figures: bool, formats: tuple[str, ...],
-    save: bool, as_json: bool, every: bool, **options: Any,
+    plan: str | None, runs: int | None, seed: int, workers: int | None, cluster: str | None, out: Path, figures: bool,
+    formats: tuple[str, ...], save: bool, as_json: bool, every: bool, **options: Any,
 ) -> None:  # fmt: skip
     """What to use to train a model by a day, within a budget or a power: the cheapest, the fastest, and how sure that is.
 
@@ -91,6 +96,7 @@ def command(
     began = perf_counter()
     from wafersim.errors import InputFaults
     from wafersim.inputs.goal import plan_file, with_values
+    from wafersim.planning.cluster_plan import ClusterPlan
     from wafersim.planning.goal import answered
     from wafersim.planning.open_model import model_is_open, offers_for_a_loss
     from wafersim.planning.speculation import cores
@@ -114,8 +120,9 @@ def command(
     if save:
         check_writable(out)
     runs = runs or RUNS
+    others = None if cluster is None else partial(ClusterPlan, connected(cluster, workers))
     with console.progress(len(offers) + 1, f"{spec.name}: ") as advance:
-        found = answered(spec, offers, runs, seed, advance, workers or cores())
+        found = answered(spec, offers, runs, seed, advance, workers or cores(), others)
     if as_json:
         sys.stdout.write(json_output.document(plan=found.to_json()) + "\n")
     if found.answer is None:

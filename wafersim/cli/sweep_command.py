@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wafersim.cli.cluster_option import cluster_option, connected, say
 from wafersim.cli.completion import experiments
 
 if TYPE_CHECKING:
@@ -34,12 +35,7 @@ FIGURE = "models_by_clusters.png"
     default=None,
     help="Processes; one a core if left out.",
 )
-@click.option(
-    "--cluster",
-    metavar="ADDRESS",
-    default=None,
-    help="Workers of a dask scheduler, tcp://HOST:8786; local starts one with its workers here.",
-)
+@cluster_option
 @click.option("--yes", is_flag=True, help=f"Run a grid of more than {MOST_SWEPT:,} points.")
 @click.option("--figures", is_flag=True, help="Draw step time and tokens/s over models and clusters, where both vary.")
 @click.option("--intervals", is_flag=True, help="80 % intervals of each point, which take most of the time.")
@@ -150,20 +146,11 @@ def _drawn(task: Task, journal: Journal) -> list[str]:
 
 def _executor(cluster: str | None, workers: int | None) -> Executor:
     """The processes of this machine, or a cluster's workers."""
-    from wafersim.errors import WafersimError
     from wafersim.planning.pool import Pool
 
-    processes = workers or len(os.sched_getaffinity(0))
     if cluster is None:
-        return Pool(processes)
-    from wafersim.planning.cluster import LOCAL, Cluster
+        return Pool(workers or len(os.sched_getaffinity(0)))
+    from wafersim.planning.cluster import KEPT
     from wafersim.planning.cluster_sweep import ClusterSweep
 
-    if workers and cluster != LOCAL:
-        raise WafersimError(f"--workers {workers}: a scheduler has workers of its own; leave --workers out")
-    return ClusterSweep(Cluster(cluster, processes, say))
-
-
-def say(line: str) -> None:
-    """To stderr: the table is what a reader of stdout wants."""
-    click.echo(line, err=True)
+    return ClusterSweep(connected(cluster, workers, KEPT))

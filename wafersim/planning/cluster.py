@@ -32,7 +32,7 @@ class Cluster:
     not installed or the scheduler cannot be reached.
     """
 
-    def __init__(self, address: str, processes: int, say: Say, after: str = KEPT) -> None:
+    def __init__(self, address: str, processes: int, say: Say, after: str) -> None:
         if address != LOCAL and not address.startswith(SCHEMES):
             allowed = f"{LOCAL}, or a scheduler's address such as tcp://10.0.0.1:8786"
             raise WafersimError(f"--cluster {address}: is none of {allowed}")

@@ -45,6 +45,10 @@ class Dispatch:
             here.add(chunk)
         return chunk
 
+    def ask(self, places: list[int]) -> None:
+        """One more chunk, for the next worker that is idle."""
+        self._again.append(Chunk(tuple(places)))
+
     def _fresh(self) -> Chunk | None:
         if self._source is not None:
             for places in self._source:

@@ -10,7 +10,7 @@ from wafersim import numbers
 from wafersim.errors import Infeasible
 from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec, offers_of, plan_file, with_values
 from wafersim.planning.candidates import Hardware, Refused
-from wafersim.planning.plan_search import AIMS, PlanSearch
+from wafersim.planning.plan_search import AIMS, Others, PlanSearch
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, AtDeadline, Changes, Planned, Rejected
 from wafersim.planning.whole_run import RUNS, Whole
 from wafersim.simulation import jobs_of
@@ -39,13 +39,14 @@ def answered(
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
     workers: int = 1,
+    others: Others | None = None,
 ) -> Planned:
     """What meets a goal and is the best in each respect; where nothing meets it `near` says what comes closest.
 
-    `workers` processes simulate candidates beside each other, which changes no answer.
+    `workers` processes simulate candidates beside each other, or `others` do, which changes no answer.
     """
     hardware = [Hardware.of(offer) for offer in offers]
-    with PlanSearch(spec.goal, hardware, runs, seed, max(DEADLINES), progress, workers) as search:
+    with PlanSearch(spec.goal, hardware, runs, seed, max(DEADLINES), progress, workers, others) as search:
         return _planned(spec, offers, hardware, search)
 
 

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from wafersim.errors import Infeasible, WafersimError
+from wafersim.errors import Infeasible
 from wafersim.inputs.goal import GoalSpec
 from wafersim.planning.candidates import Candidate, Hardware, Least, Refused, Size, candidate_of, least_at_peak
 from wafersim.planning.front import best, front
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY
-from wafersim.planning.speculation import Measured
-from wafersim.planning.whole_run import SAMPLED, Whole, whole_of
+from wafersim.planning.speculation import Beside, Forked, Measured
+from wafersim.planning.whole_run import SAMPLED, Whole, whole_or_why
+
+Others = Callable[[GoalSpec, Sequence[Candidate], int, int], Beside[Whole | str]]
+"""Who measures the candidates of a goal with so many runs and a seed, in place of processes of this machine."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,14 @@ AIMS = {
 
 
 class PlanSearch:
-    """Hardware in sizes for a goal. Deadlines up to `longest` times the goal's may be asked for."""
+    """Hardware in sizes for a goal. Deadlines up to `longest` times the goal's may be asked for.
+
+    Candidates are measured by so many processes, or by `others`.
+    """
 
     def __init__(
         self, goal: GoalSpec, hardware: Sequence[Hardware], runs: int, seed: int, longest: float,
-        progress: Callable[[str], None], workers: int = 1,
+        progress: Callable[[str], None], workers: int = 1, others: Others | None = None,
     ) -> None:  # fmt: skip
         self.goal = goal
         self.candidates: list[Candidate] = []
@@ -58,7 +64,7 @@ class PlanSearch:
                     self.refused.append(found)
             progress(one.name)
         self._runs, self._seed = runs, seed
-        self._measured: Measured[Whole | str] = Measured(self._measure, workers)
+        self._measured: Measured[Whole | str] = Measured(self._measure, self._beside(workers, others))
         self._wholes: dict[int, Whole | None] = {}
 
     def __enter__(self) -> PlanSearch:
@@ -95,11 +101,12 @@ class PlanSearch:
         return self._wholes[place]
 
     def _measure(self, place: int) -> Whole | str:
-        """The whole run, or why there is none: a job that fails as fast as it starts does not end the plan."""
-        try:
-            return whole_of(self.candidates[place], self.goal, self._runs, self._seed)
-        except WafersimError as reason:
-            return str(reason)
+        return whole_or_why(self.candidates[place], self.goal, self._runs, self._seed)
+
+    def _beside(self, workers: int, others: Others | None) -> Beside[Whole | str] | None:
+        if others is not None:
+            return others(self.goal, self.candidates, self._runs, self._seed)
+        return None if workers == 1 else Forked(self._measure, workers)
 
     def _bounded(self, size: Size, spares: int | None, longest: float) -> Candidate | Refused:
         try:

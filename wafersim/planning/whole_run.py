@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.errors import WafersimError
 from wafersim.inputs.goal import GoalSpec
 from wafersim.metrics.prediction import Prediction
 from wafersim.numbers import DAY
@@ -124,3 +125,11 @@ def whole_of(candidate: Candidate, goal: GoalSpec, runs: int = RUNS, seed: int =
     watts = candidate.hardware.machine.supply(chips).peak_watts * duration.footprint.energy.pue
     whole = Whole(candidate, prediction, duration, watts, 1.0)
     return replace(whole, met=whole.share_within(goal.within_days, goal.budget))
+
+
+def whole_or_why(candidate: Candidate, goal: GoalSpec, runs: int = RUNS, seed: int = 0) -> Whole | str:
+    """The whole run, or why there is none: a job that fails as fast as it starts does not end the plan."""
+    try:
+        return whole_of(candidate, goal, runs, seed)
+    except WafersimError as reason:
+        return str(reason)
