@@ -29,6 +29,15 @@ class Improvement:
 
 
 @dataclass(frozen=True)
+class Dial:
+    """A bandwidth of the machine that a page lets people turn: numbers that go by one factor, the first of which is shown."""
+
+    key: str
+    label: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Words:
     """What a strategy's chips, parts, memory and tasks are called."""
 
@@ -45,6 +54,7 @@ class Words:
         tuple[str, str], ...
     ] = ()  # (kind of task, key of the part that it makes longer); the others compute
     improvements: tuple[Improvement, ...] = ()  # of the machine, tried one by one where it is asked what would help
+    dials: tuple[Dial, ...] = ()  # of the machine, the one that matters more first
 
     @cached_property
     def part(self) -> dict[str, Part]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wafersim.strategies import palette
-from wafersim.strategies.words import Improvement, Part, Words
+from wafersim.strategies.words import Dial, Improvement, Part, Words
 
 WORDS = Words(
     kind="gpu",
@@ -89,5 +89,12 @@ WORDS = Words(
                 ("software.launch_micro_batch", 0.5),
             ),
         ),
+    ),
+    dials=(
+        Dial(
+            "network", "Network between nodes",
+            ("network.node_bandwidth", "network.collective_bandwidth", "network.gradient_bandwidth", "network.p2p_bandwidth"),
+        ),
+        Dial("memory", "Memory bandwidth of a GPU", ("gpu.memory_bandwidth",)),
     ),
 )  # fmt: skip

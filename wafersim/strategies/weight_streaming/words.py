@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wafersim.strategies import palette
-from wafersim.strategies.words import Improvement, Part, Words
+from wafersim.strategies.words import Dial, Improvement, Part, Words
 
 STREAM_LINKS = {"stream": "MemoryX link", "ingress": "system I/O"}
 """Links of the weight stream besides SwarmX's levels, by kind of task."""
@@ -99,5 +99,9 @@ WORDS = Words(
         Improvement(
             "reduction tail halved", (("swarmx.reduction_tail", 0.5), ("swarmx.reduction_tail_per_parameter", 0.5))
         ),
+    ),
+    dials=(
+        Dial("io", "System I/O, and the SwarmX links with it", ("system.io_bandwidth", "swarmx.link_bandwidth")),
+        Dial("memoryx", "MemoryX I/O", ("memoryx.io_bandwidth",)),
     ),
 )  # fmt: skip
