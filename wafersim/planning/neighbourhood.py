@@ -60,7 +60,8 @@ class Turned:
 
     def said(self, value: float) -> str:
         """`16 systems`, `1,440 sequences`, `150 GB/s`."""
-        return f"{value:,.6g} {self.one if value == 1 else self.many}" if self.many else told_bandwidth(value)
+        count = f"{value:,.0f}" if value == round(value) else f"{value:g}"
+        return f"{count} {self.one if value == 1 else self.many}" if self.many else told_bandwidth(value)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with those of `values` as people read them."""
