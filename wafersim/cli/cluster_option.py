@@ -12,12 +12,9 @@ if TYPE_CHECKING:
 
 AGAIN = "give another scheduler, or leave --cluster out"
 
-cluster_option = click.option(
-    "--cluster",
-    metavar="ADDRESS",
-    default=None,
-    help="Workers of a dask scheduler, tcp://HOST:8786; local starts one with its workers here.",
-)
+SAID = "workers of a dask scheduler, tcp://HOST:8786; local starts one with its workers here."
+
+cluster_option = click.option("--cluster", metavar="ADDRESS", default=None, help=f"W{SAID[1:]}")
 
 
 def connected(address: str, workers: int | None = None, after: str = AGAIN) -> Cluster:

@@ -9,7 +9,7 @@ from time import perf_counter
 import click
 
 from wafersim.cli.figure_options import figure_options
-from wafersim.cli.run_options import refuse_without_duration, run_options
+from wafersim.cli.run_options import refuse_without_duration, run_options, simulating
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 
@@ -38,6 +38,7 @@ def command(
     lasts: bool,
     runs: int,
     seed: int,
+    cluster: str | None,
 ) -> None:
     """Set the sides of COMPARISON beside each other: a YAML file, or the name of a shipped one.
 
@@ -57,17 +58,18 @@ def command(
     spec, experiments = load_comparison(comparison, flops)
     if save:
         check_writable(out)
+    simulate = simulating(cluster) if lasts else None
     with console.progress(len(experiments), f"{spec.name}: ") as advance:
         sides = compare_sides(spec, experiments, advance)
     rows = [side.to_json(sides[0]) for side in sides]
     if all(side.prediction is None for side in sides):
         raise Infeasible("\n".join(f"{side.name}: {side.infeasible}" for side in sides))
     whole = None
-    if lasts:
+    if simulate is not None:
         from wafersim.planning.durations import durations_of
         from wafersim.report.screen.durations import durations_screen
 
-        whole = durations_of(sides, runs, seed)
+        whole = durations_of(sides, runs, seed, simulate)
         rows = [
             row | ({} if run is None else {"duration": run.to_json()}) for row, run in zip(rows, whole, strict=True)
         ]

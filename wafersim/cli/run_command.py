@@ -11,7 +11,7 @@ import click
 
 from wafersim.cli.completion import experiments
 from wafersim.cli.figure_options import figure_options
-from wafersim.cli.run_options import refuse_without_duration, run_options
+from wafersim.cli.run_options import refuse_without_duration, run_options, simulating
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def command(
     lasts: bool,
     runs: int,
     seed: int,
+    cluster: str | None,
 ) -> None:
     """Simulate EXPERIMENT: a YAML file, or the name of a shipped one (`wafersim list experiments`).
 
@@ -95,8 +96,9 @@ def command(
     if has_jobs(experiment):
         from wafersim.cli.jobs_run import run_jobs
 
-        if sets or sweeps or flops or trace:
-            raise click.UsageError(f"{experiment} has jobs: --set, --sweep, --flops and --trace are of one experiment")
+        if sets or sweeps or flops or trace or cluster:
+            named = "--set, --sweep, --flops, --trace and --cluster"
+            raise click.UsageError(f"{experiment} has jobs: {named} are of one experiment")
         run_jobs(experiment, runs, seed, as_json, began)
         return
     refuse_without_duration(lasts)
@@ -107,6 +109,7 @@ def command(
         from wafersim.report.trace.file import check_trace_path
 
         check_trace_path(trace)
+    simulate = simulating(cluster) if lasts else None
     points = expand(spec)
     with console.progress(len(points), f"{spec.name}: ") as advance:
         results = run_points(
@@ -121,11 +124,11 @@ def command(
     found = sensitivities(shown.simulated) if sensitive else None
     helps = [] if as_json or lasts else what_would_help(shown.simulated)
     run = None
-    if lasts:
+    if simulate is not None:
         from wafersim.report.screen.duration import Lasted, duration_screen
         from wafersim.training_run.duration import duration_of
 
-        run = duration_of(shown.point.experiment, shown.simulated.prediction, runs, seed)
+        run = duration_of(shown.point.experiment, shown.simulated.prediction, runs, seed, simulate=simulate)
     directory = save_run(out, spec, results, figures, found, helps, formats, run) if save else None
     if trace is not None:
         of_point = f"{line_name(rows[results.index(shown)])} on {shown.simulated.prediction.n_systems}: {spec.title or spec.name}"

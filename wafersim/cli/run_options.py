@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+
+from wafersim.cli.cluster_option import SAID, connected
+
+if TYPE_CHECKING:
+    from wafersim.training_run.many import Simulate
 
 MOST = 100_000  # a share of the runs is known to a thousandth then, and they take little memory
 OPTIONS = (
@@ -19,12 +24,13 @@ OPTIONS = (
         help="Of --duration: runs that are simulated.",
     ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of --duration: of what chance decides."),
+    click.option("--cluster", metavar="ADDRESS", default=None, help=f"Of --duration: {SAID}"),
 )
 
 
 def refuse_without_duration(lasts: bool) -> None:
-    """Raises UsageError for `--runs` or `--seed` that nothing would read."""
-    found = typed(("runs", "seed"))
+    """Raises UsageError for `--runs`, `--seed` or `--cluster` that nothing would read."""
+    found = typed(("runs", "seed", "cluster"))
     if found and not lasts:
         raise click.UsageError(f"--{found[0]} is of --duration")
 
@@ -36,7 +42,18 @@ def typed(names: Iterable[str]) -> list[str]:
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--duration`, `--runs` and `--seed`."""
+    """`--duration`, `--runs`, `--seed` and `--cluster`."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
+
+
+def simulating(cluster: str | None) -> Simulate:
+    """Who simulates many runs: all cores, or the workers of a cluster until the command ends. Raises WafersimError, one line."""
+    from wafersim.training_run.many import on_all_cores
+
+    if cluster is None:
+        return on_all_cores
+    from wafersim.planning.cluster_runs import ClusterRuns
+
+    return ClusterRuns(connected(cluster))

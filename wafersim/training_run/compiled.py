@@ -7,6 +7,7 @@ run has random numbers of its own. The cores are those of threads, which leave P
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -79,30 +80,69 @@ def run_many(
     A run that is not over after `longest_s` or 2,000,000 events is given up. `WafersimError` where these are more than a tenth
     of some 50 runs: such a job does not get on at all.
     """
-    arrays = lowered(checked(plan))
-    within("runs", runs, 1, MOST_RUNS // (len(plan.jobs) + len(arrays.source_rows)))
-    columns = checked_factors(factors, runs, len(arrays.source_rows))
-    room, no_log = _room(arrays, runs), np.zeros((0, 6), np.int64)
-
-    def part(first: int, last: int) -> None:
-        own = slice(first, last)
-        own_room = tuple(column[own] for column in room)
-        _simulated(arrays, rows_of(columns, own), seed, first, own_room, no_log, longest_s)
-
-    blocks = -(-runs // BLOCK)
+    prepared = Prepared.of(plan, seed, runs, factors, longest_s)
+    room, blocks = _room(prepared.arrays, runs), prepared.blocks
     workers = max(1, min(threads or len(os.sched_getaffinity(0)), blocks))
     parts = min(4 * workers, blocks)
     edges = [min(runs, blocks * number // parts * BLOCK) for number in range(parts + 1)]
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(part, edges[:-1], edges[1:]))
-    seconds, counts, costs, failures, unfinished = room
-    ends, losses = seconds[:, :, LOSSES], seconds[:, :, :LOSSES]
-    return Outcomes(ends, losses, costs, failures, counts[:, :, 0], counts[:, :, 1], unfinished)
+        list(pool.map(lambda first, last: prepared.fill(room, first, last), edges[:-1], edges[1:]))
+    return _outcomes(room)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Runs 0 to `runs` - 1 of a plan as arrays; a block of them can be simulated alone, with the bits that it has among all."""
+
+    arrays: Lowered
+    factors: Factors  # rows of runs
+    seed: int
+    runs: int
+    longest_s: float
+
+    @classmethod
+    def of(cls, plan: RunPlan, seed: int, runs: int, factors: Factors | None, longest_s: float = ENDLESS_S) -> Prepared:
+        """`WafersimError` where a bound is passed."""
+        arrays = lowered(checked(plan))
+        within("runs", runs, 1, MOST_RUNS // (len(plan.jobs) + len(arrays.source_rows)))
+        return cls(arrays, checked_factors(factors, runs, len(arrays.source_rows)), seed, runs, longest_s)
+
+    @property
+    def blocks(self) -> int:
+        """Of so many runs each, but for the last."""
+        return -(-self.runs // BLOCK)
+
+    def block(self, number: int) -> Room:
+        """The rows of one block; `WafersimError` as of `run_many`."""
+        first, last = number * BLOCK, min(self.runs, (number + 1) * BLOCK)
+        room = _room(self.arrays, last - first)
+        self._simulate(room, first, last)
+        return room
+
+    def fill(self, room: Room, first: int, last: int) -> None:
+        """Simulate whole blocks into their rows of a room for all runs."""
+        self._simulate(tuple(column[first:last] for column in room), first, last)
+
+    def _simulate(self, rows: Room, first: int, last: int) -> None:
+        no_log = np.zeros((0, 6), np.int64)
+        factors = rows_of(self.factors, slice(first, last))
+        _simulated(self.arrays, factors, self.seed, first, rows, no_log, self.longest_s)
+
+
+def joined(blocks: Sequence[Room]) -> Outcomes:
+    """What becomes of all runs, of their blocks in order: as `run_many` has it, to the layout in memory."""
+    return _outcomes(tuple(np.concatenate(column) for column in zip(*blocks, strict=True)))
 
 
 Room = tuple[
     NDArray[Any], ...
 ]  # seconds by loss and in all, starts and saves (both by job); costs, failures (by source); whether a run was given up
+
+
+def _outcomes(room: Room) -> Outcomes:
+    seconds, counts, costs, failures, unfinished = room
+    ends, losses = seconds[:, :, LOSSES], seconds[:, :, :LOSSES]
+    return Outcomes(ends, losses, costs, failures, counts[:, :, 0], counts[:, :, 1], unfinished)
 
 
 def _room(arrays: Lowered, runs: int) -> Room:

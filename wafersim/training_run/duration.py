@@ -22,7 +22,8 @@ from wafersim.simulation import Job, jobs_of, step_seconds
 from wafersim.timeline.clock import to_seconds
 from wafersim.training_run.best_interval import Interval
 from wafersim.training_run.build import Built, build, devices_of
-from wafersim.training_run.compiled import Outcomes, run_many
+from wafersim.training_run.compiled import Outcomes
+from wafersim.training_run.many import ManyRuns, Simulate, on_all_cores
 from wafersim.training_run.plan import Loss, RunPlan
 from wafersim.training_run.spares import SparesChoice, spares_choice
 from wafersim.training_run.use import use_of
@@ -235,8 +236,9 @@ def deadline_seconds(spec: RunSpec, start: datetime.date) -> float | None:
 
 
 def duration_of(
-    experiment: Experiment, prediction: Prediction, runs: int = RUNS, seed: int = 0, told: bool = True
-) -> Duration:
+    experiment: Experiment, prediction: Prediction, runs: int = RUNS, seed: int = 0, told: bool = True,
+    simulate: Simulate = on_all_cores,
+) -> Duration:  # fmt: skip
     """The whole run of an experiment whose step was predicted, over so many runs. Raises Infeasible with the reason.
 
     Unless `told` what chance alone does is not simulated (`chance` is `elapsed` then), nor what spares are worth.
@@ -246,8 +248,8 @@ def duration_of(
     start = spec.start or datetime.date.today()
     deadline = deadline_seconds(spec, start)
     longest = max(LONGEST_S, LONGER * prediction.days_to_train * DAY)
-    found = run_many(plan, seed, runs, built.uncertain.drawn(seed, runs), longest_s=longest)
-    chance = run_many(plan, seed, runs, longest_s=longest) if told else found
+    found = simulate(ManyRuns(plan, seed, runs, built.uncertain, longest))
+    chance = simulate(ManyRuns(plan, seed, runs, None, longest)) if told else found
     few = min(runs, SPARES_RUNS)
     ends, chance_ends = _ends(found), _ends(chance)
     full = prediction.phases[-1]
