@@ -18,9 +18,9 @@ from wafersim.cli import commands
 from wafersim.errors import WafersimError
 from wafersim.inputs.loader import load_experiment
 from wafersim.planning import executor, model_version
+from wafersim.planning.cluster_sweep import Outbox
 from wafersim.planning.executor import Task
 from wafersim.planning.journal import NAME, Journal, only_one
-from wafersim.planning.remote import Outbox
 from wafersim.planning.swept import write_results
 
 FILE = f"""

@@ -73,7 +73,7 @@ def forget() -> None:
         if type(found) is functools._lru_cache_wrapper and str(found.__module__).startswith("wafersim."):
             found.cache_clear()
     graph._structure.cache_clear()
-    run._remembered.cache_clear()
+    run.remembered.cache_clear()
     sweep.SINGLES = sweep.Singles()
 
 

@@ -5,7 +5,7 @@ Only this process writes the journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wafersim.errors import WafersimError
@@ -13,7 +13,7 @@ from wafersim.planning.cluster import Cluster
 from wafersim.planning.dispatch import Dispatch
 from wafersim.planning.errand import Errand
 from wafersim.planning.executor import Advance, Task, chunk_length, chunks, compute
-from wafersim.planning.journal import Entry, Finished, Journal
+from wafersim.planning.journal import Finished, Journal
 from wafersim.planning.model_version import model_version
 from wafersim.planning.remote import Order, order_of
 
@@ -100,9 +100,9 @@ class Outbox:
     def __init__(self) -> None:
         self.finished: list[Finished] = []
 
-    def add(self, sweep: bytes, place: int, key: bytes, version: str, entry: Entry) -> None:
-        """One more; sweep and version are known to who asked."""
-        self.finished.append(Finished.of(place, key, entry))
+    def add_all(self, sweep: bytes, version: str, points: Sequence[Finished]) -> None:
+        """Some more; sweep and version are known to who asked."""
+        self.finished += points
 
     def place(self, sweep: bytes, place: int, key: bytes) -> bool:
         """No point is known here: who sends an order leaves out those that are."""

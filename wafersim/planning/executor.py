@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -17,14 +17,17 @@ from typing import Protocol
 from wafersim.errors import InputFaults, WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.file_cache import at_one_moment
-from wafersim.inputs.sweep import Grid
-from wafersim.planning.journal import Entry, Journal
+from wafersim.inputs.sweep import Grid, Point
+from wafersim.planning.journal import Entry, Finished, Journal
 from wafersim.planning.model_version import first_stamps, model_version, stamps
 from wafersim.planning.results import BOUNDS, FIRST, cells_of
-from wafersim.planning.sweep import run_point
+from wafersim.planning.sweep import run_point, start_points
+from wafersim.simulation import Started
 
 LONGEST_CHUNK = 512
 CHUNK_S = 0.5  # that a chunk takes: progress is seen by the chunk
+TOGETHER = 64  # points whose steps are solved together
+LONGEST_WAIT_S = 0.02  # for which a finished point is not in the journal
 AHEAD = 3  # chunks for each worker that are on their way
 TRIED, TRIED_S = 8, 5.0  # points by which the time is told, and for how long they are tried
 Advance = Callable[[int], None]
@@ -57,8 +60,8 @@ class Task:
 class Record(Protocol):
     """What finished points are added to: a journal, or what a worker of another machine sends back."""
 
-    def add(self, sweep: bytes, place: int, key: bytes, version: str, entry: Entry) -> None:
-        """One finished point."""
+    def add_all(self, sweep: bytes, version: str, points: Sequence[Finished]) -> None:
+        """Finished points, all of them or none."""
 
     def place(self, sweep: bytes, place: int, key: bytes) -> bool:
         """Whether a point is there already; its place in this grid is noted then."""
@@ -87,31 +90,68 @@ def compute(task: Task, places: list[int], journal: Record, stopped: Callable[[]
         raise WafersimError(
             "files of the model changed while the sweep ran; run it again: points of the new ones are computed"
         )
+    done, outbox = 0, _Outbox(task, journal)
     with at_one_moment():
-        for count, place in enumerate(places):
-            if stopped():
-                return count
-            try:
-                point = task.grid.point(place)
-            except InputFaults as error:  # values that do not go together
-                key = hashlib.sha256(task.sweep + str(place).encode()).digest()[:16]
-                cells = {**dict.fromkeys(FIRST), "error": str(error)}
-                journal.add(task.sweep, place, key, model_version(), Entry("failed", cells))
-                continue
-            key = task.key_of(point.experiment)
-            if journal.place(task.sweep, place, key):
-                continue
-            try:
-                result = run_point(point, told=task.intervals)
-                cells = cells_of(result)
-                if not task.intervals:
-                    cells |= dict.fromkeys(BOUNDS)
-                entry = Entry("ran" if result.infeasible is None else "infeasible", cells)
-            except Exception as error:  # the point's own fault: the others go on
-                said = {"model": point.experiment.model_name, "n_systems": point.experiment.system.count}
-                entry = Entry("failed", {**said, "error": f"{type(error).__name__}: {error}"})
-            journal.add(task.sweep, place, key, model_version(), entry)
-    return len(places)
+        for start in range(0, len(places), TOGETHER):
+            some = places[start : start + TOGETHER]
+            new = dict(_new(task, some, outbox))
+            points = [point for _, point in new.values()]
+            started = dict(zip(new, [None] * len(new) if task.intervals else start_points(points), strict=True))
+            for place in some:
+                if stopped():
+                    outbox.send()
+                    return done
+                if place in new:
+                    key, point = new[place]
+                    outbox.put(Finished.of(place, key, _entry(task, point, started[place])))
+                done += 1
+            outbox.send()
+    return done
+
+
+class _Outbox:
+    """Finished points on their way to the journal: nothing that took long waits for others."""
+
+    def __init__(self, task: Task, journal: Record) -> None:
+        self.journal = journal
+        self._task, self._waiting, self._since = task, list[Finished](), time.perf_counter()
+
+    def put(self, finished: Finished) -> None:
+        """One more."""
+        self._waiting.append(finished)
+        if time.perf_counter() - self._since > LONGEST_WAIT_S:
+            self.send()
+
+    def send(self) -> None:
+        """All that is there, as one transaction."""
+        self.journal.add_all(self._task.sweep, model_version(), self._waiting)
+        self._waiting, self._since = [], time.perf_counter()
+
+
+def _new(task: Task, places: Sequence[int], outbox: _Outbox) -> Iterator[tuple[int, tuple[bytes, Point]]]:
+    """(place, (key, point)) of what has to be computed; what is in the journal is noted there, what is no point fails."""
+    for place in places:
+        try:
+            point = task.grid.point(place)
+        except InputFaults as error:  # values that do not go together
+            key = hashlib.sha256(task.sweep + str(place).encode()).digest()[:16]
+            outbox.put(Finished.of(place, key, Entry("failed", {**dict.fromkeys(FIRST), "error": str(error)})))
+            continue
+        key = task.key_of(point.experiment)
+        if not outbox.journal.place(task.sweep, place, key):
+            yield place, (key, point)
+
+
+def _entry(task: Task, point: Point, started: Started | Exception | None) -> Entry:
+    try:
+        result = run_point(point, told=task.intervals, started=started)
+        cells = cells_of(result)
+    except Exception as error:  # the point's own fault: the others go on
+        said = {"model": point.experiment.model_name, "n_systems": point.experiment.system.count}
+        return Entry("failed", {**said, "error": f"{type(error).__name__}: {error}"})
+    if not task.intervals:
+        cells |= dict.fromkeys(BOUNDS)
+    return Entry("ran" if result.infeasible is None else "infeasible", cells)
 
 
 def seconds_a_point(task: Task, journal: Journal) -> float | None:

@@ -1,4 +1,4 @@
-"""The journal of a sweep: every finished point in an SQLite file, committed one by one, so that a kill loses none of them.
+"""The journal of a sweep: every finished point in an SQLite file, committed while others are computed, so that a kill loses none.
 
 A point is filed under a key that says all of what it is (its fields and the version of the model); the places of a grid
 point to keys. A grid that has grown, or another one in the same journal, finds the points that it shares. Write-ahead
@@ -120,13 +120,9 @@ class Journal:
         if said != "ok":
             raise sqlite3.DatabaseError(str(said).splitlines()[-1])
 
-    def add(self, sweep: bytes, place: int, key: bytes, version: str, entry: Entry) -> None:
-        """One finished point, committed; a second one of its key changes nothing."""
-        self.add_all(sweep, version, [Finished.of(place, key, entry)])
-
     @_said
     def add_all(self, sweep: bytes, version: str, points: Sequence[Finished]) -> None:
-        """Finished points, committed together."""
+        """Finished points, committed together; a second one of a key changes nothing."""
         rows = [(point.key, version, point.status, point.cells) for point in points]
         places = [(sweep, point.place, point.key) for point in points]
         self._sql.execute("BEGIN IMMEDIATE")

@@ -11,7 +11,15 @@ from wafersim.inputs.experiment import SystemSpec
 from wafersim.inputs.machine import load_any, numbers
 from wafersim.inputs.sweep import EVERYTHING, Point
 from wafersim.planning.published import beside_published, published_run
-from wafersim.simulation import Simulated, jobs_of, simulate_run, step_seconds
+from wafersim.simulation import (
+    Simulated,
+    Started,
+    attempted,
+    jobs_of,
+    simulate_run,
+    start_together,
+    step_seconds,
+)
 from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.steps import Engine
@@ -32,10 +40,6 @@ class PointResult:
     infeasible: str | None
     scaling_efficiency: float | None = None
     memory: Mapping[str, object] | None = None  # of a point that does not fit
-
-    def light(self) -> PointResult:
-        """The same without the tasks of its step, which are simulated again if asked for."""
-        return replace(self, simulated=None if self.simulated is None else self.simulated.light())
 
     @property
     def varied(self) -> dict[str, Any]:
@@ -80,31 +84,36 @@ def flat(overrides: dict[str, Any]) -> dict[str, Any]:
 def run_points(
     points: Sequence[Point], progress: Callable[[Point], None] = lambda _: None, engine: Engine = "auto"
 ) -> list[PointResult]:
-    """Every point in order; `progress` is called after each. Only the point that is told of keeps the tasks of its step."""
-    results: list[PointResult] = []
-    told: int | None = None  # place of the largest so far
+    """Every point in order; `progress` is called after each."""
+    results = []
     for point in points:
-        found = run_point(point, engine=engine)
-        results.append(found)
+        results.append(run_point(point, engine=engine))
         progress(point)
-        if found.simulated is None:
-            continue
-        if told is None or _size(found) > _size(results[told]):
-            told, small = len(results) - 1, told
-        else:
-            small = len(results) - 1
-        if small is not None:
-            results[small] = results[small].light()
     return results
 
 
-def run_point(point: Point, singles: Singles | None = None, engine: Engine = "auto", told: bool = True) -> PointResult:
-    """One point; unless `told` without its interval and what was assumed."""
+def run_point(
+    point: Point,
+    singles: Singles | None = None,
+    engine: Engine = "auto",
+    told: bool = True,
+    started: Started | Exception | None = None,
+) -> PointResult:
+    """One point; unless `told` without its interval and what was assumed. What is `started` of it, not `told`, is finished."""
     try:
-        simulated = simulate_run(jobs_of(point.experiment), engine, told)
+        if isinstance(started, Exception):
+            raise started
+        simulated = started.finished() if started else simulate_run(jobs_of(point.experiment), engine, told)
     except Infeasible as reason:
         return PointResult(point, None, str(reason), memory=reason.memory)
     return PointResult(point, simulated, None, (singles or SINGLES).efficiency(simulated))
+
+
+def start_points(points: Sequence[Point]) -> list[Started | Exception]:
+    """Points that `run_point` finishes one by one: of their steps those of one shape are solved as one."""
+    runs = [attempted(jobs_of, point.experiment) for point in points]
+    started = iter(start_together([jobs for jobs in runs if not isinstance(jobs, Exception)]))
+    return [jobs if isinstance(jobs, Exception) else next(started) for jobs in runs]
 
 
 class Singles:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.experiment import Experiment
@@ -21,13 +20,16 @@ from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.run import PeriodicStep, run_to_period
 from wafersim.strategies.steps import Engine
+from wafersim.strategies.strategy import Prospects
+from wafersim.strategies.together import run_together
 from wafersim.timeline.clock import to_seconds
 
 __all__ = [
     "Job", "Replay", "Simulated", "job_of", "jobs_of", "simulate", "simulate_run", "simulate_step", "simulate_with_interval",
-    "step_and_interval", "step_seconds",
+    "start_together", "step_and_interval", "step_seconds",
 ]  # fmt: skip
 
+T = TypeVar("T")
 UNTOLD = Uncertainty(0.0, 0.0, 0.0, 0.0, {})  # of a prediction without an interval
 
 
@@ -36,29 +38,14 @@ class Simulated:
     """A prediction with the job, what was chosen for it, the plan and the periodic step behind it.
 
     `replay` simulates the job under the same choice on other machines; what the prediction has asked it, it knows.
-    The step's tasks take memory by the million: `light` lets go of them, and `periodic` simulates the plan again if asked.
     """
 
     prediction: Prediction
     job: Job
     choice: Any
     plan: Any
-    engine: Engine
+    periodic: PeriodicStep[Any]
     replay: Replay
-
-    @cached_property
-    def periodic(self) -> PeriodicStep[Any]:
-        """The step in its periodic state."""
-        return run_to_period(strategy_of(self.job.kind), self.plan, self.engine)
-
-    def knowing(self, periodic: PeriodicStep[Any]) -> Simulated:
-        """The same, whose step was simulated already."""
-        vars(self)["periodic"] = periodic  # where a cached property keeps what it found
-        return self
-
-    def light(self) -> Simulated:
-        """The same without the step's tasks."""
-        return replace(self)
 
 
 def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
@@ -85,6 +72,64 @@ def simulate_run(jobs: Sequence[Job], engine: Engine = "auto", told: bool = True
     return _simulated(last, choice, engine, _earlier(jobs, choice), told)
 
 
+@dataclass(frozen=True)
+class Started:
+    """A run whose choice is made and whose step is simulated already, as far as it could be together with others."""
+
+    jobs: Sequence[Job]
+    choice: Any
+    plan: Any
+
+    def finished(self) -> Simulated:
+        """What `simulate_run` says of it, not `told`."""
+        return _of_plan(self.jobs[-1], self.choice, self.plan, "auto", _earlier(self.jobs, self.choice), told=False)
+
+
+def start_together(runs: Sequence[Sequence[Job]]) -> list[Started | Exception]:
+    """Many runs, or what `simulate_run` would raise of them: those of their steps that have one shape are solved as one."""
+    prospects = [attempted(_prospects, jobs) for jobs in runs]
+    _run_together(runs, [each if isinstance(each, Exception) else each.plans for each in prospects])
+    choices = [attempted(_choice, jobs, each) for jobs, each in zip(runs, prospects, strict=True)]
+    started = [attempted(_started, jobs, each) for jobs, each in zip(runs, choices, strict=True)]
+    _run_together(runs, [each if isinstance(each, Exception) else [each.plan] for each in started])
+    return started
+
+
+def attempted(function: Callable[..., T], *args: Any) -> T | Exception:
+    """What a function returns, or what it raises; an argument that is an exception is what came of an attempt before."""
+    for each in args:
+        if isinstance(each, Exception):
+            return each
+    try:
+        return function(*args)
+    except Exception as error:
+        return error
+
+
+def _prospects(jobs: Sequence[Job]) -> Prospects[Any]:
+    with _phase(len(jobs), jobs):
+        return strategy_of(jobs[-1].kind).prospects(jobs[-1])
+
+
+def _choice(jobs: Sequence[Job], prospects: Prospects[Any]) -> Any:
+    with _phase(len(jobs), jobs):
+        return prospects.choice()
+
+
+def _started(jobs: Sequence[Job], choice: Any) -> Started:
+    return Started(jobs, choice, strategy_of(jobs[-1].kind).plan(jobs[-1], choice))
+
+
+def _run_together(runs: Sequence[Sequence[Job]], plans: Sequence[Sequence[Any] | Exception]) -> None:
+    """Run the plans of all runs of a strategy; what one raises it raises again where it is asked for by itself."""
+    of_kind: dict[str, list[Any]] = {}
+    for jobs, some in zip(runs, plans, strict=True):
+        if not isinstance(some, Exception):
+            of_kind.setdefault(jobs[-1].kind, []).extend(some)
+    for kind, alike in of_kind.items():
+        attempted(run_together, strategy_of(kind), alike)
+
+
 def simulate_with_interval(jobs: Sequence[Job]) -> Prediction:
     """The prediction of a run's phases with its interval; what was assumed, and the chances of a search, are left out."""
     simulated = simulate_run(jobs, told=False)
@@ -97,20 +142,23 @@ def simulate_step(job: Job, engine: Engine = "auto") -> Simulated:
 
 
 def _simulated(job: Job, choice: Any, engine: Engine, earlier: tuple[PhaseTime, ...], told: bool = True) -> Simulated:
+    return _of_plan(job, choice, strategy_of(job.kind).plan(job, choice), engine, earlier, told)
+
+
+def _of_plan(job: Job, choice: Any, plan: Any, engine: Engine, earlier: tuple[PhaseTime, ...], told: bool) -> Simulated:
     strategy = strategy_of(job.kind)
-    plan = strategy.plan(job, choice)
     periodic = run_to_period(strategy, plan, engine)
     account = strategy.account(job, choice, periodic)
     if not told:
         prediction = predict(job, strategy.words, periodic, account, UNTOLD, (), earlier)
-        return Simulated(prediction, job, choice, plan, engine, Replay(job, choice)).knowing(periodic)
+        return Simulated(prediction, job, choice, plan, periodic, Replay(job, choice))
     if account.search is not None:
         account = replace(account, search=ranked(job, choice, account.search))
     rough = Replay(job, choice)
     exact = rough if strategy.simulates_seconds else Replay(job, choice, exact=True)
     sure, assumed = uncertainty_of(rough), moving_assumed(rough, exact)
     prediction = predict(job, strategy.words, periodic, account, sure, assumed, earlier)
-    return Simulated(prediction, job, choice, plan, engine, exact).knowing(periodic)
+    return Simulated(prediction, job, choice, plan, periodic, exact)
 
 
 def _earlier(jobs: Sequence[Job], choice: Any) -> tuple[PhaseTime, ...]:

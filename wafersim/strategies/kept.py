@@ -23,6 +23,14 @@ class Keeps(Protocol, Generic[P, C]):
         """Forget all of it."""
         ...
 
+    def knows(self, *args: Any) -> bool:
+        """Whether it is there."""
+        ...
+
+    def remember(self, value: Any, *args: Any) -> None:
+        """What the function would return, found in another way."""
+        ...
+
 
 def kept(most: int, size: Callable[[Any], int]) -> Callable[[Callable[P, T]], Keeps[P, T]]:
     """Remember what a function of hashable arguments returns: the latest used, whose sizes add up to at most `most`.
@@ -37,23 +45,34 @@ def kept(most: int, size: Callable[[Any], int]) -> Callable[[Callable[P, T]], Ke
         @wraps(function)
         def keeper(*args: P.args, **kwargs: P.kwargs) -> T:
             assert not kwargs, "arguments by position alone: the same ones must be one key"
-            nonlocal total
             key = _Arguments(args)
             if key in found:
                 found.move_to_end(key)
                 return found[key]
-            value = found[key] = function(*args, **kwargs)
+            value = function(*args, **kwargs)
+            keep(key, value)
+            return value
+
+        def keep(key: _Arguments, value: T) -> None:
+            nonlocal total
+            found[key] = value
             total += size(value)
             while total > most and len(found) > 1:
                 total -= size(found.popitem(last=False)[1])
-            return value
+
+        def remember(value: T, *args: Any) -> None:
+            if not knows(*args):
+                keep(_Arguments(args), value)
+
+        def knows(*args: Any) -> bool:
+            return _Arguments(args) in found
 
         def clear() -> None:
             nonlocal total
             found.clear()
             total = 0
 
-        keeper.cache_clear = clear  # type: ignore[attr-defined]
+        keeper.cache_clear, keeper.knows, keeper.remember = clear, knows, remember  # type: ignore[attr-defined]
         return keeper  # type: ignore[return-value]
 
     return keeping

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wafersim.engine.graph import BundleGraph, Ints, sorted_into
+from wafersim.engine.schedule import Schedule, Waits, waits_of
 from wafersim.timeline.timeline import Timeline
 
 
@@ -25,12 +26,22 @@ class Keys(NamedTuple):
     chunk: Ints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tasks:
     """The tasks of a graph with their names, which plans of one shape share."""
 
     graph: BundleGraph
     keys: Keys
+
+    @cached_property
+    def waits(self) -> Waits:
+        """What waits for what, task by task."""
+        return waits_of(self.graph)
+
+    @cached_property
+    def orders(self) -> list[Schedule]:
+        """Orders in which runs of the graph were seen to go, the latest first."""
+        return []
 
     def key(self, bundle: Ints, offset: Ints) -> tuple[Ints, ...]:
         """Canonical keys, without the step, of the tasks at some offsets in some bundles."""

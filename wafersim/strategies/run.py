@@ -18,13 +18,12 @@ from wafersim.errors import WafersimError
 from wafersim.strategies.kept import kept
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.steps import NAMES, Engine, LoweredSteps, ReferenceSteps, Steps, choose_engine
-from wafersim.strategies.tally import Tally, check_tally
 from wafersim.timeline.clock import LONGEST_TICKS
 from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
 LONGEST_CYCLE = 12
 MOST_STEPS = 200
-MOST_TASKS = 100_000  # of the steps that are remembered: some 200 bytes each
+MOST_TASKS = 1_000_000  # of the steps that are remembered: some 100 bytes each, once they are told as a timeline
 WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
 
 
@@ -62,12 +61,11 @@ class Folded(Generic[P]):
 
 
 class Lowers(Protocol[P]):
-    """How plans of a strategy run: as a task graph, as SimPy processes, with alike entities left out; of how many tasks."""
+    """How plans of a strategy run: as a task graph, as SimPy processes, with alike entities left out."""
 
     def lower(self, plan: P) -> Lowered: ...
     def reference(self, plan: P) -> Reference: ...
     def fold(self, plan: P) -> Folded[P]: ...
-    def tally(self, plan: P) -> Tally: ...
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,10 @@ def start(strategy: Lowers[P], plan: P, engine: str) -> Steps:
 def run_to_period(strategy: Lowers[P], plan: P, engine: Engine = "auto", reductions: bool = True) -> PeriodicStep[P]:
     """Simulate until the full state repeats; where durations never do (jitter), a fixed number of steps.
 
-    Raises WafersimError when `both` engines disagree, TooManyTasks, before any is made, for more than are simulated.
+    Raises WafersimError when `both` engines disagree.
     """
     name, why = choose_engine(plan.arrival_order, engine)
     folded = strategy.fold(plan) if reductions else Folded(plan, lambda timeline: timeline)
-    if engine == "both":
-        check_tally(strategy.tally(plan), each="; the SimPy reference leaves none of them out")
     reason = f"{NAMES[name]}: {why}"
     found = replace(_settled(strategy, folded.plan, name), reason=reason)
     if engine != "both":
@@ -140,18 +136,21 @@ def _settled(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
     Clusters of several sizes fold to one plan, and a run asks for the nudged ones of each. What never repeats is large and
     is not kept.
     """
-    run: Callable[[Any, Any, str], PeriodicStep[P]] = _remembered if plan.repeats else _simulated
+    run: Callable[[Any, Any, str], PeriodicStep[P]] = remembered if plan.repeats else _simulated
     return run(strategy, plan, engine)
 
 
 def _simulated(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
-    check_tally(strategy.tally(plan))
     return settle(plan, start(strategy, plan, engine), engine, "")
 
 
 @kept(MOST_TASKS, lambda found: found.ends[-1].size)
-def _remembered(strategy: Lowers[Any], plan: Any, engine: str) -> PeriodicStep[Any]:
-    return _simulated(strategy, plan, engine)
+def remembered(strategy: Lowers[Any], plan: Any, engine: str) -> PeriodicStep[Any]:
+    """The periodic state of a plan that repeats, without reductions."""
+    found = _simulated(strategy, plan, engine)
+    if isinstance(found.steps, LoweredSteps):
+        found.steps.done()
+    return found
 
 
 def settle(plan: P, steps: Steps, engine: str, reason: str) -> PeriodicStep[P]:
@@ -160,25 +159,24 @@ def settle(plan: P, steps: Steps, engine: str, reason: str) -> PeriodicStep[P]:
     A step's tasks depend on at most `reach` earlier steps (a credit may come from that far back), so the shift has to
     hold over that many consecutive steps before it is the period.
     """
+    ends: list[Ints] = []
     if not plan.repeats:
         ends = [steps.next_step() for _ in range(WARM_UP + JITTERED_STEPS)]
         mean = Fraction(int(ends[-1].max()) - int(ends[WARM_UP - 1].max()), JITTERED_STEPS)
         last = tuple(ends[-JITTERED_STEPS:])
         return PeriodicStep(plan, mean, JITTERED_STEPS, len(ends), False, engine, reason, last, steps)
-    ends, taken = list[Ints](), 0  # of the last steps alone: what a shift may be seen over, and the mean is taken of
-    while taken < MOST_STEPS and (taken <= LONGEST_CYCLE or ends[-1].max() < LONGEST_TICKS // 2):
-        ends = [*ends[1 - LONGEST_CYCLE - steps.reach :], steps.next_step()]
-        taken += 1
+    while len(ends) < MOST_STEPS and (len(ends) <= LONGEST_CYCLE or ends[-1].max() < LONGEST_TICKS // 2):
+        ends.append(steps.next_step())
         for cycle in range(1, LONGEST_CYCLE + 1):
-            if taken < cycle + steps.reach:
+            if len(ends) < cycle + steps.reach:
                 break
             shift = _shift(ends, cycle, steps.reach)
             if shift is not None:
                 period = Fraction(shift, cycle)
-                return PeriodicStep(plan, period, cycle, taken, True, engine, reason, tuple(ends[-cycle:]), steps)
+                return PeriodicStep(plan, period, cycle, len(ends), True, engine, reason, tuple(ends[-cycle:]), steps)
     mean = Fraction(int(ends[-1].max()) - int(ends[-1 - LONGEST_CYCLE].max()), LONGEST_CYCLE)
     last = tuple(ends[-LONGEST_CYCLE:])
-    return PeriodicStep(plan, mean, LONGEST_CYCLE, taken, False, engine, reason, last, steps)
+    return PeriodicStep(plan, mean, LONGEST_CYCLE, len(ends), False, engine, reason, last, steps)
 
 
 def _shift(ends: list[Ints], cycle: int, reach: int) -> int | None:

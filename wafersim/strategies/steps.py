@@ -56,6 +56,10 @@ class LoweredSteps:
         """A step that was simulated, as columns."""
         return self.lowered.timeline(ends, step)
 
+    def done(self) -> None:
+        """Let go of the engine: no further step is wanted."""
+        self._path = self._queue = None
+
 
 class ReferenceSteps:
     """Steps of a SimPy reference, which keeps their timelines."""

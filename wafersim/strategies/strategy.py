@@ -3,7 +3,6 @@
 choose      settles every `auto`
 plan        says who does what in which order
 lower, reference, fold    run the plan: as a task graph, as SimPy processes, with alike entities left out
-tally       counts a plan's tasks before any is made
 account     says where the step went, what binds, what takes memory
 features    place the job among those that were measured
 words       name all of it
@@ -20,7 +19,6 @@ from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.job import Job
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.run import Folded, PeriodicStep, Plan, Reference
-from wafersim.strategies.tally import Tally
 from wafersim.strategies.words import Words
 
 
@@ -157,6 +155,20 @@ class SharedJob:
 
 P = TypeVar("P", bound=Plan)
 C = TypeVar("C")
+ChoiceOf = TypeVar("ChoiceOf", covariant=True)
+
+
+class Prospects(Protocol[ChoiceOf]):
+    """What a job chooses among, before anything is simulated for it."""
+
+    @property
+    def plans(self) -> Sequence[Plan]:
+        """Plans that are run to choose, at most: those of many jobs may be run together before."""
+        ...
+
+    def choice(self) -> ChoiceOf:
+        """What `choose` finds."""
+        ...
 
 
 class Strategy(Protocol[P, C]):
@@ -185,6 +197,10 @@ class Strategy(Protocol[P, C]):
         """
         ...
 
+    def prospects(self, job: Job) -> Prospects[C]:
+        """The same in two parts, not `told`. Raises Infeasible."""
+        ...
+
     def again(self, job: Job, choice: C) -> C:
         """The choice of another phase of a run whose last one has `choice`. Raises Infeasible where that cannot be kept."""
         ...
@@ -198,8 +214,6 @@ class Strategy(Protocol[P, C]):
     def reference(self, plan: P) -> Reference: ...
 
     def fold(self, plan: P) -> Folded[P]: ...
-
-    def tally(self, plan: P) -> Tally: ...
 
     def account(self, job: Job, choice: C, periodic: PeriodicStep[P]) -> Account: ...
 

@@ -16,6 +16,7 @@ from wafersim.inputs.machine import AnyMachine, GpuMachine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import lower_bound
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
+from wafersim.strategies.gpu_parallel.plan import GpuPlan
 from wafersim.strategies.gpu_parallel.search import Found, bounded, estimated, fastest, search, settled
 from wafersim.strategies.gpu_parallel.space import Space
 from wafersim.strategies.job import Job
@@ -53,6 +54,18 @@ def choose(job: Job, told: bool = True) -> Choice:
     assumed = (machine.assumed,) if machine.assumed else ()
     unsure = () if verdict.words == "fits" else (str(verdict),)
     return Choice(geometry, layout, schedule, (*assumed, *unsure, *notes_of(geometry, layout, cluster)), found)
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """A job, as one that chooses among splits."""
+
+    job: Job
+    plans: tuple[GpuPlan, ...] = ()
+
+    def choice(self) -> Choice:
+        """The fastest split, without what a search went through."""
+        return choose(self.job, told=False)
 
 
 def again(job: Job, kept: Choice) -> Choice:

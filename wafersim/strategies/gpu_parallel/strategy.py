@@ -17,6 +17,7 @@ from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.gpu_parallel.account import account
 from wafersim.strategies.gpu_parallel.choice import (
     Choice,
+    Prospects,
     again,
     bound,
     choose,
@@ -48,6 +49,10 @@ class GpuParallel(Runs):
     def choose(self, job: Job, told: bool = True) -> Choice:
         """The layout."""
         return choose(job, told)
+
+    def prospects(self, job: Job) -> Prospects:
+        """All splits: which are simulated is found on the way."""
+        return Prospects(job)
 
     def again(self, job: Job, choice: Choice) -> Choice:
         """The same split: a run keeps it while its batch grows."""

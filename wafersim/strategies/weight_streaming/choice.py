@@ -43,12 +43,42 @@ class Choice:
 
 def choose(job: Job) -> Choice:
     """Micro-batch and policy: what one system with the largest shard has room for."""
+    return prospects(job).choice()
+
+
+def prospects(job: Job) -> Prospects:
+    """What a job chooses among: all that is settled before any step is simulated. Raises Infeasible."""
     check_memoryx(job)
     shards, notes = shards_of(job)
     on = _System(_policies(job), job.workload, machine_of(wafers_of(job.machine)), settings_of(job, shards))
-    count, said = _micro_batches(job, on)
-    fitting = on.fitting(count)
-    return Choice(replace(on.settings, micro_batches=count), fitting.policy, fitting.reason, (*notes, *said))
+    counts, said = _micro_batches(job, on)
+    tried = tuple(on.plan(count) for count in counts) if len(counts) > 1 else ()
+    return Prospects(on, counts, tried, (*notes, *said))
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """Numbers of micro-batches, in order, of which the fastest is wanted; where there are several, `tried` has a plan of each."""
+
+    on: _System
+    counts: tuple[int, ...]
+    tried: tuple[WeightStreamingPlan, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def plans(self) -> tuple[WeightStreamingPlan, ...]:
+        """What is simulated to choose, at most."""
+        return tuple(plan for each in self.tried for plan in _simulated_for(each))
+
+    def choice(self) -> Choice:
+        """The fastest, the fewest micro-batches of equals."""
+        count = self.counts[0]
+        if self.tried:
+            plans = self.tried
+            ticks = best_first([_least_ticks(plan) for plan in plans], lambda index: _step_ticks(plans[index]))
+            count = self.counts[min(ticks, key=lambda index: (ticks[index], index))]
+        fitting = self.on.fitting(count)
+        return Choice(replace(self.on.settings, micro_batches=count), fitting.policy, fitting.reason, self.notes)
 
 
 def _policies(job: Job) -> tuple[Policy, ...]:
@@ -59,19 +89,19 @@ def _policies(job: Job) -> tuple[Policy, ...]:
     return candidates(asked.keep, asked.place, asked.recompute_weights)
 
 
-def _micro_batches(job: Job, on: _System) -> tuple[int, tuple[str, ...]]:
-    """(number of micro-batches, notes): nearest to what was asked or published, one, or chosen."""
+def _micro_batches(job: Job, on: _System) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """(numbers of micro-batches to choose from, notes): nearest to what was asked or published, one, or what may be fastest."""
     strategy, model = job.strategy, job.workload.model
     assert isinstance(strategy, WeightStreamingSpec)
     asked, word = strategy.micro_batch, "asked for"
     if asked == "none":
-        return 1, ()
+        return (1,), ()
     stated = (model.published or {}).get("micro_batch") if asked == "published" else None
     if isinstance(stated, int | float):
         asked, word = int(stated), "published"
     if not isinstance(asked, int):
         none = (f"no micro-batch is published for {model.name}: chosen as auto",) if asked == "published" else ()
-        return on.fastest(), none
+        return on.promising(), none
     count = nearest_count(on.largest, asked)
     if count > MOST_MICRO_BATCHES:
         raise Infeasible(
@@ -80,8 +110,8 @@ def _micro_batches(job: Job, on: _System) -> tuple[int, tuple[str, ...]]:
         )
     size = ceil(on.largest / count)
     if size == asked:
-        return count, ()
-    return count, (
+        return (count,), ()
+    return (count,), (
         f"micro-batch {size}, the nearest to the {asked} {word}: {on.largest} sequences a system in {count}",
     )
 
@@ -132,13 +162,14 @@ class _System:
     def _alone(self, count: int) -> Settings:
         return replace(self.settings, shards=(self.largest,), micro_batches=count, disturbances=Disturbances())
 
-    def _plan(self, count: int) -> WeightStreamingPlan:
+    def plan(self, count: int) -> WeightStreamingPlan:
+        """Of its step in so many micro-batches."""
         planned = build_plan(self.workload, self.machine, self._alone(count), self.fitting(count).policy, op_cost)
         assert isinstance(planned, Planned), planned
         return planned.plan
 
-    def fastest(self) -> int:
-        """Micro-batches of the fastest step among the fewest that fit without lanes, and the fewest that keep everything."""
+    def promising(self) -> tuple[int, ...]:
+        """The fewest micro-batches that fit without lanes, and the fewest that keep everything: one of them is the fastest."""
 
         def fits(count: int) -> bool:
             found = self._fitting(count)
@@ -150,14 +181,7 @@ class _System:
 
         most = min(self.largest, MOST_MICRO_BATCHES)
         counts = {count for count in (_fewest(fits, most), _fewest(keeps, most)) if count is not None}
-        if not counts:  # a long sequence: one at a time, in lanes
-            return self._smallest(most)
-        if len(counts) == 1:  # nothing to compare
-            return counts.pop()
-        ordered = sorted(counts)
-        plans = [self._plan(count) for count in ordered]
-        ticks = best_first([_least_ticks(plan) for plan in plans], lambda index: _step_ticks(plans[index]))
-        return ordered[min(ticks, key=lambda index: (ticks[index], index))]
+        return tuple(sorted(counts)) or (self._smallest(most),)  # a long sequence: one at a time, in lanes
 
     def _smallest(self, most: int) -> int:
         found = self._fitting(most)
@@ -220,10 +244,18 @@ def _least_ticks(plan: WeightStreamingPlan) -> float:
 
 def _step_ticks(plan: WeightStreamingPlan) -> float:
     """Ticks of a step; many micro-batches go on as the first few do, which is close enough to compare plans."""
-    if plan.micro_batches <= MANY:
-        return float(run_to_period(plan).step_ticks)
-    half, whole = (float(run_to_period(_first(plan, n)).step_ticks) for n in (MANY // 2, MANY))
+    ticks = [float(run_to_period(each).step_ticks) for each in _simulated_for(plan)]
+    if len(ticks) == 1:
+        return ticks[0]
+    half, whole = ticks
     return whole + (plan.micro_batches - MANY) * (whole - half) / (MANY - MANY // 2)
+
+
+def _simulated_for(plan: WeightStreamingPlan) -> tuple[WeightStreamingPlan, ...]:
+    """A plan, or its first few micro-batches and half of them."""
+    if plan.micro_batches <= MANY:
+        return (plan,)
+    return _first(plan, MANY // 2), _first(plan, MANY)
 
 
 def _first(plan: WeightStreamingPlan, micro_batches: int) -> WeightStreamingPlan:

@@ -79,28 +79,52 @@ def lower(plan: WeightStreamingPlan, number: int = 0, links_before: int = 0) -> 
     """The graph of a plan; `number` and `links_before` (system links of the jobs before it) tell jobs apart."""
     latencies = plan.latencies
     lags = np.array([0, latencies.hop, latencies.memoryx, latencies.credit_return], np.int64)
-    structure = _structure(_shape(plan), number, links_before)
+    structure = _structure(_Shape(plan), number, links_before)
     return Lowered(structure.tasks, lags, _Durations(plan, structure))
 
 
-def _shape(plan: WeightStreamingPlan) -> WeightStreamingPlan:
-    """The plan without its ticks: equal for plans that share a structure."""
-    alike = len(set(plan.size_of)) == 1
-    return replace(
-        plan,
-        layers=tuple(_blank(layer.chunks) for layer in plan.layers),
-        micro_batch_sizes=(),
-        size_of=((0,),) if alike else ((0,), (1,)),
-        compute_ticks=(),
-        input_ticks=(int(max(plan.input_ticks) > 0),),
-        fetch_ticks=(),
-        latencies=Latencies(0, 0, 0),
-        updates=tuple(UpdateUnit(unit.layers, 0) for unit in plan.updates),
-        reduction_tail=int(plan.reduction_tail > 0),
-        floor_ticks=(),
-        flops=(),
-        jitter=None if plan.jitter is None else Jitter(0.0, 0),
-    )
+class _Shape:
+    """A plan, equal to those that share its structure: it differs from them in ticks alone."""
+
+    __slots__ = ("hash", "key", "plan")
+
+    def __init__(self, plan: WeightStreamingPlan) -> None:
+        self.plan = plan
+        chunks = tuple([layer.chunks for layer in plan.layers])
+        alike = len(set(plan.size_of)) == 1
+        units = tuple([unit.layers for unit in plan.updates])
+        self.key = (
+            plan.tree, chunks, plan.kernels, plan.micro_batches, alike, max(plan.input_ticks) > 0, plan.weight_credits,
+            plan.drain_credits, plan.activation_slots, units, plan.clipping_barrier, plan.arrival_order, plan.reduction_tail > 0,
+            plan.jitter is None,
+        )  # fmt: skip
+        self.hash = hash((plan.tree, chunks, plan.micro_batches, alike, plan.arrival_order, len(plan.kernels)))
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shape) and self.key == other.key
+
+    @property
+    def blank(self) -> WeightStreamingPlan:
+        """The plan without its ticks."""
+        plan = self.plan
+        return replace(
+            plan,
+            layers=tuple(_blank(layer.chunks) for layer in plan.layers),
+            micro_batch_sizes=(),
+            size_of=((0,),) if len(set(plan.size_of)) == 1 else ((0,), (1,)),
+            compute_ticks=(),
+            input_ticks=(int(max(plan.input_ticks) > 0),),
+            fetch_ticks=(),
+            latencies=Latencies(0, 0, 0),
+            updates=tuple(UpdateUnit(unit.layers, 0) for unit in plan.updates),
+            reduction_tail=int(plan.reduction_tail > 0),
+            floor_ticks=(),
+            flops=(),
+            jitter=None if plan.jitter is None else Jitter(0.0, 0),
+        )
 
 
 @cache
@@ -109,15 +133,16 @@ def _blank(chunks: int) -> PlanLayer:
 
 
 @kept(MOST_TASKS, lambda structure: structure.tasks.graph.tasks)
-def _structure(shape: WeightStreamingPlan, number: int, links_before: int) -> Structure:
-    blocks = Blocks(shape)
-    columns = Columns(shape, blocks, number, links_before)
+def _structure(shape: _Shape, number: int, links_before: int) -> Structure:
+    plan = shape.blank
+    blocks = Blocks(plan)
+    columns = Columns(plan, blocks, number, links_before)
     graph = build_graph(
         columns.width,
         columns.duration_at,
         columns.duration_stride,
-        _Edges(shape, blocks).edges,
-        shape.tree.parents,
+        _Edges(plan, blocks).edges,
+        plan.tree.parents,
         (columns.server, columns.server_stride, columns.rank),
     )
     return Structure(Tasks(graph, columns.keys), tuple(columns.tables), blocks.slices.one, columns.per_system)

@@ -7,18 +7,22 @@ from functools import partial
 from wafersim.strategies import run
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.run import Folded
-from wafersim.strategies.tally import Tally
 from wafersim.strategies.weight_streaming.graph import lower
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.strategies.weight_streaming.symmetry import fold
-from wafersim.strategies.weight_streaming.tally import tally
 
 PeriodicStep = run.PeriodicStep[WeightStreamingPlan]
 
 
 class Runs:
-    """Weight-streaming plans on every engine."""
+    """Weight-streaming plans on every engine; whoever runs one runs it alike."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Runs)
+
+    def __hash__(self) -> int:
+        return hash(Runs)
 
     def lower(self, plan: WeightStreamingPlan) -> Lowered:
         """The task graph."""
@@ -31,10 +35,6 @@ class Runs:
     def fold(self, plan: WeightStreamingPlan) -> Folded[WeightStreamingPlan]:
         """One representative for each class of alike systems."""
         return fold(plan)
-
-    def tally(self, plan: WeightStreamingPlan) -> Tally:
-        """Its tasks."""
-        return tally(plan)
 
 
 run_to_period = partial(run.run_to_period, Runs())

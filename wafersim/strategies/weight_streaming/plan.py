@@ -6,7 +6,7 @@ itself. One micro-batch is a sequence of kernels; a step repeats it `micro_batch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import exp
 from statistics import NormalDist
@@ -131,8 +131,8 @@ class WeightStreamingPlan:
     """
 
     tree: Tree
-    layers: tuple[PlanLayer, ...] = field(hash=False)  # long, and few plans that are looked up differ in them alone
-    kernels: tuple[Kernel, ...] = field(hash=False)
+    layers: tuple[PlanLayer, ...]
+    kernels: tuple[Kernel, ...]
     micro_batches: int
     micro_batch_sizes: tuple[int, ...]
     size_of: tuple[tuple[int, ...], ...]
@@ -145,11 +145,11 @@ class WeightStreamingPlan:
     latencies: Latencies
     updates: tuple[UpdateUnit, ...]
     clipping_barrier: bool
-    arrival_order: tuple[str, ...] = field(default=())
+    arrival_order: tuple[str, ...] = ()
     reduction_tail: int = 0  # ticks from the last gradient of a step until its reduction has ended; of n > 1 systems
     # [size][kernel]: ticks that a latency floor adds to the kernel's work, and FLOPs; both go with compute_ticks
-    floor_ticks: tuple[tuple[int, ...], ...] = field(default=(), hash=False)
-    flops: tuple[tuple[float, ...], ...] = field(default=(), hash=False)
+    floor_ticks: tuple[tuple[int, ...], ...] = ()
+    flops: tuple[tuple[float, ...], ...] = ()
     jitter: Jitter | None = None
 
     def __post_init__(self) -> None:
@@ -157,6 +157,17 @@ class WeightStreamingPlan:
         drained = {kernel.layer for kernel in self.kernels if kernel.drains}
         updated = sorted(layer for unit in self.updates for layer in unit.layers)
         assert updated == sorted(drained), f"layers {sorted(drained)} send gradients, {updated} are updated"
+
+    def __hash__(self) -> int:
+        """Of a few of its numbers, worked out once: all of them are thousands."""
+        own = vars(self)
+        if "_hash" not in own:
+            first, last = self.layers[0], self.layers[-1]
+            of_links = first.send_ticks[:1], first.down_ticks[:1], first.egress_ticks[:1], last.up_ticks[:1]
+            of_compute = tuple((size[0][:1], size[-1][-1:]) for size in self.compute_ticks)
+            of_step = self.micro_batches, self.micro_batch_sizes, self.latencies, self.reduction_tail, self.updates[0]
+            own["_hash"] = hash((self.tree, self.size_of, of_links, of_compute, of_step))
+        return int(own["_hash"])
 
     @property
     def systems(self) -> int:

@@ -11,8 +11,9 @@ from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.job import HEALTHY, Job
 from wafersim.strategies.run import run_to_period
 from wafersim.strategies.strategy import Account, Features, SharedJob, Slack
+from wafersim.strategies.together import run_together
 from wafersim.strategies.weight_streaming.account import account
-from wafersim.strategies.weight_streaming.choice import Choice, choose
+from wafersim.strategies.weight_streaming.choice import Choice, Prospects, choose, prospects
 from wafersim.strategies.weight_streaming.features import features
 from wafersim.strategies.weight_streaming.memoryx import check_memoryx, kept_bytes
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep, Runs
@@ -38,6 +39,10 @@ class WeightStreaming(Runs):
         """Micro-batch and activation policy of the fastest step."""
         return choose(job)
 
+    def prospects(self, job: Job) -> Prospects:
+        """Numbers of micro-batches, with a plan of each."""
+        return prospects(job)
+
     def again(self, job: Job, choice: Choice) -> Choice:
         """A phase's own: Cerebras compiles a job anew for another batch."""
         return choose(job)
@@ -60,18 +65,20 @@ class WeightStreaming(Runs):
         return features(job, choice)
 
     def seconds(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[float]:
-        """The step of healthy systems, simulated on each machine."""
-        return [self._seconds(replace(job, machine=machine, disturbances=HEALTHY), choice) for machine in machines]
+        """The step of healthy systems, simulated on each machine; where they differ in numbers alone, side by side."""
+        plans = [self._planned(replace(job, machine=machine, disturbances=HEALTHY), choice) for machine in machines]
+        run_together(self, [plan for plan in plans if plan is not None])
+        return [nan if plan is None else self._simulated(plan) for plan in plans]
 
     def simulated(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[float]:
         """The same: there is no quicker way."""
         return self.seconds(job, choice, machines)
 
-    def _seconds(self, job: Job, choice: Choice) -> float:
+    def _planned(self, job: Job, choice: Choice) -> WeightStreamingPlan | None:
         try:
-            return self._simulated(self.plan(job, choice))
+            return self.plan(job, choice)
         except Infeasible:
-            return nan
+            return None
 
     def rivals(self, job: Job, choice: Choice, machines: Sequence[AnyMachine]) -> list[list[float]]:
         """No splits are searched."""

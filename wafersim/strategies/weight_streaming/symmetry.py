@@ -45,6 +45,8 @@ def fold(plan: WeightStreamingPlan) -> Folded[WeightStreamingPlan]:
     if plan.jitter is not None:
         return Folded(plan, lambda timeline: timeline)
     smaller, kept, standing = _representatives(plan.tree, plan.size_of)
+    if len(kept) == plan.systems:
+        return Folded(plan, standing.unfold)
     return Folded(replace(plan, tree=smaller, size_of=tuple(plan.size_of[system] for system in kept)), standing.unfold)
 
 
