@@ -5,16 +5,12 @@ import multiprocessing
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import wafersim
-from tests.checkout import ROOT
 from wafersim.errors import InputFaults, WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
@@ -243,53 +239,6 @@ def test_a_point_that_always_kills_its_worker_ends_the_sweep_with_a_line(
     with pytest.raises(WafersimError, match=r"killed 3 times .* points are kept"):
         swept(experiment, tmp_path, workers=2)
     assert Journal(tmp_path).done(Task(experiment).sweep) >= 4
-
-
-FILE = """
-name: killed
-model: cerebras-gpt-111m
-system: {profile: cs2, systems: 1}
-training: {sequence_length: 2048, batch: 256, tokens: 20 per parameter}
-sweep:
-  system.systems: [1, 2, 4, 8]
-  training.batch: [64, 96, 128, 160, 192, 224, 256, 288, 320, 352]
-"""
-
-
-@pytest.mark.kill
-@pytest.mark.parametrize("workers", [1, 2])
-def test_killed_again_and_again_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path, workers: int) -> None:
-    file, out = tmp_path / "killed.yaml", tmp_path / "out"
-    file.write_text(FILE)
-    command = [sys.executable, "-m", "wafersim", "sweep", str(file), "--workers", str(workers), "--out"]
-    subprocess.run([*command, str(tmp_path / "calm")], check=True, cwd=ROOT, capture_output=True)
-    kept: set[bytes] = set()
-    for attempt in range(20):
-        process = subprocess.Popen([*command, str(out)], cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        before, until = len(kept), time.monotonic() + 120
-        while len(kept) < before + 1 + attempt % 4 and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.05)
-            kept |= keys(out)
-        process.kill()
-        process.wait()
-        assert kept <= keys(out)
-    subprocess.run([*command, str(out)], check=True, cwd=ROOT, capture_output=True)
-    assert kept <= keys(out) and len(keys(out)) == 40
-    assert (out / "results.csv").read_bytes() == (tmp_path / "calm" / "results.csv").read_bytes()
-
-
-def keys(directory: Path) -> set[bytes]:
-    """Keys of the points that a journal has."""
-    path = directory / NAME
-    if not path.exists():
-        return set()
-    connection = sqlite3.connect(path, timeout=60)
-    try:
-        return {key for (key,) in connection.execute("SELECT key FROM points")}
-    except sqlite3.OperationalError:  # its tables are still to be made
-        return set()
-    finally:
-        connection.close()
 
 
 def test_a_grid_of_a_billion_is_refused_by_the_loader() -> None:
