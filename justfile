@@ -15,6 +15,8 @@ test:
     {{python}} -m pytest
 plans examples="4000":
     WAFERSIM_EXAMPLES={{examples}} {{python}} -m pytest tests/properties --dist load
+kills kills="100" points="5000":
+    WAFERSIM_KILLS={{kills}} WAFERSIM_KILL_POINTS={{points}} {{python}} -m pytest -q -n0 -s -m kill tests/planning/test_kills.py
 slow:
     {{python}} -m pytest -m slow
 bench:

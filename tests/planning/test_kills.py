@@ -4,7 +4,7 @@ A few kills of a few hundred points by default; as many as one likes by
 
     WAFERSIM_KILLS=100 WAFERSIM_KILL_POINTS=5000 pytest -m kill -n0 tests/planning/test_kills.py
 
-which takes about ten minutes each on an idle machine of two cores. WAFERSIM_KILL_SEED draws other moments.
+which takes about ten minutes for each test on two idle cores. WAFERSIM_KILL_SEED draws other moments.
 """
 
 import os
@@ -24,8 +24,8 @@ from tests.checkout import ROOT
 from tests.planning.processes import Processes
 from wafersim.planning.journal import NAME
 
-KILLS = int(os.environ.get("WAFERSIM_KILLS", "12"))
-POINTS = int(os.environ.get("WAFERSIM_KILL_POINTS", "400"))
+KILLS = int(os.environ.get("WAFERSIM_KILLS", "8"))
+POINTS = int(os.environ.get("WAFERSIM_KILL_POINTS", "240"))
 SEED = int(os.environ.get("WAFERSIM_KILL_SEED", "17"))
 SPARED = 0.05  # of the points, which are left to the last attempt
 PATIENCE_S = 300.0
