@@ -55,11 +55,11 @@ def command(
     Each finished point goes into a journal at once: whatever interrupts a sweep, the same command goes on from there.
     """
     began = perf_counter()
-    from wafersim import numbers
     from wafersim.errors import Interrupted
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.sweep import Limit
-    from wafersim.planning.executor import Task, seconds_a_point
+    from wafersim.planning.executor import Task
+    from wafersim.planning.forecast import forecast
     from wafersim.planning.journal import NAME, Journal, only_one, prepared
     from wafersim.planning.model_version import model_version
     from wafersim.planning.swept import findings, varied, write_results
@@ -87,20 +87,17 @@ def command(
     journal.forget_failed()
     before = journal.done(task.sweep)
     try:
-        each = seconds_a_point(task, journal)
+        expected = forecast(task, journal)
         left = total - journal.done(task.sweep)
         say(
             f"{spec.name}: {total:,} point{'s' * (total > 1)}"
             + (f", {before:,} of them in the journal" if before else "")
         )
-        if each is not None and left:
-            count = executor.workers
-            about = numbers.duration(left * each / max(count, 1))
-            say(
-                f"about {about} on {max(count, 1)} worker{'s' * (count > 1)} ({numbers.step(each)} a point, tried on a few)"
-            )
+        if expected is not None and left:
+            count = max(executor.workers, 1)
+            say(f"{expected.said(left, count)} on {count} worker{'s' * (count > 1)} ({expected.tried_on})")
         with counted(total, total - left) as advance:
-            executor.execute(task, journal, each or 0.0, advance)
+            executor.execute(task, journal, 0.0 if expected is None else expected.each_s, advance)
     except KeyboardInterrupt:
         journal.close()
         journal.open()

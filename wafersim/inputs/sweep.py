@@ -59,6 +59,11 @@ class Grid:
         """How many points there are; an experiment without a sweep is one."""
         return prod(map(len, self._axes.values()))
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Values of each path, the one that varies fastest last."""
+        return {path: len(values) for path, values in self._axes.items()}
+
     @cached_property
     def _axes(self) -> dict[str, list[Any]]:
         return self.experiment.sweep or {}

@@ -29,7 +29,6 @@ CHUNK_S = 0.5  # that a chunk takes: progress is seen by the chunk
 TOGETHER = 64  # points whose steps are solved together
 LONGEST_WAIT_S = 0.02  # for which a finished point is not in the journal
 AHEAD = 3  # chunks for each worker that are on their way
-TRIED, TRIED_S = 8, 5.0  # points by which the time is told, and for how long they are tried
 Advance = Callable[[int], None]
 
 
@@ -152,25 +151,6 @@ def _entry(task: Task, point: Point, started: Started | Exception | None) -> Ent
     if not task.intervals:
         cells |= dict.fromkeys(BOUNDS)
     return Entry("ran" if result.infeasible is None else "infeasible", cells)
-
-
-def seconds_a_point(task: Task, journal: Journal) -> float | None:
-    """Mean of a few points all over the grid, computed and journalled here; None where none is missing.
-
-    What they load and compile is there for the workers, which are forked from this process.
-    """
-    size = task.grid.size
-    places = dict.fromkeys(size * (2 * index + 1) // (2 * TRIED) for index in range(TRIED))
-    asked = [place for place in places if journal.missing(task.sweep, range(place, place + 1))]
-    if not asked:
-        return None
-    compute(task, asked[:1], journal)  # once for what is loaded by the first
-    began, tried = time.perf_counter(), 0
-    for place in asked[1:]:
-        if time.perf_counter() - began > TRIED_S:
-            break
-        tried += compute(task, [place], journal)
-    return (time.perf_counter() - began) / tried if tried else 0.0
 
 
 def chunks(task: Task, journal: Journal, length: int) -> Iterator[list[int]]:
