@@ -2,14 +2,10 @@
 
 import json
 import pickle
-import re
-import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from wafersim.cli import commands
 from wafersim.errors import InputFaults
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
@@ -20,7 +16,6 @@ from wafersim.inputs.sweep import expand
 from wafersim.simulation import simulate
 from wafersim.workload.model import parameters, read_model
 
-HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 EXPERIMENT = """\
 name: own
 model: cerebras-gpt-111m
@@ -222,24 +217,3 @@ def test_profiles_that_rest_on_each_other_go_round(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("base: a.yaml\n")
     with pytest.raises(InputFaults, match="goes round"):
         read_profile(tmp_path / "a.yaml")
-
-
-@pytest.mark.parametrize("page", sorted(HOWTO.glob("own_*.md")), ids=lambda path: path.stem)
-def test_the_page_works_as_it_is_written(page: Path, tmp_path: Path, monkeypatch) -> None:
-    text = page.read_text()
-    files = re.findall(r"`([\w./-]+\.(?:yaml|json))`:\n```(?:yaml|json)\n(.*?)```", text, re.DOTALL)
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    assert len(files) >= 2 and len(lines) >= 3
-    for name, content in files:
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(content)
-    monkeypatch.chdir(tmp_path)
-    for line in lines:
-        program, *arguments = shlex.split(line)
-        quick = ["--no-figures"] if arguments[0] == "run" else []
-        done = CliRunner().invoke(commands, [*arguments, *quick])
-        assert program == "wafersim" and done.exit_code == 0, (line, done.output, done.exception)
-    for saved in (tmp_path / "runs").glob("*/experiment.yaml"):
-        again = load_experiment(saved)
-        assert again.model_dump(mode="json", exclude_none=True)["name"] == again.name

@@ -94,7 +94,7 @@ class EnergySpec(Frozen):
         '"57 g/kWh"; no carbon if left out.',
     )
     year: Annotated[int, Field(ge=1990, le=2100, strict=True)] | None = Field(
-        default=None, description="Of the grid's figure; the newest that the table has if left out."
+        default=None, description="Year of the grid's figure; the newest that the table has if left out."
     )
     price_per_kwh: EnergyPrice | None = Field(
         default=None,
@@ -141,7 +141,7 @@ class MoneySpec(Frozen):
         description=f'Over which a purchase is written off, such as "5 years"; {LIFETIME.written} (assumed) if left out.',
     )
     residual: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="What a machine is worth after that over its price; 0 unless given."
+        default=0.0, description="Share of its price that a machine is worth after that; 0 unless given."
     )
 
     @model_validator(mode="after")

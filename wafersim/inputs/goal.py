@@ -59,7 +59,7 @@ class GoalSpec(Frozen):
     """What a plan has to keep to. What is left out does not bind; tokens and model are fields that candidates share."""
 
     days: Annotated[float, Field(gt=0, le=36_525)] | None = Field(
-        default=None, description="From the start to the end of the whole run."
+        default=None, description="Days from the start to the end of the whole run."
     )
     by: Date | None = Field(default=None, description="Instead of days: the last day, such as 2026-12-31.")
     start: Date | None = Field(default=None, description="The first day, for `by` and for dates; today if left out.")
@@ -125,7 +125,7 @@ class CandidateSpec(Frozen):
     purchase: Amount | None = Field(
         default=None, description='Of one chip, such as "30 kUSD"; the profile\'s if left out.'
     )
-    chips: Chips | None = Field(default=None, description="Of it at most.")
+    chips: Chips | None = Field(default=None, description="Wafers or GPUs of it at most.")
     sizes: Annotated[list[Chips], Field(min_length=1, max_length=1000)] | None = Field(
         default=None, description="Numbers of chips to consider; if left out, four an octave in whole nodes."
     )

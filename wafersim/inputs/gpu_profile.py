@@ -45,14 +45,15 @@ class GpuValues(Frozen):
         default=None, description="Of each product of a group, such as those of experts; 0 unless given."
     )
     fp8_efficiency: Ratio | None = Field(
-        default=None, description="Of a product in fp8 over one in fp16, both relative to their peaks."
+        default=None, description="Rate of a product in fp8 over one in fp16, both relative to their peaks."
     )
     mxfp8_efficiency: Ratio | None = Field(
-        default=None, description="Of one with a scale for 32 elements over one in fp8; no such products unless given."
+        default=None,
+        description="Rate of one with a scale for 32 elements over one in fp8; no such products unless given.",
     )
     nvfp4_efficiency: Ratio | None = Field(
         default=None,
-        description="Of one in fp4 with a scale for 16 elements over one in fp8, both relative to their peaks.",
+        description="Rate of one in fp4 with a scale for 16 elements over one in fp8, both relative to their peaks.",
     )
     memory_efficiency: Fraction = Field(description="What long element-wise kernels reach of the memory's bandwidth.")
     flash_share: Count = Field(
@@ -63,17 +64,18 @@ class GpuValues(Frozen):
         description="Rows of scores (a query of a head each) that its last thread blocks cost, forward; 0 unless given.",
     )
     flash_backward_share: Ratio | None = Field(
-        default=None, description="Of the rate that the software's `flash_backward` gives; 1 unless given."
+        default=None, description="Share of the rate that the software's `flash_backward` gives; 1 unless given."
     )
     flash_backward_tail: Count | None = Field(default=None, description="As `flash_tail`, backward: rows of scores.")
     wide_heads: Ratio | None = Field(
-        default=None, description="Of the fused kernel's rate, where a head has over 128 elements; 1 unless given."
+        default=None,
+        description="Share of the fused kernel's rate, where a head has over 128 elements; 1 unless given.",
     )
     wide_heads_backward: Ratio | None = Field(default=None, description="The same share backward.")
     attention_efficiency: Fraction = Field(
         description="What batched products of scores and values, not fused, reach of the peak."
     )
-    misaligned_attention: Fraction = Field(description="The same where a head's dimension is no multiple of 8.")
+    misaligned_attention: Fraction = Field(description="What they reach where a head's dimension is no multiple of 8.")
     collective_bandwidth: Bandwidth = Field(description="Bus bandwidth of long all-reduces in a node.")
     pair_bandwidth: Bandwidth = Field(description="The same between two GPUs.")
     switch_bandwidth: Bandwidth | None = Field(

@@ -37,11 +37,11 @@ class FailureValues(Frozen):
     takes_unit: bool = Field(default=False, description="Whether a unit goes to repair and a spare takes its place.")
     repair: Time | None = Field(default=None, description="Mean time in repair; the profile's own if left out.")
     burst_share: Fraction | None = Field(default=None, description="Share that takes several units at once, as a rack.")
-    burst_units: Count | None = Field(default=None, description="How many.")
+    burst_units: Count | None = Field(default=None, description="Units that it then takes.")
     bad_share: Fraction | None = Field(
         default=None, description="Share of bad units, which fail more often until they are found and returned."
     )
-    bad_times: Count | None = Field(default=None, description="How many times as often.")
+    bad_times: Count | None = Field(default=None, description="Times as often as others that bad units fail.")
     latency: Time | None = Field(default=None, description="Of corrupt: mean time of work until it is found.")
     back_steps: Count | None = Field(default=None, description="Of spike: how many steps before it training goes back.")
     loses_memory: Fraction | None = Field(
@@ -61,14 +61,14 @@ class OperationValues(Frozen):
     unit_store_bandwidth: Bandwidth | None = Field(default=None, description="Of checkpoints, of one unit.")
     store_bandwidth: Bandwidth | None = Field(default=None, description="Of checkpoints, of all units together.")
     restart_fails: Fraction = Field(description="Share of starts after a failure that fail again.")
-    memoryx_nodes: Ratio | None = Field(default=None, description="Of MemoryX, for each unit; wafers only.")
-    swarmx_nodes: Ratio | None = Field(default=None, description="Of SwarmX, for each unit; wafers only.")
+    memoryx_nodes: Ratio | None = Field(default=None, description="Nodes of MemoryX for each unit; wafers only.")
+    swarmx_nodes: Ratio | None = Field(default=None, description="Nodes of SwarmX for each unit; wafers only.")
     spares: Fraction = Field(description="Units that stand by, of those that work, rounded up; none where it is 0.")
     swap: Time = Field(description="Until a spare is in place.")
     repair: Time = Field(description="Mean time until a unit is back.")
     repair_sigma: Ratio = Field(description="Log-normal sigma of it from one repair to the next.")
     site: Ratio = Field(description="Factor of all failure rates; its standard error is how installations differ.")
-    input_stall: Ratio = Field(description="Time that a step waits for input, of its own.")
+    input_stall: Ratio = Field(description="Time that a step waits for input, as a share of its own.")
 
 
 class OperationProfile(Frozen):

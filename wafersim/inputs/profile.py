@@ -137,7 +137,7 @@ class SystemProfile(_Profile):
     )
     working_sets: dict[str, Ratio] = Field(
         default_factory=dict,
-        description="A software release's working set, where it has one of its own, as `working_set`.",
+        description="A software release's share in place of `working_set`, where it has one of its own.",
     )
     offers: dict[str, Price] = Field(
         default_factory=dict, description="Other prices than rent, by a name that says whose and for how long."

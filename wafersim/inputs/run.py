@@ -203,21 +203,27 @@ class FailureSpec(Frozen):
     )
     shape: Annotated[float, Field(ge=0.2, le=10)] | None = Field(default=None, description="Weibull's k.")
     detection: Duration | None = Field(default=None, description="Until the job is stopped and the cause known.")
-    detection_sigma: Annotated[float, Field(ge=0, le=3)] | None = Field(default=None, description="Log-normal.")
+    detection_sigma: Annotated[float, Field(ge=0, le=3)] | None = Field(
+        default=None, description="Log-normal sigma of detection; 0 if neither says it."
+    )
     takes_unit: bool | None = Field(default=None, description="Whether a unit goes to repair.")
     repair: Duration | None = Field(default=None, description="Until it is back.")
     burst_share: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="That take several units."
+        default=None, description="Share of failures that take several units."
     )
-    burst_units: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(default=None, description="How many.")
+    burst_units: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(
+        default=None, description="Units that it then takes."
+    )
     bad_share: Share | None = Field(default=None, description="Share of units that fail more often until returned.")
     bad_times: Annotated[float, Field(ge=1, le=1e4)] | None = Field(
-        default=None, description="How many times as often."
+        default=None, description="Times as often as other units."
     )
     latency: Duration | None = Field(default=None, description="Of corrupt: mean time of work until it is found.")
-    back_steps: Annotated[int, Field(ge=0, le=10**9, strict=True)] | None = Field(default=None, description="Of spike.")
+    back_steps: Annotated[int, Field(ge=0, le=10**9, strict=True)] | None = Field(
+        default=None, description="Of spike: steps that training goes back."
+    )
     loses_memory: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="Share that loses checkpoints in memory."
+        default=None, description="Share of failures that loses checkpoints in memory."
     )
 
 
@@ -230,7 +236,7 @@ FailuresGiven = Annotated[
 class PublishedRunSpec(Frozen):
     """What is published of the whole run, shown beside the prediction; never fitted."""
 
-    days: Annotated[float, Field(gt=0, le=36_525)] = Field(description="From its first start to its end.")
+    days: Annotated[float, Field(gt=0, le=36_525)] = Field(description="Days from its first start to its end.")
     source: Annotated[str, Field(min_length=3)] = Field(description="Where it is published.")
 
 
@@ -274,7 +280,7 @@ class RunSpec(Frozen):
     money: MoneySpec = Field(default=MoneySpec(), description="What machines cost.")
     restart_fails: Share | None = Field(default=None, description="Share of starts after a failure that fail again.")
     input_stall: Annotated[float, Field(ge=0, le=10)] | None = Field(
-        default=None, description="Time that a step waits for input, of its own."
+        default=None, description="Time that a step waits for input, as a share of its own."
     )
 
     @model_validator(mode="after")

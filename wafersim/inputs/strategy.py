@@ -25,7 +25,8 @@ class ActivationSpec(Frozen):
     """What is kept between the passes, where, and how the weights of a recomputed block come."""
 
     keep: Annotated[str, AfterValidator(_keep)] = Field(
-        default="auto", description="auto, all, block-inputs or every-<k>."
+        default="auto",
+        description="all, the inputs of blocks (block-inputs), or of every k-th (every-<k>); auto: all if it fits, else those.",
     )
     place: Literal["auto", "wafer", "servers"] = Field(
         default="auto",
