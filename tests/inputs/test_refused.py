@@ -16,6 +16,7 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import expand
 from wafersim.simulation import simulate
+from wafersim.strategies.tally import TooManyTasks
 
 GOOD = """\
 name: h
@@ -171,9 +172,12 @@ training: {batch_per_system: 256, sequence_length: 128}
 disturbances: {jitter: 0.05}
 """
     (tmp_path / "x.yaml").write_text(text)
-    with pytest.raises(
-        Infeasible, match=r"a step has \d{8,} slices of kernels \(128 different systems, 256 micro-batches\)"
-    ):
+    said = (
+        r"^a step has \d{3},\d{3},\d{3} tasks \(12 layers in [\d,]+ chunks of weights, 256 micro-batches, 128 systems with "
+        r"jitter\); up to [\d,]+ are simulated, in \d+ GB: a larger strategy.micro_batch, no disturbances.jitter, fewer "
+        r"system.systems or fewer strategy.chunks_per_layer$"
+    )
+    with pytest.raises(TooManyTasks, match=said):
         simulate(load_experiment(tmp_path / "x.yaml"))
 
 

@@ -18,7 +18,7 @@ from wafersim.report.figures.of_run import FORMATS, run_figures
 from wafersim.report.figures.published import published_figure
 from wafersim.report.figures.sheet import Words, sheet
 from wafersim.report.figures.throughput import throughput_figure
-from wafersim.report.figures.timeline import timeline_figure
+from wafersim.report.figures.timeline import _joined, _last_of_each, timeline_figure
 from wafersim.simulation import Simulated, job_of, simulate_step
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -270,3 +270,16 @@ def test_a_figure_that_fails_is_not_written_and_is_closed(tmp_path: Path) -> Non
         raise KeyError
     assert not (tmp_path / "f.png").exists()
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_bars_that_a_later_one_covers_are_left_out() -> None:
+    """Millions of bars thinner than a pixel are thousands of pixels: what is seen there is the last that was drawn."""
+    start, colour = np.array([0.0, 0.0, 0.0, 1.0, 0.0]), np.array([3, 5, 3, 3, 4])
+    drawn = _last_of_each(start, start + 1, colour)
+    assert drawn.tolist() == [1, 2, 3, 4]  # the first is that of place 2 again; another colour or pixel is another bar
+
+
+def test_marks_closer_than_a_pixel_are_one_line() -> None:
+    start, end = np.array([5.0, 0.0, 1.1, 9.0]), np.array([6.0, 1.0, 2.0, 9.5])
+    assert _joined(start, end, 0.2) == [(0.0, 2.0), (5.0, 6.0), (9.0, 9.5)]
+    assert _joined(start[:0], end[:0], 0.2) == []

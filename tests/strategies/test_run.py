@@ -1,5 +1,6 @@
 """What is reported of steps that never repeat, and of engines that disagree."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -60,3 +61,20 @@ def test_engines_that_differ_by_a_tick_are_told(column: str) -> None:
     moved[3] += 1
     with pytest.raises(WafersimError, match="engines disagree first at"):
         compare_step("fast", step, replace(step, **{column: moved}))
+
+
+def test_only_the_steps_that_a_period_is_seen_over_are_kept() -> None:
+    """Two hundred steps of millions of tasks would not fit in memory: a weak reference to a step dies when it is let go of."""
+    made: list[weakref.ref[Ints]] = []
+    most = 0
+
+    class Counted(Steps):
+        def next_step(self) -> Ints:
+            nonlocal most
+            ends = super().next_step()
+            made.append(weakref.ref(ends))
+            most = max(most, sum(each() is not None for each in made))
+            return ends
+
+    settle(Plan(repeats=True), Counted([(k * k, k * k + k) for k in range(1, 201)]), "fast", "")
+    assert len(made) == 200 and most <= 14  # twelve steps apart, and one for the reach, and the new one

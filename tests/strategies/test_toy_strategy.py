@@ -23,6 +23,7 @@ from wafersim.strategies.job import Job
 from wafersim.strategies.lowering import Keys, Lowered, Tasks
 from wafersim.strategies.run import Folded, PeriodicStep
 from wafersim.strategies.strategy import Account, Binding, Breakdown, Features, SharedJob, Slack
+from wafersim.strategies.tally import Tally
 from wafersim.strategies.words import Part, Words
 from wafersim.timeline.clock import to_seconds, to_ticks
 from wafersim.timeline.timeline import KIND, PASS, Timeline
@@ -139,6 +140,9 @@ class Pipelined:
 
     def fold(self, plan: Plan) -> Folded[Plan]:
         return Folded(plan, lambda timeline: timeline)
+
+    def tally(self, plan: Plan) -> Tally:
+        return Tally(len(TASKS), ("two layers",), ("fewer layers",))
 
     def account(self, job: Job, choice: None, periodic: PeriodicStep[Plan]) -> Account:
         timeline = periodic.timeline

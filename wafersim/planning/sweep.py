@@ -41,6 +41,10 @@ class PointResult:
     scaling_efficiency: float | None = None
     memory: Mapping[str, object] | None = None  # of a point that does not fit
 
+    def light(self) -> PointResult:
+        """The same without the tasks of its step, which are simulated again if asked for."""
+        return replace(self, simulated=None if self.simulated is None else self.simulated.light())
+
     @property
     def varied(self) -> dict[str, Any]:
         """What the sweep varied, by path."""
@@ -84,11 +88,21 @@ def flat(overrides: dict[str, Any]) -> dict[str, Any]:
 def run_points(
     points: Sequence[Point], progress: Callable[[Point], None] = lambda _: None, engine: Engine = "auto"
 ) -> list[PointResult]:
-    """Every point in order; `progress` is called after each."""
-    results = []
+    """Every point in order; `progress` is called after each. Only the point that is told of keeps the tasks of its step."""
+    results: list[PointResult] = []
+    told: int | None = None  # place of the largest so far
     for point in points:
-        results.append(run_point(point, engine=engine))
+        found = run_point(point, engine=engine)
+        results.append(found)
         progress(point)
+        if found.simulated is None:
+            continue
+        if told is None or _size(found) > _size(results[told]):
+            told, small = len(results) - 1, told
+        else:
+            small = len(results) - 1
+        if small is not None:
+            results[small] = results[small].light()
     return results
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from wafersim.errors import Infeasible, WafersimError
@@ -38,14 +39,29 @@ class Simulated:
     """A prediction with the job, what was chosen for it, the plan and the periodic step behind it.
 
     `replay` simulates the job under the same choice on other machines; what the prediction has asked it, it knows.
+    The step's tasks take memory by the million: `light` lets go of them, and `periodic` simulates the plan again if asked.
     """
 
     prediction: Prediction
     job: Job
     choice: Any
     plan: Any
-    periodic: PeriodicStep[Any]
+    engine: Engine
     replay: Replay
+
+    @cached_property
+    def periodic(self) -> PeriodicStep[Any]:
+        """The step in its periodic state."""
+        return run_to_period(strategy_of(self.job.kind), self.plan, self.engine)
+
+    def knowing(self, periodic: PeriodicStep[Any]) -> Simulated:
+        """The same, whose step was simulated already."""
+        vars(self)["periodic"] = periodic  # where a cached property keeps what it found
+        return self
+
+    def light(self) -> Simulated:
+        """The same without the step's tasks."""
+        return replace(self)
 
 
 def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
@@ -151,14 +167,14 @@ def _of_plan(job: Job, choice: Any, plan: Any, engine: Engine, earlier: tuple[Ph
     account = strategy.account(job, choice, periodic)
     if not told:
         prediction = predict(job, strategy.words, periodic, account, UNTOLD, (), earlier)
-        return Simulated(prediction, job, choice, plan, periodic, Replay(job, choice))
+        return Simulated(prediction, job, choice, plan, engine, Replay(job, choice)).knowing(periodic)
     if account.search is not None:
         account = replace(account, search=ranked(job, choice, account.search))
     rough = Replay(job, choice)
     exact = rough if strategy.simulates_seconds else Replay(job, choice, exact=True)
     sure, assumed = uncertainty_of(rough), moving_assumed(rough, exact)
     prediction = predict(job, strategy.words, periodic, account, sure, assumed, earlier)
-    return Simulated(prediction, job, choice, plan, periodic, exact)
+    return Simulated(prediction, job, choice, plan, engine, exact).knowing(periodic)
 
 
 def _earlier(jobs: Sequence[Job], choice: Any) -> tuple[PhaseTime, ...]:

@@ -18,6 +18,7 @@ from wafersim.errors import WafersimError
 from wafersim.strategies.kept import kept
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.steps import NAMES, Engine, LoweredSteps, ReferenceSteps, Steps, choose_engine
+from wafersim.strategies.tally import Tally, check_tally
 from wafersim.timeline.clock import LONGEST_TICKS
 from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
@@ -61,11 +62,12 @@ class Folded(Generic[P]):
 
 
 class Lowers(Protocol[P]):
-    """How plans of a strategy run: as a task graph, as SimPy processes, with alike entities left out."""
+    """How plans of a strategy run: as a task graph, as SimPy processes, with alike entities left out; of how many tasks."""
 
     def lower(self, plan: P) -> Lowered: ...
     def reference(self, plan: P) -> Reference: ...
     def fold(self, plan: P) -> Folded[P]: ...
+    def tally(self, plan: P) -> Tally: ...
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,12 @@ def start(strategy: Lowers[P], plan: P, engine: str) -> Steps:
 def run_to_period(strategy: Lowers[P], plan: P, engine: Engine = "auto", reductions: bool = True) -> PeriodicStep[P]:
     """Simulate until the full state repeats; where durations never do (jitter), a fixed number of steps.
 
-    Raises WafersimError when `both` engines disagree.
+    Raises WafersimError when `both` engines disagree, TooManyTasks, before any is made, for more than are simulated.
     """
     name, why = choose_engine(plan.arrival_order, engine)
     folded = strategy.fold(plan) if reductions else Folded(plan, lambda timeline: timeline)
+    if engine == "both":
+        check_tally(strategy.tally(plan), each="; the SimPy reference leaves none of them out")
     reason = f"{NAMES[name]}: {why}"
     found = replace(_settled(strategy, folded.plan, name), reason=reason)
     if engine != "both":
@@ -141,6 +145,7 @@ def _settled(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
 
 
 def _simulated(strategy: Lowers[P], plan: P, engine: str) -> PeriodicStep[P]:
+    check_tally(strategy.tally(plan))
     return settle(plan, start(strategy, plan, engine), engine, "")
 
 
@@ -159,24 +164,25 @@ def settle(plan: P, steps: Steps, engine: str, reason: str) -> PeriodicStep[P]:
     A step's tasks depend on at most `reach` earlier steps (a credit may come from that far back), so the shift has to
     hold over that many consecutive steps before it is the period.
     """
-    ends: list[Ints] = []
     if not plan.repeats:
         ends = [steps.next_step() for _ in range(WARM_UP + JITTERED_STEPS)]
         mean = Fraction(int(ends[-1].max()) - int(ends[WARM_UP - 1].max()), JITTERED_STEPS)
         last = tuple(ends[-JITTERED_STEPS:])
         return PeriodicStep(plan, mean, JITTERED_STEPS, len(ends), False, engine, reason, last, steps)
-    while len(ends) < MOST_STEPS and (len(ends) <= LONGEST_CYCLE or ends[-1].max() < LONGEST_TICKS // 2):
-        ends.append(steps.next_step())
+    ends, taken = list[Ints](), 0  # of the last steps alone: what a shift may be seen over, and the mean is taken of
+    while taken < MOST_STEPS and (taken <= LONGEST_CYCLE or ends[-1].max() < LONGEST_TICKS // 2):
+        ends = [*ends[1 - LONGEST_CYCLE - steps.reach :], steps.next_step()]
+        taken += 1
         for cycle in range(1, LONGEST_CYCLE + 1):
-            if len(ends) < cycle + steps.reach:
+            if taken < cycle + steps.reach:
                 break
             shift = _shift(ends, cycle, steps.reach)
             if shift is not None:
                 period = Fraction(shift, cycle)
-                return PeriodicStep(plan, period, cycle, len(ends), True, engine, reason, tuple(ends[-cycle:]), steps)
+                return PeriodicStep(plan, period, cycle, taken, True, engine, reason, tuple(ends[-cycle:]), steps)
     mean = Fraction(int(ends[-1].max()) - int(ends[-1 - LONGEST_CYCLE].max()), LONGEST_CYCLE)
     last = tuple(ends[-LONGEST_CYCLE:])
-    return PeriodicStep(plan, mean, LONGEST_CYCLE, len(ends), False, engine, reason, last, steps)
+    return PeriodicStep(plan, mean, LONGEST_CYCLE, taken, False, engine, reason, last, steps)
 
 
 def _shift(ends: list[Ints], cycle: int, reach: int) -> int | None:

@@ -3,6 +3,7 @@
 choose      settles every `auto`
 plan        says who does what in which order
 lower, reference, fold    run the plan: as a task graph, as SimPy processes, with alike entities left out
+tally       counts a plan's tasks before any is made
 account     says where the step went, what binds, what takes memory
 features    place the job among those that were measured
 words       name all of it
@@ -19,6 +20,7 @@ from wafersim.inputs.machine import AnyMachine
 from wafersim.strategies.job import Job
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.run import Folded, PeriodicStep, Plan, Reference
+from wafersim.strategies.tally import Tally
 from wafersim.strategies.words import Words
 
 
@@ -214,6 +216,8 @@ class Strategy(Protocol[P, C]):
     def reference(self, plan: P) -> Reference: ...
 
     def fold(self, plan: P) -> Folded[P]: ...
+
+    def tally(self, plan: P) -> Tally: ...
 
     def account(self, job: Job, choice: C, periodic: PeriodicStep[P]) -> Account: ...
 

@@ -22,6 +22,7 @@ from wafersim.strategies.steps import LoweredSteps, choose_engine
 
 FURTHER = 3  # steps that are simulated to see what competes with the last one that counts
 MOST_ORDERS = 4  # of one shape that are kept
+MOST_TASKS = 200_000  # of a step that is solved beside others: larger ones take memory by the number that are asked for
 
 
 class TooFew(Exception):
@@ -44,12 +45,12 @@ class SolvedSteps(LoweredSteps):
 
 
 def run_together(strategy: Lowers[Any], plans: Iterable[Any]) -> None:
-    """Run plans that are likely to be asked for; plans that never repeat are left to who asks for them."""
+    """Run plans that are likely to be asked for; those that never repeat or are very large are left to who asks for them."""
     shapes: dict[int, list[tuple[Any, Lowered]]] = defaultdict(list)
     folded = dict.fromkeys(strategy.fold(plan).plan for plan in plans if plan.repeats)
     for plan in folded:
         engine, _ = choose_engine(plan.arrival_order, "auto")
-        if not run.remembered.knows(strategy, plan, engine):
+        if strategy.tally(plan).tasks <= MOST_TASKS and not run.remembered.knows(strategy, plan, engine):
             lowered = strategy.lower(plan)
             shapes[id(lowered.tasks)].append((plan, lowered))
     for alike in shapes.values():

@@ -26,6 +26,7 @@ from wafersim.timeline.timeline import PASSES as CODES
 BAR, ROW = 0.72, 0.25  # of a lane; inches of one
 SMALL = 8.0  # points
 SHADED = "#f3ecd6"  # where the close-up is
+MANY = 20_000  # bars of a lane; of more than that those that nobody sees are left out
 LEAST = 1.6  # inches that the lanes keep, however long their names are
 
 
@@ -62,8 +63,8 @@ def timeline_figure(simulated: Simulated, name: str, path: Path, width: float = 
         pixels = across * page.figure.dpi
         _draw(whole, above[0], origin, edged_above=step, pixel=last / pixels, smooth=False)
         _draw(close, below[0], origin, 0.01 * (window.high - window.low), (window.high - window.low) / pixels)
-        for axes, lanes in ((whole, above[0]), (close, below[0])):
-            _mark(axes, lanes, critical, origin)
+        for axes, lanes, shown in ((whole, above[0], last), (close, below[0], window.high - window.low)):
+            _mark(axes, lanes, critical, origin, shown / pixels)
             axes.locator_params(axis="x", nbins=max(2, int(across / 0.7)))
             axes.tick_params(axis="x", labelsize=SMALL)
         _write_busy(whole, above[0], step)
@@ -111,21 +112,22 @@ def _draw(
     Bars narrower than a `pixel` (seconds) are drawn one pixel wide. The overview is not `smooth`: antialiasing would
     make equal bars dark or pale by where they fall, which reads as a pattern in the machine.
     """
+    palette = np.array([_colour(pass_, layer) for pass_ in CODES for layer in range(2)])
     for y, lane in enumerate(lanes):
-        tasks = lane.tasks
-        start, end = seconds_of(tasks, origin)
+        start, end = seconds_of(lane.tasks, origin)
+        colour = 2 * lane.tasks.pass_ + lane.tasks.layer % 2
         thin = end - start < pixel
         start = np.where(thin, np.floor(start / pixel) * pixel, start)
         end = np.where(thin, start + pixel, end)
-        corners = np.empty((len(tasks), 4, 2))
+        if not smooth and len(start) > MANY:
+            drawn = _last_of_each(start, end, colour)
+            start, end, colour = start[drawn], end[drawn], colour[drawn]
+        corners = np.empty((len(start), 4, 2))
         corners[:, (0, 3), 0], corners[:, (1, 2), 0] = start[:, None], end[:, None]
         corners[:, :2, 1], corners[:, 2:, 1] = y - BAR / 2, y + BAR / 2
-        colours = [
-            to_rgb(lane.colour) if lane.colour else _colour(CODES[p], layer)
-            for p, layer in zip(tasks.pass_, tasks.layer, strict=True)
-        ]
+        colours = np.tile(to_rgb(lane.colour), (len(start), 1)) if lane.colour else palette[colour]
         edged = end - start > edged_above
-        edges = [(1.0, 1.0, 1.0) if wide else colour for wide, colour in zip(edged, colours, strict=True)]
+        edges = np.where(edged[:, None], 1.0, colours)
         widths = np.where(edged, 0.5, 0.0)
         bars = PolyCollection(list(corners), facecolors=colours, edgecolors=edges, linewidths=widths)
         bars.set_antialiased(smooth)
@@ -135,16 +137,33 @@ def _draw(
     quiet(axes)
 
 
-def _mark(axes: Any, lanes: Sequence[Lane], critical: Sequence[Lane], origin: float) -> None:
-    """A line under every bar that lies on the critical circuit."""
+def _last_of_each(start: np.ndarray, end: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Places of bars, in order, without those that a later one of the same colour covers exactly: of millions few are left."""
+    reverse = np.stack((start, end, colour))[:, ::-1]
+    _, first = np.unique(reverse, axis=1, return_index=True)
+    return np.sort(len(start) - 1 - first)
+
+
+def _mark(axes: Any, lanes: Sequence[Lane], critical: Sequence[Lane], origin: float, pixel: float) -> None:
+    """A line under every bar that lies on the critical circuit; bars less than a `pixel` (seconds) apart share theirs."""
     place = {lane.name: y for y, lane in enumerate(lanes)}
     for lane in critical:
         if lane.name not in place:
             continue
         y = place[lane.name] + BAR / 2 + 0.06
-        spans = zip(*(edge.tolist() for edge in seconds_of(lane.tasks, origin)), strict=True)
-        lines = [[(start, y), (end, y)] for start, end in spans]
+        lines = [[(start, y), (end, y)] for start, end in _joined(*seconds_of(lane.tasks, origin), pixel)]
         axes.add_collection(LineCollection(lines, colors=INK, linewidths=2.2, capstyle="butt"))
+
+
+def _joined(start: np.ndarray, end: np.ndarray, gap: float) -> list[tuple[float, float]]:
+    """Spans of time, those together that lie no further than `gap` apart."""
+    if not len(start):
+        return []
+    order = np.argsort(start, kind="stable")
+    begin, until = start[order], np.maximum.accumulate(end[order])
+    first = np.flatnonzero(np.concatenate(([True], begin[1:] > until[:-1] + gap)))
+    last = np.concatenate((first[1:], [len(begin)])) - 1
+    return list(zip(begin[first].tolist(), until[last].tolist(), strict=True))
 
 
 def _write_busy(axes: Any, lanes: Sequence[Lane], step: float) -> None:

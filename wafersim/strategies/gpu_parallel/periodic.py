@@ -8,8 +8,10 @@ from wafersim.strategies import run
 from wafersim.strategies.gpu_parallel.graph import lower
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
 from wafersim.strategies.gpu_parallel.processes import Reference
+from wafersim.strategies.gpu_parallel.tally import tally
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.run import Folded
+from wafersim.strategies.tally import Tally
 
 PeriodicStep = run.PeriodicStep[GpuPlan]
 
@@ -28,6 +30,10 @@ class Runs:
     def fold(self, plan: GpuPlan) -> Folded[GpuPlan]:
         """The plan itself: its one pipeline stands for all replicas already."""
         return Folded(plan, lambda timeline: timeline)
+
+    def tally(self, plan: GpuPlan) -> Tally:
+        """Its tasks."""
+        return tally(plan)
 
 
 run_to_period = partial(run.run_to_period, Runs())

@@ -7,6 +7,7 @@ what simulating everything would. Two bounds do it: a quick one sorts all splits
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ from wafersim.strategies.gpu_parallel.space import (
     splits_of,
     splits_of_sizes,
 )
+from wafersim.strategies.tally import TooManyTasks
 from wafersim.timeline.clock import to_seconds
 
 Floats = npt.NDArray[np.float64]
@@ -82,7 +84,8 @@ def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
     best = sorted(times, key=lambda index: (times[index], index))[: spec.show]
     for index in _likely_front(space, kept, quick, needed):
         if index not in times:
-            times[index] = simulated(index)
+            with suppress(TooManyTasks):  # of the smallest memory, which many small micro-batches have
+                times[index] = simulated(index)
 
     def candidate(index: int) -> Candidate:
         return Candidate(*kept.one(index), times[index], float(needed[index]))

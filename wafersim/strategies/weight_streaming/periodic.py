@@ -7,10 +7,12 @@ from functools import partial
 from wafersim.strategies import run
 from wafersim.strategies.lowering import Lowered
 from wafersim.strategies.run import Folded
+from wafersim.strategies.tally import Tally
 from wafersim.strategies.weight_streaming.graph import lower
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.strategies.weight_streaming.symmetry import fold
+from wafersim.strategies.weight_streaming.tally import tally
 
 PeriodicStep = run.PeriodicStep[WeightStreamingPlan]
 
@@ -35,6 +37,10 @@ class Runs:
     def fold(self, plan: WeightStreamingPlan) -> Folded[WeightStreamingPlan]:
         """One representative for each class of alike systems."""
         return fold(plan)
+
+    def tally(self, plan: WeightStreamingPlan) -> Tally:
+        """Its tasks."""
+        return tally(plan)
 
 
 run_to_period = partial(run.run_to_period, Runs())

@@ -11,7 +11,7 @@ from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory
 from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import Latencies, UpdateUnit, WeightStreamingPlan
-from wafersim.strategies.weight_streaming.room import ACTIVATION_SLOTS, check_slices, room, slices
+from wafersim.strategies.weight_streaming.room import ACTIVATION_SLOTS, check_tasks, room
 from wafersim.strategies.weight_streaming.tree import Tree, build_tree
 from wafersim.timeline.clock import checked_step, split, stretched, to_ticks
 from wafersim.wafer.op_cost import BAKED_IN_SAVING, OpCosts, WaferDevice
@@ -49,7 +49,7 @@ def build_plan(
     tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
     simulated = len(shards) if settings.disturbances.jitter else len({tuple(row) for row in of_system})
-    check_slices(slices(workload, policy, found.retain, found.pieces, chunks), simulated, settings.micro_batches)
+    check_tasks(workload, policy, found.retain, found.pieces, chunks, simulated, settings)
     tree = _disturbed(build_tree(len(shards), machine.fan_out), settings.disturbances)
     transfers = [
         to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes

@@ -1,4 +1,4 @@
-"""Does a step fit under an activation policy: weights held for recompute, a wafer's SRAM, slices that can be simulated.
+"""Does a step fit under an activation policy: weights held for recompute, a wafer's SRAM, tasks that can be simulated.
 
 Nothing here asks how long anything takes, so that many micro-batches are tried before one plan is built.
 """
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 
-from wafersim.errors import Infeasible
+from wafersim.strategies.tally import check_tally
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, segments, wafer_memory
 from wafersim.strategies.weight_streaming.layers import Streamed, streamed
 from wafersim.strategies.weight_streaming.machine import Machine, Settings
 from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import Kernel
+from wafersim.strategies.weight_streaming.tally import tasks_of, told
 from wafersim.workload.transformer import Workload
 
-MOST_SLICES = 10_000_000  # about 3 GB while they are simulated
 ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the wafer can buffer
 
 
@@ -36,7 +36,7 @@ class Room:
 
 
 def room(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> Room | str:
-    """What a policy takes, or the reason why it cannot run. Raises Infeasible for more slices than are simulated."""
+    """What a policy takes, or the reason why it cannot run. Raises TooManyTasks for more tasks than are simulated."""
     layers = streamed(workload, machine, settings)
     chunks = layers.chunks
     retain = settings.retain_output_weights and chunks[-1] < settings.weight_credits
@@ -50,7 +50,7 @@ def room(workload: Workload, machine: Machine, settings: Settings, policy: Polic
     if isinstance(memory, str):
         return memory
     pieces = max(chunks[1:-1]) if policy.place == "servers" else 0
-    check_slices(slices(workload, policy, retain, pieces, chunks), 1, settings.micro_batches)
+    check_tasks(workload, policy, retain, pieces, chunks, 1, settings)
     return Room(layers, retain, pieces, memory)
 
 
@@ -61,20 +61,27 @@ def memory_of(workload: Workload, machine: Machine, settings: Settings, policy: 
     return memory
 
 
-def check_slices(of_micro_batch: int, systems: int, micro_batches: int) -> None:
-    """Raises Infeasible for a step of more slices of kernels than are simulated; `systems` that differ count."""
-    total = systems * micro_batches * of_micro_batch
-    if total > MOST_SLICES:
-        raise Infeasible(
-            f"a step has {total} slices of kernels ({systems} different systems, {micro_batches} micro-batches); "
-            f"up to {MOST_SLICES} are simulated: take larger micro-batches or fewer chunks_per_layer"
-        )
+def check_tasks(
+    workload: Workload,
+    policy: Policy,
+    retain: bool,
+    pieces: int,
+    chunks: tuple[int, ...],
+    systems: int,
+    settings: Settings,
+) -> None:
+    """Raises TooManyTasks for a step that has more of them than are simulated, whatever tree is above its `systems`.
+
+    This comes before a plan with the ticks of every chunk; `run_to_period` counts those of the plan itself.
+    """
+    count = settings.micro_batches
+    tasks = count * _tasks(workload, policy, retain, pieces, chunks, systems)
+    check_tally(told(tasks, chunks, count, systems, settings.disturbances.jitter is not None))
 
 
 @lru_cache(maxsize=64)
-def slices(workload: Workload, policy: Policy, retain: bool, pieces: int, chunks: tuple[int, ...]) -> int:
-    """Slices of kernels of a micro-batch."""
-    return sum(chunks[kernel.layer] for kernel in kernels_of(workload, policy, retain, pieces))
+def _tasks(workload: Workload, policy: Policy, retain: bool, pieces: int, chunks: tuple[int, ...], systems: int) -> int:
+    return tasks_of(kernels_of(workload, policy, retain, pieces), chunks, systems)
 
 
 @lru_cache(maxsize=64)

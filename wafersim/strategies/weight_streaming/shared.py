@@ -12,11 +12,13 @@ from wafersim.engine.event_queue import EventQueue
 from wafersim.engine.graph import Ints, join
 from wafersim.errors import WafersimError
 from wafersim.strategies.strategy import SharedJob
+from wafersim.strategies.tally import check_tally
 from wafersim.strategies.weight_streaming.graph import lower
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.strategies.weight_streaming.symmetry import fold
+from wafersim.strategies.weight_streaming.tally import tally
 
 SLOWEST_STEPS = 12  # of the job with the longest step; the others take as many as fit beside them
 MOST_STEPS = 4000
@@ -27,9 +29,11 @@ def share(plans: Sequence[WeightStreamingPlan], check: bool = False) -> list[Sha
     """Run jobs side by side, first come first served at what they share; `check` compares every tick with SimPy.
 
     Jobs do not keep in step, so no period is looked for: steps are averaged over the same stretch of time. A job alone
-    runs under the same order of service. Raises WafersimError when `check` finds a difference.
+    runs under the same order of service. Raises WafersimError when `check` finds a difference, TooManyTasks for more than are
+    simulated.
     """
     jobs = [fold(_on_shared_memoryx(plan)).plan for plan in plans]
+    check_tally(*map(tally, jobs), each="; of the largest of the jobs")
     alone = [float(run_to_period(job, reductions=False).step_ticks) for job in jobs]
     counts = [min(MOST_STEPS, round(SLOWEST_STEPS * max(alone) / own)) for own in alone]
     links = [0, *accumulate(2 * job.systems for job in jobs)]
