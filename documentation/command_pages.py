@@ -32,7 +32,7 @@ def _command(name: str) -> str:
     command = commands.get_command(click.Context(commands), name)
     assert command is not None
     context = click.Context(command, info_name=f"wafersim {name}")
-    usage = " ".join(command.get_usage(context).removeprefix("Usage: ").split())
+    usage = " ".join(command.get_usage(context).split())
     said = _paragraphs(inspect.cleandoc(command.help or ""))
     options = [_option(one, context) for one in command.params if isinstance(one, click.Option)]
     return f"\n## {name} {{ #{name} }}\n\n```text\n{usage}\n```\n\n{said}\n\n" + "\n".join(options)

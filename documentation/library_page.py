@@ -25,6 +25,7 @@ prediction = wafersim.simulate(wafersim.load_experiment("hello_111m"))
 prediction.step_time_s, prediction.mfu, prediction.binding_resource
 ```
 """
+WIDEST = 60  # characters of parameters on one line
 GROUPS = {
     "Simulate": ("load_experiment", "simulate", "run", "compare", "plan"),
     "Look at the parts": ("load_model", "load_machine"),
@@ -49,7 +50,7 @@ def _entry(name: str) -> str:
 
 
 def _function(name: str, function: Any) -> str:
-    return f"```python\nwafersim.{name}{signature(function)}\n```\n\n{_doc(function)}\n"
+    return f"```py\nwafersim.{name}{signature(function)}\n```\n\n{_doc(function)}\n"
 
 
 def _class(name: str, value: type) -> str:
@@ -97,7 +98,11 @@ def signature(function: Any, method: bool = False) -> str:
     """Parameters and what comes back, without the modules of the types."""
     found = inspect.signature(function)
     parameters = [_plain(one) for i, one in enumerate(found.parameters.values()) if not (method and i == 0)]
-    text = str(found.replace(parameters=parameters)).replace("'", "").replace("Ellipsis", "...")
+    text = str(found.replace(parameters=parameters))
+    if not method and len(text) > WIDEST:
+        lines = "".join(f"    {one},\n" for one in map(str, parameters))
+        text = f"(\n{lines}){text[text.rindex(')') + 1 :]}"
+    text = text.replace("'", "").replace("Ellipsis", "...")
     return re.sub(r"\b(?:[a-z_]\w*\.)+([A-Z]\w*)", r"\1", text)
 
 

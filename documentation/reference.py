@@ -32,6 +32,7 @@ Every field of a profile, by kind. `wafersim show cs3` prints one; [a chip of yo
 write one, and `base: cs3` takes all that a file does not say from another. Each number under `values` is a mapping that says
 where it is from:
 
+<!-- not run: two numbers of a profile -->
 ```yaml
 clock: {value: "1.1 GHz", kind: datasheet, source: "data sheet of the maker", date: "2024-03"}
 kernel_latency: {like: cs2, times: 0.5, source: "no row of this machine sets it", date: "2026-11"}

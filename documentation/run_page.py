@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +21,15 @@ from unittest import mock
 from documentation.snippets import SHELL, Block, alike, arguments, blocks, commands, rewritten, shown, with_outputs
 
 ROOT = Path(__file__).resolve().parents[1]
+SMALLEST = {
+    "name": "fields",
+    "model": "cerebras-gpt-111m",
+    "system": {"profile": "cs2", "systems": 1},
+    "training": {"batch_per_system": 120},
+}
 ASKING = (("show",), ("list",), ("kernel",), ("validate",), ("schema",))  # what writes nothing
 DRAWING = ("run", "compare", "plan")  # figures have tests of their own: nothing is drawn where a page shows no output
+STARTING = ("sweep",)  # commands that start processes
 SEEN: dict[tuple[str, ...], tuple[int, str, str]] = {}  # of commands that read no file of a page
 
 
@@ -29,7 +37,8 @@ SEEN: dict[tuple[str, ...], tuple[int, str, str]] = {}  # of commands that read 
 class PageRun:
     """A page at work in a folder, which has links to the checkout's; `problems` says what is not as it is shown."""
 
-    page: Path
+    name: str
+    text: str
     folder: Path
     slow: bool = False
     problems: list[str] = field(default_factory=list)
@@ -44,7 +53,7 @@ class PageRun:
         before = Path.cwd()
         os.chdir(self.folder)
         try:
-            for block in blocks(self.page.read_text(encoding="utf-8")):
+            for block in blocks(self.text):
                 if block.not_run is None and (self.slow or not block.slow):
                     self._block(block)
         finally:
@@ -57,11 +66,25 @@ class PageRun:
             path.write_text(block.text + "\n", encoding="utf-8")
         elif block.language == "python":
             self._python(block)
+        elif block.language == "yaml":
+            self._fields(block)
         elif block.language in SHELL:
             for command in commands(block):
                 self._run(block, command)
         elif block.language == "console":
             self._console(block)
+
+    def _fields(self, block: Block) -> None:
+        """Fields that stand alone: those of an experiment, over the smallest one."""
+        import wafersim
+        from wafersim.inputs.yaml_file import read_yaml
+
+        path = self.folder / "fields.yaml"
+        path.write_text(block.text + "\n", encoding="utf-8")
+        try:
+            wafersim.load_experiment({**SMALLEST, **read_yaml(path).values})
+        except wafersim.WafersimError as error:
+            self._say(block, str(error))
 
     def _console(self, block: Block) -> None:
         outputs = []
@@ -77,7 +100,7 @@ class PageRun:
         begun = time.perf_counter()
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                exec(compile(block.text, str(self.page), "exec"), self.names)
+                exec(compile(block.text, self.name, "exec"), self.names)
         except Exception as error:
             self._say(block, f"{type(error).__name__}: {error}")
         self.took.append((time.perf_counter() - begun, block.text.split("\n")[0]))
@@ -108,13 +131,16 @@ class PageRun:
         return SEEN[words]
 
     def _say(self, block: Block, problem: str) -> None:
-        self.problems.append(f"{self.page.relative_to(ROOT)}:{block.first}: {problem}")
+        self.problems.append(f"{self.name}:{block.first}: {problem}")
 
 
 def called(words: tuple[str, ...]) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr) of `wafersim` with arguments, in this process and as wide as in a pipe."""
+    """(exit code, stdout, stderr) of `wafersim` with arguments, as in a pipe; in this process, where it starts no others."""
     from wafersim.__main__ import main
 
+    if words[0] in STARTING:
+        done = subprocess.run([sys.executable, "-m", "wafersim", *words], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
     out, err = io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["wafersim", *words]),
@@ -131,10 +157,10 @@ def called(words: tuple[str, ...]) -> tuple[int, str, str]:
 
 
 @contextlib.contextmanager
-def at_work(page: Path, slow: bool = False) -> Iterator[PageRun]:
+def at_work(name: str, text: str, slow: bool = False) -> Iterator[PageRun]:
     """A page that has been run, in a folder that goes."""
     with tempfile.TemporaryDirectory() as folder:
-        run = PageRun(page, Path(folder), slow)
+        run = PageRun(name, text, Path(folder), slow)
         run.all()
         yield run
 
@@ -144,7 +170,7 @@ def _main() -> int:
     wrong = 0
     for name in asked:
         page = Path(name).resolve()
-        with at_work(page, slow="--slow" in sys.argv) as run:
+        with at_work(name, page.read_text(encoding="utf-8"), slow="--slow" in sys.argv) as run:
             for seconds, command in run.took:
                 print(f"{seconds:6.1f} s  {command}")
             print(f"{sum(seconds for seconds, _ in run.took):6.1f} s  {name}")

@@ -1,16 +1,16 @@
 """What the pages show is run, and prints what they show."""
 
-from pathlib import Path
-
 import pytest
 
+from documentation.hooks import generated
 from documentation.run_page import at_work
 from documentation.snippets import Block, alike, arguments, blocks, commands, rewritten, shown, with_outputs
 from tests.checkout import ROOT
 from wafersim.inputs.loader import load_experiment
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = ("sh", "bash", "console", "python")
+FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in FILES} | generated()
+RUN = ("sh", "bash", "console", "python", "yaml")
 PAGE = """\
 Some text.
 
@@ -38,39 +38,33 @@ $ wafersim show a > out.txt
 """
 
 
-def shows(page: Path, slow: bool) -> bool:
-    """Whether anything of a page is run."""
-    found = blocks(page.read_text(encoding="utf-8"))
-    return any(one.language in RUN and one.not_run is None and (slow or not one.slow) for one in found)
+def shows(text: str) -> bool:
+    """Whether anything of a page is run by default."""
+    return any(one.language in RUN and one.not_run is None and not one.slow for one in blocks(text))
 
 
-def has_slow(page: Path) -> bool:
-    return any(one.slow for one in blocks(page.read_text(encoding="utf-8")))
-
-
-def checked(page: Path, slow: bool) -> None:
-    with at_work(page, slow) as run:
-        assert run.took
-        assert not run.problems, "\n".join([*run.problems, f"python -m documentation.run_page {page} --write"])
+def checked(name: str, slow: bool) -> None:
+    with at_work(name, PAGES[name], slow) as run:
+        assert not run.problems, "\n".join([*run.problems, f"python -m documentation.run_page {name} --write"])
         for saved in sorted(run.folder.glob("runs/*/experiment.yaml")):
             assert load_experiment(saved).name
 
 
-@pytest.mark.parametrize("page", [one for one in PAGES if shows(one, False)], ids=lambda page: page.stem)
-def test_what_a_page_shows_is_what_is_printed(page: Path) -> None:
-    checked(page, slow=False)
+@pytest.mark.parametrize("name", [name for name, text in PAGES.items() if shows(text)])
+def test_what_a_page_shows_is_what_is_printed(name: str) -> None:
+    checked(name, slow=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [one for one in PAGES if has_slow(one)], ids=lambda page: page.stem)
-def test_so_is_what_takes_long(page: Path) -> None:
-    checked(page, slow=True)
+@pytest.mark.parametrize("name", [name for name, text in PAGES.items() if any(one.slow for one in blocks(text))])
+def test_so_is_what_takes_long(name: str) -> None:
+    checked(name, slow=True)
 
 
 def test_every_command_of_wafersim_stands_where_it_is_run() -> None:
     """A block with a language that is not run, or with none, has no command line of ours."""
-    for page in PAGES:
-        for block in blocks(page.read_text(encoding="utf-8")):
+    for page, text in PAGES.items():
+        for block in blocks(text):
             if block.language not in RUN:
                 assert not [line for line in block.text.split("\n") if line.startswith(("wafersim ", "$ "))], (
                     page,
