@@ -18,8 +18,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from wafersim.inputs.loader import load_experiment
+from wafersim.report.colours import LINES
 from wafersim.report.figures.sheet import Words, sheet
-from wafersim.report.figures.style import INK, LINES, MARKERS, quiet
+from wafersim.report.figures.style import INK, MARKERS, quiet
 from wafersim.simulation import job_of, simulate_step
 from wafersim.strategies.steps import LoweredSteps, choose_engine
 from wafersim.strategies.weight_streaming.graph import _structure, lower

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 from matplotlib.colors import to_rgb
 
+from wafersim.report import colours as drawn_in
 from wafersim.report.figures import style
 from wafersim.strategies import palette
 from wafersim.strategies.gpu_parallel.words import WORDS as GPU
@@ -29,19 +30,24 @@ TO_XYZ = np.array(
 WAFER_PARTS = [part.colour for part in WAFER.parts]
 GPU_PARTS = [part.colour for part in GPU.parts]
 RUN_PARTS = list(dict.fromkeys(words.colour for words in RUN.values()))  # of two that share one, one is hatched
-ON_THE_WAFER = [style.PASSES[name] for name in ("forward", "recompute", "dgrad", "wgrad")]
+ON_THE_WAFER = [drawn_in.PASSES[name] for name in ("forward", "recompute", "dgrad", "wgrad")]
 APART = {  # colours of which any two may be neighbours, and how far they have to be from each other
     "parts of a wafer's step": (WAFER_PARTS, 20),
     "parts of a GPU's step": (GPU_PARTS, 20),
     "parts of a run": (RUN_PARTS, 20),
-    "passes": ([*ON_THE_WAFER, style.PASSES["update"]], 20),
+    "passes": ([*ON_THE_WAFER, drawn_in.PASSES["update"]], 20),
     "a stage and its channel": (
-        [style.PASSES["forward"], style.PASSES["backward"], style.PASSES["update"], *style.CHANNELS.values()],
+        [
+            drawn_in.PASSES["forward"],
+            drawn_in.PASSES["backward"],
+            drawn_in.PASSES["update"],
+            *drawn_in.CHANNELS.values(),
+        ],
         20,
     ),
-    "kinds of numbers": (list(style.KINDS.values()), 20),
-    "sides": ([style.FIRST, style.MATCHED, style.OTHER], 20),
-    "lines": (list(style.LINES), 30),
+    "kinds of numbers": (list(drawn_in.KINDS.values()), 20),
+    "sides": ([drawn_in.FIRST, drawn_in.MATCHED, drawn_in.OTHER], 20),
+    "lines": (list(drawn_in.LINES), 30),
 }
 
 
@@ -92,7 +98,7 @@ def test_a_lighter_layer_is_not_taken_for_another_pass(vision: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("colours", "least"), [(WAFER_PARTS, 14), (GPU_PARTS, 14), (RUN_PARTS, 14), (list(style.LINES), 10)]
+    ("colours", "least"), [(WAFER_PARTS, 14), (GPU_PARTS, 14), (RUN_PARTS, 14), (list(drawn_in.LINES), 10)]
 )
 def test_what_follows_each_other_differs_in_grey(colours: list[str], least: float) -> None:
     for one, other in pairwise(colours):
@@ -108,7 +114,7 @@ def test_ink_can_be_read_on_every_part() -> None:
 
 def test_words_hold_no_colour_of_their_own() -> None:
     named = {value for name, value in vars(palette).items() if name.isupper() and isinstance(value, str)}
-    assert {*WAFER_PARTS, *GPU_PARTS, *RUN_PARTS, *style.PASSES.values(), *style.KINDS.values()} <= named
+    assert {*WAFER_PARTS, *GPU_PARTS, *RUN_PARTS, *drawn_in.PASSES.values(), *drawn_in.KINDS.values()} <= named
 
 
 def test_parts_of_a_run_that_share_a_colour_differ_by_their_hatching() -> None:

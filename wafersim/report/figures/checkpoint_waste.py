@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from wafersim.numbers import TIMES, digits, duration
+from wafersim.report.colours import FIRST, MATCHED
 from wafersim.report.figures.sheet import PAGE, Words, sheet
-from wafersim.report.figures.style import FIRST, INK, MATCHED, quiet
+from wafersim.report.figures.style import INK, quiet
 from wafersim.strategies import palette
 from wafersim.training_run.best_interval import Interval
 from wafersim.training_run.waste import Measured

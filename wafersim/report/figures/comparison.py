@@ -11,8 +11,9 @@ from matplotlib.patches import Patch
 
 from wafersim.numbers import DOLLARS, JOULES, SPELLED, TIMES, digits, duration
 from wafersim.numbers import FIRST as FROM
+from wafersim.report.colours import FIRST, MATCHED, OTHER
 from wafersim.report.figures.sheet import Words, inches, sheet, widest
-from wafersim.report.figures.style import FIRST, GREY, INK, MATCHED, OTHER, quiet
+from wafersim.report.figures.style import GREY, INK, quiet
 from wafersim.report.screen.splits import alike_but_split
 from wafersim.report.words import Row, prices, same_job
 from wafersim.strategies.registry import words_of

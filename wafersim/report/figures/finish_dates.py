@@ -13,8 +13,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from wafersim.numbers import DAY, SPELLED, duration, unit_of
+from wafersim.report.colours import FIRST, MATCHED
 from wafersim.report.figures.sheet import PAGE, Words, inches, sheet
-from wafersim.report.figures.style import FIRST, MATCHED, lighter, quiet
+from wafersim.report.figures.style import lighter, quiet
 from wafersim.strategies import palette
 
 SMALL = 8.0  # points

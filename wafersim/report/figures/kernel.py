@@ -11,8 +11,9 @@ import numpy as np
 from wafersim.errors import WafersimError
 from wafersim.inputs.profile import SystemProfile
 from wafersim.kernel import TICKS, busy_shares, kernel_cost, kernel_run
+from wafersim.report.colours import LINES
 from wafersim.report.figures.sheet import PAGE, SLIDE, Words, inches, sheet, widest
-from wafersim.report.figures.style import GREY, INK, LINES, MARKERS, quiet
+from wafersim.report.figures.style import GREY, INK, MARKERS, quiet
 from wafersim.wafer.kernel_cost import KernelCost
 
 SWEEP = [2**i for i in range(-6, 5)]  # of the size asked for

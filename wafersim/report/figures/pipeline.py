@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
+from wafersim.report.colours import CHANNELS, PASSES
 from wafersim.report.figures.sheet import SLIDE, Words, inches, sheet, widest
-from wafersim.report.figures.style import CHANNELS, GREY, LIGHTER, PASSES, quiet
+from wafersim.report.figures.style import GREY, LIGHTER, quiet
 from wafersim.report.screen.binding import bound_by
 from wafersim.report.words import seconds
 from wafersim.simulation import Simulated

@@ -12,7 +12,8 @@ from wafersim import numbers
 from wafersim.inputs.goal import GoalSpec
 from wafersim.planning.planned import Planned
 from wafersim.planning.whole_run import Whole
-from wafersim.report.figures.style import GREY, LINES
+from wafersim.report.colours import LINES
+from wafersim.report.figures.style import GREY
 from wafersim.report.screen.plan import PAID
 from wafersim.strategies import palette
 

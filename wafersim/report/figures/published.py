@@ -9,8 +9,9 @@ from typing import Any
 from matplotlib.lines import Line2D
 
 from wafersim.numbers import change, digits
+from wafersim.report.colours import LINES
 from wafersim.report.figures.sheet import PAGE, Words, broken, sheet, widest
-from wafersim.report.figures.style import GREY, LINES, quiet, ring
+from wafersim.report.figures.style import GREY, quiet, ring
 from wafersim.report.figures.throughput import SLOWER
 from wafersim.report.screen.lines import shortened
 from wafersim.report.words import Row, counted

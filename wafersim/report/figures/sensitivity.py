@@ -8,8 +8,9 @@ from pathlib import Path
 from matplotlib.patches import Patch
 
 from wafersim.planning.sensitivity import Sensitivity
+from wafersim.report.colours import KINDS
 from wafersim.report.figures.sheet import PAGE, Words, sheet, widest
-from wafersim.report.figures.style import GREY, INK, KINDS, quiet
+from wafersim.report.figures.style import GREY, INK, quiet
 from wafersim.report.sensitivity import SHOWN
 
 LEAST = 0.005  # percent: what would read 0.00

@@ -10,24 +10,11 @@ matplotlib.use("Agg")
 
 from matplotlib.colors import to_hex, to_rgb
 
-from wafersim.strategies import palette
-
 INK, GREY, LIGHT = "#22272b", "#68727a", "#e3e7ea"
 RC: Any = {
     "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "xtick.color": GREY,
     "ytick.color": INK, "axes.edgecolor": LIGHT, "hatch.linewidth": 0.6, "pdf.fonttype": 42, "svg.hashsalt": "wafersim",
 }  # fmt: skip
-PASSES = {
-    "forward": palette.BLUE, "recompute": palette.SKY, "dgrad": palette.ORANGE, "wgrad": palette.RED, "update": palette.GREEN,
-    "backward": palette.ORANGE,
-}  # fmt: skip
-CHANNELS = {"gather": palette.VIOLET, "scatter": palette.WINE}
-KINDS = {
-    "datasheet": palette.BLUE, "measured": palette.GREEN, "derived": palette.SILVER, "calibrated": palette.VIOLET,
-    "assumed": palette.ORANGE,
-}  # fmt: skip
-FIRST, MATCHED, OTHER = palette.ORANGE, palette.BLUE, palette.SILVER
-LINES = palette.LINES
 LIGHTER = 0.28  # how far every other layer's colour goes towards white
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 

@@ -12,9 +12,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from wafersim.numbers import amount
+from wafersim.report.colours import LINES
 from wafersim.report.figures.series import Axis, Point, Series, drawn_against
 from wafersim.report.figures.sheet import PAGE, Sheet, Words, broken, inches, sheet, widest
-from wafersim.report.figures.style import GREY, INK, LINES, MARKERS, quiet, ring
+from wafersim.report.figures.style import GREY, INK, MARKERS, quiet, ring
 from wafersim.report.screen.binding import bound_by
 from wafersim.report.words import Row
 

@@ -12,9 +12,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from wafersim.report.colours import PASSES
 from wafersim.report.figures.lanes import Lane, Window, close_up, lanes_of, seconds_of
 from wafersim.report.figures.sheet import SLIDE, Sheet, Words, inches, sheet, widest, wrapped
-from wafersim.report.figures.style import GREY, INK, LIGHTER, PASSES, lighter, quiet
+from wafersim.report.figures.style import GREY, INK, LIGHTER, lighter, quiet
 from wafersim.report.screen.binding import bound_by
 from wafersim.report.words import seconds
 from wafersim.simulation import Simulated

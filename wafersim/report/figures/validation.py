@@ -12,8 +12,9 @@ import numpy.typing as npt
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from wafersim.evidence.kinds import kinds
+from wafersim.report.colours import LINES
 from wafersim.report.figures.sheet import PAGE, Sheet, Words, sheet, widest
-from wafersim.report.figures.style import GREY, INK, LINES, MARKERS, quiet
+from wafersim.report.figures.style import GREY, INK, MARKERS, quiet
 from wafersim.report.words import Row
 from wafersim.strategies.palette import BLUE
 
