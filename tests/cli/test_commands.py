@@ -50,7 +50,8 @@ def test_a_run_directory_is_complete(tmp_path: Path) -> None:
     assert str(directory) in done.stdout.replace("\n", "")
     name = "timeline-cerebras-gpt-111m-1"
     assert {p.name for p in directory.iterdir()} == {
-        "experiment.yaml", "prediction.json", "reasons.txt", "results.csv", f"{name}.npz", f"{name}.png", "breakdown.png",
+        "experiment.yaml", "prediction.json", "version.json", "would_help.json", "reasons.txt",
+        "results.csv", f"{name}.npz", f"{name}.png", "breakdown.png",
     }  # fmt: skip
     assert "\x1b" not in done.stdout  # plain text when piped
     # The resolved experiment is an experiment, and the same one.

@@ -195,7 +195,7 @@ def test_the_command_prints_a_table_and_writes_a_directory(tmp_path: Path) -> No
     assert out.exit_code == 0
     assert "fastest: " in out.output
     (directory,) = (tmp_path / "runs").iterdir()
-    files = {"comparison.yaml", "comparison.json", "comparison.png", "reasons.txt"}
+    files = {"comparison.yaml", "comparison.json", "comparison.png", "reasons.txt", "version.json"}
     assert {one.name for one in directory.iterdir()} == files
     reasons = (directory / "reasons.txt").read_text()
     assert "A comparison inherits the errors of both sides" in reasons

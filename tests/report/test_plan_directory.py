@@ -73,7 +73,13 @@ def test_the_written_question_gives_the_same_answer(tmp_path: Path) -> None:
     )
     first = asked(*options, "--chips", "16", "--price", "h100=2.5 USD/h", "--out", str(tmp_path), "--no-figures")
     (directory,) = tmp_path.iterdir()
-    assert {path.name for path in directory.iterdir()} == {"plan.yaml", "plan.json", "candidates.csv", "reasons.txt"}
+    assert {path.name for path in directory.iterdir()} == {
+        "plan.yaml",
+        "plan.json",
+        "candidates.csv",
+        "reasons.txt",
+        "version.json",
+    }
     assert json.loads((directory / "plan.json").read_text()) == first
     assert asked(str(directory / "plan.yaml"), "--no-save") == first
     assert "start: " in (directory / "plan.yaml").read_text(), "a last day is as far away on any day"

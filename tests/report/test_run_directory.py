@@ -32,7 +32,7 @@ def test_it_holds_experiment_points_timeline_and_figures(
     directory = save_run(tmp_path / "new" / "runs", experiment, results)
     names = {path.name for path in directory.iterdir()}
     assert names == {
-        "experiment.yaml", "prediction.json", "reasons.txt", "results.csv", "breakdown.png",
+        "experiment.yaml", "prediction.json", "reasons.txt", "version.json", "would_help.json", "results.csv", "breakdown.png",
         "timeline-cerebras-gpt-111m-1.npz", "timeline-cerebras-gpt-111m-1.png",
     }  # fmt: skip
     assert [p.name for p in directory.parent.iterdir()] == [directory.name]  # no draft is left

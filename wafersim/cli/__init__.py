@@ -15,6 +15,7 @@ COMMANDS = {
     "sweep": "Thousands of points by many workers, journalled: what a kill leaves is gone on with.",
     "compare": "Weight streaming beside the best GPU strategy: time, energy, cost, what has to be tuned.",
     "plan": "What to use for a model by a day, within a budget or a power: cheapest, fastest, how sure.",
+    "report": "One HTML page of what run, compare or plan has written, to send on.",
     "share": "Several experiments side by side on one MemoryX: how much each slows down.",
     "kernel": "One matmul on the wafer under each dataflow: cycles, efficiency, bound.",
     "validate": "Published measurements through the same path: predicted beside published.",

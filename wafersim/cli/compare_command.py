@@ -9,7 +9,7 @@ from time import perf_counter
 import click
 
 from wafersim.cli.figure_options import figure_options
-from wafersim.cli.run_options import refuse_without_duration, run_options, simulating
+from wafersim.cli.run_options import REPORT, check_report_asked, refuse_without_duration, run_options, simulating
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 
@@ -24,6 +24,7 @@ from wafersim.inputs.flops import FLOPS_CONVENTIONS
 @click.option(
     "--why", is_flag=True, help="Print what binds, what is not measured and where prices come from before it."
 )
+@REPORT
 @run_options
 def command(
     comparison: str,
@@ -35,6 +36,7 @@ def command(
     save: bool,
     every: bool,
     why: bool,
+    report: bool,
     lasts: bool,
     runs: int,
     seed: int,
@@ -55,6 +57,7 @@ def command(
     from wafersim.report.screen.layout import show, width_of
 
     refuse_without_duration(lasts)
+    check_report_asked(report, save)
     spec, experiments = load_comparison(comparison, flops)
     if save:
         check_writable(out)
@@ -73,7 +76,14 @@ def command(
         rows = [
             row | ({} if run is None else {"duration": run.to_json()}) for row, run in zip(rows, whole, strict=True)
         ]
-    directory = save_comparison(out, spec, sides, figures, formats) if save else None
+    page = None
+    if report:
+        from wafersim.report.html.of_comparison import ComparisonFindings, comparison_page
+
+        page = comparison_page(
+            ComparisonFindings(spec.title or spec.name, rows, [side.experiment for side in sides], whole)
+        )
+    directory = save_comparison(out, spec, sides, figures, formats, page) if save else None
     if as_json:
         sys.stdout.write(json_output.document(sides=rows) + "\n")
         return
@@ -90,5 +100,5 @@ def command(
             durations_screen(title, [side.name for side in sides], whole, perf_counter() - began, width_of(screen)),
         )
         return
-    answer = Compared(title, rows, directory, perf_counter() - began)
+    answer = Compared(title, rows, directory, perf_counter() - began, report)
     show(screen, comparison_screen(answer, width_of(screen)))

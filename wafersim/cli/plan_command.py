@@ -16,11 +16,12 @@ from wafersim.cli.cluster_option import cluster_option, connected
 from wafersim.cli.completion import plans
 from wafersim.cli.figure_options import figure_options
 from wafersim.cli.plan_model import answer_open_model
-from wafersim.cli.run_options import typed
+from wafersim.cli.run_options import REPORT, check_report_asked, typed
 
 LIMITS = ("days", "by", "power", "chips", "loss", "law", "inference_tokens")
 OF_A_MODEL = {
-    "out": "--out", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers", "cluster": "--cluster",
+    "out": "--out", "report": "--report", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers",
+    "cluster": "--cluster",
 }  # fmt: skip
 PAYS = ("rent", "purchase", "amortised")
 FLAGS = {  # fields that options set, and the options
@@ -79,13 +80,14 @@ def _one(context: click.Context, parameter: click.Parameter, given: tuple[str, .
 @click.option("--out", "out", type=click.Path(path_type=Path), default=Path("runs"), help="Where the directory goes.")
 @figure_options
 @click.option("--save/--no-save", default=True, help="Write the plan's directory.")
+@REPORT
 @click.option("--json", "as_json", is_flag=True, help='Print {"format": 1, "plan": {...}} and nothing else.')
 @click.option(
     "--all", "every", is_flag=True, help="Print the whole front, and every price with its source, before the answer."
 )
 def command(
     plan: str | None, runs: int | None, seed: int, workers: int | None, cluster: str | None, out: Path, figures: bool,
-    formats: tuple[str, ...], save: bool, as_json: bool, every: bool, **options: Any,
+    formats: tuple[str, ...], save: bool, report: bool, as_json: bool, every: bool, **options: Any,
 ) -> None:  # fmt: skip
     """What to use to train a model by a day, within a budget or a power: the cheapest, the fastest, and how sure that is.
 
@@ -107,6 +109,7 @@ def command(
     from wafersim.report.screen import show, width_of
     from wafersim.report.screen.plan import plan_lines, plan_screen, unmet
 
+    check_report_asked(report, save)
     file, beside = plan_file(plan)
     asked = with_values(file, _values(file.values, options))
     try:
@@ -127,14 +130,19 @@ def command(
         sys.stdout.write(json_output.document(plan=found.to_json()) + "\n")
     if found.answer is None:
         raise unmet(found)
-    directory = save_plan(out, PlanFile(asked, beside, runs, seed), found, figures, formats) if save else None
+    page = None
+    if report:
+        from wafersim.report.html.of_plan import plan_page
+
+        page = plan_page(found)
+    directory = save_plan(out, PlanFile(asked, beside, runs, seed), found, figures, formats, page) if save else None
     if as_json:
         return
     screen = console.new_console()
     width = width_of(screen)
     if every:
         show(screen, plan_lines(found, width))
-    show(screen, plan_screen(found, perf_counter() - began, width, directory, figures))
+    show(screen, plan_screen(found, perf_counter() - began, width, directory, figures, report))
 
 
 def _refuse_without_model() -> None:

@@ -11,7 +11,7 @@ import click
 
 from wafersim.cli.completion import experiments
 from wafersim.cli.figure_options import figure_options
-from wafersim.cli.run_options import refuse_without_duration, run_options, simulating
+from wafersim.cli.run_options import REPORT, check_report_asked, refuse_without_duration, run_options, simulating
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ if TYPE_CHECKING:
     help="Write the largest point's step (with --duration: a whole run) for Perfetto, speedscope, chrome://tracing; "
     "compressed if the name ends in .gz.",
 )
+@REPORT
+@click.option(
+    "--point",
+    default=None,
+    metavar="POINT",
+    help="Of which point step, trace and report tell: 3, or model=...,systems=16.",
+)
 @run_options
 def command(
     experiment: str,
@@ -68,6 +75,8 @@ def command(
     why: bool,
     sensitive: bool,
     trace: Path | None,
+    report: bool,
+    point: str | None,
     lasts: bool,
     runs: int,
     seed: int,
@@ -82,6 +91,7 @@ def command(
     from wafersim.inputs.jobs import has_jobs
     from wafersim.inputs.loader import load_experiment
     from wafersim.inputs.sweep import expand
+    from wafersim.planning.pointed import place_of
     from wafersim.planning.sensitivity import sensitivities
     from wafersim.planning.sweep import largest, run_points
     from wafersim.planning.what_if import what_would_help
@@ -96,12 +106,13 @@ def command(
     if has_jobs(experiment):
         from wafersim.cli.jobs_run import run_jobs
 
-        if sets or sweeps or flops or trace or cluster:
-            named = "--set, --sweep, --flops, --trace and --cluster"
-            raise click.UsageError(f"{experiment} has jobs: {named} are of one experiment")
+        if sets or sweeps or flops or trace or report or point or cluster:
+            only = "--set, --sweep, --flops, --trace, --report, --point and --cluster are of one experiment"
+            raise click.UsageError(f"{experiment} has jobs: {only}")
         run_jobs(experiment, runs, seed, as_json, began)
         return
     refuse_without_duration(lasts)
+    check_report_asked(report, save)
     spec = load_experiment(experiment, (*sets, *([f"flops={flops}"] if flops else [])), sweeps=sweeps)
     if save:
         check_writable(out)
@@ -111,16 +122,21 @@ def command(
         check_trace_path(trace)
     simulate = simulating(cluster) if lasts else None
     points = expand(spec)
+    place = None if point is None else place_of(points, point)
     with console.progress(len(points), f"{spec.name}: ") as advance:
         results = run_points(
-            points, lambda point: advance(f"{point.experiment.model_name} on {point.experiment.system.count}"), engine
+            points,
+            lambda each: advance(f"{each.experiment.model_name} on {each.experiment.system.count}"),
+            engine,
+            place,
         )
     rows = [result.to_json() for result in results]
-    shown = largest(results)
+    shown = largest(results) if place is None else results[place]
     if shown is None or shown.simulated is None:
         if as_json:  # whoever reads it needs the reasons, too
             sys.stdout.write(json_output.document(points=rows) + "\n")
-        raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in results)))
+        refused = results if shown is None else [shown]
+        raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in refused)))
     found = sensitivities(shown.simulated) if sensitive else None
     helps = [] if as_json or lasts else what_would_help(shown.simulated)
     run = None
@@ -129,7 +145,12 @@ def command(
         from wafersim.training_run.duration import duration_of
 
         run = duration_of(shown.point.experiment, shown.simulated.prediction, runs, seed, simulate=simulate)
-    directory = save_run(out, spec, results, figures, found, helps, formats, run) if save else None
+    page = None
+    if report:
+        from wafersim.report.html.of_run import RunFindings, run_page
+
+        page = run_page(RunFindings(spec, rows, shown, results.index(shown), helps, found, run))
+    directory = save_run(out, spec, results, shown, figures, found, helps, formats, run, page) if save else None
     if trace is not None:
         of_point = f"{line_name(rows[results.index(shown)])} on {shown.simulated.prediction.n_systems}: {spec.title or spec.name}"
         if run is None:
@@ -158,9 +179,18 @@ def command(
     if run is not None:
         of_one = title if len(results) == 1 else f"{line_name(largest_row)}, of {spec.name}"
         whole = Lasted(
-            of_one, experiment, run, shown.point.experiment.run.published, directory, perf_counter() - began, trace
+            of_one,
+            experiment,
+            run,
+            shown.point.experiment.run.published,
+            directory,
+            perf_counter() - began,
+            trace,
+            report,
         )
         show(screen, duration_screen(whole, width_of(screen)))
         return
-    answer = Found(title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures, trace)
+    answer = Found(
+        title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures, trace, report
+    )
     show(screen, run_screen(answer, width_of(screen)))

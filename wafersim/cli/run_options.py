@@ -28,6 +28,22 @@ OPTIONS = (
 )
 
 
+REPORT = click.option(
+    "--report", "report", is_flag=True, help="Write report.html, too: one page with everything, to send on."
+)
+
+
+def check_report_asked(report: bool, save: bool) -> None:
+    """Before anything is simulated: a report goes into the directory, and is made with libraries of an extra."""
+    if not report:
+        return
+    if not save:
+        raise click.UsageError("--report is written into the directory that --no-save leaves out")
+    from wafersim.report.html.page import check_report
+
+    check_report()
+
+
 def refuse_without_duration(lasts: bool) -> None:
     """Raises UsageError for `--runs`, `--seed` or `--cluster` that nothing would read."""
     found = typed(("runs", "seed", "cluster"))

@@ -125,5 +125,7 @@ class Planned:
             "considered": self.considered,
             "bounded": self.bounded,
             "simulated": self.simulated,
+            "runs": next((whole.duration.runs for whole in self.wholes), None),
+            "seed": next((whole.duration.seed for whole in self.wholes), None),
             "assumed": list(self.assumed),
         }

@@ -86,21 +86,29 @@ def flat(overrides: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_points(
-    points: Sequence[Point], progress: Callable[[Point], None] = lambda _: None, engine: Engine = "auto"
+    points: Sequence[Point],
+    progress: Callable[[Point], None] = lambda _: None,
+    engine: Engine = "auto",
+    asked: int | None = None,
 ) -> list[PointResult]:
-    """Every point in order; `progress` is called after each. Only the point that is told of keeps the tasks of its step."""
+    """Every point in order; `progress` is called after each. Only the point that is told of keeps the tasks of its step.
+
+    That is the one in the place `asked`, else the largest.
+    """
     results: list[PointResult] = []
     told: int | None = None  # place of the largest so far
-    for point in points:
+    for place, point in enumerate(points):
         found = run_point(point, engine=engine)
         results.append(found)
         progress(point)
         if found.simulated is None:
             continue
-        if told is None or _size(found) > _size(results[told]):
-            told, small = len(results) - 1, told
+        if asked is not None:
+            small = None if place == asked else place
+        elif told is None or _size_of(found) > _size_of(results[told]):
+            told, small = place, told
         else:
-            small = len(results) - 1
+            small = place
         if small is not None:
             results[small] = results[small].light()
     return results
@@ -167,16 +175,24 @@ SINGLES = Singles()  # of this process: a job is all of what its rate follows fr
 
 def largest(results: Sequence[PointResult]) -> PointResult | None:
     """The point that is told of: the largest model as it was trained, or on most systems; of these the machine as it is."""
-    ran = [result for result in results if result.simulated is not None]
-    return max(ran, key=_size, default=None)
+    return max((result for result in results if result.simulated is not None), key=_size_of, default=None)
 
 
-def _size(result: PointResult) -> tuple[int, bool, int, int]:
-    simulated, system = result.simulated, result.point.experiment.system
-    assert simulated is not None
-    return (
-        simulated.prediction.parameters, system.systems == "published", simulated.prediction.n_systems, -_replaced(system),
-    )  # fmt: skip
+def largest_place(points: Sequence[Point], rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """The place of the same point, of rows as they are written down; None where none ran."""
+    ran = [place for place, row in enumerate(rows) if "infeasible" not in row]
+    sizes = {place: _size(points[place], rows[place]["parameters"], rows[place]["n_systems"]) for place in ran}
+    return max(ran, key=lambda place: sizes[place], default=None)
+
+
+def _size_of(result: PointResult) -> tuple[int, bool, int, int]:
+    assert result.simulated is not None
+    return _size(result.point, result.simulated.prediction.parameters, result.simulated.prediction.n_systems)
+
+
+def _size(point: Point, parameters: int, n_systems: int) -> tuple[int, bool, int, int]:
+    system = point.experiment.system
+    return parameters, system.systems == "published", n_systems, -_replaced(system)
 
 
 def _replaced(system: SystemSpec) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.machine import numbers, scaled
@@ -24,6 +25,10 @@ class WhatIf:
     label: str
     change: float
     anomaly: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return dict(vars(self))
 
 
 def what_would_help(simulated: Simulated) -> list[WhatIf]:

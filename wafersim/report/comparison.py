@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +16,12 @@ from wafersim.report import json_output
 from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
 from wafersim.report.imports import in_full
-from wafersim.report.run_directory import WIDEST, save_directory
+from wafersim.report.run_directory import REPORT, WIDEST, save_directory, write_version
 from wafersim.report.words import Row, chance, figure, mfu_head, same_job, seconds, to_train, unmeasured, with_interval
 from wafersim.strategies.registry import words_of
+
+if TYPE_CHECKING:  # pages are loaded where they are asked for
+    from wafersim.report.html.parts import Page
 
 MATCHED = {
     "peak": "same peak FLOP/s",
@@ -140,9 +143,15 @@ def print_reasons(sides: Sequence[Row], console: Console) -> None:
 
 
 def save_comparison(
-    root: Path, spec: Comparison, sides: Sequence[Side], figures: bool = True, formats: Sequence[str] = ("png",)
+    root: Path,
+    spec: Comparison,
+    sides: Sequence[Side],
+    figures: bool = True,
+    formats: Sequence[str] = ("png",),
+    page: Page | None = None,
 ) -> Path:
-    """`root/<name>-<short hash>/` with the resolved comparison, the sides, their reasons, the figure in each of the `formats`."""
+    """`root/<name>-<short hash>/` with the resolved comparison, the sides, their reasons, the figure in each of the `formats`,
+    and the `page` as report.html."""
     rows = [side.to_json(sides[0]) for side in sides]
     resolved = {
         "name": spec.name,
@@ -151,6 +160,7 @@ def save_comparison(
     }
 
     def write(draft: Path) -> None:
+        write_version(draft)
         with (draft / "comparison.yaml").open("w", encoding="utf-8") as file:
             YAML().dump(resolved, file)
         (draft / "comparison.json").write_text(json_output.document(sides=rows) + "\n", encoding="utf-8")
@@ -158,6 +168,10 @@ def save_comparison(
             console = Console(file=file, width=WIDEST)
             print_comparison(spec.title or spec.name, rows, console)
             print_reasons(rows, console)
+        if page is not None:
+            from wafersim.report.html.page import save_page
+
+            save_page(page, draft / REPORT)
         if figures:
             from wafersim.report.figures.comparison import comparison_figure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
@@ -14,8 +14,11 @@ from wafersim.inputs.yaml_file import YamlFile
 from wafersim.planning.planned import Planned
 from wafersim.planning.wholes_table import wholes_table, write_wholes
 from wafersim.report import json_output
-from wafersim.report.run_directory import WIDEST, save_directory
+from wafersim.report.run_directory import REPORT, WIDEST, save_directory, write_version
 from wafersim.report.screen.plan import plan_lines
+
+if TYPE_CHECKING:  # pages are loaded where they are asked for
+    from wafersim.report.html.parts import Page
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,22 @@ class PlanFile:
 
 
 def save_plan(
-    root: Path, asked: PlanFile, found: Planned, figures: bool = True, formats: Sequence[str] = ("png",)
+    root: Path,
+    asked: PlanFile,
+    found: Planned,
+    figures: bool = True,
+    formats: Sequence[str] = ("png",),
+    page: Page | None = None,
 ) -> Path:
-    """`root/<name>-<short hash>/` with plan.yaml, plan.json, candidates.csv, reasons.txt, and figures in each of the `formats`.
+    """`root/<name>-<short hash>/` with plan.yaml, plan.json, candidates.csv, reasons.txt, and figures in each of the `formats`,
+    and the `page` as report.html.
 
     `wafersim plan plan.yaml`, with the options that its first line names, gives the same answer.
     """
     resolved, profiles = resolved_plan(asked.file, asked.beside, found.spec, found.offers)
 
     def write(draft: Path) -> None:
+        write_version(draft)
         for name, profile in profiles.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             _write_yaml(draft / name, profile)
@@ -48,6 +58,10 @@ def save_plan(
         write_wholes(wholes_table(found), draft / "candidates.csv")
         lines = [*plan_lines(found, WIDEST), *(f"{one.name}: {one.reason}" for one in found.rejected)]
         (draft / "reasons.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if page is not None:
+            from wafersim.report.html.page import save_page
+
+            save_page(page, draft / REPORT)
         if figures:
             from wafersim.report.figures.of_plan import plan_figures
 

@@ -18,10 +18,11 @@ from wafersim.planning.what_if import WhatIf
 from wafersim.report import json_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
-from wafersim.report.run_directory import WIDEST, save_directory
+from wafersim.report.run_directory import REPORT, WIDEST, save_directory, write_version
 from wafersim.report.words import line_name
 
-if TYPE_CHECKING:  # whole runs are loaded where they are asked for
+if TYPE_CHECKING:  # whole runs and pages are loaded where they are asked for
+    from wafersim.report.html.parts import Page
     from wafersim.training_run.duration import Duration
 
 
@@ -29,22 +30,25 @@ def save_run(
     root: Path,
     experiment: Experiment,
     results: Sequence[PointResult],
+    shown: PointResult | None = None,
     figures: bool = True,
     sensitive: Sequence[Sensitivity] | None = None,
     helps: Sequence[WhatIf] = (),
     formats: Sequence[str] = ("png",),
     duration: Duration | None = None,
+    page: Page | None = None,
 ) -> Path:
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced.
 
-    Figures are drawn once in each of the `formats`: png, svg, pdf.
+    The step that is drawn is that of `shown`; of the largest point if left out.
+    Figures are drawn once in each of the `formats`: png, svg, pdf. A `page` is written as report.html.
     """
     resolved = experiment.model_dump(mode="json", exclude_none=True)
     return save_directory(
         root,
         resolved,
         lambda draft: _write(
-            draft, experiment, resolved, results, formats if figures else (), sensitive, helps, duration
+            draft, experiment, resolved, results, shown, formats if figures else (), sensitive, helps, duration, page
         ),
     )
 
@@ -54,16 +58,19 @@ def _write(
     experiment: Experiment,
     resolved: dict[str, Any],
     results: Sequence[PointResult],
+    shown: PointResult | None,
     formats: Sequence[str],
     sensitive: Sequence[Sensitivity] | None,
     helps: Sequence[WhatIf],
     duration: Duration | None,
+    page: Page | None,
 ) -> None:
+    write_version(draft)
     text = StringIO()
     YAML().dump(resolved, text)
     (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
     rows = [result.to_json() for result in results]
-    shown = largest(results)
+    shown = largest(results) if shown is None else shown
     with (draft / "reasons.txt").open("w", encoding="utf-8") as file:
         console = Console(file=file, width=WIDEST)
         print_points(experiment.title or experiment.name, rows, console)
@@ -79,6 +86,11 @@ def _write(
     if sensitive is not None:
         plain = [one.to_json() for one in sensitive]
         (draft / "sensitivity.json").write_text(json_output.dumps(plain) + "\n", encoding="utf-8")
+    (draft / "would_help.json").write_text(json_output.dumps([one.to_json() for one in helps]) + "\n", encoding="utf-8")
+    if page is not None:
+        from wafersim.report.html.page import save_page
+
+        save_page(page, draft / REPORT)
     if duration is not None:
         (draft / "duration.json").write_text(json_output.document(duration=duration.to_json()) + "\n", encoding="utf-8")
     if formats:

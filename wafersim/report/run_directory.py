@@ -27,9 +27,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from wafersim import __version__
 from wafersim.errors import WafersimError
+from wafersim.planning.model_version import model_version
 
 DRAFT = ".wafersim-"
+REPORT = "report.html"
+VERSION = "version.json"  # of the program and of the model that a directory's numbers are of
 WIDEST = 400  # characters of a line of reasons.txt
 OLD = "old"  # in a draft: the earlier run, where it had to be moved away
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fs.h
@@ -58,6 +62,12 @@ def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path],
     except OSError as error:
         raise WafersimError(f"--out {root}: cannot be written ({error.strerror or error})") from None
     return place
+
+
+def write_version(directory: Path) -> None:
+    """Of which version the numbers are that stand beside it; `report` takes no other than its own."""
+    written_by = {"wafersim": __version__, "model": model_version()}
+    (directory / VERSION).write_text(json.dumps(written_by, indent=2) + "\n", encoding="utf-8")
 
 
 def check_writable(root: Path) -> None:

@@ -21,7 +21,7 @@ from wafersim.report.screen.layout import (
     sentence,
     table,
     titled,
-    whole,
+    written,
 )
 from wafersim.report.screen.splits import alike_but_split, splits_of, tuned
 from wafersim.report.words import Row, chance, prices, same_job, unmeasured, within
@@ -40,18 +40,19 @@ class Compared:
     sides: Sequence[Row]
     directory: Path | None
     took: float
+    report: bool = False  # whether its directory has one
 
 
-def comparison_screen(found: Compared, width: int) -> list[str]:
+def comparison_screen(found: Compared, width: int, most: int = LINES) -> list[str]:
     """At most 24 lines; up to three more where sides cannot run."""
     ran = [side for side in found.sides if "infeasible" not in side]
     main, block = _tables(ran, width)
     sayings = _sayings(found, ran, width, roomy=True)
-    if 1 + len(main) + len(block) + len(sayings) > LINES:
+    if 1 + len(main) + len(block) + len(sayings) > most:
         sayings = _sayings(found, ran, width, roomy=False)
-    if 1 + len(main) + len(block) + len(sayings) > LINES:
+    if 1 + len(main) + len(block) + len(sayings) > most:
         sayings = _sayings(found, ran, width, roomy=False, tight=True)
-    room = LINES - 1 - len(sayings)
+    room = most - 1 - len(sayings)
     if len(main) + len(block) > room:
         main, block = cut(_one_table(ran, width), room), []
     left = room - len(main) - len(block)
@@ -175,10 +176,10 @@ def _unsure(ran: Sequence[Row]) -> list[str]:
 def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool, tight: bool = False) -> list[str]:
     """What the tables come down to; `tight`: in as few lines as it takes to name it."""
     more, place = "--all, --why; next: wafersim validate", found.directory
-    written = [] if place is None else [whole("Written", f"{place}/", "figure, reasons: ", width)]
+    where = [] if place is None else [written(place, "figure, reasons", found.report, width)]
     both = f"{place}/; {more}"
     if place is not None and not roomy and GUTTER + len(both) <= width:
-        more, written = both, []
+        more, where = both, []
     otherwise = [f"{side['name']}: {side['note']}" for side in ran if side.get("note")]
     return [
         *sentence("May not fit", _unsure(ran), width, 1, "; "),
@@ -186,12 +187,12 @@ def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool, tight
         *sentence("Model", in_short(found.sides), width, 2 if roomy else 1, "; "),
         *sentence("Answer", _answer(ran, roomy), width, 1 if tight else 3 if roomy else 2, "; "),
         *sentence("Binds", _binds(ran), width, 2 if roomy else 1, "; "),
-        *first_that_fits("Tuned", _tuned(ran), width, 1 if tight else 2 if roomy or not written else 1, "; "),
+        *first_that_fits("Tuned", _tuned(ran), width, 1 if tight else 2 if roomy or not where else 1, "; "),
         *sentence("Trust", _trust(ran, roomy), width, 1 if tight else 5 if roomy else 2, "; "),
         *first_that_fits(
             "Prices", [prices(ran), prices(ran, short=True)], width, 1 if tight else 3 if roomy else 2, "; "
         ),
-        *written,
+        *where,
         *sentence("More", [more], width, 1),
     ]
 

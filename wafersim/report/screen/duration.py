@@ -10,7 +10,7 @@ import numpy as np
 from wafersim import numbers
 from wafersim.inputs.run import PublishedRunSpec
 from wafersim.metrics.footprint import Cost
-from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, whole
+from wafersim.report.screen.layout import GUTTER, clipped, sentence, titled, whole, written
 from wafersim.strategies.registry import words_of
 from wafersim.timeline.clock import to_seconds
 from wafersim.training_run.duration import USUAL, Duration, Spread
@@ -34,6 +34,7 @@ class Lasted:
     directory: Path | None
     took: float
     trace: Path | None = None  # of one run
+    report: bool = False  # whether its directory has one
 
 
 def duration_screen(lasted: Lasted, width: int) -> list[str]:
@@ -68,8 +69,7 @@ def _lines(lasted: Lasted, width: int, most: int) -> list[str]:
         *sentence("Trust", _trust(found), width, most),
         *sentence("Note", [*_given_up(found), *found.built.notes], width, most),
     ]
-    where = "Figures, all numbers: " if lasted.directory is not None else ""
-    last = [] if lasted.directory is None else [whole("Written", f"{lasted.directory}/", where, width)]
+    last = [] if lasted.directory is None else [written(lasted.directory, "figures, all numbers", lasted.report, width)]
     last += [] if lasted.trace is None else [whole("Trace", str(lasted.trace), "", width)]
     more = sentence("More", [f"wafersim show {USUAL[found.kind]}", "--json", "--runs 10000"], width)
     title = f"{lasted.title}: the whole run on {_chips(found.kind, found.n_systems)}"

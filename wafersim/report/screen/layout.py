@@ -6,10 +6,12 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
 from wafersim.report.console import say
+from wafersim.report.run_directory import REPORT
 
 LINES = 24
 WIDTH = 80  # of what is piped
@@ -83,6 +85,13 @@ def whole(label: str, path: str, what: str, width: int) -> str:
     """A line with a path, which people copy: where there is no room it loses `what` it is, and is never cut."""
     wordings = (label.ljust(GUTTER) + what + path, f"{label}: {path}", path)
     return next((line for line in wordings if len(line) <= width), wordings[1])
+
+
+def written(directory: Path, what: str, report: bool, width: int) -> str:
+    """Where a directory with `what` stands; of one with a report the report, which is what is opened."""
+    if report:
+        return whole("Written", f"{directory}/{REPORT}", f"{what} beside ", width)
+    return whole("Written", f"{directory}/", f"{what}: ", width)
 
 
 def _wrapped(label: str, text: str, width: int, gutter: int) -> list[str]:

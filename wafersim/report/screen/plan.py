@@ -10,34 +10,39 @@ from wafersim.errors import Infeasible
 from wafersim.inputs.training import DEFAULT_TOKENS
 from wafersim.planning.planned import CHEAPEST, FASTEST, FEWEST, LEAST_ENERGY, Planned
 from wafersim.planning.whole_run import Whole
-from wafersim.report.screen.layout import LINES, Column, sentence, table, titled
-from wafersim.report.screen.layout import whole as line_of
+from wafersim.report.screen.layout import LINES, Column, sentence, table, titled, written
 
 PAID = {"rent": "rented", "purchase": "bought", "amortised": "amortised"}
 
 
 def plan_screen(
-    found: Planned, took: float, width: int, directory: Path | None = None, figures: bool = False
+    found: Planned,
+    took: float,
+    width: int,
+    directory: Path | None = None,
+    figures: bool = False,
+    report: bool = False,
+    most: int = LINES,
 ) -> list[str]:
     """At most 24 lines: where there is more to say, less is said of what was rejected and of the front."""
     last = [
-        *_written(found, directory, figures, width),
+        *_written(found, directory, figures, report, width),
         *sentence("More", ["--all", "--json", "wafersim run ... --duration"], width),
     ]
-    for most in (3, 2, 1):
-        lines = _lines(found, took, width, most)
-        if len(lines) + len(last) <= LINES:
+    for each in (3, 2, 1):
+        lines = _lines(found, took, width, each)
+        if len(lines) + len(last) <= most:
             return lines + last
-    return [line for line in lines if line][: LINES - len(last)] + last
+    return [line for line in lines if line][: most - len(last)] + last
 
 
-def _written(found: Planned, directory: Path | None, figures: bool, width: int) -> list[str]:
+def _written(found: Planned, directory: Path | None, figures: bool, report: bool, width: int) -> list[str]:
     """Where the directory is, and which figures it has not for want of a price."""
     if directory is None:
         return []
     priced = any(one.usd is not None for one in found.wholes)
     drawn = "figures (none of money: no price), " if not priced else "figures, "
-    return [line_of("Written", f"{directory}/", f"{drawn if figures else ''}all candidates: ", width)]
+    return [written(directory, f"{drawn if figures else ''}all candidates", report, width)]
 
 
 def _lines(found: Planned, took: float, width: int, most: int) -> list[str]:

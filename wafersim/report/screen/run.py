@@ -11,7 +11,18 @@ from wafersim.inputs.price import RENT
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.imports import in_short
 from wafersim.report.screen.binding import shares_of
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, cut, first_that_fits, sentence, table, titled, whole
+from wafersim.report.screen.layout import (
+    LINES,
+    UNBROKEN,
+    Column,
+    cut,
+    first_that_fits,
+    sentence,
+    table,
+    titled,
+    whole,
+    written,
+)
 from wafersim.report.screen.lines import Line, as_trained, chips_of, lines_of
 from wafersim.report.screen.search import search_block
 from wafersim.report.tables import flops_per_system
@@ -50,18 +61,19 @@ class Found:
     took: float
     figures: bool = True  # whether they were drawn
     trace: Path | None = None
+    report: bool = False  # whether its directory has one
 
 
-def run_screen(found: Found, width: int) -> list[str]:
+def run_screen(found: Found, width: int, most: int = LINES) -> list[str]:
     """At most 24 lines; up to three more where points cannot run or something was done otherwise than asked."""
     heads, lines = lines_of(found.rows)
     able = [line for line in lines if line.head is not None]
     main, block = _main(heads, able, width), _block(able, width) or search_block(found.largest, width)
     of = "" if heads.startswith("model") or heads == "point" else f"{heads} "
     sayings = _sayings(found, able, of, width, roomy=True)
-    if 1 + len(main) + len(block) + len(sayings) > LINES:
+    if 1 + len(main) + len(block) + len(sayings) > most:
         sayings = _sayings(found, able, of, width, roomy=False)
-    room = LINES - 1 - len(sayings)
+    room = most - 1 - len(sayings)
     if block:  # of two tables that do not fit the block loses what it can first
         block = cut(block, max(room - len(main), 1 + LEAST_LINES))
     main = cut(main, room - len(block))
@@ -209,7 +221,7 @@ def _of(name: str, items: Sequence[str]) -> list[str]:
 def _written(found: Found, points: str, width: int) -> list[str]:
     if found.directory is None:
         return []
-    return [whole("Written", f"{found.directory}/", f"{'figures and ' if found.figures else ''}{points}: ", width)]
+    return [written(found.directory, f"{'figures and ' if found.figures else ''}{points}", found.report, width)]
 
 
 def _next(found: Found) -> str:

@@ -1,0 +1,173 @@
+"""A report in Chromium: it opens from a disk, loads nothing, is walked through by keyboard, tells the numbers of the JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wafersim.cli import commands
+
+pytestmark = pytest.mark.browser
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Page  # noqa: E402
+
+from tests.chromium import chromium, opened  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    asked = ["run", "hello_111m", "--sweep", "system.systems=1,2,4", "--duration", "--runs", "50"]
+    found = CliRunner().invoke(commands, [*asked, "--report", "--no-figures", "--out", str(root)])
+    assert found.exit_code == 0, found.output
+    return next(root.iterdir())
+
+
+@pytest.fixture
+def page(browser: Browser, written: Path) -> Iterator[Page]:
+    with opened(browser, written / "report.html") as found:
+        ready(found)
+        yield found
+
+
+def ready(page: Page) -> None:
+    page.wait_for_selector(".timeline[data-ready=true]")
+    page.wait_for_selector("html[data-drawn=true]")
+
+
+def selected(page: Page) -> str:
+    return page.locator(".selected").inner_text()
+
+
+def test_every_chart_is_drawn_and_nothing_is_wider_than_the_page(browser: Browser, written: Path) -> None:
+    for width, dark in ((1440, True), (390, False)):
+        with opened(browser, written / "report.html", width=width, dark=dark) as page:
+            ready(page)
+            boxes = [plot.bounding_box() for plot in page.locator(".plot:has(.main-svg)").all()]
+            assert len(boxes) == page.locator("script.plotted").count() >= 5
+            assert all(box is not None and box["height"] > 100 for box in boxes)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")
+
+
+def test_the_answer_is_the_screen_of_the_width(browser: Browser, written: Path) -> None:
+    for width, there, gone in ((1440, "wide", "narrow"), (390, "narrow", "wide")):
+        with opened(browser, written / "report.html", width=width) as page:
+            assert page.locator(f"pre.{there}").is_visible()
+            assert not page.locator(f"pre.{gone}").is_visible()
+            box = page.locator(f"pre.{there}")
+            assert box.evaluate("node => node.scrollWidth - node.clientWidth") <= 0  # no line is cut
+
+
+def test_a_step_is_walked_through_by_keyboard(page: Page) -> None:
+    canvas = page.locator("canvas")
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    first = selected(page)
+    assert "where" in first and "time" in first
+    page.keyboard.press("ArrowRight")
+    assert selected(page) != first
+    page.keyboard.press("ArrowDown")
+    lane = selected(page)
+    assert lane != first
+    page.keyboard.press("n")
+    assert "on the circuit that sets the step time" in selected(page)
+    before = page.evaluate("timelines.then(([one]) => one.to - one.from)")
+    page.keyboard.press("+")
+    assert page.evaluate("timelines.then(([one]) => one.to - one.from)") == pytest.approx(before / 2)
+    page.keyboard.press("0")
+    assert page.evaluate("timelines.then(([one]) => [one.from, one.to])") == [0, 1]
+
+
+def test_a_slice_that_is_pointed_at_tells_its_bytes_and_flops(page: Page) -> None:
+    place = """timelines.then(([one]) => {
+        const row = one.rows.find((each) => each.label === NAME && each.type === 'lane');
+        const i = one.firstOf[row.lane];
+        const box = one.canvas.getBoundingClientRect();
+        return [box.left + one.x((one.start[i] + one.end[i]) / 2 / (2 ** 32 - 1)), box.top + row.y + 10];
+    })"""
+    page.locator("canvas").scroll_into_view_if_needed()
+    for name, said in (("wafer", "FLOPs of matmuls"), ("link in", "bytes")):
+        page.mouse.move(*page.evaluate(place.replace("NAME", json.dumps(name))))
+        assert page.locator(".tip").is_visible()
+        assert said in page.locator(".tip").inner_text()
+    page.mouse.move(5, 5)
+    assert not page.locator(".tip").is_visible()
+
+
+def test_the_step_on_the_page_is_that_of_the_json(page: Page, written: Path) -> None:
+    step = json.loads((written / "prediction.json").read_text())["points"][2]["step_time_s"]
+    lasts, critical = page.evaluate(
+        """timelines.then(([one]) => [
+            one.data.seconds, one.circuit.reduce((sum, i) => sum + one.end[i] - one.start[i], 0) / (2 ** 32 - 1),
+        ])"""
+    )
+    assert lasts >= step * (1 - 1e-9)  # its tasks may go on into the next one
+    assert 0.5 * step < lasts * critical <= step * (1 + 1e-6)
+
+
+def test_zoom_by_buttons_wheel_and_drag(page: Page) -> None:
+    window = "timelines.then(([one]) => [one.from, one.to])"
+    page.get_by_role("button", name="Zoom in").click()
+    low, high = page.evaluate(window)
+    assert high - low == pytest.approx(0.5)
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    x, y = box["x"] + 0.6 * box["width"], box["y"] + 60
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 100, y, steps=4)
+    page.mouse.up()
+    assert page.evaluate(window)[0] < low
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    page.wait_for_function("timelines.then(([one]) => one.to - one.from < 0.49)")
+    page.get_by_role("button", name="Whole step").click()
+    assert page.evaluate(window) == [0, 1]
+
+
+def test_slices_are_found_by_name(page: Page) -> None:
+    page.get_by_placeholder("layer, pass, operation").fill("wgrad")
+    said = page.locator(".found").inner_text()
+    found, of = (int(number.replace(",", "")) for number in said.removesuffix(" slices").split(" of "))
+    assert 0 < found < of
+
+
+def test_dark_and_light_by_a_button(page: Page) -> None:
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    ink = page.locator("#breakdown .xtick text").first.evaluate("node => getComputedStyle(node).fill")
+    assert ink == "rgb(230, 234, 237)"
+
+
+def test_print_shows_the_tables_and_no_controls(page: Page) -> None:
+    page.emulate_media(media="print")
+    assert not page.locator(".controls").first.is_visible()
+    assert page.locator("pre.wide").is_visible()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
+def test_axe_finds_no_serious_fault(browser: Browser, written: Path, width: int, dark: bool) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    with opened(browser, written / "report.html", width=width, dark=dark) as page:
+        ready(page)
+        for details in page.locator("details").all():
+            details.evaluate("node => { node.open = true; }")
+        violations = axe.Axe().run(page).response["violations"]
+    serious = [
+        (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
+        for one in violations
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []

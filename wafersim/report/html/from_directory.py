@@ -1,0 +1,140 @@
+"""The page of a directory that `run`, `compare` or `plan` has written: its numbers as they stand there, steps simulated again.
+
+Only a directory of this very version of the model is taken: what is simulated again are the same numbers then, and a page says
+one thing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wafersim.errors import WafersimError
+from wafersim.inputs.comparison import load_comparison
+from wafersim.inputs.goal import plan_file
+from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.sweep import expand
+from wafersim.planning.goal import answered
+from wafersim.planning.model_version import model_version
+from wafersim.planning.open_model import offers_for_a_loss
+from wafersim.planning.pointed import place_of
+from wafersim.planning.sensitivity import Sensitivity
+from wafersim.planning.speculation import cores
+from wafersim.planning.sweep import largest_place, run_point
+from wafersim.planning.what_if import WhatIf
+from wafersim.report.html.of_comparison import ComparisonFindings, comparison_page
+from wafersim.report.html.of_plan import plan_page
+from wafersim.report.html.of_run import RunFindings, run_page
+from wafersim.report.html.parts import Page
+from wafersim.report.run_directory import VERSION
+from wafersim.report.screen.plan import unmet
+from wafersim.training_run.duration import duration_of
+
+RUN, COMPARISON, PLAN = "prediction.json", "comparison.json", "plan.json"
+ASKED = {RUN: "experiment.yaml", COMPARISON: "comparison.yaml", PLAN: "plan.yaml"}  # what was asked, beside the answer
+COMMAND = {RUN: "run", COMPARISON: "compare", PLAN: "plan"}
+
+
+def page_of(directory: Path, point: str | None = None) -> Page:
+    """The page. Raises WafersimError, one line, for what is no such directory, not whole, or of another version of the model."""
+    pages: dict[str, Callable[[Path, str | None], Page]] = {RUN: _of_run, COMPARISON: _of_comparison, PLAN: _of_plan}
+    if not directory.is_dir():
+        raise WafersimError(f"{directory}: is no directory; `wafersim run ... --report` makes one with a report in it")
+    kind = next((name for name in pages if (directory / name).is_file()), None)
+    if kind is None:
+        raise WafersimError(
+            f"{directory}: has no {RUN}, {COMPARISON} or {PLAN}: it is no directory of run, compare or plan"
+        )
+    if point is not None and kind != RUN:
+        raise WafersimError(f"--point is of a run's directory; {directory} has {kind}")
+    asked = ASKED[kind]
+    if not (directory / asked).is_file():
+        raise WafersimError(f"{directory}: has {kind} and no {asked}; the directory is not whole")
+    version = directory / VERSION
+    if not version.is_file() or _json(version).get("model") != model_version():
+        by = _json(version).get("wafersim", "an unknown version") if version.is_file() else "an earlier version"
+        raise WafersimError(
+            f"{directory}: was written by {by} of wafersim, with another model than this one; "
+            f"`wafersim {COMMAND[kind]} {directory / asked} --report` makes it anew"
+        )
+    return pages[kind](directory, point)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """An object of a file. Raises WafersimError where it is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WafersimError(f"{path}: cannot be read as JSON ({_short(error)})") from None
+    if not isinstance(found, dict):
+        raise WafersimError(f"{path}: holds no object")
+    return found
+
+
+def _short(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).splitlines()[0]
+
+
+def _listed(path: Path, key: str) -> list[dict[str, Any]]:
+    found = _json(path).get(key)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise WafersimError(f"{path}: has no list {key!r}; the directory is not whole")
+    return found
+
+
+def _of_run(directory: Path, point: str | None) -> Page:
+    rows = _listed(directory / RUN, "points")
+    experiment = load_experiment(directory / "experiment.yaml")
+    points = expand(experiment)
+    if len(points) != len(rows):
+        raise WafersimError(
+            f"{directory}: {RUN} has {len(rows):,} points and experiment.yaml {len(points):,}; the directory is not whole"
+        )
+    place = largest_place(points, rows) if point is None else place_of(points, point)
+    if place is None or "infeasible" in rows[place]:
+        reason = rows[place or 0].get("infeasible", "there is no point")
+        raise WafersimError(f"{directory}: there is no step to show, nothing ran: {reason}")
+    lasted = directory / "duration.json"
+    shown = run_point(points[place], told=lasted.is_file())
+    simulated = shown.simulated
+    if simulated is None or simulated.prediction.step_time_s != rows[place]["step_time_s"]:
+        raise WafersimError(f"{directory}: {RUN} and experiment.yaml are not of one run; the directory is not whole")
+    helps, sensitive = _kept(directory, WhatIf, "would_help.json"), _kept(directory, Sensitivity, "sensitivity.json")
+    duration = None
+    if lasted.is_file():
+        said = _json(lasted).get("duration", {})
+        duration = duration_of(points[place].experiment, simulated.prediction, int(said["runs"]), int(said["seed"]))
+    return run_page(RunFindings(experiment, rows, shown, place, helps or (), sensitive, duration))
+
+
+def _kept(directory: Path, of: Callable[..., Any], name: str) -> list[Any] | None:
+    """Values of a list that the run has written; None where it has not."""
+    path = directory / name
+    if not path.is_file():
+        return None
+    try:
+        return [of(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise WafersimError(f"{path}: is not whole ({_short(error)})") from None
+
+
+def _of_comparison(directory: Path, _: str | None) -> Page:
+    rows = _listed(directory / COMPARISON, "sides")
+    spec, experiments = load_comparison(directory / "comparison.yaml")
+    if len(rows) != len(experiments):
+        raise WafersimError(f"{directory}: {COMPARISON} and comparison.yaml differ; the directory is not whole")
+    return comparison_page(ComparisonFindings(spec.title or spec.name, rows, experiments))
+
+
+def _of_plan(directory: Path, _: str | None) -> Page:
+    """Whole runs of candidates are in no file: the plan is answered again, with as many runs and the seed that it had."""
+    said = _json(directory / PLAN).get("plan")
+    if not isinstance(said, dict) or not isinstance(said.get("runs"), int) or not isinstance(said.get("seed"), int):
+        raise WafersimError(f"{directory / PLAN}: has no whole plan; the directory is not whole")
+    spec, offers = offers_for_a_loss(*plan_file(directory / "plan.yaml"))
+    found = answered(spec, offers, said["runs"], said["seed"], workers=cores())
+    if found.answer is None:
+        raise unmet(found)
+    return plan_page(found)

@@ -1,0 +1,141 @@
+"""The page of a comparison: its answer, sides as bars with their ranges, a step of each, what each rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wafersim import __version__, numbers
+from wafersim.inputs.experiment import Experiment
+from wafersim.inputs.sweep import Point
+from wafersim.planning.sweep import run_point
+from wafersim.report.colours import LINES
+from wafersim.report.comparison import comparison_lines
+from wafersim.report.html.charts import BAR, breakdown_chart, memory_charts
+from wafersim.report.html.pages import NARROW, WIDE, answer
+from wafersim.report.html.parts import Chart, Lines, Page, Section, Table, category
+from wafersim.report.html.provenance import provenance_parts
+from wafersim.report.html.timeline import step_timeline
+from wafersim.report.html.whole_run import whole_run_section
+from wafersim.report.screen.comparison import Compared, comparison_screen
+from wafersim.report.words import Row, counted, seconds, with_interval
+from wafersim.simulation import Simulated
+from wafersim.training_run.duration import Duration
+
+MOST_STEPS = 4  # sides whose step is drawn
+MEASURES = (
+    ("days_to_train", "days to train", 1.0),
+    ("cost_usd", "cost, kUSD", 1e3),
+    ("energy_j", "energy, MWh", 3.6e9),
+    ("tokens_per_s", "tokens/s", 1.0),
+)
+
+
+@dataclass(frozen=True)
+class ComparisonFindings:
+    """What a comparison found: its sides as plain values, the experiment of each, and whole runs of those that ran."""
+
+    title: str
+    sides: Sequence[Row]
+    experiments: Sequence[Experiment]
+    durations: Sequence[Duration | None] | None = None
+
+
+def comparison_page(found: ComparisonFindings) -> Page:
+    """All of it."""
+    screen = Compared(found.title, found.sides, None, 0.0)
+    wide, narrow = (
+        answer(lambda width, most: comparison_screen(screen, width, most), width) for width in (WIDE, NARROW)
+    )
+    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}")
+
+
+def _sections(found: ComparisonFindings) -> list[Section]:
+    ran = [
+        (side, experiment)
+        for side, experiment in zip(found.sides, found.experiments, strict=True)
+        if "infeasible" not in side
+    ]
+    bars = [(side["name"], side) for side, _ in ran]
+    steps = [(side, _simulated(experiment)) for side, experiment in ran[:MOST_STEPS]]
+    sections = [Section("sides", "Side by side", "", [*_measures(bars), _table(found.sides)])]
+    timelines = [
+        step_timeline(
+            simulated, f"One step of {side['name']}: {counted(side)}, {seconds(side['step_time_s'])}", f"step-{index}"
+        )
+        for index, (side, simulated) in enumerate(steps)
+    ]
+    drawn = [timeline for timeline in timelines if timeline is not None]
+    if drawn:
+        left_out = len(ran) - len(drawn)
+        lead = f"Of {left_out} more sides no step is drawn." if left_out else ""
+        sections.append(Section("timeline", "A step of each", lead, drawn))
+    for side, duration in zip(found.sides, found.durations or (), strict=False):
+        if duration is not None:
+            sections.append(whole_run_section(duration, str(side["name"]), f"-{len(sections)}"))
+    sections.append(Section("where", "Where time goes", "", [breakdown_chart(bars), *memory_charts(bars)]))
+    sections.append(Section("why", "Why, and how sure", "", [Lines(comparison_lines(found.sides))]))
+    parts = [
+        part for side, simulated in steps for part in provenance_parts(simulated, tuple(side["assumed"]), side["name"])
+    ]
+    sections.append(Section("provenance", "What it rests on", "", parts))
+    return sections
+
+
+def _simulated(experiment: Experiment) -> Simulated:
+    simulated = run_point(Point({}, experiment), told=False).simulated
+    assert simulated is not None, "a side that ran cannot run again"
+    return simulated
+
+
+def _measures(bars: Sequence[tuple[str, Row]]) -> list[Chart]:
+    """A chart for each of the measures that every side has."""
+    known = [one for one in MEASURES if all(side.get(one[0]) is not None for _, side in bars)]
+    return [_measure(bars, *one) for one in known]
+
+
+def _measure(bars: Sequence[tuple[str, Row]], key: str, said: str, unit: float) -> Chart:
+    values = [side[key] / unit for _, side in bars]
+    ranges = [side["interval"][key] if side.get("interval") else (side[key], side[key]) for _, side in bars]
+    names = [f"{name}, {counted(side)}" for name, side in bars]
+    up = [high / unit - value for (_, high), value in zip(ranges, values, strict=True)]
+    down = [value - low / unit for (low, _), value in zip(ranges, values, strict=True)]
+    trace: dict[str, Any] = {
+        "type": "bar", "orientation": "h", "x": values, "marker": {"color": LINES[0]},
+        "y": [category(name, counted(side)) for name, side in bars],
+        "error_x": {"type": "data", "symmetric": False, "color": "@ink", "array": up, "arrayminus": down},
+        "customdata": [with_interval(side, key, unit) for _, side in bars],
+        "hovertemplate": "%{y}<br>" + said + ": %{customdata}<extra></extra>",
+    }  # fmt: skip
+    layout = {
+        "height": 90 + BAR * len(bars), "margin": {"l": 10, "r": 20, "t": 6, "b": 40},
+        "xaxis": {"title": {"text": said}, "rangemode": "tozero"},
+        "yaxis": {"autorange": "reversed", "type": "category"}, "showlegend": False,
+    }  # fmt: skip
+    best = min(range(len(bars)), key=lambda index: values[index] if key != "tokens_per_s" else -values[index])
+    leads = f"{said[:1].upper()}{said[1:]}: {names[best]} is the best with {with_interval(bars[best][1], key, unit)}"
+    summary = f"{leads}. Whiskers are 80 % intervals."
+    table = Table(
+        said,
+        ["side", said],
+        [[name, with_interval(side, key, unit)] for name, (_, side) in zip(names, bars, strict=True)],
+        frozenset({1}),
+        folded=True,
+    )
+    return Chart(f"measure-{key.replace('_', '-')}", summary, [trace], layout, table)
+
+
+def _table(sides: Sequence[Row]) -> Table:
+    heads = ["side", "model", "chips", "split", "step", "MFU", "kW", "binds", "tuned by hand"]
+    rows = []
+    for side in sides:
+        if "infeasible" in side:
+            rows.append([side["name"], side["model"], "-", f"cannot run: {side['infeasible']}", *[""] * 5])
+            continue
+        rows.append([
+            side["name"], side["model"], f"{side['n_systems']:,}", side["split"]["name"], seconds(side["step_time_s"]),
+            numbers.percent(side["mfu"]), f"{side['power_w'] / 1e3:,.0f}", side["binding_resource"],
+            ", ".join(side["dimensions"]),
+        ])  # fmt: skip
+    return Table("Every side", heads, rows, frozenset({2, 4, 5, 6}))

@@ -1,0 +1,165 @@
+"""The page of a run: its answer, the step that can be explored, where time goes, and what all of it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from ruamel.yaml import YAML
+
+from wafersim import __version__, numbers
+from wafersim.inputs.experiment import Experiment
+from wafersim.planning.neighbourhood import neighbourhood
+from wafersim.planning.sensitivity import Sensitivity
+from wafersim.planning.sweep import PointResult
+from wafersim.planning.what_if import WhatIf
+from wafersim.report.circuit import circuit_lines
+from wafersim.report.explain import engines, explain, why_these_policies
+from wafersim.report.html.charts import breakdown_chart, largest_of, memory_charts, scaling_charts
+from wafersim.report.html.closest_rows import closest_section
+from wafersim.report.html.pages import NARROW, WIDE, answer
+from wafersim.report.html.parts import Lines, Page, Part, Section, Table, Text
+from wafersim.report.html.provenance import provenance_section
+from wafersim.report.html.sliders import sliders
+from wafersim.report.html.timeline import step_timeline
+from wafersim.report.html.whole_run import whole_run_section
+from wafersim.report.screen.run import Found, run_screen
+from wafersim.report.words import Row, counted, figure, label, line_name, plus_minus, seconds, to_train
+from wafersim.training_run.duration import Duration
+
+MOST_POINTS = 2000  # rows of the table of all points
+MOST_SENSITIVE = 20
+
+
+@dataclass(frozen=True)
+class RunFindings:
+    """What a run found. The step that is shown, and what would help it, are those of the point `shown`, which ran."""
+
+    experiment: Experiment
+    rows: Sequence[Row]
+    shown: PointResult
+    place: int  # of `shown` among the rows
+    helps: Sequence[WhatIf] = ()
+    sensitive: Sequence[Sensitivity] | None = None
+    duration: Duration | None = None
+
+    @property
+    def title(self) -> str:
+        """Of the experiment."""
+        return self.experiment.title or self.experiment.name
+
+    @property
+    def row(self) -> Row:
+        """The point whose step is shown."""
+        return self.rows[self.place]
+
+    @property
+    def of_shown(self) -> str:
+        """What that point is called."""
+        return f"{line_name(self.row)} on {counted(self.row)}"
+
+
+def run_page(found: RunFindings) -> Page:
+    """All of it. The answer is the first screen of `run`, without the time it took and the commands that go on from it."""
+    screen = Found(found.title, found.experiment.name, found.rows, found.row, found.helps, None, 0.0)
+    wide, narrow = (answer(lambda width, most: run_screen(screen, width, most), width) for width in (WIDE, NARROW))
+    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}")
+
+
+def _sections(found: RunFindings) -> list[Section]:
+    simulated = found.shown.simulated
+    assert simulated is not None
+    good = [row for row in found.rows if "infeasible" not in row]
+    sections = []
+    timeline = step_timeline(simulated, f"One step of {found.of_shown}", "step")
+    if timeline is not None:
+        step = seconds(simulated.prediction.step_time_s)
+        lead = f"The periodic step of {found.of_shown}, {step}: what sets its length is underlined."
+        sections.append(Section("timeline", "A step", lead, [timeline, Lines(circuit_lines(found.shown))]))
+    sections.append(_where(found, good))
+    charts = scaling_charts(good)
+    if charts:
+        sections.append(Section("scaling", "Scaling", "", charts))
+    sections.append(
+        Section("memory", "Memory", "", [*memory_charts(largest_of(good)), Lines(why_these_policies(good))])
+    )
+    dials = sliders(neighbourhood(found.shown))
+    if dials is not None:
+        lead = f"{found.of_shown}, with other chips, links, memory and batches."
+        sections.append(Section("what-if", "What if", lead, [dials]))
+    if found.duration is not None:
+        sections.append(whole_run_section(found.duration, found.of_shown))
+    evidence = closest_section(simulated, found.of_shown)
+    sections += [] if evidence is None else [evidence]
+    sections.append(provenance_section(simulated, tuple(found.row["assumed"]), found.of_shown))
+    sections.append(Section("points", "Every point", "", [_points(found.rows), *_refused(found.rows)]))
+    sections.append(Section("again", "Run it again", "", _again(found)))
+    return sections
+
+
+def _where(found: RunFindings, good: Sequence[Row]) -> Section:
+    parts: list[Part] = [breakdown_chart(largest_of(good))]
+    if found.helps:
+        parts.append(
+            Table(
+                f"What would help {found.of_shown}: each made and simulated again",
+                ["change", "time to train"],
+                [
+                    [one.label, numbers.change(one.change) + (" (order of service)" if one.anomaly else "")]
+                    for one in found.helps
+                ],
+                frozenset({1}),
+            )
+        )
+    if found.sensitive:
+        parts.append(
+            Table(
+                f"What 1 % more of a number does to a step of {found.of_shown}",
+                ["number", "value", "step time", "kind"],
+                [
+                    [one.path, one.written, f"{one.percent:+.3f} %", one.kind]
+                    for one in found.sensitive[:MOST_SENSITIVE]
+                ],
+                frozenset({1, 2}),
+            )
+        )
+    parts.append(Lines([*explain(good), *engines(good)]))
+    return Section("where", "Where time goes", "", parts)
+
+
+def _points(rows: Sequence[Row]) -> Table:
+    """One row a point, as `--all` prints them; of very many the first, which the caption says."""
+    paths = list(dict.fromkeys(path for row in rows for path in row.get("varied", {}) if path != "model"))
+    several = f", the first {MOST_POINTS:,} of {len(rows):,}" if len(rows) > MOST_POINTS else ""
+    heads = ["model", "chips", *paths, "batch", "step", "80 %", "tokens/s", "MFU", "binds", "to train"]
+    body = []
+    for row in rows[:MOST_POINTS]:
+        said = [label(row.get("varied", {}).get(path, "")) for path in paths]
+        if "infeasible" in row:
+            body.append([row["model"], f"{row['n_systems']:,}", *said, "-", "cannot run", *[""] * 5])
+            continue
+        found = (f"{row['batch']:,}", seconds(row["step_time_s"]), plus_minus(row), figure(row["tokens_per_s"]))
+        mfu = f"{row['mfu']:.1%}"
+        body.append([row["model"], f"{row['n_systems']:,}", *said, *found, mfu, row["binding_resource"], to_train(row)])
+    start = 2 + len(paths)
+    return Table(
+        f"{len(rows):,} points{several}", heads, body, frozenset({1, *range(start, start + 5)}), folded=len(rows) > 60
+    )
+
+
+def _refused(rows: Sequence[Row]) -> list[Part]:
+    reasons = dict.fromkeys(
+        f"{line_name(row)} on {row['n_systems']:,}: {row['infeasible']}" for row in rows if "infeasible" in row
+    )
+    return [Lines([f"Cannot run: {reason}" for reason in list(reasons)[:MOST_POINTS]])] if reasons else []
+
+
+def _again(found: RunFindings) -> list[Part]:
+    text = StringIO()
+    YAML().dump(found.experiment.model_dump(mode="json", exclude_none=True), text)
+    command = "wafersim run experiment.yaml --report report.html"
+    return [
+        Lines([f"Save the experiment below as experiment.yaml, then: {command}"]),
+        Text("The experiment, every default written out", text.getvalue()),
+    ]

@@ -1,0 +1,76 @@
+"""A page as one file: templates, styles, scripts and plotly inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from wafersim.errors import WafersimError
+from wafersim.report.html.parts import Chart, Page, pieces, plain
+
+HERE = files("wafersim.report.html")
+STYLES = ("report.css", "sliders.css")
+SCRIPTS = ("report.js", "timeline.js", "sliders.js")
+HOW = "pip install 'wafersim[report]'"
+
+
+def check_report() -> None:
+    """Raises WafersimError, one line, where what a page is made with is not installed: asked before an hour of simulation."""
+    missing = [name for name in ("jinja2", "plotly") if find_spec(name) is None]
+    if missing:
+        raise WafersimError(f"a report needs {' and '.join(missing)}: {HOW}")
+
+
+def save_page(page: Page, path: Path) -> None:
+    """Write the page. Raises WafersimError, one line, where the path cannot be written."""
+    try:
+        path.write_text(page_html(page), encoding="utf-8")
+    except OSError as error:
+        raise WafersimError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def page_html(page: Page) -> str:
+    """The page as one text. Everything that is not markup of the templates is escaped."""
+    check_report()
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("wafersim.report.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = plain
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    link = Markup('<a href="{}">{}</a>')
+
+    def said(text: str) -> Markup:
+        """A text whose addresses are links."""
+        parts = (link.format(to, plain(piece)) if to else Markup.escape(plain(piece)) for piece, to in pieces(text))
+        return Markup("").join(parts)
+
+    environment.globals["said"] = said
+    draws = any(isinstance(part, Chart) for section in page.sections for part in section.parts)
+    return environment.get_template("page.html").render(
+        page=page,
+        css="\n".join(_static(STYLES)),
+        draws=draws,
+        plotly=_plotly() if draws else "",
+        scripts=list(_static(SCRIPTS)),
+    )
+
+
+def _static(names: tuple[str, ...]) -> Iterator[str]:
+    return ((HERE / "static" / name).read_text(encoding="utf-8") for name in names)
+
+
+def _plotly() -> str:
+    """plotly.js without importing plotly, which takes longer than a page."""
+    spec: Any = find_spec("plotly")
+    folder = Path(spec.submodule_search_locations[0]) / "package_data"
+    return (folder / "plotly.min.js").read_text(encoding="utf-8")
