@@ -34,10 +34,10 @@ FILE = f"""
 name: killed
 model: cerebras-gpt-111m
 system: {{profile: cs2, systems: 1}}
-training: {{sequence_length: 2048, batch: 256, tokens: 20 per parameter}}
+training: {{sequence_length: 2048, batch: 64, tokens: 20 per parameter}}
 sweep:
   system.systems: {list(SYSTEMS)}
-  training.batch: {list(range(64, 64 + 4 * (POINTS // len(SYSTEMS)), 4))}
+  training.tokens: {[f"{1000 + more} M" for more in range(POINTS // len(SYSTEMS))]}
 """
 Rows = dict[bytes, str]
 
