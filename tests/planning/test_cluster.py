@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -57,6 +58,23 @@ def test_a_scheduler_that_is_not_there_is_said_in_a_line(monkeypatch: pytest.Mon
     monkeypatch.setattr("wafersim.planning.cluster.CONNECT_S", 0.5)
     with pytest.raises(WafersimError, match=r"--cluster tcp://127\.0\.0\.1:9: no scheduler answers there"):
         Cluster("tcp://127.0.0.1:9", 1, print, "done")
+
+
+def test_who_listens_and_never_speaks_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("wafersim.planning.cluster.CONNECT_S", 0.5)
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(WafersimError, match=rf"--cluster {address}: no scheduler answers there"):
+            Cluster(address, 1, print, "done")
+
+
+@pytest.mark.parametrize("address", ["tcp://", "tcp://127.0.0.1:none", "tcp://127.0.0.1:99999999"])
+def test_what_is_hardly_an_address_is_said_in_a_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("wafersim.planning.cluster.CONNECT_S", 0.5)
+    with pytest.raises(WafersimError, match=rf"--cluster {address}: no scheduler answers there \(.+\)"):
+        Cluster(address, 1, print, "done")
 
 
 @pytest.fixture(scope="module")

@@ -110,11 +110,13 @@ class Cluster:
     async def _connect(self, address: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions that differ; those that matter are compared by the workers
+            client = None
             try:
-                self._client = await self.dask.Client(
-                    address, asynchronous=True, timeout=CONNECT_S, set_as_default=False
-                )
+                client = self.dask.Client(address, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
+                self._client = await asyncio.wait_for(client, CONNECT_S + 1.0)  # who listens may never speak
             except (OSError, ValueError, TypeError) as error:
+                with suppress(Exception):
+                    await asyncio.wait_for(client.close(), 1.0)
                 said = str(error).partition("\n")[0] or type(error).__name__
                 raise WafersimError(f"{self.name}: no scheduler answers there ({said})") from None
             try:
