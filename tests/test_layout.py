@@ -26,7 +26,7 @@ FLOORS = [
     {"timeline"},
     {"workload"},
     {"inputs"},
-    {"quantity", "numbers", "errors", "compiled"},
+    {"quantity", "numbers", "errors", "compiled", "shown"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 # A plan searches over steps and over whole runs alike, so these two stand side by side.

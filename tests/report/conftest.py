@@ -36,13 +36,15 @@ def row() -> Callable[..., Row]:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> "Iterator[list[Figure]]":
-    """Every figure that is closed in the test, laid out but not turned into pixels, which would take ten times as long."""
-    import matplotlib.pyplot
+    """Every figure that is written in the test, laid out but not turned into pixels, which would take ten times as long."""
     from matplotlib.figure import Figure
 
     kept: list[Figure] = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: self.draw_without_rendering())
-    monkeypatch.setattr(matplotlib.pyplot, "close", kept.append)
+
+    def laid_out(figure: Figure, *_: object, **__: object) -> None:
+        figure.draw_without_rendering()
+        kept.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", laid_out)
     yield kept
     monkeypatch.undo()
-    matplotlib.pyplot.close("all")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import matplotlib.pyplot
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from wafersim.report.figures.breakdown import breakdown_figure
 from wafersim.report.figures.comparison import comparison_figure
 from wafersim.report.figures.of_run import FORMATS, run_figures
 from wafersim.report.figures.published import published_figure
-from wafersim.report.figures.sheet import Words, sheet
+from wafersim.report.figures.sheet import Kept, Words, sheet
 from wafersim.report.figures.throughput import throughput_figure
 from wafersim.report.figures.timeline import _joined, _last_of_each, timeline_figure
 from wafersim.simulation import Simulated, job_of, simulate_step
@@ -26,12 +27,16 @@ MakeRow = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
-    """Every figure that is closed in the test."""
-    kept: list[Figure] = []
-    monkeypatch.setattr(matplotlib.pyplot, "close", kept.append)
+    """Every figure that is written in the test."""
+    kept, save = list[Figure](), Figure.savefig
+
+    def saved(figure: Figure, *where: Any, **how: Any) -> None:
+        save(figure, *where, **how)
+        kept.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", saved)
     yield kept
     monkeypatch.undo()
-    matplotlib.pyplot.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -265,10 +270,20 @@ def test_the_close_up_shows_three_neighbouring_layers(
     assert whole[0] <= close[0] < close[1] <= whole[1]
 
 
-def test_a_figure_that_fails_is_not_written_and_is_closed(tmp_path: Path) -> None:
+def test_a_figure_that_fails_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(KeyError), sheet(tmp_path / "f.png", 2, 2, Words("a", "b")):
         raise KeyError
     assert not (tmp_path / "f.png").exists()
+
+
+def test_a_figure_is_no_business_of_windows_and_backends(tmp_path: Path) -> None:
+    """A notebook's own backend stays what it is, and nothing is left open."""
+    before = matplotlib.get_backend()
+    target = Kept()
+    with sheet(target, 2, 2, Words("a", "b")):
+        pass
+    assert target.figure._repr_png_().startswith(b"\x89PNG")
+    assert matplotlib.get_backend() == before
     assert matplotlib.pyplot.get_fignums() == []
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy.typing as npt
+
+from wafersim.errors import WafersimError
 from wafersim.inputs.flops import FlopsConvention
 from wafersim.inputs.price import price_json
 from wafersim.metrics.bill import Bill, bill_of
 from wafersim.metrics.interval import Uncertainty
+from wafersim.shown import Shown
 from wafersim.strategies.critical import Critical, critical
 from wafersim.strategies.job import Job
 from wafersim.strategies.run import PeriodicStep
@@ -74,7 +78,7 @@ class PhaseTime:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Shown):
     """One point. Times in seconds, rates per second, bytes; `breakdown` adds up to `step_time_s`.
 
     `kind` is the machine's (wafer, gpu); `n_systems` counts its chips. Of a run of several `phases` the step is the last one's;
@@ -109,6 +113,9 @@ class Prediction:
     provenance: Provenance
     phases: tuple[PhaseTime, ...]
     search: Search | None = None  # what a search over splits found and left behind
+    periodic: PeriodicStep[Any] | None = field(
+        default=None, repr=False, compare=False
+    )  # kept by `wafersim.simulate` alone
 
     @property
     def samples_per_s(self) -> float:
@@ -129,6 +136,15 @@ class Prediction:
     def binding_resource(self) -> str:
         """What binds, in words."""
         return self.binding.resource
+
+    def timeline(self) -> dict[str, npt.NDArray[Any]]:
+        """The tasks of the step as columns, the first system of each kind of alike ones; docs/howto/trace.md names them.
+
+        Raises WafersimError of a prediction that `wafersim.simulate` did not make; points of `wafersim.run` have their own.
+        """
+        if self.periodic is None:
+            raise WafersimError("this prediction has no timeline: wafersim.simulate(...) and points of wafersim.run do")
+        return self.periodic.timeline.columns()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

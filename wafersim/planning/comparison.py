@@ -17,6 +17,7 @@ from wafersim.inputs.price import RENT
 from wafersim.metrics.interval import probability_less
 from wafersim.metrics.prediction import PhaseTime, Prediction
 from wafersim.planning.deadline import batches_near, smaller_cluster
+from wafersim.shown import Shown
 from wafersim.simulation import job_of, simulate
 from wafersim.strategies.registry import strategy_of
 
@@ -73,7 +74,7 @@ def against(one: Prediction, other: Prediction) -> dict[str, float]:
 
 
 @dataclass(frozen=True, repr=False)
-class Sides(Sequence[Side]):
+class Sides(Shown, Sequence[Side]):
     """The sides of a comparison in order; those that cannot run stay, with their reason."""
 
     name: str

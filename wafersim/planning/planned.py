@@ -7,6 +7,7 @@ from typing import Any
 
 from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec
 from wafersim.planning.whole_run import Whole
+from wafersim.shown import Shown
 
 CHEAPEST, FASTEST, LEAST_ENERGY, FEWEST = "cheapest", "fastest", "least energy", "fewest chips"
 
@@ -62,7 +63,7 @@ class Changes:
 
 
 @dataclass(frozen=True, repr=False)
-class Planned:
+class Planned(Shown):
     """The answer to a plan's question. `best` by respect; of `of_each` hardware that meets the goal its best, the cheapest first;
     the front of days against dollars (against energy where nothing has a price), in the order of days. Where nothing meets the
     goal `near` is the fastest and the cheapest that runs at all. `considered` counts hardware times sizes; `wholes` are all that

@@ -13,6 +13,7 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.sweep import expand
 from wafersim.metrics.prediction import Prediction
 from wafersim.planning.sweep import PointResult, run_points
+from wafersim.shown import Shown
 from wafersim.strategies.steps import Engine
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ BOUNDS = tuple(name for name, _ in COLUMNS if "_low" in name or "_high" in name)
 
 
 @dataclass(frozen=True, repr=False)
-class Results(Sequence[PointResult]):
+class Results(Shown, Sequence[PointResult]):
     """Every point of an experiment in the order of its sweep; points that cannot run stay, with their reason."""
 
     experiment: Experiment

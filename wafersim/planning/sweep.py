@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wafersim.errors import Infeasible
+import numpy.typing as npt
+
+from wafersim.errors import Infeasible, WafersimError
 from wafersim.inputs.experiment import SystemSpec
 from wafersim.inputs.machine import load_any, numbers
 from wafersim.inputs.sweep import EVERYTHING, Point
 from wafersim.planning.published import beside_published, published_run
+from wafersim.shown import Shown
 from wafersim.simulation import (
     Simulated,
     Started,
@@ -29,7 +32,7 @@ BESIDE_A_MODEL = ("model", "system.systems", "system.gpus", "training.sequence_l
 
 
 @dataclass(frozen=True)
-class PointResult:
+class PointResult(Shown):
     """One point of the grid: what was varied, and the prediction or why there is none.
 
     `scaling_efficiency` is the rate per system over that of one healthy system; None where one cannot do the job.
@@ -49,6 +52,12 @@ class PointResult:
     def varied(self) -> dict[str, Any]:
         """What the sweep varied, by path."""
         return flat(self.point.overrides)
+
+    def timeline(self) -> dict[str, npt.NDArray[Any]]:
+        """The tasks of its step as columns; docs/howto/trace.md names them. Raises WafersimError of a point that cannot run."""
+        if self.simulated is None:
+            raise WafersimError(f"a point that cannot run has no timeline: {self.infeasible}")
+        return self.simulated.periodic.timeline.columns()
 
     def to_json(self) -> dict[str, Any]:
         """The point's entry in the JSON output."""

@@ -74,7 +74,8 @@ def simulate(experiment: Experiment, engine: Engine = "auto") -> Prediction:
         raise WafersimError(
             f"{experiment.name} sweeps {', '.join(experiment.sweep)}: wafersim.run(...) gives every point"
         )
-    return simulate_run(jobs_of(experiment), engine).prediction
+    simulated = simulate_run(jobs_of(experiment), engine)
+    return replace(simulated.prediction, periodic=simulated.periodic)
 
 
 def simulate_run(jobs: Sequence[Job], engine: Engine = "auto", told: bool = True) -> Simulated:

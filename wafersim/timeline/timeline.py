@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,11 @@ class Timeline:
     def key_columns(self) -> tuple[Column, ...]:
         """The key without the step: equal for the same task of two steps."""
         return tuple(getattr(self, name) for name in KEY[1:])
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy as named arrays, of one element a task: those of `save`, with `kind` and `pass_` in words."""
+        words = {"kind": np.array(KINDS)[self.kind], "pass_": np.array(PASSES)[self.pass_]}
+        return {column.name: words.get(column.name, getattr(self, column.name).copy()) for column in fields(self)}
 
     def save(self, path: Path) -> None:
         """Write as an uncompressed columnar .npz file."""

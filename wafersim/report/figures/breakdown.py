@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.patches import Patch
 
 from wafersim.report.figures.series import named_lines
-from wafersim.report.figures.sheet import PAGE, Words, broken, inches, sheet, widest
+from wafersim.report.figures.sheet import PAGE, Target, Words, broken, inches, sheet, widest
 from wafersim.report.figures.style import ink_on, quiet
 from wafersim.report.words import Row, counted, seconds
 from wafersim.strategies.registry import words_of
@@ -31,7 +30,7 @@ class Segment:
     share: float
 
 
-def breakdown_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> None:
+def breakdown_figure(rows: Sequence[Row], path: Target, width: float = PAGE) -> None:
     """One bar per line of the sweep, at its largest cluster.
 
     At the right all that is not chips' work again, so that a bar of 98 % work does not hide what could be had.

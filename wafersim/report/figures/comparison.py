@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.patches import Patch
@@ -12,7 +11,7 @@ from matplotlib.patches import Patch
 from wafersim.numbers import DOLLARS, JOULES, SPELLED, TIMES, digits, duration
 from wafersim.numbers import FIRST as FROM
 from wafersim.report.colours import FIRST, MATCHED, OTHER
-from wafersim.report.figures.sheet import Words, inches, sheet, widest
+from wafersim.report.figures.sheet import Target, Words, inches, sheet, widest
 from wafersim.report.figures.style import GREY, INK, quiet
 from wafersim.report.screen.splits import alike_but_split
 from wafersim.report.words import Row, prices, same_job
@@ -34,7 +33,7 @@ class Panel:
     unit: float
 
 
-def comparison_figure(sides: Sequence[Row], path: Path, width: float = USUAL) -> None:
+def comparison_figure(sides: Sequence[Row], path: Target, width: float = USUAL) -> None:
     """A bar a side in each panel. The sides that do the first one's job set the axis; a longer bar of another job is cut
     off there, with a notch, and its value beside it. Sides that cannot run have none.
     """

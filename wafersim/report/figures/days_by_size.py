@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.lines import Line2D
@@ -15,7 +14,7 @@ from wafersim.planning.whole_run import Whole
 from wafersim.report.figures.front import FOOT, LEFT, RIGHT, SMALL
 from wafersim.report.figures.plan_marks import DEADLINE, Mark, Marks, circumstances, limit_handles
 from wafersim.report.figures.reach import reach, time_unit
-from wafersim.report.figures.sheet import PAGE, Words, sheet
+from wafersim.report.figures.sheet import PAGE, Target, Words, sheet
 from wafersim.report.figures.style import GREY, quiet
 from wafersim.report.screen.plan import in_short
 
@@ -23,7 +22,7 @@ BAND = 0.18
 FAR = 3.0  # times beyond the medians and the deadline: what a range reaches further is cut off
 
 
-def size_figure(found: Planned, path: Path, width: float = PAGE) -> None:
+def size_figure(found: Planned, path: Target, width: float = PAGE) -> None:
     """Medians of the candidates with whole runs, shaded 80 % ranges; hollow is what does not meet the goal surely enough."""
     goal, marks = found.goal, Marks(found.wholes)
     lines = _lines(found.wholes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.lines import Line2D
@@ -27,7 +26,7 @@ from wafersim.report.figures.plan_marks import (
     unpriced,
 )  # fmt: skip
 from wafersim.report.figures.reach import reach, time_unit
-from wafersim.report.figures.sheet import PAGE, Words, sheet
+from wafersim.report.figures.sheet import PAGE, Target, Words, sheet
 from wafersim.report.figures.style import GREY, quiet
 from wafersim.report.screen.plan import in_short
 from wafersim.training_run.duration import Spread
@@ -60,7 +59,7 @@ def against(found: Planned) -> Against:
     return Against(times, each, "energy", unit, size, lambda whole: whole.duration.energy_j)
 
 
-def front_figure(found: Planned, path: Path, width: float = PAGE) -> None:
+def front_figure(found: Planned, path: Target, width: float = PAGE) -> None:
     """Medians, lines for 80 % ranges of the front, the goal's limits dashed; candidates off the front are faint.
 
     Named are both ends, the answer, and the knees. Candidates without a price are left out where others have one.

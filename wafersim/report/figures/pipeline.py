@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
 from wafersim.report.colours import CHANNELS, PASSES
-from wafersim.report.figures.sheet import SLIDE, Words, inches, sheet, widest
+from wafersim.report.figures.sheet import SLIDE, Target, Words, inches, sheet, widest
 from wafersim.report.figures.style import GREY, LIGHTER, quiet
 from wafersim.report.screen.binding import bound_by
 from wafersim.report.words import seconds
@@ -23,7 +22,7 @@ MOST_LANES = 16
 ROW, SMALL, LEAST = 0.38, 8.0, 1.6  # inches of a lane; points; inches that lanes keep
 
 
-def pipeline_figure(simulated: Simulated, name: str, path: Path, width: float = SLIDE) -> None:
+def pipeline_figure(simulated: Simulated, name: str, path: Target, width: float = SLIDE) -> None:
     """Forward, backward and update of every stage (of some, where they are many) over one step."""
     plan, timeline = simulated.periodic.plan, simulated.periodic.timeline
     stages = sorted(set(np.linspace(0, plan.stages - 1, min(plan.stages, MOST_LANES)).round().astype(int).tolist()))

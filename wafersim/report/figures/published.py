@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.lines import Line2D
 
 from wafersim.numbers import change, digits
 from wafersim.report.colours import LINES
-from wafersim.report.figures.sheet import PAGE, Words, broken, sheet, widest
+from wafersim.report.figures.sheet import PAGE, Target, Words, broken, sheet, widest
 from wafersim.report.figures.style import GREY, quiet, ring
 from wafersim.report.figures.throughput import SLOWER
 from wafersim.report.screen.lines import shortened
@@ -29,7 +28,7 @@ def has_published(rows: Sequence[Row]) -> bool:
     return any("published" in row for row in rows)
 
 
-def published_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> None:
+def published_figure(rows: Sequence[Row], path: Target, width: float = PAGE) -> None:
     """Points that state a measurement: predicted with its 80 % interval, published hollow, the error at the right.
 
     All of the first metric that is stated; what was not verified is said beside its point.

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from matplotlib import pyplot as plt
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -29,6 +30,24 @@ LINE = 1.3  # height of a line over its points
 HANDLE = 0.42  # inches of a legend's handle with its gap
 HINTED = 1.03  # pixels round letters up
 BETWEEN = 0.2  # inches between columns of a legend
+
+
+class Drawn(Figure):
+    """A figure that no window and no backend knows of, which a notebook shows as it is."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+class Kept:
+    """Where a figure goes that is looked at instead of written."""
+
+    figure: Drawn
+
+
+Target = Path | Kept
 
 
 @dataclass(frozen=True)
@@ -66,8 +85,8 @@ class Words:
 
 
 @contextmanager
-def sheet(path: Path, width: float, body: float, words: Words) -> Iterator[Sheet]:
-    """A sheet that is written when the block ends well, and closed however it ends; the suffix of the path says how."""
+def sheet(path: Target, width: float, body: float, words: Words) -> Iterator[Sheet]:
+    """A sheet that is written when the block ends well, the suffix of the path says how, or kept."""
     large, small = (12.5, 9.0) if width > 6 else (9.5, 7.5)
     finding = wrapped(words.finding, width - 2 * EDGE, large, bold=True)
     circumstances = wrapped(words.circumstances, width - 2 * EDGE, small)
@@ -75,28 +94,28 @@ def sheet(path: Path, width: float, body: float, words: Words) -> Iterator[Sheet
     foot = rows * 8.0 * 1.55 / 72 + (EDGE if rows else 0.04)
     top = EDGE + (len(finding) * large + len(circumstances) * small) * LINE / 72 + 0.1
     height = top + body + foot
-    with plt.rc_context(RC):
-        drawn = plt.figure(figsize=(width, height), dpi=160, facecolor="white")
-        try:
-            down = EDGE
-            for lines, size, weight, ink in (
-                (finding, large, "bold", INK),
-                (circumstances, small, "normal", GREY),
-            ):
-                for line in lines:
-                    place = EDGE / width, 1 - down / height
-                    drawn.text(*place, line, fontsize=size, va="top", fontweight=weight, color=ink)
-                    down += size * LINE / 72
-            if rows:
-                drawn.legend(
-                    handles=words.handles, loc="lower center", ncol=columns, frameon=False, fontsize=8, borderpad=0.1,
-                    bbox_to_anchor=(0.5, 0.04 / height), borderaxespad=0.0, handlelength=1.6, handletextpad=0.6,
-                    columnspacing=BETWEEN * 72 / 8, labelspacing=0.35,
-                )  # fmt: skip
-            yield Sheet(drawn, width, height, body, foot)
+    with rc_context(RC):
+        drawn = Drawn(figsize=(width, height), dpi=160, facecolor="white")
+        down = EDGE
+        for lines, size, weight, ink in (
+            (finding, large, "bold", INK),
+            (circumstances, small, "normal", GREY),
+        ):
+            for line in lines:
+                place = EDGE / width, 1 - down / height
+                drawn.text(*place, line, fontsize=size, va="top", fontweight=weight, color=ink)
+                down += size * LINE / 72
+        if rows:
+            drawn.legend(
+                handles=words.handles, loc="lower center", ncol=columns, frameon=False, fontsize=8, borderpad=0.1,
+                bbox_to_anchor=(0.5, 0.04 / height), borderaxespad=0.0, handlelength=1.6, handletextpad=0.6,
+                columnspacing=BETWEEN * 72 / 8, labelspacing=0.35,
+            )  # fmt: skip
+        yield Sheet(drawn, width, height, body, foot)
+        if isinstance(path, Kept):
+            path.figure = drawn
+        else:
             drawn.savefig(path, metadata=NO_DATE.get(path.suffix.lower(), {}))
-        finally:
-            plt.close(drawn)
 
 
 NO_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}

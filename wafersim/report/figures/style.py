@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 from matplotlib.colors import to_hex, to_rgb
 
 INK, GREY, LIGHT = "#22272b", "#68727a", "#e3e7ea"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.lines import Line2D
@@ -14,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from wafersim.numbers import amount
 from wafersim.report.colours import LINES
 from wafersim.report.figures.series import Axis, Point, Series, drawn_against
-from wafersim.report.figures.sheet import PAGE, Sheet, Words, broken, inches, sheet, widest
+from wafersim.report.figures.sheet import PAGE, Sheet, Target, Words, broken, inches, sheet, widest
 from wafersim.report.figures.style import GREY, INK, MARKERS, quiet, ring
 from wafersim.report.screen.binding import bound_by
 from wafersim.report.words import Row
@@ -25,7 +24,7 @@ NAMES = 0.3  # of the width: longer names of series are broken
 SLOWER = ("step_time_s", "days_to_train")  # published figures that fall as throughput rises
 
 
-def throughput_figure(rows: Sequence[Row], path: Path, width: float = PAGE) -> None:
+def throughput_figure(rows: Sequence[Row], path: Target, width: float = PAGE) -> None:
     """Tokens/s of every series with its 80 % band, published figures hollow, the marker saying what binds.
 
     Over chips both axes are logarithmic, dashed lines are ideal, and a panel below has the share of it that is kept.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from matplotlib.patches import Patch
 
 from wafersim.report.colours import PASSES
 from wafersim.report.figures.lanes import Lane, Window, close_up, lanes_of, seconds_of
-from wafersim.report.figures.sheet import SLIDE, Sheet, Words, inches, sheet, widest, wrapped
+from wafersim.report.figures.sheet import SLIDE, Sheet, Target, Words, inches, sheet, widest, wrapped
 from wafersim.report.figures.style import GREY, INK, LIGHTER, lighter, quiet
 from wafersim.report.screen.binding import bound_by
 from wafersim.report.words import seconds
@@ -31,7 +30,7 @@ MANY = 20_000  # bars of a lane; of more than that those that nobody sees are le
 LEAST = 1.6  # inches that the lanes keep, however long their names are
 
 
-def timeline_figure(simulated: Simulated, name: str, path: Path, width: float = SLIDE) -> None:
+def timeline_figure(simulated: Simulated, name: str, path: Target, width: float = SLIDE) -> None:
     """Lanes from MemoryX down to the wafer and back up; bars coloured by pass, lighter on every other layer.
 
     A bar shorter than a pixel is drawn one pixel wide, so the share of the step that a lane is busy stands beside it.

@@ -53,7 +53,7 @@ def _lines(found: Planned, took: float, width: int, most: int) -> list[str]:
         "",
         *sentence("Use", [_answer(found, answer)], width, 3),
         "",
-        *table(_columns(found.of_each), width),
+        *table(columns_of(found.of_each), width),
         "",
         *sentence("Also", _others(found, answer), width, most, "; "),
         *sentence("Front", _front(found), width, 2, "; "),
@@ -112,7 +112,7 @@ def _spread(low: float, high: float, median: float) -> str:
     return f"{numbers.grouped(low / size)} - {numbers.grouped(high / size)}"
 
 
-def _columns(rows: Sequence[Whole]) -> list[Column]:
+def columns_of(rows: Sequence[Whole]) -> list[Column]:
     """Each hardware's own best: chips, days, dollars, energy, power, the share that meets the goal."""
     priced = [whole.usd for whole in rows if whole.usd is not None]
     money, dollars = numbers.scale(min(priced, default=0.0), numbers.DOLLARS)
@@ -231,7 +231,7 @@ def _searched(found: Planned) -> str:
 
 def plan_lines(found: Planned, width: int) -> list[str]:
     """The whole front, and every price with its source."""
-    lines = ["Front, from fast to cheap", *table(_columns(found.front), width), ""]
+    lines = ["Front, from fast to cheap", *table(columns_of(found.front), width), ""]
     for whole in found.of_each:
         lines += [f"{whole.candidate.hardware.name}: {source}" for source in whole.duration.footprint.cost.sources]
     return [*lines, ""]
