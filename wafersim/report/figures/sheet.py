@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -34,6 +35,10 @@ BETWEEN = 0.2  # inches between columns of a legend
 
 class Drawn(Figure):
     """A figure that no window and no backend knows of, which a notebook shows as it is."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        FigureCanvasAgg(self)
 
     def _repr_png_(self) -> bytes:
         buffer = BytesIO()
