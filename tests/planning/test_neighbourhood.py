@@ -8,7 +8,8 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import Point, expand, put
 from wafersim.planning import neighbourhood as module
-from wafersim.planning.neighbourhood import MEASURES, Corner, Neighbourhood, Turned, neighbourhood
+from wafersim.planning.dials import MEASURES, Corner, Neighbourhood, Turned
+from wafersim.planning.neighbourhood import neighbourhood
 from wafersim.planning.sweep import PointResult, run_point
 
 
@@ -201,3 +202,21 @@ def test_dials_rise_by_twos() -> None:
     for dial in found.dials:
         steps = [log(high / low, 2) for low, high in zip(dial.values, dial.values[1:], strict=False)]
         assert steps == pytest.approx([1.0] * len(steps))
+
+
+def test_half_way_to_the_next_marks_interpolation_is_held_against_simulation() -> None:
+    """The one dial of which all else is as it is: 64 systems in the middle of 32 and 128, and of bandwidths likewise."""
+    found = neighbourhood(result_of("long_context"))
+    worst, ran = 0.0, 0
+    now = [dial.values[dial.at] for dial in found.dials]
+    for chips, batch in ((3.0, 8.0), (6.0, 8.0), (4.0, 6.0), (4.0, 11.0)):
+        simulated = result_of("long_context", system__systems=int(chips), training__batch=int(batch)).simulated
+        if simulated is None:
+            continue
+        reading = found.at([chips, *now[1:-1], batch]).values["step_time_s"]
+        assert reading is not None
+        worst, ran = max(worst, abs(reading / simulated.prediction.step_time_s - 1)), ran + 1
+    assert ran > 2
+    assert found.held.points == ran + 4  # two of each bandwidth
+    assert found.held.off == pytest.approx(worst)  # of which bandwidths are none
+    assert found.held.said.startswith(f"At {ran + 4} settings half way to the next marks it is within 3")

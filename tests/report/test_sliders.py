@@ -15,7 +15,8 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import Point, expand, put
 from wafersim.numbers import change
-from wafersim.planning.neighbourhood import MEASURES, Corner, Neighbourhood, Turned, neighbourhood
+from wafersim.planning.dials import MEASURES, Corner, Neighbourhood, Turned
+from wafersim.planning.neighbourhood import neighbourhood
 from wafersim.planning.sweep import run_point
 from wafersim.report.html.sliders import MEASURES as TOLD
 from wafersim.report.html.sliders import Sliders, sliders, told

@@ -8,24 +8,21 @@ follows from the work of the point itself, never from a clock, so that the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from math import exp, gcd, log, prod
-from typing import Any
+from math import gcd, log, prod, sqrt
 
-from wafersim import quantity
 from wafersim.errors import WafersimError
 from wafersim.inputs.machine import numbers, scaled
 from wafersim.metrics.prediction import Prediction
+from wafersim.planning.dials import Corner, Held, Neighbourhood, Turned
 from wafersim.planning.sweep import PointResult
 from wafersim.simulation import Simulated, jobs_of, simulate_run
 from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 
-MEASURES = ("step_time_s", "tokens_per_s", "days_to_train", "cost_usd")
-"""What is told of a point, by field of a prediction."""
 FARTHEST = 4  # powers of two on each side, where the other side has fewer
 BUDGET = 2.0  # CPU seconds of a neighbourhood
 FIXED, EACH_TASK = (
@@ -39,131 +36,6 @@ SEARCHED, CHOSEN = (
 DENSITIES = (  # values of chips, first and second number of the machine, batch: the first that the budget holds
     (5, 5, 5, 5), (5, 5, 3, 5), (5, 3, 3, 5), (5, 3, 3, 3), (3, 3, 3, 3), (3, 3, 1, 3), (3, 1, 1, 3), (3, 1, 1, 1),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Turned:
-    """What a dial changes: `values` rise by a factor of two, of which the point has `values[at]`.
-
-    Counts are of `one` and `many`; both are empty of a bandwidth in bytes/s. `below` and `above` say why a dial goes no farther,
-    None where nothing keeps it from that.
-    """
-
-    key: str
-    label: str
-    values: tuple[float, ...]
-    at: int
-    one: str
-    many: str
-    below: str | None
-    above: str | None
-
-    def said(self, value: float) -> str:
-        """`16 systems`, `1,440 sequences`, `150 GB/s`."""
-        count = f"{value:,.0f}" if value == round(value) else f"{value:g}"
-        return f"{count} {self.one if value == 1 else self.many}" if self.many else told_bandwidth(value)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, with those of `values` as people read them."""
-        return {**vars(self), "values": list(self.values), "written": [self.said(value) for value in self.values]}
-
-
-def told_bandwidth(value: float) -> str:
-    """`150 GB/s`, with three digits."""
-    return quantity.format(float(f"{value:.3g}"), "bandwidth")
-
-
-@dataclass(frozen=True)
-class Corner:
-    """One simulated point, days and dollars of all its steps (None without a price); or why it cannot run."""
-
-    step_time_s: float | None = None
-    tokens_per_s: float | None = None
-    days_to_train: float | None = None
-    cost_usd: float | None = None
-    infeasible: str | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the dials say at a setting: `simulated` where it is a point of the grid, interpolated between points where not.
-
-    `infeasible`: why nothing is said, with the setting of the corner that cannot run.
-    """
-
-    simulated: bool
-    values: Mapping[str, float | None]
-    infeasible: str | None = None
-
-
-@dataclass(frozen=True)
-class Neighbourhood:
-    """Dials and the points of their grid, the last dial fastest; `fixed` says what has no dial, and why."""
-
-    dials: tuple[Turned, ...]
-    corners: tuple[Corner, ...]
-    tokens: float  # of the whole run, which days and dollars are of
-    fixed: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Columns of plain values, null where a point cannot run; `reasons` are told once, `reason_of` points to them."""
-        reasons = list(dict.fromkeys(corner.infeasible for corner in self.corners if corner.infeasible is not None))
-        found = [None if corner.infeasible is None else reasons.index(corner.infeasible) for corner in self.corners]
-        return {
-            "dials": [dial.to_json() for dial in self.dials],
-            "columns": {name: [getattr(corner, name) for corner in self.corners] for name in MEASURES},
-            "reasons": reasons,
-            "reason_of": found,
-            "tokens": self.tokens,
-            "fixed": list(self.fixed),
-        }
-
-    def at(self, setting: Sequence[float]) -> Reading:
-        """What is said of a value of each dial, multilinear in logarithms. Raises ValueError beyond the grid."""
-        around = [list(_around(dial, value)) for dial, value in zip(self.dials, setting, strict=True)]
-        corners = list(product(*around))
-        simulated = len(corners) == 1
-        weights = [prod(weight for _, weight in corner) for corner in corners]
-        found = [self.corner([place for place, _ in corner]) for corner in corners]
-        for corner, one in zip(corners, found, strict=True):
-            if one.infeasible is not None:
-                where = self._said([place for place, _ in corner])
-                return Reading(simulated, dict.fromkeys(MEASURES), f"{where}: {one.infeasible}")
-        values = {name: _mean([getattr(one, name) for one in found], weights) for name in MEASURES}
-        return Reading(simulated, values)
-
-    def corner(self, places: Sequence[int]) -> Corner:
-        """A point of the grid by its place on each dial."""
-        index = 0
-        for dial, place in zip(self.dials, places, strict=True):
-            index = index * len(dial.values) + place
-        return self.corners[index]
-
-    def _said(self, places: Sequence[int]) -> str:
-        return ", ".join(dial.said(dial.values[place]) for dial, place in zip(self.dials, places, strict=True))
-
-
-def _around(dial: Turned, value: float) -> Iterator[tuple[int, float]]:
-    """The one or two places of a dial on which a value stands, with their weights."""
-    values = dial.values
-    if value in values:
-        yield values.index(value), 1.0
-        return
-    if not values[0] < value < values[-1]:
-        raise ValueError(f"{dial.label}: {dial.said(values[0])} to {dial.said(values[-1])} (got {dial.said(value)})")
-    upper = next(place for place, each in enumerate(values) if each > value)
-    share = log(value / values[upper - 1]) / log(values[upper] / values[upper - 1])
-    yield upper - 1, 1.0 - share
-    yield upper, share
-
-
-def _mean(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
-    if len(values) == 1:
-        return values[0]
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    return exp(sum(weight * log(value) for value, weight in zip(known, weights, strict=True)))
 
 
 def neighbourhood(result: PointResult) -> Neighbourhood:
@@ -195,7 +67,31 @@ class _Search:
         fixed = self._fixed([(axis, along) for axis, along in enumerate(found) if axis not in kept], dense)
         tokens = sum(job.training.tokens for job in self._jobs)
         dials = tuple(self._dial(axis, found[axis]) for axis in kept)
-        return Neighbourhood(dials, tuple(map(self._point, grid)), tokens, tuple(fixed))
+        whole = Neighbourhood(dials, tuple(map(self._point, grid)), tokens, tuple(fixed))
+        return replace(whole, held=self._held(whole, kept))
+
+    def _held(self, found: Neighbourhood, axes: Sequence[int]) -> Held:
+        """Each is one more simulation."""
+        setting, offs, refused = [dial.values[dial.at] for dial in found.dials], list[float](), 0
+        for place, (axis, dial) in enumerate(zip(axes, found.dials, strict=True)):
+            for near in dial.values[max(0, dial.at - 1) : dial.at + 2]:
+                value = sqrt(near * dial.values[dial.at])
+                value = float(round(value)) if self._counts(axis) else value
+                if value in dial.values:  # the point itself, or nothing whole lies between
+                    continue
+                reading = found.at([value if at == place else each for at, each in enumerate(setting)]).values[
+                    "step_time_s"
+                ]
+                simulated = self._point(self._one(axis, value / self._now(axis))).step_time_s
+                if simulated is None or reading is None:
+                    refused += 1
+                else:
+                    offs.append(abs(reading / simulated - 1))
+        return Held(len(offs), max(offs, default=0.0), refused)
+
+    def _one(self, axis: int, factor: float) -> tuple[float, ...]:
+        """The setting of one dial, all else as it is."""
+        return tuple(factor if each == axis else 1.0 for each in range(2 + len(self._machine)))
 
     @property
     def _density(self) -> tuple[int, ...]:
@@ -221,7 +117,7 @@ class _Search:
             if self._counts(axis) and value != round(value):
                 ends[side] = f"{self._turned(axis).said(value)}: no whole number"
                 continue
-            corner = self._point(tuple(factor if each == axis else 1.0 for each in range(2 + len(self._machine))))
+            corner = self._point(self._one(axis, factor))
             if corner.infeasible is not None:
                 ends[side] = f"{self._turned(axis).said(value)}: {corner.infeasible}"
                 continue
@@ -326,7 +222,7 @@ def _corner(prediction: Prediction) -> Corner:
 
 
 def _whole(value: float, what: str) -> int:
-    if value < 1 or value != round(value):
+    if value < 1 or abs(value - round(value)) > 1e-9 * value:  # a factor that is no power of two may round
         raise WafersimError(f"{value:g} {what} are no whole number of them")
     return round(value)
 

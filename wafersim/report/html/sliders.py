@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from wafersim import numbers
-from wafersim.planning.neighbourhood import Neighbourhood
+from wafersim.planning.dials import Neighbourhood
 from wafersim.report.words import figure, seconds
 
 MEASURES: Mapping[str, tuple[str, Callable[[float], str]]] = {
