@@ -1,6 +1,7 @@
 """`wafersim plan` as people type it: the answer on one screen, options before the file, each fault in one line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,12 @@ def test_a_shipped_plan_with_another_limit_says_what_comes_closest() -> None:
         (("--on", "h100", "--price", "h100=-2 USD/h"), "wafersim plan: --price: "),
         (("--tokens", "2Q"), "wafersim plan: --tokens: unknown unit 'Q'"),
         (("--batch", "0"), "wafersim plan: --batch: must be >= 1"),
+        (("--tokens", "2B", "--loss", "3"), "wafersim plan: --tokens: a loss (--loss) is given, too"),
+        (("--law", "chinchilla"), "wafersim plan: --law: is of a loss or of a model that is open"),
+        (("--inference-tokens", "2T"), "wafersim plan: --inference-tokens: is of a loss or of a model that is open"),
+        (("--loss", "3", "--law", "foo"), "wafersim plan: --law: no scaling law 'foo': one of"),
+        (("--loss", "3", "--law", "cerebras-gpt"), "wafersim plan: --law: scaling law cerebras-gpt is of 20 tokens"),
+        (("--loss", "0.1"), "wafersim plan: --loss: scaling law chinchilla: 111 M parameters never reach 0.1"),
     ],
 )
 def test_a_fault_is_one_line_that_names_its_option(arguments: tuple[str, ...], said: str) -> None:
@@ -110,8 +117,48 @@ def test_prices_are_of_what_is_considered() -> None:
 
 def test_an_experiment_is_no_plan(tmp_path: Path) -> None:
     for command, name, said in (
-        ("plan", "hello_111m", "has no goal; `wafersim run hello_111m` runs an experiment"),
+        ("plan", "hello_111m", "has neither goal nor candidates, which a plan needs; `wafersim run hello_111m` runs an experiment"),
         ("run", "plan_13b_two_weeks", "is a plan; `wafersim plan plan_13b_two_weeks` answers it"),
     ):
         assert said in str(typed(command, name).exception)
     assert isinstance(typed("plan", str(tmp_path / "none.yaml")).exception, WafersimError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--tokens", "2T"), "wafersim plan: --tokens: follow from the scaling law where no model is named"),
+        (("--law", "foo"), "wafersim plan: --law: no scaling law 'foo'"),
+        (
+            ("--law", "cerebras-gpt", "--inference-tokens", "2T"),
+            "wafersim plan: --law: scaling law cerebras-gpt ties tokens",
+        ),
+    ],
+)
+def test_without_a_model_a_fault_names_its_option_too(arguments: tuple[str, ...], said: str) -> None:
+    result = typed("plan", "--days", "3", "--on", "h100", *arguments)
+    assert isinstance(result.exception, InputFaults)
+    assert str(result.exception).startswith(said) and "\n" not in str(result.exception)
+
+
+def test_a_file_that_is_no_plan_says_what_a_plan_needs(tmp_path: Path) -> None:
+    empty, bare = tmp_path / "empty.yaml", tmp_path / "bare.yaml"
+    empty.write_text("")
+    bare.write_text("name: bare\n")
+    for file, said in (
+        (empty, "is empty; .* a plan goal and candidates$"),
+        (bare, "has neither goal nor candidates, which a plan needs$"),
+    ):
+        result = typed("plan", str(file))
+        assert isinstance(result.exception, InputFaults) and re.search(said, str(result.exception))
+    assert "`wafersim run hello_111m` runs an experiment" in str(typed("plan", "hello_111m").exception)
+
+
+def test_gpus_come_in_whole_nodes(tmp_path: Path) -> None:
+    file = tmp_path / "odd.yaml"
+    file.write_text(
+        "name: odd\ngoal: {days: 30}\ncommon: {model: llama3-8b}\ncandidates:\n"
+        "  - {on: cs3, sizes: [3]}\n  - on: h100\n    sizes: [8, 20]\n"
+    )
+    said = str(typed("plan", str(file)).exception)
+    assert said == f"{file}:7: candidates.1.sizes: 20 is no whole number of nodes of 8; nearest: 16 or 24"

@@ -96,7 +96,7 @@ def test_the_last_day_counts() -> None:
 def test_a_file_without_a_goal_is_none(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nmodel: gpt3-13b\n")
-    with pytest.raises(InputFaults, match="has no goal; `wafersim run"):
+    with pytest.raises(InputFaults, match="has neither goal nor candidates"):
         plan_file(path)
     with pytest.raises(InputFaults, match="no such file"):
         plan_file("nothing")

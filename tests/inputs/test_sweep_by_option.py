@@ -46,7 +46,7 @@ def test_a_wrong_value_is_the_fault_of_the_option() -> None:
         ("training.tokens=2T, 300 B,7e9,20 per parameter", ["2T", "300 B", 7e9, "20 per parameter"]),
         ("system.overrides.swarmx.link_bandwidth=0.6 Tb/s,1.2 Tb/s", ["0.6 Tb/s", "1.2 Tb/s"]),
         ("training={batch: 4},{batch_per_system: 8}", [{"batch": 4}, {"batch_per_system": 8}]),
-        ("disturbances.lost_nodes=[],[]", [[], []]),
+        ("disturbances.lost_nodes=[],[1/0]", [[], ["1/0"]]),
     ],
 )
 def test_values_are_written_as_in_a_file_with_commas_between_them(option: str, values: list[Any]) -> None:

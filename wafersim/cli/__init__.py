@@ -64,6 +64,16 @@ def commands() -> None:
     """
 
 
+def _instead(error: click.UsageError) -> str:
+    """What to type for an option that `plan` has, or that people guess, where an experiment's own field says it."""
+    named = getattr(error, "option_name", "").removeprefix("--") if isinstance(error, click.NoSuchOption) else ""
+    field = {"chips": "system.systems (or system.gpus)", "systems": "system.systems", "gpus": "system.gpus"}.get(named)
+    takes_sets = error.ctx is not None and any("--set" in one.opts for one in error.ctx.command.params)
+    if field is None or not takes_sets:
+        return ""
+    return f"No such option '--{named}'; --set {field} says how many, such as --set system.systems=8"
+
+
 def run_command_line() -> int:
     """The exit code of the command that `sys.argv` names. What is wrong with the arguments is printed.
 
@@ -81,7 +91,7 @@ def run_command_line() -> int:
         return ended.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "wafersim"
-        click.echo(f"{command}: {error.format_message()} (`{command} --help`)", err=True)
+        click.echo(f"{command}: {_instead(error) or error.format_message()} (`{command} --help`)", err=True)
         return error.exit_code
     except click.ClickException as error:
         error.show()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +12,12 @@ from click.core import ParameterSource
 from wafersim.cli.cluster_option import SAID, connected
 
 if TYPE_CHECKING:
-    from wafersim.training_run.many import Simulate
+    from wafersim.training_run.compiled import Outcomes
+    from wafersim.training_run.many import ManyRuns, Simulate
 
 MOST = 100_000  # a share of the runs is known to a thousandth then, and they take little memory
+MANY, FEW = 5_000, 200  # runs of which the time is told, by how many
+LONG_S = 10.0
 OPTIONS = (
     click.option("--duration", "lasts", is_flag=True, help="The whole run: its date, failures, checkpoints, goodput."),
     click.option(
@@ -66,10 +70,27 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def simulating(cluster: str | None) -> Simulate:
     """Who simulates many runs: all cores, or the workers of a cluster until the command ends. Raises WafersimError, one line."""
-    from wafersim.training_run.many import on_all_cores
-
     if cluster is None:
-        return on_all_cores
+        return _telling_the_time
     from wafersim.planning.cluster_runs import ClusterRuns
 
     return ClusterRuns(connected(cluster))
+
+
+def _telling_the_time(many: ManyRuns) -> Outcomes:
+    """By all cores; of many runs the time that they will take is told first, if it is long."""
+    from time import perf_counter
+
+    from wafersim import numbers
+    from wafersim.cli.cluster_option import say
+    from wafersim.training_run.many import on_all_cores
+
+    if many.runs >= MANY:
+        few = replace(many, runs=FEW)
+        on_all_cores(few)  # once for what is compiled
+        began = perf_counter()
+        on_all_cores(few)
+        seconds = (perf_counter() - began) * many.runs / FEW
+        if seconds > LONG_S:
+            say(f"{many.runs:,} whole runs: about {numbers.duration(seconds)} (by {FEW} of them)")
+    return on_all_cores(many)

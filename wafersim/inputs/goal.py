@@ -187,7 +187,8 @@ def plan_file(name: str | Path | None) -> tuple[YamlFile, Path]:
     path = locate(name, "plans")
     file = read_yaml(path)
     if "candidates" not in file.values and "goal" not in file.values:
-        raise InputFaults([Fault(str(name), None, "", f"has no goal; `wafersim run {name}` runs an experiment")])
+        runs = f"; `wafersim run {name}` runs an experiment" if "model" in file.values or "sides" in file.values else ""
+        raise InputFaults([Fault(str(name), None, "", f"has neither goal nor candidates, which a plan needs{runs}")])
     return file, path.parent
 
 
@@ -215,7 +216,18 @@ def offers_of(file: YamlFile, beside: Path) -> tuple[PlanSpec, list[Offer]]:
             raise InputFaults([file.fault((*place, "on"), f"{candidate.on} is there twice, all alike")])
         seen.add(str(candidate))
         offers.append(_offer(file, beside, spec, candidate, place))
+        _whole_units(file, offers[-1], (*place, "sizes"))
     return spec, offers
+
+
+def _whole_units(file: YamlFile, offer: Offer, place: tuple[str | int, ...]) -> None:
+    """Raises InputFaults for a size that is no whole number of nodes, as which GPUs are rented and bought."""
+    unit = offer.experiment.machine.unit
+    odd = [size for size in offer.spec.sizes or () if size % unit]
+    if odd:
+        low = odd[0] // unit * unit
+        near = f"{low or ''}{' or ' if low else ''}{low + unit}"
+        raise InputFaults([file.fault(place, f"{odd[0]} is no whole number of nodes of {unit}; nearest: {near}")])
 
 
 def _offer(file: YamlFile, beside: Path, spec: PlanSpec, candidate: CandidateSpec, place: tuple[str, int]) -> Offer:

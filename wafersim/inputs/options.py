@@ -79,9 +79,24 @@ def _read(flag: str, texts: Sequence[str]) -> tuple[dict[str, Any], list[Fault]]
             continue
         try:
             read[path] = read_scalar(value) if flag == "--set" else read_list(value)
+            twice = _there_twice(read[path]) if flag == "--sweep" else None
+            if twice is not None:
+                found.append(Fault(flag, None, path[:80], f"{twice} is there twice: each value is a point of its own"))
+                del read[path]
         except Refused as refused:
             found.append(Fault(flag, None, path[:80], refused.problem))
     return read, found
+
+
+def _there_twice(values: Any) -> str | None:
+    """The first value of a list that an earlier one is, as it is quoted; 1 and 1.0 are one value, 1 and true are not."""
+    seen = set[tuple[bool, Any]]()
+    for value in values if isinstance(values, list) else ():
+        key = isinstance(value, bool), repr(value) if isinstance(value, dict | list) else value
+        if key in seen:
+            return shortened(value)
+        seen.add(key)
+    return None
 
 
 def _leaves(path: str, value: Any) -> list[str]:

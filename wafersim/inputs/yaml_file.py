@@ -79,7 +79,9 @@ def read_yaml(path: Path) -> YamlFile:
     """Read one YAML mapping; raises InputFaults with one line for whatever is wrong with the file."""
     text = _text(path, "YAML")
     if not text.strip():
-        raise _refusal(path, "is empty; an experiment needs name, model, system, strategy and training")
+        raise _refusal(
+            path, "is empty; an experiment needs name, model, system, strategy and training, a plan goal and candidates"
+        )
     try:
         values, lines = read_text(text)
     except Refused as refused:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wafersim.errors import WafersimError
+from wafersim.errors import InputFaults, WafersimError
 from wafersim.inputs.goal import GoalSpec, Offer, PlanSpec, offers_of, with_values
 from wafersim.inputs.training import DEFAULT_TOKENS
 from wafersim.inputs.yaml_file import YamlFile
@@ -19,6 +20,7 @@ from wafersim.planning.training_site import Site
 from wafersim.workload.model import load_model, parameters
 
 USUAL, FREE = "cerebras-gpt", "chinchilla"  # laws: of 20 tokens a parameter, and of any size and tokens
+TOKENS = ("common", "training", "tokens")
 BINDS = ("days", "by", "budget", "loss")  # fields of a goal that say how much an open model may take
 
 
@@ -34,23 +36,23 @@ def open_question(file: YamlFile, beside: Path) -> tuple[ModelGoal, list[Site]]:
     """What is asked, and the sites of a plan without a model. Raises WafersimError for what only a plan with a model can mean."""
     training = file.values.get("common", {}).get("training")
     if isinstance(training, dict) and training.get("tokens") is not None:
-        raise WafersimError(
-            "tokens follow from the scaling law where no model is named: name one, too, or leave tokens out"
-        )
+        said = "follow from the scaling law where no model is named: name one, too, or leave tokens out"
+        raise InputFaults([file.fault(TOKENS, said)])
     # What the law settles: no plan of these is told.
     stand_in = {"common": {"model": members()[-1].name, "training": {"tokens": DEFAULT_TOKENS}}}
     spec, offers = offers_of(with_values(file, stand_in), beside)
     for offer in offers:
         _as_the_law_was_fitted(offer)
     goal = spec.goal
-    asked = ModelGoal(
-        law=law_of(goal, of_a_size=False),
-        days=goal.within_days,
-        loss=goal.loss,
-        budget_usd=goal.budget,
-        inference_tokens=goal.inference_tokens or 0.0,
-        sure=goal.sure,
-    )
+    with _of_the(file, "law"):
+        asked = ModelGoal(
+            law=law_of(goal, of_a_size=False),
+            days=goal.within_days,
+            loss=goal.loss,
+            budget_usd=goal.budget,
+            inference_tokens=goal.inference_tokens or 0.0,
+            sure=goal.sure,
+        )
     return asked, [Site.of_offer(offer, goal) for offer in offers]
 
 
@@ -81,21 +83,34 @@ def offers_for_a_loss(file: YamlFile, beside: Path) -> tuple[PlanSpec, list[Offe
     if goal.loss is None:
         for name in ("law", "inference_tokens"):
             if getattr(goal, name) is not None:
-                raise WafersimError(
-                    f"goal.{name} is of a loss or of a model that is open: this plan has a model and no loss"
-                )
+                said = "is of a loss or of a model that is open: this plan has a model and no loss"
+                raise InputFaults([file.fault(("goal", name), said)])
         return spec, offers
     training: Any = file.values.get("common", {}).get("training") or {}
     if training.get("tokens") is not None:
-        raise WafersimError("tokens and a loss are both given: one follows from the other")
-    size = _one_size(offers)
-    law = law_of(goal, of_a_size=True)
-    needed = tokens_for(law, size, goal.loss)
+        raise InputFaults([file.fault(TOKENS, "a loss (--loss) is given, too: one follows from the other")])
+    with _of_the(file, "loss"):
+        size = _one_size(offers)
+    with _of_the(file, "law"):
+        law = law_of(goal, of_a_size=True)
+    with _of_the(file, "law" if law.of_compute else "loss"):
+        needed = tokens_for(law, size, goal.loss)
     told = needed.to_json()
     ends = " to ".join("no end" if told[end] is None else amount(told[end] or 0.0) for end in ("low", "high"))
     said = f"{amount(needed.value)} tokens ({ends}) for a loss of {goal.loss:g} on {law.corpus} by {law.name}"
     spec, offers = offers_of(with_values(file, {"common": {"training": {"tokens": needed.value}}}), beside)
     return spec, [replace(offer, assumed=(said, *offer.assumed)) for offer in offers]
+
+
+@contextmanager
+def _of_the(file: YamlFile, field: str) -> Iterator[None]:
+    """What cannot be is said of a field of the goal."""
+    try:
+        yield
+    except InputFaults:
+        raise
+    except WafersimError as error:
+        raise InputFaults([file.fault(("goal", field), str(error))]) from None
 
 
 def _one_size(offers: Sequence[Offer]) -> int:

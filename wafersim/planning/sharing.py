@@ -28,7 +28,7 @@ class Shared:
 def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> list[Shared]:
     """Each job's slowdown. Raises WafersimError for sweeps, for machines that differ, and for too many systems."""
     if len(experiments) < 2:
-        raise WafersimError("share needs two experiments or more")
+        raise WafersimError("share needs two experiments or more, or a file with `jobs` (such as cerebras_gpt_family)")
     for experiment in experiments:
         if experiment.sweep:
             raise WafersimError(f"{experiment.name}: a job on a shared cluster is one point, without a sweep")

@@ -141,9 +141,14 @@ def widest(texts: Sequence[str], size: float = 9.0) -> float:
 
 
 def wrapped(text: str, width: float, size: float = 9.0, bold: bool = False) -> list[str]:
-    """A text in lines no wider than that; a single word that is wider is broken, never cut."""
-    lines: list[str] = []
+    """A text in lines no wider than that; a single word that is wider is broken, never cut. `90 %` is one word."""
+    lines, words = list[str](), list[str]()
     for word in text.split():
+        if word.startswith("%") and words:
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    for word in words:
         if lines and inches(f"{lines[-1]} {word}", size, bold) <= width:
             lines[-1] += f" {word}"
             continue
