@@ -117,7 +117,7 @@ def test_prices_are_of_what_is_considered() -> None:
 
 def test_an_experiment_is_no_plan(tmp_path: Path) -> None:
     for command, name, said in (
-        ("plan", "hello_111m", "has neither goal nor candidates, which a plan needs; `wafersim run hello_111m` runs an experiment"),
+        ("plan", "hello_111m", "which a plan needs; `wafersim run hello_111m` runs an experiment"),
         ("run", "plan_13b_two_weeks", "is a plan; `wafersim plan plan_13b_two_weeks` answers it"),
     ):
         assert said in str(typed(command, name).exception)
