@@ -110,7 +110,7 @@ class Cluster:
     async def _connect(self, address: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions that differ; those that matter are compared by the workers
-            client = None
+            client: Any = None
             try:
                 client = self.dask.Client(address, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
                 self._client = await asyncio.wait_for(client, CONNECT_S + 1.0)  # who listens may never speak
