@@ -37,5 +37,5 @@ def _cells(row: CloseRow) -> list[str]:
         left_out,
         within,
         "; ".join(row.differs) or "nothing that is counted",
-        " ".join(filter(None, (row.source, row.link))),
+        row.source if row.link is None or row.link in row.source else f"{row.source} {row.link}",
     ]

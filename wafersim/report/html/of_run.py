@@ -24,8 +24,9 @@ from wafersim.report.html.provenance import provenance_section
 from wafersim.report.html.sliders import sliders
 from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
+from wafersim.report.screen.lines import as_trained
 from wafersim.report.screen.run import Found, run_screen
-from wafersim.report.words import Row, counted, figure, label, line_name, plus_minus, seconds, to_train
+from wafersim.report.words import COUNTS, Row, counted, figure, label, line_name, plus_minus, seconds, to_train
 from wafersim.training_run.duration import Duration
 
 MOST_POINTS = 2000  # rows of the table of all points
@@ -81,9 +82,7 @@ def _sections(found: RunFindings) -> list[Section]:
     charts = scaling_charts(good)
     if charts:
         sections.append(Section("scaling", "Scaling", "", charts))
-    sections.append(
-        Section("memory", "Memory", "", [*memory_charts(largest_of(good)), Lines(why_these_policies(good))])
-    )
+    sections.append(Section("memory", "Memory", "", [*memory_charts(largest_of(good)), *_policies(good)]))
     dials = sliders(neighbourhood(found.shown))
     if dials is not None:
         lead = f"{found.of_shown}, with other chips, links, memory and batches."
@@ -128,20 +127,29 @@ def _where(found: RunFindings, good: Sequence[Row]) -> Section:
     return Section("where", "Where time goes", "", parts)
 
 
+def _policies(good: Sequence[Row]) -> list[Part]:
+    """Why each line of the sweep keeps its activations where it does: one open, more behind a line that opens them."""
+    said = why_these_policies(good)
+    return [Lines(said, "Why activations are kept where they are" if len(said) > 1 else "")] if said else []
+
+
 def _points(rows: Sequence[Row]) -> Table:
     """One row a point, as `--all` prints them; of very many the first, which the caption says."""
-    paths = list(dict.fromkeys(path for row in rows for path in row.get("varied", {}) if path != "model"))
+    paths = list(
+        dict.fromkeys(path for row in rows for path in row.get("varied", {}) if path not in ("model", *COUNTS))
+    )
     several = f", the first {MOST_POINTS:,} of {len(rows):,}" if len(rows) > MOST_POINTS else ""
     heads = ["model", "chips", *paths, "batch", "step", "80 %", "tokens/s", "MFU", "binds", "to train"]
     body = []
     for row in rows[:MOST_POINTS]:
         said = [label(row.get("varied", {}).get(path, "")) for path in paths]
+        model = f"{row['model']}, as trained" if as_trained(row) else row["model"]
         if "infeasible" in row:
-            body.append([row["model"], f"{row['n_systems']:,}", *said, "-", "cannot run", *[""] * 5])
+            body.append([model, f"{row['n_systems']:,}", *said, "-", "cannot run", *[""] * 5])
             continue
         found = (f"{row['batch']:,}", seconds(row["step_time_s"]), plus_minus(row), figure(row["tokens_per_s"]))
         mfu = f"{row['mfu']:.1%}"
-        body.append([row["model"], f"{row['n_systems']:,}", *said, *found, mfu, row["binding_resource"], to_train(row)])
+        body.append([model, f"{row['n_systems']:,}", *said, *found, mfu, row["binding_resource"], to_train(row)])
     start = 2 + len(paths)
     return Table(
         f"{len(rows):,} points{several}", heads, body, frozenset({1, *range(start, start + 5)}), folded=len(rows) > 60
@@ -158,8 +166,7 @@ def _refused(rows: Sequence[Row]) -> list[Part]:
 def _again(found: RunFindings) -> list[Part]:
     text = StringIO()
     YAML().dump(found.experiment.model_dump(mode="json", exclude_none=True), text)
-    command = "wafersim run experiment.yaml --report report.html"
     return [
-        Lines([f"Save the experiment below as experiment.yaml, then: {command}"]),
+        Lines(["Save the experiment below as experiment.yaml, then: wafersim run experiment.yaml --report"]),
         Text("The experiment, every default written out", text.getvalue()),
     ]

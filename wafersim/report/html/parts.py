@@ -49,9 +49,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Lines:
-    """Sentences, one under the other."""
+    """Sentences, one under the other; with a `caption` behind a line that opens them."""
 
     lines: Sequence[str]
+    caption: str = ""
     template: ClassVar[str] = "lines.html"
 
 

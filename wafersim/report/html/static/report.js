@@ -26,8 +26,20 @@
     return out;
   }
 
-  // "ink" as a colour of a trace is that of the page.
-  const inked = (value) => JSON.parse(JSON.stringify(value).replaceAll('"@ink"', JSON.stringify(style("--ink"))));
+  // Dark colours go towards white on dark paper, by as much as makes them seen; their order in lightness stays.
+  function seen(colour) {
+    if (root.dataset.theme !== "dark") return colour;
+    const parts = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+    const light = (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]) / 255;
+    const share = Math.max(0, 0.62 * (1 - light / 0.45));
+    return `#${parts.map((part) => Math.round(part + share * (255 - part)).toString(16).padStart(2, "0")).join("")}`;
+  }
+
+  // "@ink" as a colour is that of the page.
+  function inked(value) {
+    const text = JSON.stringify(value).replaceAll('"@ink"', JSON.stringify(style("--ink")));
+    return JSON.parse(text.replace(/"(#[0-9a-f]{6})"/g, (_, colour) => `"${seen(colour)}"`));
+  }
 
   function draw() {
     for (const script of document.querySelectorAll("script.plotted")) {
