@@ -13,6 +13,8 @@ from documentation.hooks import generated
 from tests.checkout import ROOT
 from wafersim.cli import COMMANDS, commands
 from wafersim.inputs.model import Model
+from wafersim.inputs.profile import SystemValues
+from wafersim.inputs.profile_file import load_profile
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 JSON_PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -194,3 +196,12 @@ def test_the_keys_of_a_plan_are_those_that_are_documented() -> None:
         *found["plan"]["front"][0],
         *found["plan"]["rejected"][0],
     } <= said
+
+
+def test_the_page_of_kernels_has_the_constants_of_the_profile() -> None:
+    said = re.search(
+        r"([\d.]+) cycles per weight and ([\d.]+) per SIMD group", (ROOT / "docs" / "kernels.md").read_text()
+    )
+    values = load_profile("cs2").values
+    assert said is not None and isinstance(values, SystemValues)
+    assert (said[1], said[2]) == (f"{values.weight_issue.value:.1f}", f"{values.group_cost.value:.2f}")

@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -398,6 +399,14 @@ def test_a_path_is_never_cut(beside_gpus: Rows) -> None:
     place = Path("/tmp") / "a-folder" / ("x" * 60) / "cs2-vs-a100-4d1bcae4"
     lines = comparison_screen(Compared("A title", beside_gpus, place, 12.3), 80)
     assert len(lines) <= 24 and any(line.endswith(f"{place}/") for line in lines)
+
+
+def test_a_directory_without_a_figure_is_not_said_to_have_one(beside_gpus: Rows) -> None:
+    drawn = Compared("A title", beside_gpus[:2], Path("runs/a"), 12.3)
+    assert any(line.startswith("Written     figure, reasons: ") for line in comparison_screen(drawn, 120))
+    assert any(
+        line.startswith("Written     reasons: ") for line in comparison_screen(replace(drawn, figure=False), 120)
+    )
 
 
 def test_how_far_off_is_said_as_a_factor_where_it_is_far() -> None:

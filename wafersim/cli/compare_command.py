@@ -100,5 +100,5 @@ def command(
             durations_screen(title, [side.name for side in sides], whole, perf_counter() - began, width_of(screen)),
         )
         return
-    answer = Compared(title, rows, directory, perf_counter() - began, report)
+    answer = Compared(title, rows, directory, perf_counter() - began, report, figures)
     show(screen, comparison_screen(answer, width_of(screen)))

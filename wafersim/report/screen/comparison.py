@@ -34,13 +34,14 @@ NO_RUN = "no measured run "
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison found, its `sides` as plain values; seconds that it `took`."""
+    """What a comparison found, its `sides` as plain values; seconds that it `took`, whether its directory has a figure."""
 
     title: str
     sides: Sequence[Row]
     directory: Path | None
     took: float
     report: bool = False  # whether its directory has one
+    figure: bool = True
 
 
 def comparison_screen(found: Compared, width: int, most: int = LINES) -> list[str]:
@@ -176,7 +177,8 @@ def _unsure(ran: Sequence[Row]) -> list[str]:
 def _sayings(found: Compared, ran: Sequence[Row], width: int, roomy: bool, tight: bool = False) -> list[str]:
     """What the tables come down to; `tight`: in as few lines as it takes to name it."""
     more, place = "--all, --why; next: wafersim validate", found.directory
-    where = [] if place is None else [written(place, "figure, reasons", found.report, width)]
+    held = "figure, reasons" if found.figure else "reasons"
+    where = [] if place is None else [written(place, held, found.report, width)]
     both = f"{place}/; {more}"
     if place is not None and not roomy and GUTTER + len(both) <= width:
         more, where = both, []
