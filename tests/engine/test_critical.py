@@ -6,7 +6,6 @@ from wafersim.engine.critical import _served_before, critical_chain
 from wafersim.engine.graph import Edges, build_graph
 from wafersim.engine.longest_path import LongestPath
 
-NOBODY = np.full(3, -1)
 # Tasks 0 and 1 start a step, 2 waits for both, 1 tick after 0; a step begins when the one before has ended.
 GRAPH = build_graph(
     np.ones(3, np.int64), np.arange(3), np.zeros(3, np.int64),
@@ -24,7 +23,7 @@ def test_the_chain_closes_over_a_period() -> None:
     # A step takes 6 + 1 + 3 = 10; task 1 has 3 ticks to spare.
     ends = LongestPath(GRAPH, LAGS).next_step(DURATIONS)
     assert ends.tolist() == [6, 4, 10]
-    chain = critical_chain(GRAPH, LAGS, ends[None], (ends - DURATIONS)[None], NOBODY, 10)
+    chain = critical_chain(GRAPH, LAGS, ends[None], (ends - DURATIONS)[None], 10)
     assert chain.task.tolist() == [2, 0]
     assert chain.lag.tolist() == [1, 0]
     assert chain.steps == 1
@@ -33,7 +32,7 @@ def test_the_chain_closes_over_a_period() -> None:
 def test_without_a_period_the_chain_ends_where_the_window_begins() -> None:
     path = LongestPath(GRAPH, LAGS)
     ends = np.array([path.next_step(DURATIONS).copy(), path.next_step(DURATIONS).copy()])
-    chain = critical_chain(GRAPH, LAGS, ends, ends - DURATIONS, NOBODY, None)
+    chain = critical_chain(GRAPH, LAGS, ends, ends - DURATIONS, None)
     assert (chain.task.tolist(), chain.step.tolist()) == ([2, 0, 2, 0], [1, 1, 0, 0])
     assert chain.steps == 0
 
@@ -46,7 +45,7 @@ def test_a_server_holds_up_whom_it_serves_next() -> None:
         (np.zeros(2, np.int64), np.zeros(2, np.int64), np.arange(2)),
     )  # fmt: skip
     ends, starts = np.array([[5, 8]]), np.array([[0, 5]])
-    chain = critical_chain(graph, np.array([0]), ends, starts, graph.server_of_task, None)
+    chain = critical_chain(graph, np.array([0]), ends, starts, None)
     assert chain.task.tolist() == [1, 0]
 
 

@@ -20,6 +20,7 @@ from wafersim.planning.journal import Journal
 from wafersim.planning.results import BOUNDS, Results, placed
 from wafersim.planning.sweep import flat, run_point
 from wafersim.strategies import run
+from wafersim.strategies.gpu_parallel import planner
 from wafersim.strategies.weight_streaming import graph
 
 MACHINES: list[dict[str, Any]] = [
@@ -74,6 +75,7 @@ def forget() -> None:
             found.cache_clear()
     graph._structure.cache_clear()
     run.remembered.cache_clear()
+    planner._of_one_micro_batch.cache_clear()
     sweep.SINGLES = sweep.Singles()
 
 

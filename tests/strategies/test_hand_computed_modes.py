@@ -139,11 +139,11 @@ ENOUGH = 835_584 + 1_920 + 8 * (24_992 + 49_984)
 def test_a_byte_too_few_for_all_activations_costs_a_forward_pass_of_the_blocks(
     sram: int, policy: Policy, step: int
 ) -> None:
-    asked = candidates("auto", "auto", "auto"), WORKLOAD, replace(AT_ONCE, sram=sram), SETTINGS
-    found = choice._first_fitting.__wrapped__(*asked)
+    machine = replace(AT_ONCE, sram=sram)
+    found = choice._first_fitting.__wrapped__(candidates("auto", "auto", "auto"), WORKLOAD, machine.memory, SETTINGS)
     assert isinstance(found, choice.Fitting)
     assert found.policy == policy
-    planned = build_plan(*asked[1:], found.policy, hundred_ticks)
+    planned = build_plan(WORKLOAD, machine, SETTINGS, found.policy, hundred_ticks)
     assert isinstance(planned, Planned)
     recomputed = [kernel.layer for kernel in planned.plan.kernels if kernel.pass_ == "recompute"]
     assert recomputed == ([4, 3, 2, 1] if policy.every else [])

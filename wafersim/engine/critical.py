@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wafersim.compiled import njit
-from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints, sorted_into
+from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,13 @@ class CriticalChain:
     steps: int
 
 
-def critical_chain(
-    graph: BundleGraph, lags: Ints, ends: Ints, starts: Ints, server: Ints, period: int | None
-) -> CriticalChain:
-    """The chain behind the latest task of the last row of `ends` [step, task]; `server` [task] is -1 for none.
+def critical_chain(graph: BundleGraph, lags: Ints, ends: Ints, starts: Ints, period: int | None) -> CriticalChain:
+    """The chain behind the latest task of the last row of `ends` [step, task].
 
     With a `period` the rows are one cycle, and row -n is row n's time less the period; without, nothing is before the
     first row.
     """
     rows, tasks = ends.shape
-    users = np.flatnonzero(server >= 0)
-    first, order = sorted_into(server[users], int(server.max(initial=-1)) + 1)
     out = [np.empty(rows * tasks + 1, np.int64) for _ in range(3)]
     seen = np.full((rows, tasks), -1, np.int64)
     length, closed_at = _walk(
@@ -46,9 +42,8 @@ def critical_chain(
         lags,
         ends,
         starts,
-        server,
-        first,
-        users[order],
+        graph.server_of_task,
+        *graph.users,
         -1 if period is None else period,
         int(ends[-1].argmax()),
         seen,

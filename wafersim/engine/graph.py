@@ -111,6 +111,13 @@ class BundleGraph:
         return np.where(self.server[bundle] < 0, -1, self.server[bundle] + self.entity_of * self.server_stride[bundle])
 
     @cached_property
+    def users(self) -> tuple[Ints, Ints]:
+        """The tasks that need server s: `users[1][users[0][s] : users[0][s + 1]]`."""
+        users = np.flatnonzero(self.server_of_task >= 0)
+        first, order = sorted_into(self.server_of_task[users], int(self.server_of_task.max(initial=-1)) + 1)
+        return first, users[order]
+
+    @cached_property
     def duration_of(self) -> Ints:
         """Where every task finds its duration."""
         bundle = self.bundle_of

@@ -27,12 +27,24 @@ def on_each(
 
     What `cost` returns may have axes of its own in front. There is at least one of both, and layouts share their list of stages.
     """
-    splits = row(layouts)
+    return _on_each(cost, row(layouts), len(layouts), clusters)
+
+
+def on_all(cost: Callable[[Layout, Cluster], Column], layouts: Layout, clusters: Sequence[Cluster]) -> Floats:
+    """The same of layouts that are columns already."""
+    numbers: dict[str, Any] = {name: one[None] for name, one in vars(layouts).items() if isinstance(one, np.ndarray)}
+    count = max(np.size(number) for number in numbers.values())
+    return _on_each(cost, replace(layouts, **numbers), count, clusters)
+
+
+def _on_each(
+    cost: Callable[[Layout, Cluster], Column], splits: Layout, count: int, clusters: Sequence[Cluster]
+) -> Floats:
     places, found = [], []
     for at, column in columns(clusters):
         costs = np.asarray(cost(splits, column))
         places += at
-        found.append(np.broadcast_to(costs, (*costs.shape[:-2], len(at), len(layouts))))
+        found.append(np.broadcast_to(costs, (*costs.shape[:-2], len(at), count)))
     back = np.argsort(places)
     together: Floats = np.concatenate(found, axis=-2)[..., back, :]
     return together
@@ -49,13 +61,13 @@ def columns(clusters: Sequence[Cluster]) -> Iterator[tuple[list[int], Cluster]]:
     """(their places, machines as one of columns) of those that are alike in all that is no column."""
     kinds: dict[Kind, list[int]] = {}
     for at, cluster in enumerate(clusters):
-        kinds.setdefault(_kind(cluster), []).append(at)
+        kinds.setdefault(kind_of(cluster), []).append(at)
     for places in kinds.values():
         parts = zip(*(vars(clusters[at]).values() for at in places), strict=True)
         yield places, Cluster(*map(_column, parts))
 
 
-def _kind(cluster: Cluster) -> Kind:
+def kind_of(cluster: Cluster) -> Kind:
     """Flags, whole numbers and rings of a machine, by which costs go one way or another."""
     values = (value for part in vars(cluster).values() for value in vars(part).values() if not isinstance(value, float))
     return tuple(tuple(value.items()) if isinstance(value, dict) else value for value in values)

@@ -311,8 +311,9 @@ class Experiment(Frozen):
     @property
     def machine(self) -> AnyMachine:
         """The machine that works on it, with what it replaces and at the prices that it states."""
-        system = self.system
-        return replace(load_any(system.profile, system.software, system.overrides), money=self.run.money)
+        system, money = self.system, self.run.money
+        machine = load_any(system.profile, system.software, system.overrides)
+        return machine if machine.money == money else replace(machine, money=money)
 
     @property
     def imported(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -209,14 +210,14 @@ def load_any(
     overrides: Mapping[str, str | float | int] | None = None,
 ) -> AnyMachine:
     """The machine behind a profile, whatever it is made of; raises WafersimError for a profile that is none."""
-    on_gpus = is_gpu_cluster(name)
-    machine = _as_it_is(name, software, "gpu" if on_gpus else "wafer")
-    return _replaced(machine, overrides or {})
+    return _loaded(name, software, "gpu" if is_gpu_cluster(name) else "wafer", json.dumps(dict(overrides or {})))
 
 
 @for_a_moment
-def _as_it_is(name: str | Profile, software: str | GpuSoftwareProfile | None, kind: str) -> AnyMachine:
-    """A machine with the numbers of its profiles."""
+def _loaded(name: str | Profile, software: str | GpuSoftwareProfile | None, kind: str, overrides: str) -> AnyMachine:
+    """A machine with some of its numbers replaced, as JSON says."""
+    if overrides != "{}":
+        return _replaced(_loaded(name, software, kind, "{}"), json.loads(overrides))
     if kind == "gpu":
         return load_gpu_machine(name, software)
     assert software is None or isinstance(software, str), "a wafer's software is a release"
@@ -386,8 +387,8 @@ def scaled(machine: M, factors: Mapping[str, float]) -> M:
 def override(path: str, written: object) -> Sourced:
     """The number that an experiment puts in a profile's place; raises ValueError with what is allowed."""
     part, _, field = path.partition(".")
-    known = [f"{p}.{f}" for p, values in OVERRIDABLE.items() for f in values.model_fields]
-    if path not in known:
+    if part not in OVERRIDABLE or field not in OVERRIDABLE[part].model_fields:
+        known = [f"{p}.{f}" for p, values in OVERRIDABLE.items() for f in values.model_fields]
         raise ValueError(f"no such number {path!r}{did_you_mean(path, known)}")
     dimension = dimension_of(OVERRIDABLE[part].model_fields[field])
     if isinstance(written, float) and dimension.name == "time":

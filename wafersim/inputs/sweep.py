@@ -72,6 +72,19 @@ class Grid:
     def _base(self) -> dict[str, Any]:
         return self.experiment.model_dump(mode="json", exclude={"sweep"})
 
+    @cached_property
+    def _varied(self) -> dict[str, Any]:
+        """Of those fields the ones that an axis has something to say of."""
+        paths = [path for path in self._axes if path != EVERYTHING]
+        paths += [path for values in self._axes.get(EVERYTHING, ()) for path in values]
+        touched = {path.partition(".")[0] for path in paths}
+        return {name: value for name, value in self._base.items() if name in touched}
+
+    @cached_property
+    def _held(self) -> dict[str, Any]:
+        """The others, as they were checked."""
+        return {name: getattr(self.experiment, name) for name in self._base if name not in self._varied}
+
     def chosen(self, place: int) -> dict[str, Any]:
         """{path: value} of a point; the last path varies fastest."""
         found = {}
@@ -86,7 +99,7 @@ class Grid:
 
     def point(self, place: int) -> Point:
         """Raises InputFaults where the values do not go together."""
-        fields = _fresh(self._base)
+        fields = {**self._held, **_fresh(self._varied)}
         for path, value in self.chosen(place).items():
             put(fields, path, value)
         shown = self.shown(place)

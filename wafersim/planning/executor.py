@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from wafersim.errors import InputFaults, WafersimError
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.file_cache import at_one_moment
-from wafersim.inputs.sweep import Grid, Point
+from wafersim.inputs.sweep import MOST_SECTIONS, Grid, Point
 from wafersim.planning.journal import Entry, Finished, Journal
 from wafersim.planning.model_version import first_stamps, model_version, stamps
 from wafersim.planning.results import BOUNDS, FIRST, cells_of
@@ -51,9 +51,27 @@ class Task:
 
     def key_of(self, experiment: Experiment) -> bytes:
         """A hash of all that a point's row is made of."""
-        fields = experiment.model_dump(mode="json", exclude={"title"})
+        fields = {name: self._written(experiment, name) for name in Experiment.model_fields if name != "title"}
         said = [model_version(), self.intervals, fields]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()[:16]
+
+    def _written(self, experiment: Experiment, name: str) -> str:
+        """A field as JSON; sections that many points share are written once."""
+        value = getattr(experiment, name)
+        if isinstance(value, str | None):
+            return json.dumps(value)
+        known = self._sections.get(id(value))
+        if known is None:
+            if len(self._sections) >= MOST_SECTIONS:
+                self._sections.clear()
+            written = experiment.model_dump(mode="json", include={name})[name]
+            known = self._sections[id(value)] = (value, json.dumps(written, sort_keys=True))
+        return known[1]
+
+    @cached_property
+    def _sections(self) -> dict[int, tuple[Any, str]]:
+        """(a section, as it is written) by who it is: one that is kept is no other's."""
+        return {}
 
 
 class Record(Protocol):

@@ -21,7 +21,7 @@ from wafersim.strategies.job import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.run import PeriodicStep, run_to_period
 from wafersim.strategies.steps import Engine
-from wafersim.strategies.strategy import Prospects
+from wafersim.strategies.strategy import Prospects, Strategy
 from wafersim.strategies.together import run_together
 from wafersim.timeline.clock import to_seconds
 
@@ -105,10 +105,12 @@ class Started:
 def start_together(runs: Sequence[Sequence[Job]]) -> list[Started | Exception]:
     """Many runs, or what `simulate_run` would raise of them: those of their steps that have one shape are solved as one."""
     prospects = [attempted(_prospects, jobs) for jobs in runs]
-    _run_together(runs, [each if isinstance(each, Exception) else each.plans for each in prospects])
+    for strategy, some in _by_strategy(runs, prospects):
+        attempted(strategy.look_ahead, some)  # what one raises it raises again where it is asked by itself
     choices = [attempted(_choice, jobs, each) for jobs, each in zip(runs, prospects, strict=True)]
     started = [attempted(_started, jobs, each) for jobs, each in zip(runs, choices, strict=True)]
-    _run_together(runs, [each if isinstance(each, Exception) else [each.plan] for each in started])
+    for strategy, some in _by_strategy(runs, started):
+        attempted(run_together, strategy, [each.plan for each in some])
     return started
 
 
@@ -137,14 +139,13 @@ def _started(jobs: Sequence[Job], choice: Any) -> Started:
     return Started(jobs, choice, strategy_of(jobs[-1].kind).plan(jobs[-1], choice))
 
 
-def _run_together(runs: Sequence[Sequence[Job]], plans: Sequence[Sequence[Any] | Exception]) -> None:
-    """Run the plans of all runs of a strategy; what one raises it raises again where it is asked for by itself."""
+def _by_strategy(runs: Sequence[Sequence[Job]], each: Sequence[Any]) -> list[tuple[Strategy[Any, Any], list[Any]]]:
+    """What there is of the runs of each strategy, without those that raised."""
     of_kind: dict[str, list[Any]] = {}
-    for jobs, some in zip(runs, plans, strict=True):
-        if not isinstance(some, Exception):
-            of_kind.setdefault(jobs[-1].kind, []).extend(some)
-    for kind, alike in of_kind.items():
-        attempted(run_together, strategy_of(kind), alike)
+    for jobs, one in zip(runs, each, strict=True):
+        if not isinstance(one, Exception):
+            of_kind.setdefault(jobs[-1].kind, []).append(one)
+    return [(strategy_of(kind), some) for kind, some in of_kind.items()]
 
 
 def simulate_with_interval(jobs: Sequence[Job]) -> Prediction:

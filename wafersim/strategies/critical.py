@@ -12,7 +12,7 @@ from wafersim.engine.graph import Ints
 from wafersim.strategies.lowering import Tasks
 from wafersim.strategies.run import PeriodicStep
 from wafersim.strategies.steps import LoweredSteps
-from wafersim.timeline.timeline import KINDS, PASSES, Timeline
+from wafersim.timeline.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def critical_ops(periodic: PeriodicStep[Any]) -> CriticalOps:
     first = periodic.steps_simulated - rows
     starts = ends - np.array([lowered.durations(first + row)[graph.duration_of] for row in range(rows)])
     period = int(periodic.step_ticks * periodic.cycle) if periodic.exact else None
-    chain = critical_chain(graph, lowered.lags, ends, starts, graph.server_of_task, period)
+    chain = critical_chain(graph, lowered.lags, ends, starts, period)
     row = chain.step % rows
     ticks = (ends - starts)[row, chain.task]
     shares: dict[str, int] = {}
@@ -86,17 +86,9 @@ def critical_tasks(periodic: PeriodicStep[Any]) -> Timeline | None:
 
 def _by_name(tasks: Tasks, chain: Ints, ticks: Ints) -> list[tuple[str, int]]:
     """(name, ticks) of the sorts of tasks in a chain, as the chain comes to them; two sorts may share a name."""
-    keys, bundle = tasks.keys, tasks.graph.bundle_of[chain]
-    sort = (keys.kind[bundle] * len(PASSES) + keys.pass_[bundle]) * 2 + (keys.level[bundle] > 0)
-    sorts, first, of_each = np.unique(sort, return_index=True, return_inverse=True)
-    total = np.zeros(len(sorts), np.int64)
-    np.add.at(total, of_each, ticks)
-    names = [_name(each // 2 // len(PASSES), each % 2, each // 2 % len(PASSES)) for each in sorts.tolist()]
-    return [(names[place], int(total[place])) for place in np.argsort(first)]
-
-
-def _name(kind: int, level: int, pass_: int) -> str:
-    name = KINDS[kind]
-    if name == "compute":
-        return f"compute {PASSES[pass_]}"
-    return "into MemoryX" if name == "reduce" and level == 0 else name
+    sort, names = tasks.sorts
+    total, first = np.zeros(len(names), np.int64), np.full(len(names), len(chain))
+    np.add.at(total, sort[chain], ticks)
+    np.minimum.at(first, sort[chain], np.arange(len(chain)))
+    there = sorted((at, each) for each, at in enumerate(first.tolist()) if at < len(chain))
+    return [(names[each], int(total[each])) for _, each in there]

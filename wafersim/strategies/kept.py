@@ -78,6 +78,32 @@ def kept(most: int, size: Callable[[Any], int]) -> Callable[[Callable[P, T]], Ke
     return keeping
 
 
+def of_the_same(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Remember what a function returned for its last arguments by which objects they are: where they are long and shared, that is
+    found sooner than by value. Arguments are by position, and frozen."""
+
+    def keeping(function: Callable[P, T]) -> Callable[P, T]:
+        found: OrderedDict[tuple[int, ...], tuple[Any, T]] = (
+            OrderedDict()
+        )  # with the arguments, so that no other has their place
+
+        @wraps(function)
+        def keeper(*args: P.args, **kwargs: P.kwargs) -> T:
+            assert not kwargs
+            key = tuple(map(id, args))
+            if key in found:
+                return found[key][1]
+            value = function(*args, **kwargs)
+            found[key] = args, value
+            if len(found) > most:
+                found.popitem(last=False)
+            return value
+
+        return keeper
+
+    return keeping
+
+
 class _Arguments:
     """Arguments whose hash is worked out once: that of a plan goes through thousands of numbers."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from wafersim.engine.graph import BundleGraph, Ints, sorted_into
 from wafersim.engine.schedule import Schedule, Waits, waits_of
-from wafersim.timeline.timeline import Timeline
+from wafersim.timeline.timeline import KINDS, PASSES, Timeline
 
 
 class Keys(NamedTuple):
@@ -42,6 +42,16 @@ class Tasks:
     def orders(self) -> list[Schedule]:
         """Orders in which runs of the graph were seen to go, the latest first."""
         return []
+
+    @cached_property
+    def sorts(self) -> tuple[Ints, list[str]]:
+        """The sort of every task, and what each is called: what it does, in which pass, on which side of the tree's root."""
+        keys, bundle = self.keys, self.graph.bundle_of
+        codes = (keys.kind * len(PASSES) + keys.pass_) * 2 + (keys.level > 0)
+        found, sort = np.unique(codes, return_inverse=True)
+        return sort[bundle], [
+            _name(each // 2 // len(PASSES), each % 2, each // 2 % len(PASSES)) for each in found.tolist()
+        ]
 
     def key(self, bundle: Ints, offset: Ints) -> tuple[Ints, ...]:
         """Canonical keys, without the step, of the tasks at some offsets in some bundles."""
@@ -84,6 +94,13 @@ class Lowered:
             order, columns = only[within], tuple(column[within] for column in columns)
         ticks, end = self.durations(step)[graph.duration_of[order]], ends[order]
         return Timeline(*(np.full(len(order), step), *columns, end - ticks, end))
+
+
+def _name(kind: int, level: int, pass_: int) -> str:
+    name = KINDS[kind]
+    if name == "compute":
+        return f"compute {PASSES[pass_]}"
+    return "into MemoryX" if name == "reduce" and level == 0 else name
 
 
 def _order(columns: tuple[Ints, ...]) -> Ints:

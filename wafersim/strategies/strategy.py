@@ -163,11 +163,6 @@ ChoiceOf = TypeVar("ChoiceOf", covariant=True)
 class Prospects(Protocol[ChoiceOf]):
     """What a job chooses among, before anything is simulated for it."""
 
-    @property
-    def plans(self) -> Sequence[Plan]:
-        """Plans that are run to choose, at most: those of many jobs may be run together before."""
-        ...
-
     def choice(self) -> ChoiceOf:
         """What `choose` finds."""
         ...
@@ -201,6 +196,10 @@ class Strategy(Protocol[P, C]):
 
     def prospects(self, job: Job) -> Prospects[C]:
         """The same in two parts, not `told`. Raises Infeasible."""
+        ...
+
+    def look_ahead(self, prospects: Sequence[Any]) -> None:
+        """Work out together what the prospects of many jobs will ask for; a fault of one may be raised, and is its own later."""
         ...
 
     def again(self, job: Job, choice: C) -> C:

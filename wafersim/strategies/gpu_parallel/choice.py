@@ -16,8 +16,8 @@ from wafersim.inputs.machine import AnyMachine, GpuMachine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.closed_form import lower_bound
 from wafersim.strategies.gpu_parallel.layouts import notes_of, resolve, schedule_of
-from wafersim.strategies.gpu_parallel.plan import GpuPlan
-from wafersim.strategies.gpu_parallel.search import Found, bounded, estimated, fastest, search, settled
+from wafersim.strategies.gpu_parallel.search import Candidate, Found, bounded, estimated, fastest, search, settled
+from wafersim.strategies.gpu_parallel.search_together import alike, fastest_of_each
 from wafersim.strategies.gpu_parallel.space import Space
 from wafersim.strategies.job import Job
 
@@ -33,10 +33,10 @@ class Choice:
     found: Found | None
 
 
-def choose(job: Job, told: bool = True) -> Choice:
+def choose(job: Job, told: bool = True, known: Candidate | None = None) -> Choice:
     """Search if anything is left open, check. Raises Infeasible with the reason.
 
-    Not `told`, what a search went through is left out.
+    Not `told`, what a search went through is left out; `known` is what it would find.
     """
     spec, machine, model = _spec(job), clusters_of(job.machine), job.workload.model
     cluster = cluster_of_job(job, machine)
@@ -45,7 +45,7 @@ def choose(job: Job, told: bool = True) -> Choice:
     geometry, found = Geometry.of(job.workload), None
     if spec.searched:
         found = search(space_of(job), spec) if told else None
-        spec = settled(spec, found.best[0] if found else fastest(space_of(job), spec))
+        spec = settled(spec, found.best[0] if found else known or fastest(space_of(job), spec))
     layout = resolve(spec, model, job.count, job.training.batch, cluster)
     schedule = schedule_of(spec, int(layout.virtual_stages))
     if job.must_fit:
@@ -56,16 +56,30 @@ def choose(job: Job, told: bool = True) -> Choice:
     return Choice(geometry, layout, schedule, (*assumed, *unsure, *notes_of(geometry, layout, cluster)), found)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Prospects:
-    """A job, as one that chooses among splits."""
+    """A job, as one that chooses among splits; the fastest of them where it is known."""
 
     job: Job
-    plans: tuple[GpuPlan, ...] = ()
+    fastest: Candidate | None = None
 
     def choice(self) -> Choice:
         """The fastest split, without what a search went through."""
-        return choose(self.job, told=False)
+        return choose(self.job, told=False, known=self.fastest)
+
+
+def look_ahead(prospects: Sequence[Prospects]) -> None:
+    """Search for jobs together that differ in numbers of the machine alone."""
+    groups: dict[tuple[object, ...], list[tuple[Prospects, Space]]] = {}
+    for each in prospects:
+        if _spec(each.job).searched:
+            space = space_of(each.job)
+            groups.setdefault(alike(space, _spec(each.job)), []).append((each, space))
+    for group in groups.values():
+        if len(group) > 1:
+            found = fastest_of_each([space for _, space in group], _spec(group[0][0].job))
+            for (each, _), candidate in zip(group, found, strict=True):
+                each.fastest = candidate
 
 
 def again(job: Job, kept: Choice) -> Choice:

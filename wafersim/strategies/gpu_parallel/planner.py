@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from math import ceil, log2
 
 import numpy as np
@@ -18,9 +18,11 @@ from wafersim.gpu.stages import chunk_blocks, times_of_one
 from wafersim.strategies.gpu_parallel.closed_form import weights_are_gathered
 from wafersim.strategies.gpu_parallel.durations import Durations, Kind, durations_of_each, on_machine
 from wafersim.strategies.gpu_parallel.plan import GpuPlan, Unit
+from wafersim.strategies.kept import kept
 from wafersim.timeline.clock import checked_step, to_ticks
 
 PREFETCH = 1  # units whose weights are gathered while one is worked on
+MOST_PLANS = 1024  # of one micro-batch that are remembered
 SPLIT_BACKWARD = "zero-bubble"  # the schedule whose weight gradients have slots of their own
 
 
@@ -34,7 +36,7 @@ def build_gpu_plan(
     return plan
 
 
-@lru_cache(maxsize=256)
+@kept(MOST_PLANS, lambda _: 1)
 def _of_one_micro_batch(
     geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str, clipping: bool, tied: bool
 ) -> GpuPlan:
@@ -42,6 +44,27 @@ def _of_one_micro_batch(
     times = times_of_one(geometry, layout, cluster)
     durations = Durations(geometry, layout, cluster, schedule == SPLIT_BACKWARD, times)
     return _plan(geometry, layout, durations, 0, schedule, clipping, tied)
+
+
+class PlansAhead:
+    """Plans that are asked for on some machines one by one: the durations of a split are worked out for all of them at once."""
+
+    def __init__(self, geometry: Geometry, clusters: Sequence[Cluster], clipping: bool, tied: bool) -> None:
+        self._geometry, self._clusters, self._clipping, self._tied = geometry, clusters, clipping, tied
+        self._durations: dict[tuple[Layout, str], dict[int, tuple[Durations, int]]] = {}
+
+    def ready(self, layout: Layout, schedule: str, cluster: Cluster) -> None:
+        """See to it that `build_gpu_plan` finds a plan on one of the machines."""
+        geometry, one = self._geometry, replace(layout, micro_batches=1)
+        asked = geometry, one, cluster, schedule, self._clipping, self._tied
+        if _of_one_micro_batch.knows(*asked):
+            return
+        if (one, schedule) not in self._durations:
+            each = durations_of_each(geometry, one, self._clusters, schedule == SPLIT_BACKWARD)
+            self._durations[one, schedule] = {place: (durations, at) for place, durations, at in each}
+        durations, at = self._durations[one, schedule][self._clusters.index(cluster)]
+        plan = _plan(geometry, one, durations, at, schedule, self._clipping, self._tied)
+        _of_one_micro_batch.remember(plan, *asked)
 
 
 def build_gpu_plans(

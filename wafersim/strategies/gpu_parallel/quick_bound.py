@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import numpy as np
+import numpy.typing as npt
 
 from wafersim.engine.graph import Ints
 from wafersim.gpu.block import block_time, embedding_time, head_time
@@ -17,6 +18,7 @@ from wafersim.gpu.machine import Cluster, Column, Flags
 from wafersim.gpu.stages import dealt_blocks, stage_blocks
 from wafersim.strategies.gpu_parallel.closed_form import ROUNDING, channel_time, time_behind, weights_are_gathered
 
+Floats = npt.NDArray[np.float64]
 # Columns of a layout that change nothing of what one micro-batch costs in a block, the embedding or the head.
 BESIDE = ("data", "pipeline", "virtual_stages", "micro_batches", "zero_stage", "shard")
 
@@ -24,7 +26,7 @@ BESIDE = ("data", "pipeline", "virtual_stages", "micro_batches", "zero_stage", "
 def quick_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_backward: Flags = False) -> Column:
     """Seconds that no schedule of a layout can beat; never above `lower_bound`."""
     times, of_each = _of_a_micro_batch(geometry, layout, cluster)
-    forward, backward, embedding, head = (np.asarray(one)[of_each] for one in times)
+    forward, backward, embedding, head = (one[..., of_each] for one in times)
     own, table = block_parameters(geometry, layout), table_parameters(geometry, layout)
     backward = backward + accumulation_time(own, cluster)
     add_table = accumulation_time(table, cluster)
@@ -45,7 +47,7 @@ def quick_bound(geometry: Geometry, layout: Layout, cluster: Cluster, split_back
     return seconds
 
 
-def _of_a_micro_batch(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[tuple[Column, ...], Ints]:
+def _of_a_micro_batch(geometry: Geometry, layout: Layout, cluster: Cluster) -> tuple[tuple[Floats, ...], Ints]:
     """Seconds of (a block's forward pass, its backward one with what is recomputed, the embedding, the head), once for all splits
     that do alike with a micro-batch, and which of those times each split has."""
     one, of_each = _alike(layout)
@@ -53,7 +55,9 @@ def _of_a_micro_batch(geometry: Geometry, layout: Layout, cluster: Cluster) -> t
     embedding = sum(each.seconds for each in embedding_time(geometry, one, cluster))
     head = sum(each.seconds for each in head_time(geometry, one, cluster))
     times = block.forward.seconds, block.backward.seconds + block.recompute.seconds, embedding, head
-    return tuple(np.broadcast_to(time, np.shape(one.tensor)) for time in times), of_each
+    # Of each machine where there are several, and whatever of a layout a time hangs on.
+    shapes = [np.broadcast_shapes(np.shape(time), np.shape(one.tensor)) for time in times]
+    return tuple(np.broadcast_to(time, shape) for time, shape in zip(times, shapes, strict=True)), of_each
 
 
 def _alike(layout: Layout) -> tuple[Layout, Ints]:
@@ -70,9 +74,9 @@ def _alike(layout: Layout) -> tuple[Layout, Ints]:
     _, first, of_each = np.unique(key, return_index=True, return_inverse=True)
     distinct: dict[str, Column] = {
         **dict.fromkeys(BESIDE, 1.0),
-        **{name: column[first] for name, column in columns.items()},
+        **{name: column[first].reshape(*every[0].shape[:-1], -1) for name, column in columns.items()},
     }
-    return Layout(**distinct, stages=layout.stages), of_each.reshape(every[0].shape)
+    return Layout(**distinct, stages=layout.stages), of_each.reshape(every[0].shape[-1:])
 
 
 def _blocks(geometry: Geometry, layout: Layout) -> tuple[Column, Column, Column]:

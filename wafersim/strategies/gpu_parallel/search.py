@@ -6,9 +6,10 @@ what simulating everything would. Two bounds do it: a quick one sorts all splits
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from wafersim.engine.graph import Ints
 from wafersim.gpu.gemm import PRECISIONS
 from wafersim.gpu.layout import RECOMPUTE, Layout
+from wafersim.gpu.machine import Cluster, Column
 from wafersim.gpu.memory import memory_use
 from wafersim.gpu.verdict import DoesNotFit, check, may_fit
 from wafersim.inputs.strategy import GpuParallelSpec
@@ -45,6 +47,8 @@ NEAR = 1.1  # of the least quick bound of those that need no more memory: what m
 MOST_NEAR = 2048
 AT_A_TIME = 512  # splits that get their tighter bound together
 SIZES_AT_A_TIME = 16  # and sizes whose splits do
+On = Callable[[Callable[[Layout, Cluster], Column], Layout], Floats]  # what a cost comes to, of columns of layouts
+Ready = Callable[[Layout, str, Cluster], None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Found:
 def search(space: Space, spec: GpuParallelSpec, prune: bool = True) -> Found:
     """The `spec.show` fastest splits that fit, in order. Raises Infeasible with the nearest miss where none does."""
     splits = splits_of(space, spec)
-    memory = _memory(space, splits)
+    memory = bytes_needed(space, splits, on_one(space))
     at = np.flatnonzero(_fitting(space, splits, memory))
     kept, needed = splits.at(at), memory[at]
     quick = _quick(space, kept)
@@ -105,10 +109,22 @@ def fastest(space: Space, spec: GpuParallelSpec) -> Candidate:
 
     Raises Infeasible as `search` does.
     """
-    lazily = _Lazily(space, spec)
-    times = best_of(lazily.in_order(), lambda number: _simulated(space, *lazily.split(number)))
-    if not times:  # none is likely to fit
-        return search(space, spec).best[0]
+    found = of_lazily(space, Lazily(space, spec))
+    return search(space, spec).best[0] if found is None else found  # none is likely to fit
+
+
+def of_lazily(space: Space, lazily: Lazily, ready: Ready = lambda *_: None) -> Candidate | None:
+    """The fastest of splits that are looked at when their turn comes; None where none fits. `ready` is told of each that is
+    simulated."""
+
+    def simulated(number: int) -> float:
+        layout, schedule = lazily.split(number)
+        ready(layout, schedule, space.cluster)
+        return _simulated(space, layout, schedule)
+
+    times = best_of(lazily.in_order(), simulated)
+    if not times:
+        return None
     best = min(times, key=lambda number: (times[number], number))
     return Candidate(*lazily.split(best), times[best], lazily.memory[best])
 
@@ -118,11 +134,11 @@ def bounded(space: Space, spec: GpuParallelSpec) -> float:
 
     Raises Infeasible as `search` does.
     """
-    first = next(_Lazily(space, spec).in_order(), None)
+    first = next(Lazily(space, spec).in_order(), None)
     return search(space, spec).best[0].seconds if first is None else first[0]
 
 
-class _Lazily:
+class Lazily:
     """The splits that fit in the order of their bounds; those of some sizes are made when the quick bound of these comes up."""
 
     def __init__(self, space: Space, spec: GpuParallelSpec) -> None:
@@ -133,30 +149,41 @@ class _Lazily:
 
     def in_order(self) -> Iterator[tuple[float, int]]:
         """(bound, number of a split)."""
-        return refined(_of_sizes(self._space, self._spec, self._sizes), SIZES_AT_A_TIME, self._made)
+        return refined(self.quick(), SIZES_AT_A_TIME, self.made)
 
     def split(self, number: int) -> tuple[Layout, str]:
         """Layout and schedule of one that has come up."""
         kept, place = self._splits[number]
         return kept.one(place)
 
-    def _made(self, some: Ints) -> tuple[Floats, Ints]:
+    def quick(self) -> Floats:
+        """The quick bounds of all sizes."""
+        return least_of_sizes(self._space, self._spec, self._sizes, on_one(self._space))
+
+    def made(self, some: Ints) -> tuple[Floats, Ints]:
+        """(tighter bounds, numbers) of the splits of some sizes that fit."""
         found, at = splits_of_sizes(self._space, self._spec, self._sizes[some])
-        needed = _memory(self._space, found)
-        fits = np.flatnonzero(needed <= self._space.cluster.device.memory)
+        memory = bytes_needed(self._space, found, on_one(self._space))
+        fits = np.flatnonzero(memory <= self._space.cluster.device.memory)
         kept, at = found.at(fits), at[fits]
         numbers = some[at // self._per_size] * self._per_size + at % self._per_size
         for place, number in enumerate(numbers.tolist()):
-            self._splits[number], self.memory[number] = (kept, place), float(needed[fits[place]])
-        return _bounds(self._space, kept), numbers
+            self._splits[number], self.memory[number] = (kept, place), float(memory[fits[place]])
+        return lower_bounds(self._space, kept, on_one(self._space)), numbers
 
 
-def _of_sizes(space: Space, spec: GpuParallelSpec, sizes: Floats) -> Floats:
+def on_one(space: Space) -> On:
+    """Costs of columns of layouts on a space's own machine."""
+    return lambda cost, layouts: np.asarray(cost(layouts, space.cluster), float)
+
+
+def least_of_sizes(space: Space, spec: GpuParallelSpec, sizes: Floats, on: On) -> Floats:
     """The quick bound of each of some sizes, under the best choice of what is left open besides."""
     choices = fastest_choices(space, spec)
     every = layouts_of(space, spec, np.repeat(sizes, len(choices), axis=0), np.tile(choices, (len(sizes), 1)))
-    bounds = np.asarray(quick_bound(space.geometry, every, space.cluster, splits_backward(spec)))
-    least: Floats = bounds.reshape(len(sizes), len(choices)).min(axis=1)
+    split = splits_backward(spec)
+    bounds = on(lambda layouts, cluster: quick_bound(space.geometry, layouts, cluster, split), every)
+    least: Floats = bounds.reshape(*bounds.shape[:-1], len(sizes), len(choices)).min(axis=-1)
     return least
 
 
@@ -170,19 +197,27 @@ def _simulated(space: Space, layout: Layout, schedule: str) -> float:
 def estimated(space: Space, spec: GpuParallelSpec) -> float:
     """Seconds of the fastest split that fits, by the closed form alone. Raises Infeasible where none does."""
     splits = splits_of(space, spec)
-    kept = splits.at(np.flatnonzero(_fitting(space, splits, _memory(space, splits))))
+    kept = splits.at(np.flatnonzero(_fitting(space, splits, bytes_needed(space, splits, on_one(space)))))
     first = kept.at(np.argsort(_quick(space, kept), kind="stable")[: 4 * AT_A_TIME])
     return float(np.asarray(estimate(space.geometry, first.layout, space.cluster)).min())
 
 
-def _memory(space: Space, splits: Splits) -> Floats:
+def bytes_needed(space: Space, splits: Splits, on: On) -> Floats:
     """Bytes of the fullest GPU of each; with or without virtual stages one forward, one backward keeps as its layout says."""
-    found = np.empty(len(splits))
     schedules = [("1f1b" if schedule == "interleaved" else schedule, at) for schedule, at in splits.by_schedule()]
+    places, found = [np.zeros(0, np.int64)], list[Floats]()
     for schedule in dict.fromkeys(name for name, _ in schedules):
         at = np.sort(np.concatenate([where for name, where in schedules if name == schedule]))
-        found[at] = memory_use(space.geometry, splits.at(at).layout, space.cluster, schedule).total
-    return found
+        places.append(at)
+        found.append(on(partial(_total, space, schedule), splits.at(at).layout))
+    if not found:
+        return np.zeros(0)
+    together: Floats = np.concatenate(found, axis=-1)[..., np.argsort(np.concatenate(places))]
+    return together
+
+
+def _total(space: Space, schedule: str, layouts: Layout, cluster: Cluster) -> Column:
+    return memory_use(space.geometry, layouts, cluster, schedule).total
 
 
 def _quick(space: Space, splits: Splits) -> Floats:
@@ -193,15 +228,17 @@ def _in_order(space: Space, splits: Splits, quick: Floats) -> Iterator[tuple[flo
     """(tighter bound, split) in the order of the bounds, which are worked out when no quick one lies below."""
 
     def tighter(some: Ints) -> tuple[Floats, Ints]:
-        return np.maximum(quick[some], _bounds(space, splits.at(some))), some
+        return np.maximum(quick[some], lower_bounds(space, splits.at(some), on_one(space))), some
 
     return refined(quick, AT_A_TIME, tighter)
 
 
-def _bounds(space: Space, splits: Splits) -> Floats:
+def lower_bounds(space: Space, splits: Splits, on: On) -> Floats:
+    """The tighter bound of each."""
     if not len(splits):
         return np.zeros(0)
-    return np.asarray(lower_bound(space.geometry, splits.layout, space.cluster, splits.split_backward), float)
+    split = splits.split_backward
+    return on(lambda layouts, cluster: lower_bound(space.geometry, layouts, cluster, split), splits.layout)
 
 
 def _fitting(space: Space, splits: Splits, memory: Floats) -> npt.NDArray[np.bool_]:

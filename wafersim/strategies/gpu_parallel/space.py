@@ -209,6 +209,12 @@ def layouts_of(space: Space, spec: GpuParallelSpec, sizes: Floats, choices: Floa
     return Layout(**columns, stages=_listed(space, spec))
 
 
+def of_all(space: Space, spec: GpuParallelSpec) -> tuple[object, ...]:
+    """What a machine has a say in of which splits there are: equal for spaces that differ in its other numbers alone."""
+    known = tuple(bool(rate) for rate in matmul_rates(space.cluster.device).values())
+    return _choices(space, spec).tobytes(), known, space.cluster.network.gpus_per_node, exchanges(spec, space.cluster)
+
+
 def combinations(space: Space, spec: GpuParallelSpec) -> int:
     """Of schedule, sharding, precision and recompute, for each size."""
     return len(_choices(space, spec))

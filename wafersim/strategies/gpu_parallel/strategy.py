@@ -26,6 +26,7 @@ from wafersim.strategies.gpu_parallel.choice import (
     clusters_of,
     clusters_of_job,
     estimate,
+    look_ahead,
 )
 from wafersim.strategies.gpu_parallel.closed_form import estimate as closed_form
 from wafersim.strategies.gpu_parallel.features import features
@@ -53,6 +54,10 @@ class GpuParallel(Runs):
     def prospects(self, job: Job) -> Prospects:
         """All splits: which are simulated is found on the way."""
         return Prospects(job)
+
+    def look_ahead(self, prospects: Sequence[Prospects]) -> None:
+        """Search on many machines at once."""
+        look_ahead(prospects)
 
     def again(self, job: Job, choice: Choice) -> Choice:
         """The same split: a run keeps it while its batch grows."""

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from wafersim.strategies.job import Job
+from wafersim.strategies.kept import of_the_same
 from wafersim.strategies.strategy import Account, Binding, Breakdown
 from wafersim.strategies.weight_streaming.activations import WaferMemory
 from wafersim.strategies.weight_streaming.choice import Choice
 from wafersim.strategies.weight_streaming.periodic import PeriodicStep
-from wafersim.strategies.weight_streaming.room import memory_of
-from wafersim.strategies.weight_streaming.settings import machine_of, wafers_of
 from wafersim.strategies.weight_streaming.waits import parts_of_step
 from wafersim.strategies.weight_streaming.words import STREAM_LINKS, WORDS
 from wafersim.timeline.clock import to_seconds
-from wafersim.timeline.timeline import KINDS, Timeline
+from wafersim.timeline.timeline import KINDS, Column, Timeline
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,6 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
         notes = (*notes, f"jitter: mean of {periodic.cycle} steps with seed {plan.jitter.seed}")
     elif not periodic.exact:
         notes = (*notes, "no exact period found; step time is the mean of the last steps")
-    memory = memory_of(job.workload, machine_of(wafers_of(job.machine)), choice.settings, choice.policy)
     return Account(
         batch_per_chip=max(choice.settings.shards),
         micro_batch=plan.micro_batch_sizes[0],
@@ -98,7 +96,7 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
         breakdown=breakdown,
         binding=binding(breakdown, busy),
         utilisation=tuple(busy.items()),
-        memory=WaferMemoryUse(memory, str(choice.policy), choice.reason),
+        memory=WaferMemoryUse(choice.memory, str(choice.policy), choice.reason),
         split=DataParallel(job.count),
         simulated=plan.systems,
         notes=notes,
@@ -118,11 +116,18 @@ def binding(breakdown: Breakdown, busy: dict[str, float]) -> Binding:
 
 def utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
     """Busy share of the busiest entity of every kind of resource; SwarmX told apart by level."""
-    place = np.stack((timeline.kind, timeline.level, timeline.entity))  # tasks of one stand side by side
-    first = np.flatnonzero(np.concatenate(([True], np.any(place[:, 1:] != place[:, :-1], axis=0))))
+    first, names = _entities(timeline.kind, timeline.level, timeline.entity)
     busy = np.add.reduceat(timeline.end - timeline.start, first)
     shares: dict[str, float] = {}
-    for kind, level, ticks in zip(*place[:2, first].tolist(), busy.tolist(), strict=True):
-        name = f"{KINDS[kind]} level {level}" if KINDS[kind] in ("broadcast", "reduce") else KINDS[kind]
+    for name, ticks in zip(names, busy.tolist(), strict=True):
         shares[name] = max(shares.get(name, 0.0), ticks / step_ticks)
     return shares
+
+
+@of_the_same(16)
+def _entities(kind: Column, level: Column, entity: Column) -> tuple[Column, list[str]]:
+    """The first row of each entity's tasks, which stand side by side, and the kind of resource that it is."""
+    place = np.stack((kind, level, entity))
+    first = np.flatnonzero(np.concatenate(([True], np.any(place[:, 1:] != place[:, :-1], axis=0))))
+    told = [(KINDS[kind], level) for kind, level in zip(*place[:2, first].tolist(), strict=True)]
+    return first, [f"{name} level {level}" if name in ("broadcast", "reduce") else name for name, level in told]

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.best_first import best_first
 from wafersim.strategies.job import Job
-from wafersim.strategies.weight_streaming.activations import Policy, candidates
-from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
+from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, candidates
+from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings, Sram
 from wafersim.strategies.weight_streaming.memoryx import check_memoryx
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
@@ -33,11 +33,12 @@ MANY = 8  # micro-batches beyond which one more costs what the one before did
 
 @dataclass(frozen=True)
 class Choice:
-    """Settings of healthy systems with the micro-batches settled, the activation policy and why that one."""
+    """Settings of healthy systems with the micro-batches settled, the activation policy, why that one, what it takes."""
 
     settings: Settings
     policy: Policy
     reason: str
+    memory: WaferMemory
     notes: tuple[str, ...] = ()
 
 
@@ -78,7 +79,13 @@ class Prospects:
             ticks = best_first([_least_ticks(plan) for plan in plans], lambda index: _step_ticks(plans[index]))
             count = self.counts[min(ticks, key=lambda index: (ticks[index], index))]
         fitting = self.on.fitting(count)
-        return Choice(replace(self.on.settings, micro_batches=count), fitting.policy, fitting.reason, self.notes)
+        return Choice(
+            replace(self.on.settings, micro_batches=count),
+            fitting.policy,
+            fitting.reason,
+            fitting.room.memory,
+            self.notes,
+        )
 
 
 def _policies(job: Job) -> tuple[Policy, ...]:
@@ -157,10 +164,14 @@ class _System:
         return found
 
     def _fitting(self, count: int) -> Fitting | str:
-        return _first_fitting(self.policies, self.workload, self.machine, self._alone(count))
+        return _first_fitting(self.policies, self.workload, self.machine.memory, self._alone(count))
 
     def _alone(self, count: int) -> Settings:
-        return replace(self.settings, shards=(self.largest,), micro_batches=count, disturbances=Disturbances())
+        return replace(self._whole, micro_batches=count)
+
+    @cached_property
+    def _whole(self) -> Settings:
+        return replace(self.settings, shards=(self.largest,), disturbances=Disturbances())
 
     def plan(self, count: int) -> WeightStreamingPlan:
         """Of its step in so many micro-batches."""
@@ -170,18 +181,9 @@ class _System:
 
     def promising(self) -> tuple[int, ...]:
         """The fewest micro-batches that fit without lanes, and the fewest that keep everything: one of them is the fastest."""
-
-        def fits(count: int) -> bool:
-            found = self._fitting(count)
-            return isinstance(found, Fitting) and found.without_lanes
-
-        def keeps(count: int) -> bool:
-            found = self._fitting(count)
-            return isinstance(found, Fitting) and found.without_lanes and found.policy.every == 0
-
         most = min(self.largest, MOST_MICRO_BATCHES)
-        counts = {count for count in (_fewest(fits, most), _fewest(keeps, most)) if count is not None}
-        return tuple(sorted(counts)) or (self._smallest(most),)  # a long sequence: one at a time, in lanes
+        counts = _promising(self.policies, self.workload, self.machine.memory, self._whole, most)
+        return counts or (self._smallest(most),)  # a long sequence: one at a time, in lanes
 
     def _smallest(self, most: int) -> int:
         found = self._fitting(most)
@@ -193,6 +195,24 @@ class _System:
                 "take a smaller training batch"
             )
         raise Infeasible(f"no micro-batch fits: {found}")
+
+
+@lru_cache(maxsize=4096)
+def _promising(
+    policies: tuple[Policy, ...], workload: Workload, sram: Sram, whole: Settings, most: int
+) -> tuple[int, ...]:
+    """Numbers of micro-batches in order, of a step whose settings are `whole` in one: no link has a say in what fits."""
+
+    def fitting(count: int) -> Fitting | None:
+        found = _first_fitting(policies, workload, sram, replace(whole, micro_batches=count))
+        return found if isinstance(found, Fitting) and found.without_lanes else None
+
+    def keeps(count: int) -> bool:
+        found = fitting(count)
+        return found is not None and found.policy.every == 0
+
+    found = _fewest(lambda count: fitting(count) is not None, most), _fewest(keeps, most)
+    return tuple(sorted({count for count in found if count is not None}))
 
 
 def _fewest(holds: Callable[[int], bool], most: int) -> int | None:
@@ -210,13 +230,11 @@ def _fewest(holds: Callable[[int], bool], most: int) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _first_fitting(
-    policies: tuple[Policy, ...], workload: Workload, machine: Machine, settings: Settings
-) -> Fitting | str:
+def _first_fitting(policies: tuple[Policy, ...], workload: Workload, sram: Sram, settings: Settings) -> Fitting | str:
     """Everything kept, if it fits; else the first policy whose working set fits without lanes; else the first that fits."""
     in_lanes, refusals = list[Fitting](), list[str]()
     for policy in policies:
-        taken = room(workload, machine, settings, policy)
+        taken = room(workload, sram, settings, policy)
         if isinstance(taken, str):
             refusals.append(f"{policy} {taken}")
             continue

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wafersim.engine.graph import Ints
-from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
+from wafersim.strategies.kept import of_the_same
+from wafersim.strategies.weight_streaming.plan import PlanLayer, WeightStreamingPlan
 
 
 class Table(NamedTuple):
@@ -31,12 +32,21 @@ def table_of(plan: WeightStreamingPlan, table: Table) -> Ints:
     if table.name == "activations":  # [micro-batch, piece, system]
         ticks = np.array(plan.fetch_ticks, np.int64)[np.array(plan.size_of)]
         return ticks.transpose(1, 2, 0).ravel()  # type: ignore[no-any-return]
-    of_layers = map(attrgetter(f"{table.name}_ticks"), plan.layers)
-    ticks = np.array([*chain.from_iterable(of_layers)], np.int64)
+    ticks = _of_links(plan.layers)[table.name]
     factors = slowdowns(plan, table.level)
     if factors is None:
         return ticks
     return np.rint(ticks[:, None] * factors).astype(np.int64).ravel()  # [chunk, entity]
+
+
+LINKS = ("send", "down", "ingress", "egress", "up", "root", "accumulate", "read")
+
+
+@of_the_same(64)
+def _of_links(layers: tuple[PlanLayer, ...]) -> dict[str, Ints]:
+    """Ticks of the chunks of all layers on each kind of link."""
+    each = (map(attrgetter(f"{name}_ticks"), layers) for name in LINKS)
+    return {name: np.array([*chain.from_iterable(of)], np.int64) for name, of in zip(LINKS, each, strict=True)}
 
 
 def slowdowns(plan: WeightStreamingPlan, level: int) -> npt.NDArray[np.float64] | None:

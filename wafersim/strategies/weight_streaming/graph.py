@@ -20,7 +20,7 @@ from wafersim.engine.graph import (
     Ints,
     build_graph,
 )
-from wafersim.strategies.kept import kept
+from wafersim.strategies.kept import kept, of_the_same
 from wafersim.strategies.lowering import Lowered, Tasks
 from wafersim.strategies.weight_streaming.blocks import Blocks
 from wafersim.strategies.weight_streaming.columns import Columns
@@ -90,7 +90,7 @@ class _Shape:
 
     def __init__(self, plan: WeightStreamingPlan) -> None:
         self.plan = plan
-        chunks = tuple([layer.chunks for layer in plan.layers])
+        chunks = _chunks(plan.layers)
         alike = len(set(plan.size_of)) == 1
         units = tuple([unit.layers for unit in plan.updates])
         self.key = (
@@ -125,6 +125,11 @@ class _Shape:
             flops=(),
             jitter=None if plan.jitter is None else Jitter(0.0, 0),
         )
+
+
+@of_the_same(64)
+def _chunks(layers: tuple[PlanLayer, ...]) -> tuple[int, ...]:
+    return tuple(layer.chunks for layer in layers)
 
 
 @cache

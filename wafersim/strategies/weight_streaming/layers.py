@@ -49,11 +49,13 @@ class Streamed:
         """Of each layer."""
         return tuple(layer.chunks for layer in self.layers)
 
-    @cached_property
-    def largest_chunks(self) -> tuple[int, int]:
-        """Bytes of the largest chunk on the way down, and of the largest on the way up."""
-        down = max(ceil(layer.weight_bytes / layer.chunks) for layer in self.layers)
-        return down, max(ceil(layer.gradient_bytes / layer.chunks) for layer in self.layers)
+
+class Chunks(NamedTuple):
+    """Into how many each layer streams, and the bytes of the largest on the way down and on the way up."""
+
+    of_layers: tuple[int, ...]
+    down: int
+    up: int
 
 
 def streamed(workload: Workload, machine: Machine, settings: Settings) -> Streamed:
@@ -65,12 +67,55 @@ def streamed(workload: Workload, machine: Machine, settings: Settings) -> Stream
         machine.accumulate_bandwidth,
     )
     weights, gradients = settings.weight_precision, settings.gradient_precision
-    chunks = settings.chunks_per_layer
-    if chunks is None:
-        block = weight_bytes(workload.largest_block.parameters, weights, settings.density)
-        chunks = ceil(block / min(LARGEST_SHARE * machine.sram, LARGEST_CHUNK))
-        chunks = min(max(FEWEST_CHUNKS, chunks), MOST_CHUNKS)
-    return _linked(workload, links, weights, gradients, settings.density, chunks)
+    return _linked(workload, links, weights, gradients, settings.density, _of_block(workload, machine.sram, settings))
+
+
+def chunks_of(workload: Workload, sram: float, settings: Settings) -> Chunks:
+    """The chunks of the same layers, which no link changes."""
+    weights, gradients = settings.weight_precision, settings.gradient_precision
+    return _chunked(workload, weights, gradients, settings.density, _of_block(workload, sram, settings))
+
+
+def _of_block(workload: Workload, sram: float, settings: Settings) -> int:
+    if settings.chunks_per_layer is not None:
+        return settings.chunks_per_layer
+    block = weight_bytes(workload.largest_block.parameters, settings.weight_precision, settings.density)
+    return min(max(FEWEST_CHUNKS, ceil(block / min(LARGEST_SHARE * sram, LARGEST_CHUNK))), MOST_CHUNKS)
+
+
+class _Trip(NamedTuple):
+    """Bytes of a layer down and up, and its chunks each way."""
+
+    down: int
+    up: int
+    chunks: int
+
+
+def _trips(
+    workload: Workload, weight_precision: str, gradient_precision: str, density: float, chunks: int
+) -> dict[tuple[int, int], _Trip]:
+    """By parameters and how many of them are trained. Raises Infeasible for a layer of more chunks than are simulated."""
+    block = weight_bytes(workload.largest_block.parameters, weight_precision, density)
+    chunk_bytes, found = max(1, ceil(block / chunks)), dict[tuple[int, int], _Trip]()
+    for parameters, trained in dict.fromkeys((layer.parameters, layer.trained) for layer in workload.layers):
+        down = weight_bytes(parameters, weight_precision, density)
+        up = ceil(trained * density) * PRECISION_BYTES[gradient_precision]
+        count = max(1, ceil(down / chunk_bytes))
+        if count > LARGEST_LAYER:
+            raise Infeasible(
+                f"a layer of {parameters:.3g} parameters streams in {count} chunks of {chunk_bytes} bytes, a block's; "
+                f"up to {LARGEST_LAYER} are simulated: take fewer strategy.chunks_per_layer or a smaller vocabulary"
+            )
+        found[parameters, trained] = _Trip(down, up, count)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _chunked(workload: Workload, weight_precision: str, gradient_precision: str, density: float, chunks: int) -> Chunks:
+    trips = _trips(workload, weight_precision, gradient_precision, density, chunks)
+    each = [trips[layer.parameters, layer.trained] for layer in workload.layers]
+    down, up = max(ceil(trip.down / trip.chunks) for trip in each), max(ceil(trip.up / trip.chunks) for trip in each)
+    return Chunks(tuple(trip.chunks for trip in each), down, up)
 
 
 # Plans of one model that differ in compute alone share their layers, and those that differ in links alone their kernels:
@@ -80,29 +125,15 @@ def _linked(
     workload: Workload, links: Links, weight_precision: str, gradient_precision: str, density: float, chunks: int
 ) -> Streamed:
     """Layers of as many parameters are worked out once."""
-
-    def down(parameters: int) -> int:
-        return weight_bytes(parameters, weight_precision, density)
-
-    chunk_bytes = max(1, ceil(down(workload.largest_block.parameters) / chunks))
-    known: dict[tuple[int, int], PlanLayer] = {}
-    for layer in workload.layers:
-        size = layer.parameters, layer.trained
-        if size not in known:
-            up = ceil(layer.trained * density) * PRECISION_BYTES[gradient_precision]
-            known[size] = _plan_layer(layer.parameters, down(layer.parameters), up, chunk_bytes, links)
+    trips = _trips(workload, weight_precision, gradient_precision, density, chunks)
+    known = {size: _plan_layer(size[0], trip, links) for size, trip in trips.items()}
     return Streamed(
         tuple(replace(known[layer.parameters, layer.trained], name=layer.name) for layer in workload.layers)
     )
 
 
-def _plan_layer(parameters: int, down: int, up: int, chunk_bytes: int, links: Links) -> PlanLayer:
-    chunks = max(1, ceil(down / chunk_bytes))
-    if chunks > LARGEST_LAYER:
-        raise Infeasible(
-            f"a layer of {parameters:.3g} parameters streams in {chunks} chunks of {chunk_bytes} bytes, a block's; "
-            f"up to {LARGEST_LAYER} are simulated: take fewer strategy.chunks_per_layer or a smaller vocabulary"
-        )
+def _plan_layer(parameters: int, trip: _Trip, links: Links) -> PlanLayer:
+    down, up, chunks = trip
 
     def ticks(size: int, bandwidth: float) -> tuple[int, ...]:
         return split(to_ticks(size / bandwidth), chunks)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wafersim.inputs.optimizer import OptimizerName
 from wafersim.strategies.weight_streaming.plan import Jitter
 from wafersim.wafer.op_cost import WaferDevice
+
+
+class Sram(NamedTuple):
+    """A wafer's memory in bytes, the share that is reserved, and the share of a block's activations that a lane holds at once."""
+
+    size: float
+    reserved: float
+    working_set: float
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,11 @@ class Machine:
     fan_out: int
     compute_jitter: float = 0.0
     system_spread: float = 0.0
+
+    @property
+    def memory(self) -> Sram:
+        """Of a wafer."""
+        return Sram(self.sram, self.sram_reserved, self.working_set)
 
 
 @dataclass(frozen=True)

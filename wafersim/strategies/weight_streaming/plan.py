@@ -14,6 +14,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from wafersim.strategies.kept import of_the_same
 from wafersim.strategies.weight_streaming.tree import Tree
 from wafersim.timeline.clock import stretched
 
@@ -154,9 +155,9 @@ class WeightStreamingPlan:
 
     def __post_init__(self) -> None:
         assert self.kernels[-1].drains, "work after the last gradient of a step would not end with it"
-        drained = {kernel.layer for kernel in self.kernels if kernel.drains}
-        updated = sorted(layer for unit in self.updates for layer in unit.layers)
-        assert updated == sorted(drained), f"layers {sorted(drained)} send gradients, {updated} are updated"
+        drained = _drained(self.kernels)
+        updated = sorted([layer for unit in self.updates for layer in unit.layers])
+        assert updated == drained, f"layers {drained} send gradients, {updated} are updated"
 
     def __hash__(self) -> int:
         """Of a few of its numbers, worked out once: all of them are thousands."""
@@ -192,7 +193,7 @@ class WeightStreamingPlan:
         """Ticks of a step in which nothing overlaps: an upper bound, jitter up to six sigma included."""
         kernels = max(sum(map(sum, size)) for size in self.compute_ticks)
         slow = max(factor for level in self.tree.slowdown for factor in level)
-        links = sum(layer.link_ticks for layer in self.layers)
+        links = _link_ticks(self.layers)
         pieces = len(self.kernels) * max(map(sum, self.fetch_ticks))
         if self.jitter is not None:
             kernels = round(kernels * exp(6 * (self.jitter.sigma + self.jitter.spread)))
@@ -215,3 +216,14 @@ class WeightStreamingPlan:
     @cached_property
     def _unit_of(self) -> dict[int, int]:
         return {layer: index for index, unit in enumerate(self.updates) for layer in unit.layers}
+
+
+@of_the_same(64)
+def _drained(kernels: tuple[Kernel, ...]) -> list[int]:
+    """Layers that send gradients, in order."""
+    return sorted({kernel.layer for kernel in kernels if kernel.drains})
+
+
+@of_the_same(64)
+def _link_ticks(layers: tuple[PlanLayer, ...]) -> int:
+    return sum(layer.link_ticks for layer in layers)

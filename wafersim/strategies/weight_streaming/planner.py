@@ -7,7 +7,9 @@ from functools import lru_cache
 from math import log2
 
 from wafersim.errors import Infeasible
+from wafersim.inputs.optimizer import OptimizerName
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, transfer_bytes
+from wafersim.strategies.weight_streaming.layers import streamed
 from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import Latencies, UpdateUnit, WeightStreamingPlan
@@ -33,10 +35,10 @@ def build_plan(
     workload: Workload, machine: Machine, settings: Settings, policy: Policy, costs: OpCosts
 ) -> Planned | str:
     """The plan of a step under a policy, or the reason why the policy cannot run."""
-    found = room(workload, machine, settings, policy)
+    found = room(workload, machine.memory, settings, policy)
     if isinstance(found, str):
         return found
-    layers, chunks = found.streamed.layers, found.streamed.chunks
+    layers, chunks = streamed(workload, machine, settings).layers, found.chunks
     shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
     paces = {system: factor for system, factor in settings.disturbances.paces if factor != 1.0}
     of_system = [[(-size, paces.get(system, 1.0)) for size in shard] for system, shard in enumerate(shards)]
@@ -170,7 +172,14 @@ def _updates(workload: Workload, machine: Machine, settings: Settings) -> tuple[
 
     A forward pass updates nothing; its losses end the step.
     """
-    per_parameter = update_bytes(settings.optimizer) * settings.density / machine.optimizer_bandwidth
+    return _units(workload, settings.optimizer, settings.density, machine.optimizer_bandwidth)
+
+
+@lru_cache(maxsize=64)
+def _units(
+    workload: Workload, optimizer: OptimizerName, density: float, optimizer_bandwidth: float
+) -> tuple[UpdateUnit, ...]:
+    per_parameter = update_bytes(optimizer) * density / optimizer_bandwidth
     head = len(workload.layers) - 1
 
     sizes = {layer.trained for layer in workload.layers}

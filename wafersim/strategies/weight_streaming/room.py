@@ -11,8 +11,8 @@ from math import ceil
 
 from wafersim.strategies.tally import check_tally
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, segments, wafer_memory
-from wafersim.strategies.weight_streaming.layers import Streamed, streamed
-from wafersim.strategies.weight_streaming.machine import Machine, Settings
+from wafersim.strategies.weight_streaming.layers import Chunks, chunks_of
+from wafersim.strategies.weight_streaming.machine import Settings, Sram
 from wafersim.strategies.weight_streaming.passes import kernels_of
 from wafersim.strategies.weight_streaming.plan import Kernel
 from wafersim.strategies.weight_streaming.tally import tasks_of, told
@@ -23,9 +23,9 @@ ACTIVATION_SLOTS = 2  # transfers to, and from, the activation servers that the 
 
 @dataclass(frozen=True)
 class Room:
-    """What a step that fits is planned with: its layers, whether the head's weights stay for its backward pass, memory."""
+    """What a step that fits is planned with: its chunks, whether the head's weights stay for its backward pass, memory."""
 
-    streamed: Streamed
+    chunks: tuple[int, ...]  # of each layer
     retain: bool
     pieces: int  # of a trip to the activation servers
     memory: WaferMemory
@@ -35,10 +35,10 @@ class Room:
         return kernels_of(workload, policy, self.retain, self.pieces)
 
 
-def room(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> Room | str:
+def room(workload: Workload, sram: Sram, settings: Settings, policy: Policy) -> Room | str:
     """What a policy takes, or the reason why it cannot run. Raises TooManyTasks for more tasks than are simulated."""
-    layers = streamed(workload, machine, settings)
-    chunks = layers.chunks
+    streamed = chunks_of(workload, sram.size, settings)
+    chunks = streamed.of_layers
     retain = settings.retain_output_weights and chunks[-1] < settings.weight_credits
     held = max(_held(workload, policy, chunks), chunks[-1] if retain else 0)
     if held > settings.weight_credits:
@@ -46,19 +46,12 @@ def room(workload: Workload, machine: Machine, settings: Settings, policy: Polic
             f"does not fit: {held} chunks of weights are held for recompute, in room for {settings.weight_credits}; give "
             f"strategy.weight_credits {held} or more, or strategy.activations.recompute_weights restream"
         )
-    memory = _memory(workload, machine, settings, policy, layers)
+    memory = _memory(workload, sram, settings, policy, streamed)
     if isinstance(memory, str):
         return memory
     pieces = max(chunks[1:-1]) if policy.place == "servers" else 0
     check_tasks(workload, policy, retain, pieces, chunks, 1, settings)
-    return Room(layers, retain, pieces, memory)
-
-
-def memory_of(workload: Workload, machine: Machine, settings: Settings, policy: Policy) -> WaferMemory:
-    """What the wafer with the largest micro-batch holds, of settings that fit."""
-    memory = _memory(workload, machine, settings, policy, streamed(workload, machine, settings))
-    assert isinstance(memory, WaferMemory), memory
-    return memory
+    return Room(chunks, retain, pieces, memory)
 
 
 def check_tasks(
@@ -92,19 +85,14 @@ def _held(workload: Workload, policy: Policy, chunks: tuple[int, ...]) -> int:
     return max((sum(chunks[i] for i in segment) for segment in segments(workload, policy)), default=0)
 
 
-def _memory(
-    workload: Workload, machine: Machine, settings: Settings, policy: Policy, layers: Streamed
-) -> WaferMemory | str:
+def _memory(workload: Workload, sram: Sram, settings: Settings, policy: Policy, streamed: Chunks) -> WaferMemory | str:
     largest = ceil(max(settings.shards) / settings.micro_batches)
-    down, up = layers.largest_chunks
     return wafer_memory(
         workload,
         policy,
         largest * workload.sequence_length,
-        machine.sram,
-        machine.sram_reserved,
-        machine.working_set,
-        settings.weight_credits * down,
-        settings.drain_credits * up,
+        *sram,
+        settings.weight_credits * streamed.down,
+        settings.drain_credits * streamed.up,
         ACTIVATION_SLOTS,
     )

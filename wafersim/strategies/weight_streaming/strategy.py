@@ -43,6 +43,10 @@ class WeightStreaming(Runs):
         """Numbers of micro-batches, with a plan of each."""
         return prospects(job)
 
+    def look_ahead(self, prospects: Sequence[Prospects]) -> None:
+        """Simulate the plans among which all of them choose."""
+        run_together(self, [plan for each in prospects for plan in each.plans])
+
     def again(self, job: Job, choice: Choice) -> Choice:
         """A phase's own: Cerebras compiles a job anew for another batch."""
         return choose(job)

@@ -14,8 +14,9 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
+from wafersim.strategies.weight_streaming.places import Places, places_of
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.timeline.timeline import KIND, PASS, Column, Timeline
+from wafersim.timeline.timeline import PASS, Column, Timeline
 
 
 @dataclass(frozen=True)
@@ -86,20 +87,27 @@ def gaps_of_step(
     timeline: Timeline, plan: WeightStreamingPlan, step_ticks: int, before: Timeline | None = None
 ) -> Gaps:
     """The gaps of one step of the slowest system, in the order in which it works; arguments as of `parts_of_step`."""
-    compute = timeline.of("compute")
-    first = int(np.searchsorted(timeline.kind, KIND["compute"]))
-    system = slowest_system(compute, plan.systems)
-    own = np.flatnonzero(compute.entity == system)
-    own = own[np.lexsort((compute.chunk[own], compute.end[own], compute.start[own]))]
-    start, end = compute.start[own], compute.end[own]
+    system = slowest_system(timeline.of("compute"), plan.systems) if plan.systems > 1 else 0
+    places = places_of(timeline, system)
+    order = _in_time(timeline, places.slices)
+    rows = places.slices[order]
+    start, end = timeline.start[rows], timeline.end[rows]
     own_ticks = step_ticks
     if before is not None:
-        earlier = before.of("compute")
-        own_ticks = int(end[-1] - earlier.end[earlier.entity == system].max())
+        own_ticks = int(end[-1] - before.end[places_of(before, system).slices].max())
     ends = np.concatenate(([end[-1] - own_ticks], end[:-1]))
     late = np.flatnonzero(start > ends)
-    waits = _Waits(timeline, plan, system, own_ticks, compute.select(own[late]))
-    return Gaps(system, first + own[late], ends[late], int((end - start).sum()), own_ticks, waits)
+    waits = _Waits(timeline, plan, places, own_ticks, order[late])
+    return Gaps(system, rows[late], ends[late], int((end - start).sum()), own_ticks, waits)
+
+
+def _in_time(timeline: Timeline, rows: Column) -> Column:
+    """The order of some slices by start, end and chunk."""
+    start = timeline.start[rows]
+    order = np.argsort(start, kind="stable")
+    if np.all(np.diff(start[order])):
+        return order
+    return np.lexsort((timeline.chunk[rows], timeline.end[rows], start))
 
 
 def _scaled(parts: dict[str, int], total: int, wanted: int) -> dict[str, int]:
@@ -118,19 +126,26 @@ class _Waits:
     """What one system's gaps were waits for: those before each of some `late` slices."""
 
     def __init__(
-        self, timeline: Timeline, plan: WeightStreamingPlan, system: int, step_ticks: int, late: Timeline
+        self, timeline: Timeline, plan: WeightStreamingPlan, places: Places, step_ticks: int, late: Column
     ) -> None:
+        def keys(rows: Column) -> list[list[int]]:
+            return [column[rows].tolist() for column in (timeline.pass_, timeline.micro_batch, timeline.layer)]
+
+        def times(rows: Column) -> list[tuple[int, int]]:
+            return list(zip(timeline.start[rows].tolist(), timeline.end[rows].tolist(), strict=True))
+
+        def around(rows: Column) -> list[tuple[int, int] | None]:
+            each = zip(rows.tolist(), times(rows), strict=True)
+            return [None if row < 0 else time for row, time in each]
+
         self._plan, self._step = plan, step_ticks
-        self._slices = list(zip(late.pass_.tolist(), late.micro_batch.tolist(), late.layer.tolist(), strict=True))
-        self._begins = late.start.tolist()
-        self._ingress = _around(timeline.of("ingress"), system, late)
-        self._stream = _around(timeline.of("stream"), 0, late)
-        self._updates = {int(t): (int(s), int(e)) for t, s, e in _rows(timeline.of("update"))}
-        self._tails = [(start, end) for _, start, end in _rows(timeline.of("tail"))]
-        inputs = timeline.of("input")
-        own = inputs.select(inputs.entity == system)
-        keys = own.pass_.tolist(), own.micro_batch.tolist(), own.layer.tolist(), own.end.tolist()
-        self._inputs = set(zip(*keys, strict=True))
+        slices = places.slices[late]
+        self._slices = list(zip(*keys(slices), strict=True))
+        self._begins = timeline.start[slices].tolist()
+        self._ingress, self._stream = around(places.ingress[late]), around(places.stream[late])
+        self._updates = dict(zip(timeline.layer[places.updates].tolist(), times(places.updates), strict=True))
+        self._tails = times(places.tails)
+        self._inputs = set(zip(*keys(places.inputs), timeline.end[places.inputs].tolist(), strict=True))
         down = plan.latencies
         self._down_latency = down.memoryx + plan.tree.depth * down.hop
         self._up_latency = down.hop * plan.tree.depth + down.memoryx
@@ -177,23 +192,3 @@ class _Waits:
     def _overlap(self, spans: Iterable[tuple[int, int]], begin: int, end: int) -> int:
         """Ticks of [begin, end) that spans of the step before cover; those do not cover each other."""
         return sum(max(0, min(stop - self._step, end) - max(start - self._step, begin)) for start, stop in spans)
-
-
-def _around(tasks: Timeline, entity: int, slices: Timeline) -> list[tuple[int, int] | None]:
-    """(start, end) of an entity's task around each of some slices; None where there is none."""
-    own = tasks.select(tasks.entity == entity)
-    if not len(own):
-        return [None] * len(slices)
-    shape = [int(max(one.max(), other.max(initial=0))) + 1 for one, other in zip(_key(own), _key(slices), strict=True)]
-    known, asked = (np.ravel_multi_index(_key(each), shape) for each in (own, slices))
-    place = np.minimum(np.searchsorted(known, asked), len(known) - 1)  # canonical order is that of these numbers
-    found = zip((known[place] == asked).tolist(), own.start[place].tolist(), own.end[place].tolist(), strict=True)
-    return [(start, end) if there else None for there, start, end in found]
-
-
-def _key(tasks: Timeline) -> tuple[Column, ...]:
-    return tasks.pass_, tasks.micro_batch, tasks.layer, tasks.chunk
-
-
-def _rows(updates: Timeline) -> list[tuple[int, int, int]]:
-    return list(zip(updates.layer.tolist(), updates.start.tolist(), updates.end.tolist(), strict=True))
