@@ -137,8 +137,9 @@ def command(
             sys.stdout.write(json_output.document(points=rows) + "\n")
         refused = results if shown is None else [shown]
         raise Infeasible("\n".join(dict.fromkeys(f"{spec.name}: {result.infeasible}" for result in refused)))
+    place = results.index(shown)
     found = sensitivities(shown.simulated) if sensitive else None
-    helps = [] if as_json or lasts else what_would_help(shown.simulated)
+    helps = what_would_help(shown.simulated) if report or not (as_json or lasts) else []
     run = None
     if simulate is not None:
         from wafersim.report.screen.duration import Lasted, duration_screen
@@ -149,10 +150,10 @@ def command(
     if report:
         from wafersim.report.html.of_run import RunFindings, run_page
 
-        page = run_page(RunFindings(spec, rows, shown, results.index(shown), helps, found, run))
+        page = run_page(RunFindings(spec, rows, shown, place, helps, found, run))
     directory = save_run(out, spec, results, shown, figures, found, helps, formats, run, page) if save else None
     if trace is not None:
-        of_point = f"{line_name(rows[results.index(shown)])} on {shown.simulated.prediction.n_systems}: {spec.title or spec.name}"
+        of_point = f"{line_name(rows[place])} on {shown.simulated.prediction.n_systems}: {spec.title or spec.name}"
         if run is None:
             from wafersim.report.trace.step import save_step
 
@@ -166,7 +167,7 @@ def command(
         extra |= {} if run is None else {"duration": run.to_json()}
         sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
         return
-    screen, largest_row = console.new_console(), rows[results.index(shown)]
+    screen, largest_row = console.new_console(), rows[place]
     title = spec.title or spec.name
     if every:
         console.print_points(title, rows, screen)
