@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
+from playwright.sync_api import Page
 
 import wafersim
 from documentation import gallery, reference
@@ -108,10 +110,17 @@ def test_the_gallery_shows_every_experiment_and_most_with_a_picture(site: Path) 
     ] == []
 
 
+def serious(page: Page) -> list[str]:
+    """What axe-core finds of a page that keeps people from reading it."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_pages_open_in_a_browser_without_a_request_elsewhere(site: Path, width: int, dark: bool) -> None:
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
+def test_pages_can_be_read_in_a_browser_and_ask_for_nothing_elsewhere(site: Path, width: int, dark: bool) -> None:
     from tests.chromium import chromium
 
     with chromium() as browser:
@@ -126,6 +135,7 @@ def test_pages_open_in_a_browser_without_a_request_elsewhere(site: Path, width: 
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
             scheme = page.evaluate("document.body.getAttribute('data-md-color-scheme')")
             assert scheme == ("slate" if dark else "default")
+            assert serious(page) == [], name
         context.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert complaints == []
