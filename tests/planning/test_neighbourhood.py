@@ -219,4 +219,4 @@ def test_half_way_to_the_next_marks_interpolation_is_held_against_simulation() -
     assert ran > 2
     assert found.held.points == ran + 4  # two of each bandwidth
     assert found.held.off == pytest.approx(worst)  # of which bandwidths are none
-    assert found.held.said.startswith(f"At {ran + 4} settings half way to the next marks it is within 3")
+    assert found.held.said.startswith(f"At {ran + 4} settings half way to the next marks interpolation is within 3")

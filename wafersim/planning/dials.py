@@ -87,10 +87,8 @@ class Held:
         refused = f"; {self.refused} more cannot run" if self.refused else ""
         if not self.points:
             return "None of the settings half way to the next marks can run" if self.refused else ""
-        many = "setting" if self.points == 1 else "settings"
-        return (
-            f"At {self.points} {many} half way to the next marks it is within {error(self.off)} of simulation{refused}"
-        )
+        where = f"At {self.points} setting{'s' * (self.points > 1)} half way to the next marks"
+        return f"{where} interpolation is within {error(self.off)} of simulation{refused}"
 
 
 NOT_HELD = Held(0, 0.0, 0)

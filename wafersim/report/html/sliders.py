@@ -11,7 +11,7 @@ from wafersim.planning.dials import Neighbourhood
 from wafersim.report.words import figure, seconds
 
 MEASURES: Mapping[str, tuple[str, Callable[[float], str]]] = {
-    # Of `planning.neighbourhood.MEASURES`: what it is called, and a value as it is read; `static/sliders.js` reads alike.
+    # Of `planning.dials.MEASURES`: what it is called, and a value as it is read; `static/sliders.js` reads alike.
     "step_time_s": ("Step time", seconds),
     "tokens_per_s": ("Tokens a second", figure),
     "days_to_train": ("Time to train", lambda days: numbers.duration(days * numbers.DAY)),
