@@ -22,7 +22,7 @@ LARGE = [*FIXED, "strategy.chunks_per_layer=64"]
 def peak_bytes(sets: list[str], root: Path) -> int:
     """Of a whole `wafersim run` with its figures."""
     code = (
-        "import resource, sys; from wafersim.cli import run_command_line; run_command_line(sys.argv[1:]);"
+        "import resource, sys; from wafersim.cli import run_command_line; run_command_line();"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
     )
     options = [each for one in sets for each in ("--set", one)]
