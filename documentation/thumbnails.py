@@ -7,6 +7,7 @@ page's figures.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,9 @@ def small(figure: Path, path: Path) -> None:
 
 def directory_of(one: Shown, runs: Path) -> Path | None:
     """Where an experiment's run was written, the newest."""
-    return max(runs.glob(f"{one.experiment}-*"), key=lambda path: path.stat().st_mtime, default=None)
+    own = re.compile(rf"{re.escape(one.experiment)}-(?:[0-9a-f]{{8}}|sweep)")
+    found = [path for path in runs.iterdir() if own.fullmatch(path.name)]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def main() -> None:
@@ -56,9 +59,9 @@ def main() -> None:
         if names and one.name not in names:
             continue
         if directory_of(one, runs) is None:
-            subprocess.run(
-                [sys.executable, "-m", *one.command.split(), "--out", str(runs)], check=True, capture_output=True
-            )
+            out = runs / f"{one.experiment}-sweep" if " sweep " in one.command else runs
+            command = [sys.executable, "-m", *one.command.split(), "--out", str(out)]
+            subprocess.run(command, check=True, capture_output=True)
         directory = directory_of(one, runs)
         figure = main_figure(directory) if directory is not None else None
         if figure is not None:
