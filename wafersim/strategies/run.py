@@ -24,7 +24,7 @@ from wafersim.timeline.timeline import KEY, KINDS, PASSES, Timeline
 
 LONGEST_CYCLE = 12
 MOST_STEPS = 200
-MOST_TASKS = 1_000_000  # of the steps that are remembered: some 100 bytes each, once they are told as a timeline
+MOST_TASKS = 500_000  # of the steps that are remembered: some 300 bytes each, with their plan and timeline
 WARM_UP, JITTERED_STEPS = 2, 8  # with jitter no step repeats: the mean of some is reported
 
 

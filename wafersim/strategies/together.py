@@ -21,8 +21,9 @@ from wafersim.strategies.run import Lowers, PeriodicStep
 from wafersim.strategies.steps import LoweredSteps, choose_engine
 
 FURTHER = 3  # steps that are simulated to see what competes with the last one that counts
-MOST_ORDERS = 4  # of one shape that are kept
-MOST_TASKS = 200_000  # of a step that is solved beside others: larger ones take memory by the number that are asked for
+FEWEST_SERVED = 3  # plans for which it pays to look at how another one's first-come servers go on
+MOST_ORDERS = 2  # of one shape that are kept
+MOST_TASKS = 10_000  # of a step that is solved beside others: larger ones take long enough by themselves, and memory by their number
 
 
 class TooFew(Exception):
@@ -67,8 +68,10 @@ def _of_one_shape(strategy: Lowers[Any], alike: Sequence[tuple[Any, Lowered]]) -
     while left:
         (plan, lowered), *left = left
         found = run.remembered(strategy, plan, choose_engine(plan.arrival_order, "auto")[0])
+        if len(left) < (FEWEST_SERVED if plan.arrival_order else 1):
+            continue
         shown = _order_of(lowered, plan, found)
-        if shown is not None and left:
+        if shown is not None:
             orders[:] = [shown, *orders][:MOST_ORDERS]
             left = _in_order(strategy, shown, left)
 

@@ -124,7 +124,7 @@ def utilisation(timeline: Timeline, step_ticks: int) -> dict[str, float]:
     return shares
 
 
-@of_the_same(16)
+@of_the_same(8)
 def _entities(kind: Column, level: Column, entity: Column) -> tuple[Column, list[str]]:
     """The first row of each entity's tasks, which stand side by side, and the kind of resource that it is."""
     place = np.stack((kind, level, entity))

@@ -31,7 +31,7 @@ def places_of(timeline: Timeline, system: int) -> Places:
     return _found(timeline.kind, timeline.entity, *keys, system)
 
 
-@of_the_same(16)
+@of_the_same(8)
 def _found(
     kind: Column, entity: Column, pass_: Column, micro_batch: Column, layer: Column, chunk: Column, system: int
 ) -> Places:
