@@ -1,8 +1,8 @@
 """Points a CPU second of `wafersim sweep`: what a worker does with a chunk, journal included.
 
 Wanted are 1,000 wafer points/s and 300 GPU points/s of one core. `points_per_cpu_s` is what there is; it hangs on how much the
-points of a grid share, and on micro-batches: one more is some thousands of tasks. `times_alone` is it over the rate of points that
-are not solved together, in the same run.
+points of a grid share, and on micro-batches: one more is some thousands of tasks. `times_alone` is it over the rate of points
+that are not solved together, in the same run.
 """
 
 from pathlib import Path

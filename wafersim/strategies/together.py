@@ -23,7 +23,7 @@ from wafersim.strategies.steps import LoweredSteps, choose_engine
 FURTHER = 3  # steps that are simulated to see what competes with the last one that counts
 FEWEST_SERVED = 3  # plans for which it pays to look at how another one's first-come servers go on
 MOST_ORDERS = 2  # of one shape that are kept
-MOST_TASKS = 10_000  # of a step that is solved beside others: larger ones take long enough by themselves, and memory by their number
+MOST_TASKS = 10_000  # of a step that is solved beside others: larger ones gain little, and take memory by their number
 
 
 class TooFew(Exception):
