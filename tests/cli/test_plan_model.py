@@ -12,7 +12,20 @@ from wafersim.errors import Infeasible, InputFaults, WafersimError
 
 
 def typed(*arguments: str) -> Result:
-    return CliRunner().invoke(commands, ("plan", *arguments))
+    return CliRunner().invoke(commands, ("plan", "--no-save", *arguments))
+
+
+def test_its_directory_asks_the_same_question_again(tmp_path: Path) -> None:
+    asked = ("plan", "--days", "2", "--on", "h100", "--chips", "8", "--seed", "3", "--json")
+    first = CliRunner().invoke(commands, (*asked, "--out", str(tmp_path)))
+    assert first.exit_code == 0, first.output
+    (directory,) = tmp_path.iterdir()
+    names = {path.name for path in directory.iterdir()}
+    assert names == {"plan.yaml", "best_model.json", "reasons.txt", "version.json"}
+    assert (directory / "best_model.json").read_text() == first.stdout
+    assert (directory / "plan.yaml").read_text().startswith("# wafersim plan plan.yaml --seed 3\n")
+    assert "nats a token on the Pile" in (directory / "reasons.txt").read_text()
+    assert typed(str(directory / "plan.yaml"), "--seed", "3", "--json").stdout == first.stdout
 
 
 def test_which_model_is_the_best_in_a_time_is_answered_on_one_screen() -> None:

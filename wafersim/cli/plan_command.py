@@ -20,7 +20,7 @@ from wafersim.cli.run_options import REPORT, check_report_asked, typed
 
 LIMITS = ("days", "by", "power", "chips", "loss", "law", "inference_tokens")
 OF_A_MODEL = {
-    "out": "--out", "report": "--report", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers",
+    "report": "--report", "formats": "--format", "every": "--all", "runs": "--runs", "workers": "--workers",
     "cluster": "--cluster",
 }  # fmt: skip
 PAYS = ("rent", "purchase", "amortised")
@@ -115,7 +115,7 @@ def command(
     try:
         if model_is_open(asked):
             _refuse_without_model()
-            answer_open_model(asked, beside, seed, as_json, began)
+            answer_open_model(asked, beside, seed, as_json, began, out if save else None)
             return
         spec, offers = offers_for_a_loss(asked, beside)
     except InputFaults as faults:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,18 @@ def model_is_open(file: YamlFile) -> bool:
     return not named and isinstance(goal, dict) and any(goal.get(name) is not None for name in BINDS)
 
 
-def open_question(file: YamlFile, beside: Path) -> tuple[ModelGoal, list[Site]]:
-    """What is asked, and the sites of a plan without a model. Raises WafersimError for what only a plan with a model can mean."""
+@dataclass(frozen=True)
+class OpenQuestion:
+    """What a plan without a model asks, of which sites; and as it was written, a model standing in for the one to be found."""
+
+    goal: ModelGoal
+    sites: tuple[Site, ...]
+    spec: PlanSpec
+    offers: tuple[Offer, ...]
+
+
+def open_question(file: YamlFile, beside: Path) -> OpenQuestion:
+    """The question of a plan without a model. Raises WafersimError for what only a plan with a model can mean."""
     training = file.values.get("common", {}).get("training")
     if isinstance(training, dict) and training.get("tokens") is not None:
         said = "follow from the scaling law where no model is named: name one, too, or leave tokens out"
@@ -53,7 +63,7 @@ def open_question(file: YamlFile, beside: Path) -> tuple[ModelGoal, list[Site]]:
             inference_tokens=goal.inference_tokens or 0.0,
             sure=goal.sure,
         )
-    return asked, [Site.of_offer(offer, goal) for offer in offers]
+    return OpenQuestion(asked, tuple(Site.of_offer(offer, goal) for offer in offers), spec, tuple(offers))
 
 
 def _as_the_law_was_fitted(offer: Offer) -> None:

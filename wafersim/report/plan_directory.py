@@ -11,10 +11,13 @@ from ruamel.yaml import YAML
 
 from wafersim.inputs.resolved_plan import resolved_plan
 from wafersim.inputs.yaml_file import YamlFile
+from wafersim.planning.model_goal import BestModels
+from wafersim.planning.open_model import OpenQuestion
 from wafersim.planning.planned import Planned
 from wafersim.planning.wholes_table import wholes_table, write_wholes
 from wafersim.report import json_output
 from wafersim.report.run_directory import REPORT, WIDEST, save_directory, write_version
+from wafersim.report.screen.best_model import best_model_screen
 from wafersim.report.screen.plan import plan_lines
 
 if TYPE_CHECKING:  # pages are loaded where they are asked for
@@ -48,12 +51,8 @@ def save_plan(
 
     def write(draft: Path) -> None:
         write_version(draft)
-        for name, profile in profiles.items():
-            (draft / name).parent.mkdir(parents=True, exist_ok=True)
-            _write_yaml(draft / name, profile)
-        _write_yaml(
-            draft / "plan.yaml", resolved, f"# wafersim plan plan.yaml --runs {asked.runs} --seed {asked.seed}\n"
-        )
+        head = f"# wafersim plan plan.yaml --runs {asked.runs} --seed {asked.seed}\n"
+        _write_question(draft, resolved, profiles, head)
         (draft / "plan.json").write_text(json_output.document(plan=found.to_json()) + "\n", encoding="utf-8")
         write_wholes(wholes_table(found), draft / "candidates.csv")
         lines = [*plan_lines(found, WIDEST), *(f"{one.name}: {one.reason}" for one in found.rejected)]
@@ -68,6 +67,30 @@ def save_plan(
             plan_figures(draft, found, formats)
 
     return save_directory(root, resolved, write)
+
+
+def save_best_model(root: Path, asked: PlanFile, question: OpenQuestion, found: BestModels) -> Path:
+    """The same of a plan without a model: plan.yaml, best_model.json, reasons.txt with the whole answer."""
+    resolved, profiles = resolved_plan(asked.file, asked.beside, question.spec, question.offers)
+
+    def write(draft: Path) -> None:
+        write_version(draft)
+        _write_question(draft, resolved, profiles, f"# wafersim plan plan.yaml --seed {asked.seed}\n")
+        (draft / "best_model.json").write_text(
+            json_output.document(best_model=found.to_json()) + "\n", encoding="utf-8"
+        )
+        lines = [*best_model_screen(found, 0.0, WIDEST)[1:], *(f"{name}: {reason}" for name, reason in found.refused)]
+        (draft / "reasons.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    return save_directory(root, resolved, write)
+
+
+def _write_question(draft: Path, resolved: dict[str, Any], profiles: dict[str, dict[str, Any]], head: str) -> None:
+    """plan.yaml, and the profiles of one's own that it names beside it."""
+    for name, profile in profiles.items():
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        _write_yaml(draft / name, profile)
+    _write_yaml(draft / "plan.yaml", resolved, head)
 
 
 def _write_yaml(path: Path, fields: dict[str, Any], head: str = "") -> None:

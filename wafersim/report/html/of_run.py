@@ -84,9 +84,10 @@ def _sections(found: RunFindings) -> list[Section]:
         sections.append(Section("scaling", "Scaling", "", charts))
     sections.append(Section("memory", "Memory", "", [*memory_charts(largest_of(good)), *_policies(good)]))
     dials = sliders(neighbourhood(found.shown))
-    if dials is not None:
-        lead = f"{found.of_shown}, with other chips, links, memory and batches."
-        sections.append(Section("what-if", "What if", lead, [dials]))
+    lead = f"{found.of_shown}, with other chips, links, memory and batches."
+    if dials is None:
+        lead = f"{found.of_shown} takes too long to simulate, or runs in too few other ways, for dials around it."
+    sections.append(Section("what-if", "What if", lead, [] if dials is None else [dials]))
     if found.duration is not None:
         sections.append(whole_run_section(found.duration, found.of_shown))
     evidence = closest_section(simulated, found.of_shown)

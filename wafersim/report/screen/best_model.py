@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from wafersim import numbers
 from wafersim.planning.model_goal import BestModel, BestModels, ModelGoal
 from wafersim.planning.scaling_range import said
-from wafersim.report.screen.layout import LINES, Column, cut, sentence, table, titled
+from wafersim.report.screen.layout import LINES, Column, cut, sentence, table, titled, written
 
 ROOM = 8  # rows of the table
 REAL = 3  # models of the catalogue that are told
 
 
-def best_model_screen(found: BestModels, took: float, width: int) -> list[str]:
+def best_model_screen(found: BestModels, took: float, width: int, directory: Path | None = None) -> list[str]:
     """At most 24 lines: where there is more to say, less is said of what is assumed and refused."""
+    last = [] if directory is None else [written(directory, "the question, all numbers", False, width)]
     for most in (3, 2, 1):
-        lines = _lines(found, took, width, most)
+        lines = _lines(found, took, width, most, last)
         if len(lines) <= LINES:
             return lines
     return [line for line in lines if line][:LINES]
@@ -31,7 +33,7 @@ def best_model_title(goal: ModelGoal) -> str:
     return f"{what}{days}{money}{served}"
 
 
-def _lines(found: BestModels, took: float, width: int, most: int) -> list[str]:
+def _lines(found: BestModels, took: float, width: int, most: int, last: list[str]) -> list[str]:
     goal = found.goal
     refused = [f"{name}: {reason}" for name, reason in found.refused]
     answers: list[str] = []
@@ -53,6 +55,7 @@ def _lines(found: BestModels, took: float, width: int, most: int) -> list[str]:
         *answers,
         *sentence("Prices", _prices(found.found), width, 2, "; "),
         *sentence("No answer", refused, width, max(2, most), "; "),
+        *last,
         *sentence("More", ["--json", "--law chinchilla" if goal.law.of_compute else "--law cerebras-gpt"], width),
     ]
 
