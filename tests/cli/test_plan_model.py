@@ -68,7 +68,7 @@ def test_a_file_may_leave_the_model_open_and_state_the_fields_of_its_training(tm
         ("steps: 1000, batch: 16", r"training\.steps says the tokens of a model that is named"),
         ("mode: lora, batch: 16", r"training\.mode: scaling laws are of dense models"),
         ("density: 0.5, batch: 16", r"training\.density: scaling laws are of dense models"),
-        ("tokens: 2T", "tokens follow from the scaling law"),
+        ("tokens: 2T", "tokens: follow from the scaling law"),
     ],
 )
 def test_training_that_no_law_tells_of_is_refused(tmp_path: Path, training: str, line: str) -> None:
@@ -110,7 +110,7 @@ def test_a_loss_of_a_named_model_gives_its_tokens() -> None:
     [
         (
             ("--days", "3", "--tokens", "2T", "--on", "h100"),
-            "tokens follow from the scaling law where no model is named",
+            "tokens: follow from the scaling law where no model is named",
         ),
         (("--days", "3", "--on", "h100"), "h100: how many GPUs? Give their number, or a budget or a loss"),
         (("--days", "3", "--law", "foo", "--on", "cs2"), "no scaling law 'foo'"),
