@@ -131,11 +131,11 @@ def test_a_loss_of_a_named_model_gives_its_tokens() -> None:
         ),
         (
             ("--model", "llama2-7b", "--days", "3", "--law", "chinchilla"),
-            "goal.law is of a loss or of a model that is open",
+            "wafersim plan: --law: is of a loss or of a model that is open",
         ),
         (
             ("--model", "llama2-7b", "--loss", "2.1", "--tokens", "2T", "--days", "3"),
-            "tokens and a loss are both given",
+            "wafersim plan: --tokens: a loss (--loss) is given, too",
         ),
         (("--model", "llama2-7b", "--loss", "1.9", "--days", "3"), "parameters never reach 1.9"),
     ],
