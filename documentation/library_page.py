@@ -17,6 +17,7 @@ TOP = """\
 # The library
 
 `import wafersim` has these names and no others; all of them are typed. Made of their docstrings, as `help()` shows them.
+[A notebook](../notebook.ipynb) shows them at work.
 
 ```python
 import wafersim
