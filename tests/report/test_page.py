@@ -20,6 +20,7 @@ from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import expand
 from wafersim.planning.sweep import run_points
 from wafersim.report.html.from_directory import page_of
+from wafersim.report.html.in_words import GPU_TERMS, TERMS, WAFER_TERMS
 from wafersim.report.html.of_run import RunFindings, run_page
 from wafersim.report.html.page import page_html
 from wafersim.report.html.parts import Page, Section, Table, drawn, pieces, plain
@@ -264,3 +265,22 @@ def test_a_step_of_too_many_tasks_is_thinned(simulated: Simulated, monkeypatch: 
     counted = sum(1 if found is None else int(found[1].replace(",", "")) for found in several)
     lanes = [whole.lanes.index(name) for name in few.lanes]
     assert counted == np.isin(whole.lane, lanes).sum()
+
+
+def test_the_page_begins_with_its_answer_as_a_sentence(written: Path) -> None:
+    row = json.loads((written / "prediction.json").read_text())["points"][2]
+    says = page_of(written).says
+    minutes, low, high = (days * 24 * 60 for days in (row["days_to_train"], *row["interval"]["days_to_train"]))
+    assert (
+        f"on 2.2 B tokens with 4 systems of cs2 takes {minutes:.1f} min ({low:.1f} to {high:.1f} in four of five"
+        in says
+    )
+    assert f"A step takes {1e3 * row['step_time_s']:.0f} ms, 92 % of it wafer compute." in says
+    assert says in texts((written / "report.html").read_text()).text
+
+
+def test_words_of_pages_are_explained_as_the_glossary_does() -> None:
+    glossary = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
+    entries = dict(re.findall(r"^\*\*(.+)\*\*\n:   (.+)$", glossary, re.M))
+    for word, meaning in (TERMS | WAFER_TERMS | GPU_TERMS).items():
+        assert meaning == entries[word].replace("*", ""), word

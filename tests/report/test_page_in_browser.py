@@ -69,6 +69,13 @@ def test_the_answer_is_the_screen_of_the_width(browser: Browser, written: Path) 
             assert box.evaluate("node => node.scrollWidth - node.clientWidth") <= 0  # no line is cut
 
 
+def test_a_phone_shows_how_long_it_takes_and_no_row_fills_its_screen(browser: Browser, written: Path) -> None:
+    with opened(browser, written / "report.html", width=390) as page:
+        assert "in four of five such runs" in page.locator(".says").inner_text()
+        rows = page.locator("table:visible tbody tr").all()
+        assert max(box["height"] for row in rows if (box := row.bounding_box())) < 400
+
+
 def test_a_step_is_walked_through_by_keyboard(page: Page) -> None:
     canvas = page.locator("canvas")
     canvas.focus()

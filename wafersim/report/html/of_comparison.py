@@ -13,6 +13,7 @@ from wafersim.planning.sweep import run_point
 from wafersim.report.colours import LINES
 from wafersim.report.comparison import comparison_lines
 from wafersim.report.html.charts import BAR, breakdown_chart, memory_charts
+from wafersim.report.html.in_words import words_explained
 from wafersim.report.html.pages import NARROW, WIDE, answer
 from wafersim.report.html.parts import Chart, Lines, Page, Section, Table, category
 from wafersim.report.html.provenance import provenance_parts
@@ -25,11 +26,12 @@ from wafersim.training_run.duration import Duration
 
 MOST_STEPS = 4  # sides whose step is drawn
 MEASURES = (
-    ("days_to_train", "days to train", 1.0),
-    ("cost_usd", "cost, kUSD", 1e3),
-    ("energy_j", "energy, MWh", 3.6e9),
-    ("tokens_per_s", "tokens/s", 1.0),
+    ("days_to_train", "time to train", [(unit, size / numbers.DAY) for unit, size in numbers.TIMES]),
+    ("cost_usd", "cost", numbers.DOLLARS),
+    ("energy_j", "energy", numbers.JOULES),
+    ("tokens_per_s", "tokens/s", [("", 1.0)]),
 )
+"""Key of a row, what it is called, units in which it may be told."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def comparison_page(found: ComparisonFindings) -> Page:
     wide, narrow = (
         answer(lambda width, most: comparison_screen(screen, width, most), width) for width in (WIDE, NARROW)
     )
-    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}")
+    words = words_explained(*(side["kind"] for side in found.sides if "kind" in side))
+    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}", words=words)
 
 
 def _sections(found: ComparisonFindings) -> list[Section]:
@@ -90,9 +93,15 @@ def _simulated(experiment: Experiment) -> Simulated:
 
 
 def _measures(bars: Sequence[tuple[str, Row]]) -> list[Chart]:
-    """A chart for each of the measures that every side has."""
-    known = [one for one in MEASURES if all(side.get(one[0]) is not None for _, side in bars)]
-    return [_measure(bars, *one) for one in known]
+    """A chart for each of the measures that every side has, in the largest unit in which no side is below one."""
+    charts = []
+    for key, said, units in MEASURES:
+        values = [side.get(key) for _, side in bars]
+        known = [value for value in values if value is not None]
+        if known and len(known) == len(values):
+            unit, size = numbers.scale(min(known), units)
+            charts.append(_measure(bars, key, f"{said}, {unit}" if unit else said, size))
+    return charts
 
 
 def _measure(bars: Sequence[tuple[str, Row]], key: str, said: str, unit: float) -> Chart:

@@ -18,6 +18,7 @@ from wafersim.report.circuit import circuit_lines
 from wafersim.report.explain import engines, explain, why_these_policies
 from wafersim.report.html.charts import breakdown_chart, largest_of, memory_charts, scaling_charts
 from wafersim.report.html.closest_rows import closest_section
+from wafersim.report.html.in_words import run_in_words, words_explained
 from wafersim.report.html.pages import NARROW, WIDE, answer
 from wafersim.report.html.parts import Lines, Page, Part, Section, Table, Text
 from wafersim.report.html.provenance import provenance_section
@@ -65,7 +66,10 @@ def run_page(found: RunFindings) -> Page:
     """All of it. The answer is the first screen of `run`, without the time it took and the commands that go on from it."""
     screen = Found(found.title, found.experiment.name, found.rows, found.row, found.helps, None, 0.0)
     wide, narrow = (answer(lambda width, most: run_screen(screen, width, most), width) for width in (WIDE, NARROW))
-    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}")
+    simulated = found.shown.simulated
+    assert simulated is not None
+    says, words = run_in_words(found.row, simulated.job.machine.name), words_explained(found.row["kind"])
+    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}", says, words)
 
 
 def _sections(found: RunFindings) -> list[Section]:
@@ -84,7 +88,7 @@ def _sections(found: RunFindings) -> list[Section]:
         sections.append(Section("scaling", "Scaling", "", charts))
     sections.append(Section("memory", "Memory", "", [*memory_charts(largest_of(good)), *_policies(good)]))
     dials = sliders(neighbourhood(found.shown))
-    lead = f"{found.of_shown}, with other chips, links, memory and batches."
+    lead = f"{found.of_shown}, on a machine of other numbers or with another batch: what would it take?"
     if dials is None:
         lead = f"{found.of_shown} takes too long to simulate, or runs in too few other ways, for dials around it."
     sections.append(Section("what-if", "What if", lead, [] if dials is None else [dials]))
@@ -153,7 +157,11 @@ def _points(rows: Sequence[Row]) -> Table:
         body.append([model, f"{row['n_systems']:,}", *said, *found, mfu, row["binding_resource"], to_train(row)])
     start = 2 + len(paths)
     return Table(
-        f"{len(rows):,} points{several}", heads, body, frozenset({1, *range(start, start + 5)}), folded=len(rows) > 60
+        f"{len(rows):,} point{'s' * (len(rows) > 1)}{several}",
+        heads,
+        body,
+        frozenset({1, *range(start, start + 5)}),
+        folded=len(rows) > 60,
     )
 
 

@@ -77,13 +77,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report: the first screen of the answer as it is on a wide and on a narrow terminal, then its sections."""
+    """A report: the answer as a sentence and as its first screen is on a wide and on a narrow terminal, then its sections."""
 
     title: str
     wide: str
     narrow: str
     sections: Sequence[Section]
     written_by: str
+    says: str = ""  # the answer as a sentence
+    words: Lines | None = None  # its words explained
 
 
 def plain(text: object) -> str:

@@ -17,7 +17,7 @@ WORDS = Words(
     parts=(
         Part(
             "compute", "compute", "compute", palette.BLUE, "wafer compute",
-            "the wafer itself: what would help was tried, below", working=True,
+            "the wafer itself: what would help is tried beside this", working=True,
         ),
         Part(
             "kernel_latency", "kernel latency", "kernel latency", palette.SKY, "kernel latency",
