@@ -18,6 +18,7 @@ from wafersim.cli import commands
 from wafersim.errors import WafersimError
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import expand
+from wafersim.planning.model_version import model_version
 from wafersim.planning.sweep import run_points
 from wafersim.report.html.from_directory import page_of
 from wafersim.report.html.in_words import GPU_TERMS, TERMS, WAFER_TERMS
@@ -26,6 +27,7 @@ from wafersim.report.html.page import page_html
 from wafersim.report.html.parts import Page, Section, Table, drawn, pieces, plain
 from wafersim.report.html.slices import MOST_LANES, MOST_SLICES, slices_of
 from wafersim.report.html.timeline import StepTimeline, step_timeline
+from wafersim.report.run_directory import write_version
 from wafersim.report.trace.step import VIEWS
 from wafersim.simulation import Simulated
 from wafersim.timeline.timeline import KINDS
@@ -126,14 +128,16 @@ def test_a_point_that_is_not_there(written: Path, asked: str, said: str) -> None
         page_of(written, asked)
 
 
-def broken(written: Path, tmp_path: Path, name: str, content: str | None) -> str:
-    """What is said of a copy of the directory in which a file is another, or is not there."""
+def broken(written: Path, tmp_path: Path, name: str, content: str | None, signed: bool = False) -> str:
+    """What is said of a copy of the directory in which a file is another, or is not there; `signed`: as if written so."""
     copy = tmp_path / "copy"
     shutil.copytree(written, copy)
     if content is None:
         (copy / name).unlink()
     else:
         (copy / name).write_text(content)
+    if signed:
+        write_version(copy)
     found = CliRunner().invoke(commands, ["report", str(copy), "--out", str(tmp_path / "x.html")])
     assert not (tmp_path / "x.html").exists()
     assert isinstance(found.exception, WafersimError), found.output
@@ -145,13 +149,14 @@ def broken(written: Path, tmp_path: Path, name: str, content: str | None) -> str
     ("name", "content", "said"),
     [
         ("prediction.json", None, "has no prediction.json"),
-        ("prediction.json", '{"format": 1, "poi', "cannot be read as JSON"),
-        ("prediction.json", '{"points": [1]}', "has no list 'points'"),
-        ("prediction.json", '{"points": []}', "has 0 points and experiment.yaml 3"),
+        ("prediction.json", '{"format": 1, "poi', "prediction.json: is not as it was written; `wafersim run "),
         ("experiment.yaml", None, "has prediction.json and no experiment.yaml"),
-        ("would_help.json", '[{"labe": 1}]', "is not whole"),
+        ("would_help.json", None, "would_help.json: is not there any more"),
+        ("duration.json", "{}", "duration.json: was put there later"),
         ("version.json", None, "was written by an earlier version of wafersim"),
         ("version.json", '{"wafersim": "0.0.1", "model": "0"}', "was written by 0.0.1 of wafersim"),
+        ("version.json", f'{{"model": "{model_version()}"}}', "does not say which files are of it"),
+        ("version.json", "[" * 100_000, "cannot be read as JSON"),
     ],
 )
 def test_half_a_directory_or_another_version(
@@ -160,17 +165,55 @@ def test_half_a_directory_or_another_version(
     assert said in broken(written, tmp_path, name, content)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("prediction.json", '{"format": 1, "poi', "cannot be read as JSON"),
+        ("prediction.json", "[" * 100_000, "cannot be read as JSON"),
+        ("prediction.json", '{"points": [1]}', "has no list 'points'"),
+        ("prediction.json", '{"points": []}', "has 0 points and experiment.yaml 3"),
+        ("would_help.json", '[{"labe": 1}]', "is not whole"),
+        ("would_help.json", "[" * 100_000, "is not whole"),
+        ("duration.json", '{"duration": {"runs": "x"}}', "has no whole duration"),
+        ("duration.json", '{"duration": {"runs": 1000000000000, "seed": 0}}', "are none that `wafersim` writes"),
+    ],
+)
+def test_a_directory_of_somebody_elses_program(
+    written: Path, tmp_path: Path, name: str, content: str, said: str
+) -> None:
+    assert said in broken(written, tmp_path, name, content, signed=True)
+
+
+@pytest.mark.parametrize("value", ["x", None, float("nan"), 1e308, [], "gone"])
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_point_that_was_changed_by_hand(written: Path, tmp_path: Path, place: int, value: object) -> None:
+    document = json.loads((written / "prediction.json").read_text())
+    for key in ("mfu", "tokens_per_s", "memory", "kind"):
+        document["points"][place][key] = value
+        if value == "gone":
+            del document["points"][place][key]
+    assert "prediction.json: is not as it was written" in broken(
+        written, tmp_path, "prediction.json", json.dumps(document)
+    )
+
+
+def test_a_plan_without_a_model_has_no_page(tmp_path: Path) -> None:
+    (tmp_path / "best_model.json").write_text("{}")
+    with pytest.raises(WafersimError, match="of a plan without a model; of that no page is made"):
+        page_of(tmp_path)
+
+
 def test_another_runs_numbers_are_not_told(written: Path, tmp_path: Path) -> None:
     document = json.loads((written / "prediction.json").read_text())
     document["points"][2]["step_time_s"] *= 1.01
-    assert "are not of one run" in broken(written, tmp_path, "prediction.json", json.dumps(document))
+    assert "are not of one run" in broken(written, tmp_path, "prediction.json", json.dumps(document), signed=True)
 
 
 def test_nothing_that_ran(written: Path, tmp_path: Path) -> None:
     document = json.loads((written / "prediction.json").read_text())
     for row in document["points"]:
         row["infeasible"] = "too large"
-    assert "nothing ran: too large" in broken(written, tmp_path, "prediction.json", json.dumps(document))
+    assert "nothing ran: too large" in broken(written, tmp_path, "prediction.json", json.dumps(document), signed=True)
 
 
 def test_no_directory_and_a_file_that_cannot_be_written(written: Path, tmp_path: Path) -> None:

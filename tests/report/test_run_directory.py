@@ -1,6 +1,7 @@
 """A run's directory appears complete or not at all."""
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,24 @@ def test_the_same_experiment_replaces_its_run_and_another_does_not(
     assert not (first / "stale").exists()
     other = save_run(tmp_path, load_experiment("hello_111m", ["system.systems=2"]), [], figures=False)
     assert {p.name for p in tmp_path.iterdir()} == {first.name, other.name}
+
+
+def test_a_model_is_called_what_its_people_call_it(tmp_path: Path) -> None:
+    model = {
+        "name": "meta-llama/</i>模型 \u202e" + "長" * 100, "family": "x", "layers": 1, "d_model": 128, "heads": 2, "d_ffn": 256,
+        "vocab": 1000, "max_sequence": 128, "source": "here",
+    }  # fmt: skip
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps({
+        "name": "mine", "model": model, "system": {"profile": "cs2", "systems": 1}, "training": {"batch_per_system": 8},
+    }))  # fmt: skip
+    experiment = load_experiment(str(path), [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of letters that no font has
+        directory = save_run(tmp_path / "runs", experiment, run_points(expand(experiment)), formats=("svg",))
+    (name,) = (found.name for found in directory.glob("*.npz"))
+    assert name.startswith("timeline-meta-llama-i-模型-長長") and name.endswith("-1.npz")
+    assert (directory / name).with_suffix(".svg").exists()
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError])

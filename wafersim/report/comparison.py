@@ -160,7 +160,6 @@ def save_comparison(
     }
 
     def write(draft: Path) -> None:
-        write_version(draft)
         with (draft / "comparison.yaml").open("w", encoding="utf-8") as file:
             YAML().dump(resolved, file)
         (draft / "comparison.json").write_text(json_output.document(sides=rows) + "\n", encoding="utf-8")
@@ -177,5 +176,6 @@ def save_comparison(
 
             for suffix in formats:
                 comparison_figure(rows, draft / f"comparison.{suffix}")
+        write_version(draft)
 
     return save_directory(root, resolved, write)

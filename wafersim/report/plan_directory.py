@@ -50,7 +50,6 @@ def save_plan(
     resolved, profiles = resolved_plan(asked.file, asked.beside, found.spec, found.offers)
 
     def write(draft: Path) -> None:
-        write_version(draft)
         head = f"# wafersim plan plan.yaml --runs {asked.runs} --seed {asked.seed}\n"
         _write_question(draft, resolved, profiles, head)
         (draft / "plan.json").write_text(json_output.document(plan=found.to_json()) + "\n", encoding="utf-8")
@@ -65,6 +64,7 @@ def save_plan(
             from wafersim.report.figures.of_plan import plan_figures
 
             plan_figures(draft, found, formats)
+        write_version(draft)
 
     return save_directory(root, resolved, write)
 
@@ -74,13 +74,13 @@ def save_best_model(root: Path, asked: PlanFile, question: OpenQuestion, found: 
     resolved, profiles = resolved_plan(asked.file, asked.beside, question.spec, question.offers)
 
     def write(draft: Path) -> None:
-        write_version(draft)
         _write_question(draft, resolved, profiles, f"# wafersim plan plan.yaml --seed {asked.seed}\n")
         (draft / "best_model.json").write_text(
             json_output.document(best_model=found.to_json()) + "\n", encoding="utf-8"
         )
         lines = [*best_model_screen(found, 0.0, WIDEST)[1:], *(f"{name}: {reason}" for name, reason in found.refused)]
         (draft / "reasons.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_version(draft)
 
     return save_directory(root, resolved, write)
 

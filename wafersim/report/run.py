@@ -18,7 +18,7 @@ from wafersim.planning.what_if import WhatIf
 from wafersim.report import json_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
-from wafersim.report.run_directory import REPORT, WIDEST, save_directory, write_version
+from wafersim.report.run_directory import REPORT, WIDEST, save_directory, step_file, write_version
 from wafersim.report.words import line_name
 
 if TYPE_CHECKING:  # whole runs and pages are loaded where they are asked for
@@ -44,13 +44,13 @@ def save_run(
     Figures are drawn once in each of the `formats`: png, svg, pdf. A `page` is written as report.html.
     """
     resolved = experiment.model_dump(mode="json", exclude_none=True)
-    return save_directory(
-        root,
-        resolved,
-        lambda draft: _write(
-            draft, experiment, resolved, results, shown, formats if figures else (), sensitive, helps, duration, page
-        ),
-    )
+    drawn = formats if figures else ()
+
+    def write(draft: Path) -> None:
+        _write(draft, experiment, resolved, results, shown, drawn, sensitive, helps, duration, page)
+        write_version(draft)
+
+    return save_directory(root, resolved, write)
 
 
 def _write(
@@ -65,7 +65,6 @@ def _write(
     duration: Duration | None,
     page: Page | None,
 ) -> None:
-    write_version(draft)
     text = StringIO()
     YAML().dump(resolved, text)
     (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
@@ -81,7 +80,7 @@ def _write(
         return
     simulated = shown.simulated
     assert simulated is not None
-    name = f"timeline-{simulated.prediction.model}-{simulated.prediction.n_systems}"
+    name = step_file(simulated.prediction.model, simulated.prediction.n_systems)
     simulated.periodic.timeline.save(draft / f"{name}.npz")
     if sensitive is not None:
         plain = [one.to_json() for one in sensitive]

@@ -18,6 +18,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -34,6 +35,8 @@ from wafersim.planning.model_version import model_version
 DRAFT = ".wafersim-"
 REPORT = "report.html"
 VERSION = "version.json"  # of the program and of the model that a directory's numbers are of
+OUTSIDE_A_NAME = re.compile(r"[^\w.+-]+")  # '/' would be a directory, markup and control characters nobody types
+MOST_OF_A_NAME = 50  # characters; a letter takes 4 bytes at the most, a file's name 255
 WIDEST = 400  # characters of a line of reasons.txt
 OLD = "old"  # in a draft: the earlier run, where it had to be moved away
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fs.h
@@ -65,9 +68,30 @@ def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path],
 
 
 def write_version(directory: Path) -> None:
-    """Of which version the numbers are that stand beside it; `report` takes no other than its own."""
-    written_by = {"wafersim": __version__, "model": model_version()}
+    """Of which version the numbers are that stand beside it, and the sums of their files; `report` takes no other than its own.
+
+    Called when they are written.
+    """
+    written_by = {"wafersim": __version__, "model": model_version(), "files": sums_of(directory)}
     (directory / VERSION).write_text(json.dumps(written_by, indent=2) + "\n", encoding="utf-8")
+
+
+def sums_of(directory: Path) -> dict[str, str]:
+    """SHA-256, in hexadecimal digits, of every file of questions and answers (YAML, JSON) in a directory, by its path there."""
+    asked = (path for path in directory.rglob("*") if path.suffix in (".json", ".yaml") and path.is_file())
+    return {
+        path.relative_to(directory).as_posix(): sum_of(path) for path in sorted(asked) if path != directory / VERSION
+    }
+
+
+def sum_of(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal digits; empty where there is no file. Raises OSError where it cannot be read."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def step_file(model: str, systems: int) -> str:
+    """What the files of a model's step are called, without suffix; of its name what a file's name can hold."""
+    return f"timeline-{OUTSIDE_A_NAME.sub('-', model)[:MOST_OF_A_NAME]}-{systems}"
 
 
 def check_writable(root: Path) -> None:

@@ -12,6 +12,7 @@ from wafersim.report.figures.sensitivity import sensitivity_figure
 from wafersim.report.figures.series import drawn_against
 from wafersim.report.figures.step import step_figure
 from wafersim.report.figures.throughput import throughput_figure
+from wafersim.report.run_directory import step_file
 from wafersim.report.words import Row
 from wafersim.simulation import Simulated
 
@@ -30,7 +31,7 @@ def run_figures(
     `simulated`, which is the run called `name`; the sensitivities if they were asked for.
     """
     good = [row for row in rows if "infeasible" not in row]
-    step = f"timeline-{simulated.prediction.model}-{simulated.prediction.n_systems}"
+    step = step_file(simulated.prediction.model, simulated.prediction.n_systems)
     for suffix in formats:
         breakdown_figure(good, directory / f"breakdown.{suffix}")
         if drawn_against(good) is not None:

@@ -7,6 +7,7 @@ counted upwards from the top of the legend.
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,7 +121,11 @@ def sheet(path: Target, width: float, body: float, words: Words) -> Iterator[She
         if isinstance(path, Kept):
             path.figure = drawn
         else:
-            drawn.savefig(path, metadata=NO_DATE.get(path.suffix.lower(), {}))
+            with warnings.catch_warnings():
+                warnings.filterwarnings(
+                    "ignore", "Glyph .* missing from font"
+                )  # a box is drawn; the name is in the tables
+                drawn.savefig(path, metadata=NO_DATE.get(path.suffix.lower(), {}))
 
 
 NO_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}

@@ -1,7 +1,7 @@
 """The page of a directory that `run`, `compare` or `plan` has written: its numbers as they stand there, steps simulated again.
 
-Only a directory of this very version of the model is taken: what is simulated again are the same numbers then, and a page says
-one thing.
+Only a directory of this very version of the model is taken, as it was written: what is simulated again are the same numbers
+then, and a page says one thing.
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ from wafersim.report.html.of_comparison import ComparisonFindings, comparison_pa
 from wafersim.report.html.of_plan import plan_page
 from wafersim.report.html.of_run import RunFindings, run_page
 from wafersim.report.html.parts import Page
-from wafersim.report.run_directory import VERSION
+from wafersim.report.run_directory import VERSION, sum_of
 from wafersim.report.screen.plan import unmet
 from wafersim.training_run.duration import duration_of
 
 RUN, COMPARISON, PLAN = "prediction.json", "comparison.json", "plan.json"
 ASKED = {RUN: "experiment.yaml", COMPARISON: "comparison.yaml", PLAN: "plan.yaml"}  # what was asked, beside the answer
+OPEN = "best_model.json"
+HELPS, SENSITIVE, LASTED = "would_help.json", "sensitivity.json", "duration.json"
+BESIDE = (HELPS, SENSITIVE, LASTED)  # what some runs have written, too
+RUNS, SEEDS = range(1, 100_001), range(2**32)  # as many as commands take
 COMMAND = {RUN: "run", COMPARISON: "compare", PLAN: "plan"}
 
 
@@ -43,6 +47,8 @@ def page_of(directory: Path, point: str | None = None) -> Page:
     if not directory.is_dir():
         raise WafersimError(f"{directory}: is no directory; `wafersim run ... --report` makes one with a report in it")
     kind = next((name for name in pages if (directory / name).is_file()), None)
+    if kind is None and (directory / OPEN).is_file():
+        raise WafersimError(f"{directory}: has {OPEN}, of a plan without a model; of that no page is made")
     if kind is None:
         raise WafersimError(
             f"{directory}: has no {RUN}, {COMPARISON} or {PLAN}: it is no directory of run, compare or plan"
@@ -52,21 +58,36 @@ def page_of(directory: Path, point: str | None = None) -> Page:
     asked = ASKED[kind]
     if not (directory / asked).is_file():
         raise WafersimError(f"{directory}: has {kind} and no {asked}; the directory is not whole")
-    version = directory / VERSION
-    if not version.is_file() or _json(version).get("model") != model_version():
-        by = _json(version).get("wafersim", "an unknown version") if version.is_file() else "an earlier version"
-        raise WafersimError(
-            f"{directory}: was written by {by} of wafersim, with another model than this one; "
-            f"`wafersim {COMMAND[kind]} {directory / asked} --report` makes it anew"
-        )
+    _check_written(directory, f"`wafersim {COMMAND[kind]} {directory / asked} --report` makes it anew")
     return pages[kind](directory, point)
+
+
+def _check_written(directory: Path, anew: str) -> None:
+    """Raises WafersimError for what another version has written, and for what was changed or half copied since."""
+    version = directory / VERSION
+    said = _json(version) if version.is_file() else {"wafersim": "an earlier version"}
+    if said.get("model") != model_version():
+        by = said.get("wafersim", "an unknown version")
+        raise WafersimError(f"{directory}: was written by {by} of wafersim, with another model than this one; {anew}")
+    files = said.get("files")
+    if not isinstance(files, dict):
+        raise WafersimError(f"{version}: does not say which files are of it; {anew}")
+    for name in sorted({*files, *BESIDE}):
+        path = directory / name
+        try:
+            found = sum_of(path)
+        except OSError as error:
+            raise WafersimError(f"{path}: cannot be read ({_short(error)})") from None
+        if found != files.get(name, ""):
+            what = "is not as it was written" if found else "is not there any more"
+            raise WafersimError(f"{path}: {what if name in files else 'was put there later'}; {anew}")
 
 
 def _json(path: Path) -> dict[str, Any]:
     """An object of a file. Raises WafersimError where it is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WafersimError(f"{path}: cannot be read as JSON ({_short(error)})") from None
     if not isinstance(found, dict):
         raise WafersimError(f"{path}: holds no object")
@@ -96,16 +117,16 @@ def _of_run(directory: Path, point: str | None) -> Page:
     if place is None or "infeasible" in rows[place]:
         reason = rows[place or 0].get("infeasible", "there is no point")
         raise WafersimError(f"{directory}: there is no step to show, nothing ran: {reason}")
-    lasted = directory / "duration.json"
+    lasted = directory / LASTED
     shown = run_point(points[place], told=lasted.is_file())
     simulated = shown.simulated
     if simulated is None or simulated.prediction.step_time_s != rows[place]["step_time_s"]:
         raise WafersimError(f"{directory}: {RUN} and experiment.yaml are not of one run; the directory is not whole")
-    helps, sensitive = _kept(directory, WhatIf, "would_help.json"), _kept(directory, Sensitivity, "sensitivity.json")
+    helps, sensitive = _kept(directory, WhatIf, HELPS), _kept(directory, Sensitivity, SENSITIVE)
     duration = None
     if lasted.is_file():
-        said = _json(lasted).get("duration", {})
-        duration = duration_of(points[place].experiment, simulated.prediction, int(said["runs"]), int(said["seed"]))
+        runs, seed = _chance(lasted, "duration")
+        duration = duration_of(points[place].experiment, simulated.prediction, runs, seed)
     return run_page(RunFindings(experiment, rows, shown, place, helps or (), sensitive, duration))
 
 
@@ -116,8 +137,19 @@ def _kept(directory: Path, of: Callable[..., Any], name: str) -> list[Any] | Non
         return None
     try:
         return [of(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise WafersimError(f"{path}: is not whole ({_short(error)})") from None
+
+
+def _chance(path: Path, key: str) -> tuple[int, int]:
+    """How many whole runs there were, and of which seed."""
+    said = _json(path).get(key)
+    runs, seed = (said.get("runs"), said.get("seed")) if isinstance(said, dict) else (None, None)
+    if not isinstance(runs, int) or not isinstance(seed, int):
+        raise WafersimError(f"{path}: has no whole {key}; the directory is not whole")
+    if runs not in RUNS or seed not in SEEDS:
+        raise WafersimError(f"{path}: {runs} runs of seed {seed} are none that `wafersim` writes")
+    return runs, seed
 
 
 def _of_comparison(directory: Path, _: str | None) -> Page:
@@ -130,11 +162,9 @@ def _of_comparison(directory: Path, _: str | None) -> Page:
 
 def _of_plan(directory: Path, _: str | None) -> Page:
     """Whole runs of candidates are in no file: the plan is answered again, with as many runs and the seed that it had."""
-    said = _json(directory / PLAN).get("plan")
-    if not isinstance(said, dict) or not isinstance(said.get("runs"), int) or not isinstance(said.get("seed"), int):
-        raise WafersimError(f"{directory / PLAN}: has no whole plan; the directory is not whole")
+    runs, seed = _chance(directory / PLAN, "plan")
     spec, offers = offers_for_a_loss(*plan_file(directory / "plan.yaml"))
-    found = answered(spec, offers, said["runs"], said["seed"], workers=cores())
+    found = answered(spec, offers, runs, seed, workers=cores())
     if found.answer is None:
         raise unmet(found)
     return plan_page(found)
