@@ -43,7 +43,8 @@ class Drawn(Figure):
 
     def _repr_png_(self) -> bytes:
         buffer = BytesIO()
-        self.savefig(buffer, format="png")
+        with any_letter():
+            self.savefig(buffer, format="png")
         return buffer.getvalue()
 
 
@@ -91,6 +92,14 @@ class Words:
 
 
 @contextmanager
+def any_letter() -> Iterator[None]:
+    """No word of letters that the font has not: a box is drawn, and tables beside the figure have the name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+@contextmanager
 def sheet(path: Target, width: float, body: float, words: Words) -> Iterator[Sheet]:
     """A sheet that is written when the block ends well, the suffix of the path says how, or kept."""
     large, small = (12.5, 9.0) if width > 6 else (9.5, 7.5)
@@ -121,10 +130,7 @@ def sheet(path: Target, width: float, body: float, words: Words) -> Iterator[She
         if isinstance(path, Kept):
             path.figure = drawn
         else:
-            with warnings.catch_warnings():
-                warnings.filterwarnings(
-                    "ignore", "Glyph .* missing from font"
-                )  # a box is drawn; the name is in the tables
+            with any_letter():
                 drawn.savefig(path, metadata=NO_DATE.get(path.suffix.lower(), {}))
 
 
@@ -136,7 +142,8 @@ NO_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"Creation
 def inches(text: str, size: float = 9.0, bold: bool = False) -> float:
     """The width of a line of text."""
     font = FontProperties(family=RC["font.family"], size=size, weight="bold" if bold else "normal")
-    across, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    with any_letter():
+        across, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return HINTED * float(across) / 72
 
 
