@@ -217,3 +217,11 @@ def test_profiles_that_rest_on_each_other_go_round(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("base: a.yaml\n")
     with pytest.raises(InputFaults, match="goes round"):
         read_profile(tmp_path / "a.yaml")
+
+
+def test_what_a_newcomer_leaves_out_is_said_with_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(TWICE.replace(', date: "2026"', ""))
+    with pytest.raises(InputFaults, match=r"values\.sram\.date: is missing: of the number, such as 2026 or 2026-03"):
+        experiment(tmp_path, EXPERIMENT.replace("cs3", "mine.yaml"))
+    with pytest.raises(InputFaults, match=r"training: is missing: the job, such as"):
+        experiment(tmp_path, EXPERIMENT.rpartition("training")[0])

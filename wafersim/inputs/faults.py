@@ -37,6 +37,12 @@ BOUNDS = {
     "less_than_equal": ("<=", "le"),
     "less_than": ("<", "lt"),
 }
+MISSED = {
+    "date": "of the number, such as 2026 or 2026-03",
+    "source": "where it is from, such as 'what if'",
+    "training": "the job, such as {batch_per_system: 64, tokens: 20 B}, or {batch: 512} on GPUs",
+}
+"""What to write in a field that newcomers leave out."""
 
 
 class WrongField(ValueError):
@@ -106,7 +112,8 @@ def _problem(one: Any, path: Path_, adapter: TypeAdapter[Any], values: Any) -> s
     kind, given, context = one["type"], one.get("input"), one.get("ctx", {})
     got = f" (got {shortened(given)})"
     if kind == "missing":
-        return "is missing"
+        hint = MISSED.get(str(path[-1]))
+        return f"is missing: {hint}" if hint else "is missing"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _siblings(adapter, path, values)
         if path[-1] in PRICES and (len(path) == 1 or path[0] in ("system", "run")):
