@@ -92,8 +92,7 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
         lines.append(said)
     lines += outside([{**side, "model": side["name"]} for side in ran])  # of every side, under its name
     lines += in_full(sides)
-    bills = dict.fromkeys(f"{side['profile']}: {'; '.join(side['bill'])}" for side in ran)
-    lines += bills
+    lines += bill_lines(sides)
     if any(not same_job(side, first) for side in ran):
         lines.append(
             "Sides with another model or other tokens stand there for their split; their days are another job's."
@@ -103,6 +102,12 @@ def comparison_lines(sides: Sequence[Row]) -> list[str]:
         "off published runs. Prices are taken as they are, and so are the probabilities of cost."
     )
     return lines
+
+
+def bill_lines(sides: Sequence[Row]) -> list[str]:
+    """What power and prices of each profile of sides that ran rest on."""
+    ran = [side for side in sides if "infeasible" not in side]
+    return list(dict.fromkeys(f"{side['profile']}: {'; '.join(side['bill'])}" for side in ran))
 
 
 def against(side: Row, first: Row) -> str:

@@ -11,11 +11,11 @@ from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.sweep import Point
 from wafersim.planning.sweep import run_point
 from wafersim.report.colours import LINES
-from wafersim.report.comparison import comparison_lines
+from wafersim.report.comparison import bill_lines, comparison_lines
 from wafersim.report.html.charts import BAR, breakdown_chart, memory_charts
 from wafersim.report.html.in_words import words_explained
 from wafersim.report.html.pages import NARROW, WIDE, answer
-from wafersim.report.html.parts import Chart, Lines, Page, Section, Table, category
+from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, category
 from wafersim.report.html.provenance import provenance_parts
 from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
@@ -78,12 +78,19 @@ def _sections(found: ComparisonFindings) -> list[Section]:
         if duration is not None:
             sections.append(whole_run_section(duration, str(side["name"]), f"-{len(sections)}"))
     sections.append(Section("where", "Where time goes", "", [breakdown_chart(bars), *memory_charts(bars)]))
-    sections.append(Section("why", "Why, and how sure", "", [Lines(comparison_lines(found.sides))]))
+    sections.append(Section("why", "Why, and how sure", "", _reasons(found.sides)))
     parts = [
         part for side, simulated in steps for part in provenance_parts(simulated, tuple(side["assumed"]), side["name"])
     ]
     sections.append(Section("provenance", "What it rests on", "", parts))
     return sections
+
+
+def _reasons(sides: Sequence[Row]) -> list[Part]:
+    """What the numbers say; the sources of power and prices, which are long, behind a line that opens them."""
+    bills = bill_lines(sides)
+    said = [line for line in comparison_lines(sides) if line not in bills]
+    return [Lines(said), Lines(bills, "What power and prices rest on")]
 
 
 def _simulated(experiment: Experiment) -> Simulated:

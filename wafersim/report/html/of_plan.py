@@ -13,6 +13,7 @@ from wafersim.planning.sweep import run_point
 from wafersim.planning.whole_run import Whole
 from wafersim.report.colours import LINES
 from wafersim.report.html.charts import ABOVE, SYMBOLS
+from wafersim.report.html.in_words import OF_KIND, words_explained
 from wafersim.report.html.pages import NARROW, WIDE, answer
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, Text, drawn
 from wafersim.report.html.provenance import provenance_parts
@@ -32,7 +33,10 @@ def plan_page(found: Planned) -> Page:
     wide, narrow = (
         answer(lambda columns, most: plan_screen(found, 0.0, columns, most=most), width) for width in (WIDE, NARROW)
     )
-    return Page(f"{title_of(found)}: what to use", wide, narrow, _sections(found), f"wafersim {__version__}")
+    words = words_explained(*OF_KIND)
+    return Page(
+        f"{title_of(found)}: what to use", wide, narrow, _sections(found), f"wafersim {__version__}", words=words
+    )
 
 
 def _sections(found: Planned) -> list[Section]:
