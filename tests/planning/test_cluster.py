@@ -45,6 +45,8 @@ def test_what_is_no_address_is_said_in_a_line() -> None:
         WafersimError, match=r"--cluster 10\.0\.0\.1: is none of local, or a scheduler's address such as tcp://"
     ):
         Cluster("10.0.0.1", 1, print, "done")
+    with pytest.raises(WafersimError, match=r"^--cluster 'tcp://a\\nb:1': is none of local.*$"):
+        Cluster("tcp://a\nb:1", 1, print, "done")
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

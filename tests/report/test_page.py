@@ -6,7 +6,9 @@ import base64
 import gzip
 import json
 import re
+import resource
 import shutil
+import signal
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -120,7 +122,8 @@ def test_the_point_that_is_asked_for_is_shown(written: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [("9", "there are 3 points, from 1"), ("systems=3", "no point has systems=3"), ("colour=2", "no field 'colour'"),
+    [("9", "there are 3 points, from 1"), ("9" * 5000, "there are 3 points, from 1"), ("systems=3", "no point has systems=3"),
+     ("colour=2", "no field 'colour'"),
      ("model=cerebras-gpt-111m", "3 points have that; say system.systems, too"), ("x", "FIELD=VALUE")],
 )  # fmt: skip
 def test_a_point_that_is_not_there(written: Path, asked: str, said: str) -> None:
@@ -221,6 +224,41 @@ def test_no_directory_and_a_file_that_cannot_be_written(written: Path, tmp_path:
         page_of(tmp_path / "none")
     found = CliRunner().invoke(commands, ["report", str(written), "--out", str(tmp_path / "no" / "x.html")])
     assert "cannot be written" in str(found.exception)
+
+
+def test_a_full_disk_leaves_the_earlier_page_and_no_draft(written: Path, tmp_path: Path) -> None:
+    """Half a page is written to a file system that has no more room; what stood there stands."""
+    place, link = tmp_path / "x.html", tmp_path / "link.html"
+    place.write_text("the earlier one")
+    link.symlink_to(place)
+    size = resource.getrlimit(resource.RLIMIT_FSIZE)
+    kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that too much is an error of the write
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, size[1]))
+    try:
+        found = CliRunner().invoke(commands, ["report", str(written), "--out", str(link)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size)
+        signal.signal(signal.SIGXFSZ, kept)
+    assert str(found.exception) == f"{link}: cannot be written (File too large)"
+    assert place.read_text() == "the earlier one"
+    assert {path.name for path in tmp_path.iterdir()} == {"x.html", "link.html"}
+    assert CliRunner().invoke(commands, ["report", str(written), "--out", str(link)]).exit_code == 0
+    assert link.is_symlink() and place.stat().st_size > 1_000_000
+
+
+def test_a_full_disk_is_said_by_the_place_that_was_named(tmp_path: Path) -> None:
+    """And not by the draft, which is gone."""
+    size = resource.getrlimit(resource.RLIMIT_FSIZE)
+    kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, size[1]))
+    try:
+        asked = ["run", "hello_111m", "--report", "--no-figures", "--out", str(tmp_path / "runs")]
+        found = CliRunner().invoke(commands, asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size)
+        signal.signal(signal.SIGXFSZ, kept)
+    assert str(found.exception) == f"--out {tmp_path / 'runs'}: cannot be written (File too large)"
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_titles_are_shown_as_text() -> None:

@@ -33,7 +33,8 @@ class Cluster:
     """
 
     def __init__(self, address: str, processes: int, say: Say, after: str) -> None:
-        if address != LOCAL and not address.startswith(SCHEMES):
+        if address != LOCAL and not (address.startswith(SCHEMES) and address.isprintable()):
+            address = address if address.isprintable() else repr(address)
             allowed = f"{LOCAL}, or a scheduler's address such as tcp://10.0.0.1:8786"
             raise WafersimError(f"--cluster {address}: is none of {allowed}")
         try:

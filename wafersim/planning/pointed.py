@@ -10,6 +10,7 @@ from wafersim.inputs.sweep import Point
 from wafersim.planning.sweep import flat
 
 COUNTS = ("systems", "gpus")
+LONGEST = 20  # digits of a number that are read: more than there can be points
 MOST_NAMED = 6  # points that are named in a refusal
 
 
@@ -20,9 +21,9 @@ def place_of(points: Sequence[Point], asked: str) -> int:
     and where several points have all that is asked.
     """
     if asked.strip().isdecimal():
-        number = int(asked)
+        number = int(asked.strip()[:LONGEST])
         if not 1 <= number <= len(points):
-            raise WafersimError(f"--point {asked}: there are {len(points):,} points, from 1")
+            raise WafersimError(f"--point {asked[:LONGEST]}: there are {len(points):,} points, from 1")
         return number - 1
     known = [_fields(point) for point in points]
     left = list(range(len(points)))

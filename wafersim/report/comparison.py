@@ -173,9 +173,9 @@ def save_comparison(
             print_comparison(spec.title or spec.name, rows, console)
             print_reasons(rows, console)
         if page is not None:
-            from wafersim.report.html.page import save_page
+            from wafersim.report.html.page import page_html
 
-            save_page(page, draft / REPORT)
+            (draft / REPORT).write_text(page_html(page), encoding="utf-8")
         if figures:
             from wafersim.report.figures.comparison import comparison_figure
 

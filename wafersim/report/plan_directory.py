@@ -57,9 +57,9 @@ def save_plan(
         lines = [*plan_lines(found, WIDEST), *(f"{one.name}: {one.reason}" for one in found.rejected)]
         (draft / "reasons.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         if page is not None:
-            from wafersim.report.html.page import save_page
+            from wafersim.report.html.page import page_html
 
-            save_page(page, draft / REPORT)
+            (draft / REPORT).write_text(page_html(page), encoding="utf-8")
         if figures:
             from wafersim.report.figures.of_plan import plan_figures
 

@@ -87,9 +87,9 @@ def _write(
         (draft / "sensitivity.json").write_text(json_output.dumps(plain) + "\n", encoding="utf-8")
     (draft / "would_help.json").write_text(json_output.dumps([one.to_json() for one in helps]) + "\n", encoding="utf-8")
     if page is not None:
-        from wafersim.report.html.page import save_page
+        from wafersim.report.html.page import page_html
 
-        save_page(page, draft / REPORT)
+        (draft / REPORT).write_text(page_html(page), encoding="utf-8")
     if duration is not None:
         (draft / "duration.json").write_text(json_output.document(duration=duration.to_json()) + "\n", encoding="utf-8")
     if formats:

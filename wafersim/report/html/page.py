@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.util import find_spec
@@ -25,9 +26,21 @@ def check_report() -> None:
 
 
 def save_page(page: Page, path: Path) -> None:
-    """Write the page. Raises WafersimError, one line, where the path cannot be written."""
+    """Write the page, whole or not at all: an earlier one stays then. Raises WafersimError, one line, where it cannot be."""
+    html = page_html(page)
+    place = Path(os.path.realpath(path))  # of a link the file it leads to
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        path.write_text(page_html(page), encoding="utf-8")
+        if place.exists() and not place.is_file():  # a device is written to, a directory refused
+            place.write_text(html, encoding="utf-8")
+            return
+        try:
+            with draft.open("x", encoding="utf-8") as file:
+                file.write(html)
+            draft.replace(place)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise WafersimError(f"{path}: cannot be written ({error.strerror or error})") from None
 
