@@ -78,7 +78,10 @@ def test_json_has_all_numbers() -> None:
 def test_jobs_take_no_options_of_one_experiment() -> None:
     found = CliRunner().invoke(cli, ["run", "cerebras_gpt_family", "--set", "training.batch=8"])
     assert found.exit_code == 2
-    assert "has jobs: --set, --sweep, --flops and --trace are of one experiment" in found.output
+    assert (
+        "has jobs: --set, --sweep, --flops, --trace, --report, --point and --cluster are of one experiment"
+        in found.output
+    )
 
 
 @pytest.mark.parametrize("asked", [("run", "hello_111m", "--no-save"), ("compare", "cs2_vs_a100", "--no-save")])

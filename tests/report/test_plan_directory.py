@@ -22,6 +22,8 @@ from wafersim.report.figures.deadline_chance import chance_figure
 from wafersim.report.figures.front import front_figure
 from wafersim.report.figures.of_plan import plan_figures
 from wafersim.report.figures.sheet import COLUMN, PAGE, SLIDE
+from wafersim.report.html.of_plan import plan_page
+from wafersim.report.html.page import page_html
 
 JOB = {"model": "cerebras-gpt-1.3b", "training": {"sequence_length": 2048, "batch": 512, "tokens": "260B"}}
 SPACE = [
@@ -234,3 +236,10 @@ def test_no_words_cover_each_other(
             across = min(box.x1, second.x1) - max(box.x0, second.x0)
             down = min(box.y1, second.y1) - max(box.y0, second.y0)
             assert across <= 1 or down <= 1, f"{one} covers {other}"
+
+
+def test_the_page_of_a_plan_says_of_chance_alone_only_what_was_simulated(found: Planned) -> None:
+    # Candidates' runs are simulated once, with all that is not known; what chance alone would leave nobody asked for.
+    html = page_html(plan_page(found))
+    assert "chance alone" not in html
+    assert "with all that is not known" in html

@@ -105,7 +105,7 @@ def _front(found: Planned, priced: bool) -> Chart:
     })  # fmt: skip
     layout = {
         "height": 460, "margin": MARGIN, "legend": ABOVE, "xaxis": {"title": {"text": "days"}, "type": "log"},
-        "yaxis": {"title": {"text": unit}, "type": "log", "tickformat": "~s"},
+        "yaxis": {"title": {"text": unit}, "type": "log", "dtick": "D2", "tickformat": "~s"},
         "shapes": _limits(found, priced), "hovermode": "closest",
     }  # fmt: skip
     best = found.answer

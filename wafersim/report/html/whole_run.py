@@ -50,10 +50,12 @@ def _sentences(lines: list[str]) -> list[str]:
 def _finishes(found: Duration, identity: str) -> Chart:
     traces: list[dict[str, Any]] = []
     dated = found.start_stated
-    for name, ends, colour, dash in (
-        ("with all that is not known", found.ends_s, MATCHED, "solid"),
-        ("by chance alone", found.chance_ends_s, FIRST, "dash"),
-    ):
+    curves = [("with all that is not known", found.ends_s, MATCHED, "solid")]
+    spreads = [("with all that is not known", found.elapsed)]
+    if found.chance != found.elapsed:  # else nobody asked for it
+        curves.append(("by chance alone", found.chance_ends_s, FIRST, "dash"))
+        spreads.append(("by chance alone", found.chance))
+    for name, ends, colour, dash in curves:
         at = np.quantile(ends, SHARES)
         traces.append({
             "type": "scatter", "mode": "lines", "name": name, "x": [_when(found, each) for each in at.tolist()],
@@ -70,7 +72,6 @@ def _finishes(found: Duration, identity: str) -> Chart:
         "xaxis": {"type": "date"} if dated else {"title": {"text": "days from the first start"}},
         "yaxis": {"title": {"text": "runs that are done, %"}, "range": [0, 100]},
     }  # fmt: skip
-    spreads = [("with all that is not known", found.elapsed), ("by chance alone", found.chance)]
     table = Table(
         "Done in",
         ["", "10 % of runs", "half", "90 %", "mean"],

@@ -110,7 +110,7 @@ def _elapsed(lasted: Lasted) -> list[str]:
     if lasted.published is not None:
         took = lasted.published.days * numbers.DAY
         said.append(f"published {numbers.duration(took)} ({numbers.change(spread.median / took - 1.0)})")
-    return [*said, f"chance alone {_range(chance)}"]
+    return said if chance == spread else [*said, f"chance alone {_range(chance)}"]  # equal where nobody asked for it
 
 
 def _range(spread: Spread) -> str:
