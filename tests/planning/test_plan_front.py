@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wafersim.planning.front import best, front
-from wafersim.planning.speculation import Measured
+from wafersim.planning.speculation import Forked, Measured
 
 # Few different numbers, so that ties are drawn often; a value is its bound and more, or infinite where it does not meet a goal.
 NUMBER = st.integers(0, 12).map(float)
@@ -65,7 +65,11 @@ def test_each_is_measured_once() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_measured_ahead_is_what_would_be_measured(workers: int) -> None:
     """By other processes where there are several; a fault comes up where it is asked for, or never."""
-    measured = Measured(lambda place: 10 // place, workers)
+
+    def measure(place: int) -> int:
+        return 10 // place
+
+    measured = Measured(measure, Forked(measure, workers) if workers > 1 else None)
     measured.ahead([5, 0, 2])
     assert [measured(place) for place in (5, 2, 3)] == [2, 5, 3]
     with pytest.raises(ZeroDivisionError):

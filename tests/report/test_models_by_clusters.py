@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from tests.report.test_figure_layout import LONG, SIZES, faults, written
 from wafersim.inputs.loader import load_experiment
 from wafersim.planning.executor import Task
-from wafersim.planning.journal import Entry, Journal
+from wafersim.planning.journal import Entry, Finished, Journal
 from wafersim.planning.model_version import model_version
 from wafersim.planning.results import COLUMNS
 from wafersim.report.figures.models_by_clusters import models_by_clusters_figure
@@ -38,7 +38,7 @@ def journalled(directory: Path, sweep: dict[str, Any], ran: Any) -> tuple[Task, 
         cells = {"model": point.model_name, "n_systems": point.system.count, **{name: None for name, _ in COLUMNS}}
         cells |= {"step_time_s": took, "tokens_per_s": None if took is None else 1000 / took}
         entry = Entry("ran" if took else "infeasible", {**cells, "scaling_efficiency": None, "infeasible": None})
-        journal.add(task.sweep, place, task.key_of(point), model_version(), entry)
+        journal.add_all(task.sweep, model_version(), [Finished.of(place, task.key_of(point), entry)])
     return task, journal
 
 

@@ -39,7 +39,7 @@ VARIANTS = {
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda name: name.replace(" ", "-"))
 def simulated(request: pytest.FixtureRequest) -> Simulated:
     found = simulate_step(job_of(experiment(**VARIANTS[request.param])))
-    return replace(found, periodic=run_to_period(found.plan, reductions=False))  # every system, not one for all
+    return replace(found).knowing(run_to_period(found.plan, reductions=False))  # every system, not one for all
 
 
 def test_the_state_is_periodic(simulated: Simulated) -> None:
