@@ -233,7 +233,10 @@ def test_a_scheduler_that_dies_ends_the_sweep_with_a_line_and_the_next_one_goes_
 ) -> None:
     processes.join("--preload", str(told(tmp_path, "asked", "time.sleep(0.3)")))
     process = started(file, tmp_path / "out", "--cluster", processes.address)
-    until_more_than(12, tmp_path / "out", process)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (tmp_path / "asked").exists():  # in the middle of its first chunk, of which nothing has come back
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
     processes.scheduler.kill()
     said = process.communicate(timeout=PATIENCE_S)[1]
     kept = keys(tmp_path / "out")

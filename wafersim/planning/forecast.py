@@ -15,6 +15,7 @@ from wafersim.planning.executor import CHUNK_S, Task, compute
 from wafersim.planning.journal import Journal
 
 TRIED_S = 8.0  # for which points are tried
+SHARE = 4  # of so many points one is tried, in whole rows: the others are the workers'
 ROUNDS = 4  # rows of each model at most
 ROW = 9  # neighbours; the first of them is not timed
 TOLD_APART = ("model", "*")  # axes of a sweep whose values take times of their own
@@ -54,11 +55,14 @@ def forecast(task: Task, journal: Journal) -> Forecast | None:
     if not any(weights):
         return None
     compute(task, next(rows[0] for rows in looks if rows)[:1], journal)  # once for what is loaded by the first
-    began = time.perf_counter()
+    began, tried = time.perf_counter(), 0
+    most = (task.grid.size - journal.done(task.sweep)) // SHARE
     turns = [which for which in _spread(models.count) if looks[which]]
     for turn in range(ROUNDS):
         for which in turns:
-            if turn < len(looks[which]) and (time.perf_counter() - began < TRIED_S or not any(found)):
+            more = tried < most and time.perf_counter() - began < TRIED_S
+            if turn < len(looks[which]) and (more or not any(found)):
+                tried += len(looks[which][turn])
                 seconds = _beside_the_first(task, journal, looks[which][turn])
                 if seconds is not None:
                     found[which].append(seconds)
