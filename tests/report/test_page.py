@@ -29,7 +29,7 @@ from wafersim.report.html.page import page_html
 from wafersim.report.html.parts import Page, Section, Table, drawn, pieces, plain
 from wafersim.report.html.slices import MOST_LANES, MOST_SLICES, slices_of
 from wafersim.report.html.timeline import StepTimeline, step_timeline
-from wafersim.report.run_directory import write_version
+from wafersim.report.run_directory import seal
 from wafersim.report.trace.step import VIEWS
 from wafersim.simulation import Simulated
 from wafersim.timeline.timeline import KINDS
@@ -140,7 +140,7 @@ def broken(written: Path, tmp_path: Path, name: str, content: str | None, signed
     else:
         (copy / name).write_text(content)
     if signed:
-        write_version(copy)
+        seal(copy)
     found = CliRunner().invoke(commands, ["report", str(copy), "--out", str(tmp_path / "x.html")])
     assert not (tmp_path / "x.html").exists()
     assert isinstance(found.exception, WafersimError), found.output

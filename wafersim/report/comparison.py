@@ -16,7 +16,7 @@ from wafersim.report import json_output
 from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
 from wafersim.report.imports import in_full
-from wafersim.report.run_directory import REPORT, WIDEST, save_directory, write_version
+from wafersim.report.run_directory import WIDEST, save_directory, seal
 from wafersim.report.words import Row, chance, figure, mfu_head, same_job, seconds, to_train, unmeasured, with_interval
 from wafersim.strategies.registry import words_of
 
@@ -172,15 +172,11 @@ def save_comparison(
             console = Console(file=file, width=WIDEST)
             print_comparison(spec.title or spec.name, rows, console)
             print_reasons(rows, console)
-        if page is not None:
-            from wafersim.report.html.page import page_html
-
-            (draft / REPORT).write_text(page_html(page), encoding="utf-8")
         if figures:
             from wafersim.report.figures.comparison import comparison_figure
 
             for suffix in formats:
                 comparison_figure(rows, draft / f"comparison.{suffix}")
-        write_version(draft)
+        seal(draft, page)
 
     return save_directory(root, resolved, write)

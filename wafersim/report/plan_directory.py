@@ -16,7 +16,7 @@ from wafersim.planning.open_model import OpenQuestion
 from wafersim.planning.planned import Planned
 from wafersim.planning.wholes_table import wholes_table, write_wholes
 from wafersim.report import json_output
-from wafersim.report.run_directory import REPORT, WIDEST, save_directory, write_version
+from wafersim.report.run_directory import WIDEST, save_directory, seal
 from wafersim.report.screen.best_model import best_model_screen
 from wafersim.report.screen.plan import plan_lines
 
@@ -56,15 +56,11 @@ def save_plan(
         write_wholes(wholes_table(found), draft / "candidates.csv")
         lines = [*plan_lines(found, WIDEST), *(f"{one.name}: {one.reason}" for one in found.rejected)]
         (draft / "reasons.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if page is not None:
-            from wafersim.report.html.page import page_html
-
-            (draft / REPORT).write_text(page_html(page), encoding="utf-8")
         if figures:
             from wafersim.report.figures.of_plan import plan_figures
 
             plan_figures(draft, found, formats)
-        write_version(draft)
+        seal(draft, page)
 
     return save_directory(root, resolved, write)
 
@@ -80,7 +76,7 @@ def save_best_model(root: Path, asked: PlanFile, question: OpenQuestion, found: 
         )
         lines = [*best_model_screen(found, 0.0, WIDEST)[1:], *(f"{name}: {reason}" for name, reason in found.refused)]
         (draft / "reasons.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        write_version(draft)
+        seal(draft)
 
     return save_directory(root, resolved, write)
 

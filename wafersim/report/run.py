@@ -18,7 +18,7 @@ from wafersim.planning.what_if import WhatIf
 from wafersim.report import json_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
-from wafersim.report.run_directory import REPORT, WIDEST, save_directory, step_file, write_version
+from wafersim.report.run_directory import WIDEST, save_directory, seal, step_file
 from wafersim.report.words import line_name
 
 if TYPE_CHECKING:  # whole runs and pages are loaded where they are asked for
@@ -47,8 +47,8 @@ def save_run(
     drawn = formats if figures else ()
 
     def write(draft: Path) -> None:
-        _write(draft, experiment, resolved, results, shown, drawn, sensitive, helps, duration, page)
-        write_version(draft)
+        _write(draft, experiment, resolved, results, shown, drawn, sensitive, helps, duration)
+        seal(draft, page)
 
     return save_directory(root, resolved, write)
 
@@ -63,7 +63,6 @@ def _write(
     sensitive: Sequence[Sensitivity] | None,
     helps: Sequence[WhatIf],
     duration: Duration | None,
-    page: Page | None,
 ) -> None:
     text = StringIO()
     YAML().dump(resolved, text)
@@ -86,10 +85,6 @@ def _write(
         plain = [one.to_json() for one in sensitive]
         (draft / "sensitivity.json").write_text(json_output.dumps(plain) + "\n", encoding="utf-8")
     (draft / "would_help.json").write_text(json_output.dumps([one.to_json() for one in helps]) + "\n", encoding="utf-8")
-    if page is not None:
-        from wafersim.report.html.page import page_html
-
-        (draft / REPORT).write_text(page_html(page), encoding="utf-8")
     if duration is not None:
         (draft / "duration.json").write_text(json_output.document(duration=duration.to_json()) + "\n", encoding="utf-8")
     if formats:

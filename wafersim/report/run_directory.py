@@ -26,11 +26,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wafersim import __version__
 from wafersim.errors import WafersimError
 from wafersim.planning.model_version import model_version
+
+if TYPE_CHECKING:  # pages are loaded where they are asked for
+    from wafersim.report.html.parts import Page
 
 DRAFT = ".wafersim-"
 REPORT = "report.html"
@@ -67,11 +70,15 @@ def save_directory(root: Path, resolved: dict[str, Any], write: Callable[[Path],
     return place
 
 
-def write_version(directory: Path) -> None:
-    """Of which version the numbers are that stand beside it, and the sums of their files; `report` takes no other than its own.
+def seal(directory: Path, page: Page | None = None) -> None:
+    """Beside numbers that are written: their `page`, of which version they are, the sums of their files.
 
-    Called when they are written.
+    `report` takes no other than its own.
     """
+    if page is not None:
+        from wafersim.report.html.page import page_html
+
+        (directory / REPORT).write_text(page_html(page), encoding="utf-8")
     written_by = {"wafersim": __version__, "model": model_version(), "files": sums_of(directory)}
     (directory / VERSION).write_text(json.dumps(written_by, indent=2) + "\n", encoding="utf-8")
 

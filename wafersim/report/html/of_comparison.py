@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wafersim import __version__, numbers
+from wafersim import numbers
 from wafersim.inputs.experiment import Experiment
-from wafersim.inputs.sweep import Point
-from wafersim.planning.sweep import run_point
 from wafersim.report.colours import LINES
 from wafersim.report.comparison import bill_lines, comparison_lines
 from wafersim.report.html.charts import BAR, breakdown_chart, memory_charts
 from wafersim.report.html.in_words import words_explained
-from wafersim.report.html.pages import NARROW, WIDE, answer
+from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, category
 from wafersim.report.html.provenance import provenance_parts
 from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
 from wafersim.report.screen.comparison import Compared, comparison_screen
 from wafersim.report.words import Row, counted, seconds, with_interval
-from wafersim.simulation import Simulated
 from wafersim.training_run.duration import Duration
 
 MOST_STEPS = 4  # sides whose step is drawn
@@ -47,11 +44,9 @@ class ComparisonFindings:
 def comparison_page(found: ComparisonFindings) -> Page:
     """All of it."""
     screen = Compared(found.title, found.sides, None, 0.0)
-    wide, narrow = (
-        answer(lambda width, most: comparison_screen(screen, width, most), width) for width in (WIDE, NARROW)
-    )
+    wide, narrow = answers(lambda width, most: comparison_screen(screen, width, most))
     words = words_explained(*(side["kind"] for side in found.sides if "kind" in side))
-    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}", words=words)
+    return Page(found.title, wide, narrow, _sections(found), words=words)
 
 
 def _sections(found: ComparisonFindings) -> list[Section]:
@@ -61,7 +56,7 @@ def _sections(found: ComparisonFindings) -> list[Section]:
         if "infeasible" not in side
     ]
     bars = [(side["name"], side) for side, _ in ran]
-    steps = [(side, _simulated(experiment)) for side, experiment in ran[:MOST_STEPS]]
+    steps = [(side, simulated_again(experiment)) for side, experiment in ran[:MOST_STEPS]]
     sections = [Section("sides", "Side by side", "", [*_measures(bars), _table(found.sides)])]
     timelines = [
         step_timeline(
@@ -91,12 +86,6 @@ def _reasons(sides: Sequence[Row]) -> list[Part]:
     bills = bill_lines(sides)
     said = [line for line in comparison_lines(sides) if line not in bills]
     return [Lines(said), Lines(bills, "What power and prices rest on")]
-
-
-def _simulated(experiment: Experiment) -> Simulated:
-    simulated = run_point(Point({}, experiment), told=False).simulated
-    assert simulated is not None, "a side that ran cannot run again"
-    return simulated
 
 
 def _measures(bars: Sequence[tuple[str, Row]]) -> list[Chart]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wafersim import __version__, numbers
-from wafersim.inputs.sweep import Point
+from wafersim import numbers
 from wafersim.planning.curves import cheapest_by_deadline, surest_by_budget
 from wafersim.planning.planned import Planned
-from wafersim.planning.sweep import run_point
 from wafersim.planning.whole_run import Whole
 from wafersim.report.colours import LINES
 from wafersim.report.html.charts import ABOVE, SYMBOLS
 from wafersim.report.html.in_words import OF_KIND, words_explained
-from wafersim.report.html.pages import NARROW, WIDE, answer
+from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, Text, drawn
 from wafersim.report.html.provenance import provenance_parts
 from wafersim.report.html.timeline import step_timeline
@@ -30,13 +28,9 @@ MARGIN = {"l": 10, "r": 20, "t": 6, "b": 40}
 
 def plan_page(found: Planned) -> Page:
     """All of it, of a plan that has an answer."""
-    wide, narrow = (
-        answer(lambda columns, most: plan_screen(found, 0.0, columns, most=most), width) for width in (WIDE, NARROW)
-    )
+    wide, narrow = answers(lambda width, most: plan_screen(found, 0.0, width, most=most))
     words = words_explained(*OF_KIND)
-    return Page(
-        f"{title_of(found)}: what to use", wide, narrow, _sections(found), f"wafersim {__version__}", words=words
-    )
+    return Page(f"{title_of(found)}: what to use", wide, narrow, _sections(found), words=words)
 
 
 def _sections(found: Planned) -> list[Section]:
@@ -60,8 +54,7 @@ def _sections(found: Planned) -> list[Section]:
 
 def _step(best: Whole) -> list[Section]:
     """The step of the answer, and the numbers of its machine."""
-    simulated = run_point(Point({}, best.candidate.experiment), told=False).simulated
-    assert simulated is not None, "a candidate that ran cannot run again"
+    simulated = simulated_again(best.candidate.experiment)
     title = f"One step of {best.candidate.label}, {seconds(simulated.prediction.step_time_s)}"
     timeline = step_timeline(simulated, title, "step")
     sections = [] if timeline is None else [Section("timeline", "A step", "", [timeline])]

@@ -8,7 +8,7 @@ from io import StringIO
 
 from ruamel.yaml import YAML
 
-from wafersim import __version__, numbers
+from wafersim import numbers
 from wafersim.inputs.experiment import Experiment
 from wafersim.planning.neighbourhood import neighbourhood
 from wafersim.planning.sensitivity import Sensitivity
@@ -19,7 +19,7 @@ from wafersim.report.explain import engines, explain, why_these_policies
 from wafersim.report.html.charts import breakdown_chart, largest_of, memory_charts, scaling_charts
 from wafersim.report.html.closest_rows import closest_section
 from wafersim.report.html.in_words import run_in_words, words_explained
-from wafersim.report.html.pages import NARROW, WIDE, answer
+from wafersim.report.html.pages import answers
 from wafersim.report.html.parts import Lines, Page, Part, Section, Table, Text
 from wafersim.report.html.provenance import provenance_section
 from wafersim.report.html.sliders import sliders
@@ -28,6 +28,7 @@ from wafersim.report.html.whole_run import whole_run_section
 from wafersim.report.screen.lines import as_trained
 from wafersim.report.screen.run import Found, run_screen
 from wafersim.report.words import COUNTS, Row, counted, figure, label, line_name, plus_minus, seconds, to_train
+from wafersim.simulation import Simulated
 from wafersim.training_run.duration import Duration
 
 MOST_POINTS = 2000  # rows of the table of all points
@@ -52,6 +53,12 @@ class RunFindings:
         return self.experiment.title or self.experiment.name
 
     @property
+    def simulated(self) -> Simulated:
+        """The step of that point."""
+        assert self.shown.simulated is not None
+        return self.shown.simulated
+
+    @property
     def row(self) -> Row:
         """The point whose step is shown."""
         return self.rows[self.place]
@@ -65,16 +72,13 @@ class RunFindings:
 def run_page(found: RunFindings) -> Page:
     """All of it. The answer is the first screen of `run`, without the time it took and the commands that go on from it."""
     screen = Found(found.title, found.experiment.name, found.rows, found.row, found.helps, None, 0.0)
-    wide, narrow = (answer(lambda width, most: run_screen(screen, width, most), width) for width in (WIDE, NARROW))
-    simulated = found.shown.simulated
-    assert simulated is not None
-    says, words = run_in_words(found.row, simulated.job.machine.name), words_explained(found.row["kind"])
-    return Page(found.title, wide, narrow, _sections(found), f"wafersim {__version__}", says, words)
+    wide, narrow = answers(lambda width, most: run_screen(screen, width, most))
+    says, words = run_in_words(found.row, found.simulated.job.machine.name), words_explained(found.row["kind"])
+    return Page(found.title, wide, narrow, _sections(found), says, words)
 
 
 def _sections(found: RunFindings) -> list[Section]:
-    simulated = found.shown.simulated
-    assert simulated is not None
+    simulated = found.simulated
     good = [row for row in found.rows if "infeasible" not in row]
     sections = []
     timeline = step_timeline(simulated, f"One step of {found.of_shown}", "step")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from wafersim import __version__
 from wafersim.errors import WafersimError
 from wafersim.report.html.parts import Chart, Page, pieces, plain
+from wafersim.report.whole_file import appearing
 
 HERE = files("wafersim.report.html")
 STYLES = ("report.css", "sliders.css")
@@ -27,22 +28,9 @@ def check_report() -> None:
 
 def save_page(page: Page, path: Path) -> None:
     """Write the page, whole or not at all: an earlier one stays then. Raises WafersimError, one line, where it cannot be."""
-    html = page_html(page)
-    place = Path(os.path.realpath(path))  # of a link the file it leads to
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        if place.exists() and not place.is_file():  # a device is written to, a directory refused
-            place.write_text(html, encoding="utf-8")
-            return
-        try:
-            with draft.open("x", encoding="utf-8") as file:
-                file.write(html)
-            draft.replace(place)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise WafersimError(f"{path}: cannot be written ({error.strerror or error})") from None
+    html = page_html(page).encode()
+    with appearing(path, str(path)) as file:
+        file.write(html)
 
 
 def page_html(page: Page) -> str:
@@ -71,6 +59,7 @@ def page_html(page: Page) -> str:
     draws = any(isinstance(part, Chart) for section in page.sections for part in section.parts)
     return environment.get_template("page.html").render(
         page=page,
+        written_by=f"wafersim {__version__}",
         css="\n".join(_static(STYLES)),
         draws=draws,
         plotly=_plotly() if draws else "",

@@ -83,7 +83,6 @@ class Page:
     wide: str
     narrow: str
     sections: Sequence[Section]
-    written_by: str
     says: str = ""  # the answer as a sentence
     words: Lines | None = None  # its words explained
 
