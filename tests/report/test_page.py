@@ -263,7 +263,7 @@ def test_a_full_disk_is_said_by_the_place_that_was_named(tmp_path: Path) -> None
 
 def test_titles_are_shown_as_text() -> None:
     table = Table(EVIL, [EVIL], [[EVIL]])
-    html = page_html(Page(EVIL, EVIL, EVIL, [Section("a", "A", EVIL, [table])], "test"))
+    html = page_html(Page(EVIL, EVIL, EVIL, [Section("a", "A", EVIL, [table])]))
     page = texts(html)
     shown = plain(EVIL)
     assert page.text.count(shown) >= 6

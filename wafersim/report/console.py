@@ -24,7 +24,7 @@ from wafersim.report.tables import (
     search_table,
     throughput_table,
 )
-from wafersim.report.words import COUNTS, Row, line_name
+from wafersim.report.words import Row, line_name, varied_paths
 
 MOST_NAMED = 12  # things to do that are named one by one where the user interrupts
 MOST_REFUSALS = 10  # points that are named with their reason
@@ -72,7 +72,7 @@ def working(label: str) -> Iterator[None]:
 
 def print_points(title: str, rows: Sequence[Row], console: Console) -> None:
     """Every point: throughput, where its step goes, what is published of it, why it cannot run."""
-    varied = _varied(rows)
+    varied = varied_paths(rows)
     for kind in dict.fromkeys(row["kind"] for row in rows):
         _print_tables(console, title, [row for row in rows if row["kind"] == kind], varied)
     refused = [row for row in rows if "infeasible" in row]
@@ -91,7 +91,7 @@ def print_imports(rows: Sequence[Row], console: Console) -> None:
 
 def print_reasons(rows: Sequence[Row], circuit: Sequence[str], helps: Sequence[WhatIf], console: Console) -> None:
     """Memory and policies, what binds, the critical `circuit` of one point and what would help it, engines, what was assumed."""
-    good, varied = [row for row in rows if "infeasible" not in row], _varied(rows)
+    good, varied = [row for row in rows if "infeasible" not in row], varied_paths(rows)
     for kind in dict.fromkeys(row["kind"] for row in good):
         print_table(console, memory_table([row for row in good if row["kind"] == kind], varied))
     for line in [*why_these_policies(good), *explain(good), *circuit, *would_help(helps), *engines(good)]:
@@ -151,9 +151,3 @@ def say(console: Console, text: str) -> None:
         console.print(text, markup=False, highlight=False)
     else:
         console.file.write(text + "\n")
-
-
-def _varied(rows: Sequence[Row]) -> list[str]:
-    """Swept paths beyond model and systems, which have their own columns."""
-    names = dict.fromkeys(name for row in rows for name in row.get("varied", {}))
-    return [name for name in names if name not in ("model", *COUNTS)]

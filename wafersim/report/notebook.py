@@ -18,7 +18,7 @@ from wafersim.planning.sweep import PointResult
 from wafersim.report.comparison import against, comparison_table, likely
 from wafersim.report.screen.plan import columns_of, title_of
 from wafersim.report.tables import throughput_table
-from wafersim.report.words import COUNTS, Row, counted, line_name, same_job, seconds, to_train, with_interval
+from wafersim.report.words import Row, counted, line_name, same_job, seconds, to_train, varied_paths, with_interval
 
 MOST_ROWS = 60  # of a table; the rest is counted
 CELL = "padding:2px 12px 2px 0;border:0;border-bottom:1px solid rgba(128,128,128,0.35);vertical-align:top"
@@ -46,15 +46,13 @@ def _(result: PointResult) -> str:
 @html_of.register
 def _(result: Results) -> str:
     rows = [point.to_json() for point in result.points]
-    paths = list(dict.fromkeys(path for row in rows for path in row.get("varied", {})))
-    varied = [path for path in paths if path not in ("model", *COUNTS)]
     title = result.experiment.title or result.experiment.name
     shown = rows[:MOST_ROWS]
     refused = [f"{line_name(row)} on {counted(row)} cannot run: {row['infeasible']}" for row in shown if _refused(row)]
     more = [f"and {len(rows) - MOST_ROWS:,} more points: .rows(), .to_csv() and .to_pandas() have all"] * (
         len(rows) > MOST_ROWS
     )
-    return _table_of(throughput_table(title, shown, varied)) + _lines([*refused, *more])
+    return _table_of(throughput_table(title, shown, varied_paths(rows))) + _lines([*refused, *more])
 
 
 @html_of.register

@@ -117,6 +117,12 @@ def label(value: Any) -> str:
     return str(value)
 
 
+def varied_paths(rows: Sequence[Row]) -> list[str]:
+    """Swept paths beyond model and systems, which have their own columns."""
+    names = dict.fromkeys(name for row in rows for name in row.get("varied", {}))
+    return [name for name in names if name not in ("model", *COUNTS)]
+
+
 def line_name(row: Row) -> str:
     """What a line of a sweep over systems is called: the model and the other swept values."""
     others = [label(v) for name, v in row.get("varied", {}).items() if name not in ("model", *COUNTS)]

@@ -9,19 +9,15 @@ from wafersim import numbers
 from wafersim.report.colours import LINES
 from wafersim.report.figures.series import Axis, Series, drawn_against, named_lines
 from wafersim.report.html.parts import Chart, Table, category, drawn
+from wafersim.report.html.plotted import ABOVE, BAR, DASHES, MARGIN, SYMBOLS, stack_layout, stacked
 from wafersim.report.words import Row, counted, seconds, with_interval
 from wafersim.strategies.registry import words_of
 from wafersim.strategies.words import Part
 
 SHOWN = 5e-4  # of a step: what is less is in no legend
-BAR = 50  # pixels that a bar takes
 MEMORY_COLOURS = LINES[:1] + LINES[1:2] + LINES[3:4] + LINES[7:8] + LINES[4:5] + LINES[2:3]
 GB = 1e9
 REST = "reserved"
-SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
-ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}  # where a legend has room
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-
 
 Bars = Sequence[tuple[str, Row]]  # points that ran, and what each is called
 
@@ -40,12 +36,7 @@ def breakdown_chart(bars: Bars) -> Chart:
             if row["breakdown"][part.key] > SHOWN * row["step_time_s"]:
                 parts.setdefault(part.label, part)
     traces = [_part_trace(part, bars) for part in parts.values()]
-    layout = {
-        "barmode": "stack", "height": 130 + BAR * len(bars), "margin": {"l": 10, "r": 10, "t": 10, "b": 40},
-        "xaxis": {"title": {"text": "share of the step, %"}, "range": [0, 100]},
-        "yaxis": {"autorange": "reversed", "type": "category"},
-        "legend": ABOVE,
-    }  # fmt: skip
+    layout = stack_layout(130 + BAR * len(bars), {"title": {"text": "share of the step, %"}, "range": [0, 100]})
     table = Table(
         "Where each step goes, in percent of it",
         ["run", "step", *parts],
@@ -71,13 +62,9 @@ def breakdown_chart(bars: Bars) -> Chart:
 def _part_trace(part: Part, bars: Bars) -> dict[str, Any]:
     values = [_of_label(row, part.label) for _, row in bars]
     shares = [100 * value / row["step_time_s"] for value, (_, row) in zip(values, bars, strict=True)]
-    return {
-        "type": "bar", "orientation": "h", "name": part.label, "x": shares,
-        "y": [category(name, counted(row)) for name, row in bars],
-        "marker": {"color": part.colour, "line": {"width": 0.5, "color": "#ffffff"}},
-        "customdata": [seconds(value) for value in values],
-        "hovertemplate": "%{y}<br>" + part.label + ": %{x:.2f} % of the step, %{customdata}<extra></extra>",
-    }  # fmt: skip
+    hover = "%{y}<br>" + part.label + ": %{x:.2f} % of the step, %{customdata}"
+    trace = stacked(part.label, part.colour, shares, [category(name, counted(row)) for name, row in bars], hover)
+    return {**trace, "customdata": [seconds(value) for value in values]}
 
 
 def _of_label(row: Row, label: str) -> float:
@@ -133,7 +120,7 @@ def _against(axis: Axis, series: Sequence[Series], key: str, said: str, identity
     values = [point.row[key] for each in series for point in each.points]
     logarithmic = axis.chips or max(values) >= 10 * min(values)
     layout = {
-        "height": 430, "margin": {"l": 10, "r": 10, "t": 10, "b": 40}, "hovermode": "closest",
+        "height": 430, "margin": MARGIN, "hovermode": "closest",
         "xaxis": {
             "title": {"text": drawn(axis.name)}, "type": "log" if axis.logarithmic else "linear",
             "tickvals": [x for x, _ in axis.ticks], "ticktext": [drawn(text) for _, text in axis.ticks],
@@ -173,25 +160,23 @@ def _memory(kind: str, bars: Bars) -> Chart:
     known = [(key, head) for key, head in (*words.memory, (REST, REST)) if any(memory.get(key) for memory in memories)]
     beside = [category(name, counted(row)) for name, row in bars]
     named = [f"{name}, {counted(row)}" for name, row in bars]
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "bar", "orientation": "h", "name": head, "y": beside, "x": [_gb(memory.get(key)) for memory in memories],
-            "marker": {"color": MEMORY_COLOURS[index % len(MEMORY_COLOURS)], "line": {"width": 0.5, "color": "#ffffff"}},
-            "hovertemplate": "%{y}<br>" + head + ": %{x:.3g} GB<extra></extra>",
-        }
+    traces = [
+        stacked(
+            head,
+            MEMORY_COLOURS[index % len(MEMORY_COLOURS)],
+            [_gb(memory.get(key)) for memory in memories],
+            beside,
+            "%{y}<br>" + head + ": %{x:.3g} GB",
+        )
         for index, (key, head) in enumerate(known)
-    ]  # fmt: skip
+    ]
     traces.append({
         "type": "scatter", "mode": "markers", "name": "there is", "y": beside,
         "x": [_gb(memory["capacity_bytes"]) for memory in memories],
         "marker": {"symbol": "line-ns-open", "size": 22, "line": {"width": 3, "color": "@ink"}, "color": "@ink"},
         "hovertemplate": "%{y}<br>there is: %{x:.4g} GB<extra></extra>",
     })  # fmt: skip
-    layout = {
-        "barmode": "stack", "height": 130 + BAR * len(bars), "margin": {"l": 10, "r": 10, "t": 10, "b": 40},
-        "xaxis": {"title": {"text": "GB"}, "rangemode": "tozero"}, "yaxis": {"autorange": "reversed", "type": "category"},
-        "legend": ABOVE,
-    }  # fmt: skip
+    layout = stack_layout(130 + BAR * len(bars), {"title": {"text": "GB"}, "rangemode": "tozero"})
     used, fullest = max(
         (memory["total_bytes"] / memory["capacity_bytes"], name) for memory, name in zip(memories, named, strict=True)
     )

@@ -10,10 +10,11 @@ from wafersim import numbers
 from wafersim.inputs.experiment import Experiment
 from wafersim.report.colours import LINES
 from wafersim.report.comparison import bill_lines, comparison_lines
-from wafersim.report.html.charts import BAR, breakdown_chart, memory_charts
+from wafersim.report.html.charts import breakdown_chart, memory_charts
 from wafersim.report.html.in_words import words_explained
 from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, category
+from wafersim.report.html.plotted import BAR, whiskers
 from wafersim.report.html.provenance import provenance_parts
 from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
@@ -104,12 +105,11 @@ def _measure(bars: Sequence[tuple[str, Row]], key: str, said: str, unit: float) 
     values = [side[key] / unit for _, side in bars]
     ranges = [side["interval"][key] if side.get("interval") else (side[key], side[key]) for _, side in bars]
     names = [f"{name}, {counted(side)}" for name, side in bars]
-    up = [high / unit - value for (_, high), value in zip(ranges, values, strict=True)]
-    down = [value - low / unit for (low, _), value in zip(ranges, values, strict=True)]
+    spans = [(low / unit, value, high / unit) for (low, high), value in zip(ranges, values, strict=True)]
     trace: dict[str, Any] = {
         "type": "bar", "orientation": "h", "x": values, "marker": {"color": LINES[0]},
         "y": [category(name, counted(side)) for name, side in bars],
-        "error_x": {"type": "data", "symmetric": False, "color": "@ink", "array": up, "arrayminus": down},
+        "error_x": whiskers(spans, color="@ink"),
         "customdata": [with_interval(side, key, unit) for _, side in bars],
         "hovertemplate": "%{y}<br>" + said + ": %{customdata}<extra></extra>",
     }  # fmt: skip

@@ -10,10 +10,10 @@ from wafersim.planning.curves import cheapest_by_deadline, surest_by_budget
 from wafersim.planning.planned import Planned
 from wafersim.planning.whole_run import Whole
 from wafersim.report.colours import LINES
-from wafersim.report.html.charts import ABOVE, SYMBOLS
 from wafersim.report.html.in_words import OF_KIND, words_explained
 from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, Text, drawn
+from wafersim.report.html.plotted import ABOVE, SYMBOLS, whiskers
 from wafersim.report.html.provenance import provenance_parts
 from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
@@ -122,11 +122,8 @@ def _money(whole: Whole) -> str:
 
 
 def _whiskers(spreads: Sequence[Spread], size: float) -> dict[str, Any]:
-    return {
-        "type": "data", "symmetric": False, "thickness": 1, "width": 2,
-        "array": [(one.high - one.median) / size for one in spreads],
-        "arrayminus": [(one.median - one.low) / size for one in spreads],
-    }  # fmt: skip
+    spans = [(one.low / size, one.median / size, one.high / size) for one in spreads]
+    return whiskers(spans, thickness=1, width=2)
 
 
 def _limits(found: Planned, priced: bool) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
 from wafersim.report.screen.lines import as_trained
 from wafersim.report.screen.run import Found, run_screen
-from wafersim.report.words import COUNTS, Row, counted, figure, label, line_name, plus_minus, seconds, to_train
+from wafersim.report.words import Row, counted, figure, label, line_name, plus_minus, seconds, to_train, varied_paths
 from wafersim.simulation import Simulated
 from wafersim.training_run.duration import Duration
 
@@ -144,9 +144,7 @@ def _policies(good: Sequence[Row]) -> list[Part]:
 
 def _points(rows: Sequence[Row]) -> Table:
     """One row a point, as `--all` prints them; of very many the first, which the caption says."""
-    paths = list(
-        dict.fromkeys(path for row in rows for path in row.get("varied", {}) if path not in ("model", *COUNTS))
-    )
+    paths = varied_paths(rows)
     several = f", the first {MOST_POINTS:,} of {len(rows):,}" if len(rows) > MOST_POINTS else ""
     heads = ["model", "chips", *paths, "batch", "step", "80 %", "tokens/s", "MFU", "binds", "to train"]
     body = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wafersim.inputs.machine import GPU_PARTS, WAFER_PARTS, AnyMachine, Machine, numbers
+from wafersim.inputs.machine import numbers
 from wafersim.inputs.sourced import Sourced
 from wafersim.numbers import percent
 from wafersim.report.html.parts import Lines, Part, Section, Table
@@ -36,7 +36,8 @@ def provenance_parts(simulated: Simulated, moving: tuple[str, ...], side: str = 
         if found:
             title = "assumed, and it moves nothing here" if kind == "assumed" else kind
             parts.append(_table(f"{of}{title}: {len(found)}", found, folded=True))
-    return [*parts, Lines([f"{of}{name} {said}" for name, said in _machine(simulated.job.machine)])]
+    profiles = {part: getattr(simulated.job.machine, part) for part in (path.partition(".")[0] for path, _ in stated)}
+    return [*parts, Lines([f"{of}{part} {profile.name}: {profile.title}" for part, profile in profiles.items()])]
 
 
 def _table(title: str, found: list[tuple[str, Sourced]], folded: bool = False) -> Table:
@@ -49,9 +50,3 @@ def _table(title: str, found: list[tuple[str, Sourced]], folded: bool = False) -
 
 def _error(number: Sourced) -> str:
     return "" if number.standard_error is None else f"± {percent(number.standard_error)}"
-
-
-def _machine(machine: AnyMachine) -> list[tuple[str, str]]:
-    """The profiles that its numbers are of."""
-    parts = WAFER_PARTS if isinstance(machine, Machine) else GPU_PARTS
-    return [(part, f"{getattr(machine, part).name}: {getattr(machine, part).title}") for part in parts]

@@ -9,8 +9,8 @@ import numpy as np
 
 from wafersim import numbers
 from wafersim.report.colours import FIRST, MATCHED
-from wafersim.report.html.charts import ABOVE
 from wafersim.report.html.parts import Chart, Lines, Part, Section, Table
+from wafersim.report.html.plotted import ABOVE, MARGIN, stack_layout, stacked
 from wafersim.report.screen.duration import Lasted, duration_screen
 from wafersim.report.screen.layout import WIDTH
 from wafersim.strategies import palette
@@ -68,7 +68,7 @@ def _finishes(found: Duration, identity: str) -> Chart:
             "line": {"color": palette.RED, "width": 2, "dash": "dot"}, "hovertemplate": "deadline: %{x}<extra></extra>",
         })  # fmt: skip
     layout = {
-        "height": 360, "margin": {"l": 10, "r": 10, "t": 10, "b": 40}, "legend": ABOVE,
+        "height": 360, "margin": MARGIN, "legend": ABOVE,
         "xaxis": {"type": "date"} if dated else {"title": {"text": "days from the first start"}},
         "yaxis": {"title": {"text": "runs that are done, %"}, "range": [0, 100]},
     }  # fmt: skip
@@ -103,18 +103,16 @@ def _losses(found: Duration, identity: str) -> Chart:
     words = {each.key: each for each in WORDS.values()}
     named = [(words[key], value) for key, value in found.losses if value > 5e-4 * elapsed]
     traces = [
-        {
-            "type": "bar", "orientation": "h", "name": part.label, "y": ["mean run"], "x": [100 * value / elapsed],
-            "marker": {"color": part.colour, "line": {"width": 0.5, "color": "#ffffff"}},
-            "hovertemplate": f"{part.label}: %{{x:.2f}} % of the run, {numbers.duration(value)}<extra></extra>",
-        }
+        stacked(
+            part.label,
+            part.colour,
+            [100 * value / elapsed],
+            ["mean run"],
+            f"{part.label}: %{{x:.2f}} % of the run, {numbers.duration(value)}",
+        )
         for part, value in named
-    ]  # fmt: skip
-    layout = {
-        "barmode": "stack", "height": 220, "margin": {"l": 10, "r": 10, "t": 10, "b": 40},
-        "xaxis": {"title": {"text": "share of the run, %"}, "range": [0, 100]}, "yaxis": {"type": "category"},
-        "legend": ABOVE,
-    }  # fmt: skip
+    ]
+    layout = stack_layout(220, {"title": {"text": "share of the run, %"}, "range": [0, 100]})
     table = Table(
         "What the mean run spends its time on",
         ["", "time", "share"],

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wafersim.report.words import COUNTS, Row, label
+from wafersim.report.words import Row, label, varied_paths
 from wafersim.strategies.registry import words_of
 
 LONG = 32  # characters of a name that leave too little of a line for numbers
@@ -46,8 +46,7 @@ def lines_of(rows: Sequence[Row]) -> tuple[str, list[Line]]:
     A name has the values that tell its line from others, and before a number its field where there is room.
     """
     grouped: dict[tuple[str, ...], list[Row]] = {}
-    varied = [name for row in rows for name in row.get("varied", {}) if name not in ("model", *COUNTS)]
-    paths = list(dict.fromkeys(varied))
+    paths = varied_paths(rows)
     for row in rows:
         values = row.get("varied", {})
         grouped.setdefault((row["model"], *(label(values.get(path, "")) for path in paths)), []).append(row)
