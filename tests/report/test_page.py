@@ -365,3 +365,13 @@ def test_words_of_pages_are_explained_as_the_glossary_does() -> None:
     entries = dict(re.findall(r"^\*\*(.+)\*\*\n:   (.+)$", glossary, re.M))
     for word, meaning in (TERMS | WAFER_TERMS | GPU_TERMS).items():
         assert meaning == entries[word].replace("*", ""), word
+
+
+def test_kinds_that_take_turns_are_thinned_together(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeline, view = simulated.periodic.timeline, VIEWS[simulated.job.kind](simulated)
+    critical = np.ones(len(timeline), bool)
+    monkeypatch.setattr("wafersim.report.html.slices.MOST_SLICES", 20)
+    few = slices_of(timeline, view, critical)
+    assert len(few.start) <= 20 and few.critical.all() and few.tasks == len(timeline)
+    assert any("x several kinds, the first" in said for said in few.said)
+    assert sorted(set(few.lane.tolist())) == list(range(len(few.lanes)))

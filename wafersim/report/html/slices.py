@@ -1,7 +1,8 @@
 """A step as a page draws it: so many slices that a browser moves them, in lanes, each with what it says when it is pointed at.
 
 A step of millions of tasks is thinned: lanes on which nothing critical runs and no weight is followed give way first, then
-slices of one kind in a lane that begin within a short window become one, which says how many it is.
+slices in a lane that begin within a short window become one, which says how many it is: those of one kind, or where that leaves
+too many, as where kinds take turns, all of them.
 """
 
 from __future__ import annotations
@@ -79,14 +80,16 @@ def slices_of(timeline: Timeline, view: StepView, critical: npt.NDArray[np.bool_
     rows = rows[np.lexsort((timeline.start[rows], place[view.lane_of[rows]]))]
     origin = int(timeline.start.min())
     lane, start, end = place[view.lane_of[rows]], timeline.start[rows] - origin, timeline.end[rows] - origin
-    window = _window(lane, start, end, timeline.kind[rows], timeline.pass_[rows])
-    first = _firsts(lane, start, end, timeline.kind[rows], timeline.pass_[rows], window)
+    kinds = timeline.kind[rows], timeline.pass_[rows]
+    window, first = _thinned(lane, start, end, kinds)
     counts = np.diff(np.append(first, len(rows)))
     one = rows[first]
     busy = np.add.reduceat(end - start, first) if len(first) else np.zeros(0, np.int64)
     said = [f'"name":{each.name}' + (f",{each.args}" if each.args else "") for each in view.describe(one)]
     for index in np.flatnonzero(counts > 1).tolist():
-        said[index] = _many(timeline, int(one[index]), int(counts[index]), int(busy[index]))
+        among = slice(int(first[index]), int(first[index] + counts[index]))
+        several = any((column[among] != column[among.start]).any() for column in kinds)
+        said[index] = _many(timeline, int(one[index]), int(counts[index]), int(busy[index]), several)
     return Slices(
         lanes=[view.lanes[index] for index in kept],
         lane=lane[first],
@@ -110,29 +113,32 @@ def _lanes(view: StepView, critical: npt.NDArray[np.bool_]) -> list[int]:
     return sorted(list(ranked)[:MOST_LANES])
 
 
-def _window(lane: Column, start: Column, end: Column, kind: Column, pass_: Column) -> int:
-    """The shortest power of two of ticks within which slices have to become one, that there be few enough."""
-    window = 0
-    while len(_firsts(lane, start, end, kind, pass_, window)) > MOST_SLICES:
-        window = 2 * window or 1024
-    return window
+def _thinned(lane: Column, start: Column, end: Column, kinds: tuple[Column, Column]) -> tuple[int, Column]:
+    """(shortest window, of a power of two of ticks, within which slices have to become one, that there be few enough; places of
+    those with which one that is drawn begins)."""
+    for alike in ((lane, *kinds), (lane,)):
+        window = 0
+        while window <= 2 * int(end.max(initial=0)):
+            first = _firsts(start, end, alike, window)
+            if len(first) <= MOST_SLICES:
+                return window, first
+            window = 2 * window or 1024
+    raise AssertionError("more lanes than slices")
 
 
-def _firsts(lane: Column, start: Column, end: Column, kind: Column, pass_: Column, window: int) -> Column:
-    """Places of slices with which one that is drawn begins: another lane, kind or pass, another window, or a long one."""
-    if not window or not len(lane):
-        return np.arange(len(lane))
+def _firsts(start: Column, end: Column, alike: Sequence[Column], window: int) -> Column:
+    """Places with which a slice begins: another lane (kind, pass), another window, or a long one."""
+    if not window or not len(start):
+        return np.arange(len(start))
     long = end - start >= window
-    begins = np.ones(len(lane), bool)
+    begins = np.ones(len(start), bool)
     begins[1:] = long[1:] | long[:-1] | (start[1:] // window != start[:-1] // window)
-    for column in (lane, kind, pass_):
+    for column in alike:
         begins[1:] |= column[1:] != column[:-1]
     return np.flatnonzero(begins)
 
 
-def _many(timeline: Timeline, row: int, count: int, busy: int) -> str:
-    said = {
-        "name": f"{count:,} x {KINDS[timeline.kind[row]]}, {PASSES[timeline.pass_[row]]}",
-        "busy_us": busy / 1e6,
-    }
+def _many(timeline: Timeline, row: int, count: int, busy: int, several: bool) -> str:
+    what = f"{KINDS[timeline.kind[row]]}, {PASSES[timeline.pass_[row]]}"
+    said = {"name": f"{count:,} x {f'several kinds, the first {what}' if several else what}", "busy_us": busy / 1e6}
     return json.dumps(said)[1:-1]

@@ -12,9 +12,8 @@ from wafersim import numbers
 from wafersim.report import colours
 from wafersim.report.html.slices import Slices, slices_of
 from wafersim.report.trace.events import Counter
-from wafersim.report.trace.step import VIEWS, among
+from wafersim.report.trace.step import VIEWS, on_circuit
 from wafersim.simulation import Simulated
-from wafersim.strategies.critical import critical_tasks
 from wafersim.strategies.registry import words_of
 from wafersim.timeline.clock import to_seconds
 from wafersim.timeline.timeline import KIND, KINDS, PASSES, Timeline
@@ -47,16 +46,14 @@ def step_timeline(simulated: Simulated, title: str, identity: str) -> StepTimeli
     if view_of is None:
         return None
     view, timeline = view_of(simulated), simulated.periodic.timeline
-    found = critical_tasks(simulated.periodic)
-    critical = np.zeros(len(timeline), bool) if found is None else among(timeline, found)
-    slices = slices_of(timeline, view, critical)
+    slices = slices_of(timeline, view, on_circuit(simulated))
     data = slices.packed()
     own = _colours(simulated.prediction.kind)
     data["colours"] = own
     data["pass_colours"] = colours.PASSES
     data["counters"] = [_counter(each, timeline) for each in _shown(view.counters, slices)]
-    data["has_critical"] = bool(slices.critical.any())
-    return StepTimeline(identity, title, _notes(slices, found is None), _legend(slices, own), data)
+    data["has_critical"] = known = bool(slices.critical.any())
+    return StepTimeline(identity, title, _notes(slices, known), _legend(slices, own), data)
 
 
 def _legend(slices: Slices, own: dict[str, str]) -> list[tuple[str, str]]:
@@ -98,7 +95,7 @@ def _counter(counter: Counter, timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _notes(slices: Slices, no_circuit: bool) -> list[str]:
+def _notes(slices: Slices, circuit: bool) -> list[str]:
     said = []
     if slices.lanes_left_out:
         said.append(
@@ -107,9 +104,9 @@ def _notes(slices: Slices, no_circuit: bool) -> list[str]:
     if slices.window:
         short = numbers.step(to_seconds(float(slices.window)))
         said.append(
-            f"The step has {slices.tasks:,} tasks. Neighbours of one kind in a lane that begin within {short} are drawn as one "
+            f"The step has {slices.tasks:,} tasks. Neighbours in a lane that begin within {short} are drawn as one "
             "slice, which says how many it is; --trace has every task."
         )
-    if no_circuit:
+    if not circuit:
         said.append("No critical circuit is known of this step.")
     return said

@@ -46,9 +46,13 @@ def save_step(simulated: Simulated, title: str, path: Path) -> None:
         "written_by": f"wafersim {__version__}",
     }
     timeline = simulated.periodic.timeline
-    found = critical_tasks(simulated.periodic)
-    critical = np.zeros(len(timeline), bool) if found is None else among(timeline, found)
-    write_trace(path, document(about, events(timeline, view(simulated), critical)))
+    write_trace(path, document(about, events(timeline, view(simulated), on_circuit(simulated))))
+
+
+def on_circuit(simulated: Simulated) -> np.ndarray:
+    """Which tasks of the last step are on the critical circuit; none where no circuit is known."""
+    timeline, found = simulated.periodic.timeline, critical_tasks(simulated.periodic)
+    return np.zeros(len(timeline), bool) if found is None else among(timeline, found)
 
 
 def events(timeline: Timeline, view: StepView, critical: np.ndarray) -> Iterator[str]:
