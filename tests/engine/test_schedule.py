@@ -6,7 +6,8 @@ import pytest
 from wafersim.engine.event_queue import EventQueue
 from wafersim.engine.graph import BundleGraph, Edges, build_graph
 from wafersim.engine.longest_path import LongestPath
-from wafersim.engine.schedule import LANES, Schedule, as_served, in_any_order, solve, waits_of
+from wafersim.engine.schedule import LANES, Schedule, as_served, in_any_order, solve
+from wafersim.engine.waits import waits_of
 
 NO_LAG = np.zeros(1, np.int64)
 

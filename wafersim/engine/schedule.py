@@ -11,25 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from wafersim.compiled import njit
 from wafersim.engine.event_queue import DURATION, RANK, SERVER
-from wafersim.engine.graph import FROM_ALL, FROM_CHILDREN, SAME, TO_CHILDREN, BundleGraph, Ints
+from wafersim.engine.graph import BundleGraph, Ints
+from wafersim.engine.waits import Waits
 
 LANES = 8  # runs that are solved in one pass: their ticks lie side by side, a cache line for each task
-
-
-class Waits(NamedTuple):
-    """The predecessors of every task: those of task t are `first[t]` .. `first[t + 1]`."""
-
-    first: Ints
-    source: Ints
-    lag: Ints
-    distance: Ints
 
 
 @dataclass(frozen=True)
@@ -43,16 +34,6 @@ class Schedule:
     beyond: Ints
     steps: int
     rows: int
-
-
-def waits_of(graph: BundleGraph) -> Waits:
-    """The edges between bundles as edges between tasks."""
-    first = np.zeros(graph.tasks + 1, np.int64)
-    _count(*graph.arrays(), first)
-    np.cumsum(first, out=first)
-    columns = [np.empty(int(first[-1]), np.int64) for _ in Waits._fields[1:]]
-    _expand(*graph.arrays(), first[:-1].copy(), *columns)
-    return Waits(first, *columns)
 
 
 def in_any_order(graph: BundleGraph, waits: Waits, steps: int) -> Schedule:
@@ -159,50 +140,3 @@ def _all_known(
                 if before >= rows or (before >= 0 and not solved[before, source[edge]]):
                     known[step, task] = False
     return known
-
-
-@njit(error_model="numpy")
-def _count(
-    width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints, relation: Ints,
-    lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, found: Ints,
-) -> None:  # fmt: skip
-    """How many edges end at each task, one place further on."""
-    for bundle in range(len(width)):
-        at = offset[bundle] + 1
-        for edge in range(first[bundle], first[bundle + 1]):
-            if relation[edge] == FROM_ALL:
-                found[at] += width[source[edge]]
-            elif relation[edge] == FROM_CHILDREN:
-                for child in range(width[source[edge]]):
-                    found[at + maps[map_at[map_[edge]] + child]] += 1
-            else:
-                for task in range(width[bundle]):
-                    found[at + task] += 1
-
-
-@njit(error_model="numpy")
-def _expand(
-    width: Ints, offset: Ints, duration_at: Ints, duration_stride: Ints, first: Ints, source: Ints, relation: Ints,
-    lag: Ints, distance: Ints, map_: Ints, maps: Ints, map_at: Ints, place: Ints, source_of: Ints, lag_of: Ints,
-    distance_of: Ints,
-) -> None:  # fmt: skip
-    """Put every edge between tasks where the next one of its task belongs."""
-    for bundle in range(len(width)):
-        for edge in range(first[bundle], first[bundle + 1]):
-            kind, of_map = relation[edge], map_at[map_[edge]]
-            many = width[source[edge]] if kind in (FROM_ALL, FROM_CHILDREN) else width[bundle]
-            for number in range(many):
-                task, before = offset[bundle], offset[source[edge]]
-                if kind == FROM_ALL:
-                    before += number
-                elif kind == FROM_CHILDREN:
-                    task, before = task + maps[of_map + number], before + number
-                else:
-                    task += number
-                    if kind == SAME:
-                        before += number
-                    elif kind == TO_CHILDREN:
-                        before += maps[of_map + number]
-                at = place[task]
-                place[task] += 1
-                source_of[at], lag_of[at], distance_of[at] = before, lag[edge], distance[edge]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from wafersim.engine.graph import BundleGraph, Ints, sorted_into
-from wafersim.engine.schedule import Schedule, Waits, waits_of
+from wafersim.engine.schedule import Schedule
+from wafersim.engine.waits import Waits, waits_of
 from wafersim.timeline.timeline import KINDS, PASSES, Timeline
 
 
