@@ -11,7 +11,13 @@ import pytest
 from tests.strategies.test_hand_computed import TWO_LAYERS
 from wafersim.engine.graph import Ints
 from wafersim.errors import WafersimError
+from wafersim.inputs.experiment import Experiment
+from wafersim.simulation import jobs_of, simulate_run
+from wafersim.strategies import run
+from wafersim.strategies.gpu_parallel import periodic as of_gpus
+from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.run import compare_step, settle
+from wafersim.strategies.weight_streaming import periodic as of_wafers
 from wafersim.strategies.weight_streaming.processes import Reference
 from wafersim.timeline.timeline import Timeline
 
@@ -78,3 +84,29 @@ def test_only_the_steps_that_a_period_is_seen_over_are_kept() -> None:
 
     settle(Plan(repeats=True), Counted([(k * k, k * k + k) for k in range(1, 201)]), "fast", "")
     assert len(made) == 200 and most <= 14  # twelve steps apart, and one for the reach, and the new one
+
+
+@pytest.mark.parametrize(
+    "system", [{"profile": "dgx-h100", "gpus": 16}, {"profile": "cs2", "systems": 2}], ids=["gpus", "wafers"]
+)
+def test_what_a_choice_has_simulated_is_not_simulated_again(
+    system: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = {"sequence_length": 2048, "batch": 256, "tokens": "1B"}
+    asked = {"name": "a", "model": "cerebras-gpt-1.3b", "system": system, "strategy": "auto", "training": training}
+    settled: list[Any] = []
+
+    def noted(plan: Any, *how: Any) -> Any:
+        settled.append(plan)
+        return settle(plan, *how)
+
+    monkeypatch.setattr(run, "settle", noted)
+    run.remembered.cache_clear()
+    simulate_run(jobs_of(Experiment.model_validate(asked)), told=False)
+    assert settled and len(settled) == len(set(settled))  # each of them once
+
+
+def test_a_strategy_runs_plans_as_its_search_does_and_not_as_another() -> None:
+    gpus, wafers = strategy_of("gpu-parallel"), strategy_of("weight-streaming")
+    assert gpus == of_gpus.Runs() and wafers == of_wafers.Runs()
+    assert gpus != wafers and gpus != object() and of_gpus.Runs() != of_wafers.Runs()

@@ -70,6 +70,16 @@ class Lowers(Protocol[P]):
     def tally(self, plan: P) -> Tally: ...
 
 
+class Stateless:
+    """A way to run plans, equal to those that inherit from it: what a search has run is known to the strategy."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stateless) and (isinstance(other, type(self)) or isinstance(self, type(other)))
+
+    def __hash__(self) -> int:
+        return hash(Stateless)
+
+
 @dataclass(frozen=True)
 class PeriodicStep(Generic[P]):
     """One step of the periodic state. `exact` is False when no period was found and the last steps were averaged.

@@ -10,13 +10,13 @@ from wafersim.strategies.gpu_parallel.plan import GpuPlan
 from wafersim.strategies.gpu_parallel.processes import Reference
 from wafersim.strategies.gpu_parallel.tally import tally
 from wafersim.strategies.lowering import Lowered
-from wafersim.strategies.run import Folded
+from wafersim.strategies.run import Folded, Stateless
 from wafersim.strategies.tally import Tally
 
 PeriodicStep = run.PeriodicStep[GpuPlan]
 
 
-class Runs:
+class Runs(Stateless):
     """GPU plans on every engine."""
 
     def lower(self, plan: GpuPlan) -> Lowered:

@@ -6,7 +6,7 @@ from functools import partial
 
 from wafersim.strategies import run
 from wafersim.strategies.lowering import Lowered
-from wafersim.strategies.run import Folded
+from wafersim.strategies.run import Folded, Stateless
 from wafersim.strategies.tally import Tally
 from wafersim.strategies.weight_streaming.graph import lower
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
@@ -17,14 +17,8 @@ from wafersim.strategies.weight_streaming.tally import tally
 PeriodicStep = run.PeriodicStep[WeightStreamingPlan]
 
 
-class Runs:
-    """Weight-streaming plans on every engine; whoever runs one runs it alike."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Runs)
-
-    def __hash__(self) -> int:
-        return hash(Runs)
+class Runs(Stateless):
+    """Weight-streaming plans on every engine."""
 
     def lower(self, plan: WeightStreamingPlan) -> Lowered:
         """The task graph."""
