@@ -61,8 +61,9 @@ def kept(most: int, size: Callable[[Any], int]) -> Callable[[Callable[P, T]], Ke
                 total -= size(found.popitem(last=False)[1])
 
         def remember(value: T, *args: Any) -> None:
-            if not knows(*args):
-                keep(_Arguments(args), value)
+            key = _Arguments(args)
+            if key not in found:
+                keep(key, value)
 
         def knows(*args: Any) -> bool:
             return _Arguments(args) in found
@@ -83,9 +84,8 @@ def of_the_same(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
     found sooner than by value. Arguments are by position, and frozen."""
 
     def keeping(function: Callable[P, T]) -> Callable[P, T]:
-        found: OrderedDict[tuple[int, ...], tuple[Any, T]] = (
-            OrderedDict()
-        )  # with the arguments, so that no other has their place
+        # With the arguments, so that no others have their place.
+        found = OrderedDict[tuple[int, ...], tuple[Any, T]]()
 
         @wraps(function)
         def keeper(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -160,15 +160,16 @@ class WeightStreamingPlan:
         assert updated == drained, f"layers {drained} send gradients, {updated} are updated"
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         """Of a few of its numbers, worked out once: all of them are thousands."""
-        own = vars(self)
-        if "_hash" not in own:
-            first, last = self.layers[0], self.layers[-1]
-            of_links = first.send_ticks[:1], first.down_ticks[:1], first.egress_ticks[:1], last.up_ticks[:1]
-            of_compute = tuple((size[0][:1], size[-1][-1:]) for size in self.compute_ticks)
-            of_step = self.micro_batches, self.micro_batch_sizes, self.latencies, self.reduction_tail, self.updates[0]
-            own["_hash"] = hash((self.tree, self.size_of, of_links, of_compute, of_step))
-        return int(own["_hash"])
+        first, last = self.layers[0], self.layers[-1]
+        of_links = first.send_ticks[:1], first.down_ticks[:1], first.egress_ticks[:1], last.up_ticks[:1]
+        of_compute = tuple((size[0][:1], size[-1][-1:]) for size in self.compute_ticks)
+        of_step = self.micro_batches, self.micro_batch_sizes, self.latencies, self.reduction_tail, self.updates[0]
+        return hash((self.tree, self.size_of, of_links, of_compute, of_step))
 
     @property
     def systems(self) -> int:
