@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -38,18 +38,6 @@ class Links(NamedTuple):
     accumulate: float
 
 
-@dataclass(frozen=True)
-class Streamed:
-    """Every layer as the links see it."""
-
-    layers: tuple[PlanLayer, ...]
-
-    @cached_property
-    def chunks(self) -> tuple[int, ...]:
-        """Of each layer."""
-        return tuple(layer.chunks for layer in self.layers)
-
-
 class Chunks(NamedTuple):
     """Into how many each layer streams, and the bytes of the largest on the way down and on the way up."""
 
@@ -58,7 +46,7 @@ class Chunks(NamedTuple):
     up: int
 
 
-def streamed(workload: Workload, machine: Machine, settings: Settings) -> Streamed:
+def streamed(workload: Workload, machine: Machine, settings: Settings) -> tuple[PlanLayer, ...]:
     """The layers of a workload on a machine, in as many chunks as was chosen."""
     links = Links(
         machine.memoryx_bandwidth,
@@ -123,13 +111,11 @@ def _chunked(workload: Workload, weight_precision: str, gradient_precision: str,
 @lru_cache(maxsize=64)
 def _linked(
     workload: Workload, links: Links, weight_precision: str, gradient_precision: str, density: float, chunks: int
-) -> Streamed:
+) -> tuple[PlanLayer, ...]:
     """Layers of as many parameters are worked out once."""
     trips = _trips(workload, weight_precision, gradient_precision, density, chunks)
     known = {size: _plan_layer(size[0], trip, links) for size, trip in trips.items()}
-    return Streamed(
-        tuple(replace(known[layer.parameters, layer.trained], name=layer.name) for layer in workload.layers)
-    )
+    return tuple(replace(known[layer.parameters, layer.trained], name=layer.name) for layer in workload.layers)
 
 
 def _plan_layer(parameters: int, trip: _Trip, links: Links) -> PlanLayer:

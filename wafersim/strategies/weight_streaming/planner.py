@@ -38,7 +38,7 @@ def build_plan(
     found = room(workload, machine.memory, settings, policy)
     if isinstance(found, str):
         return found
-    layers, chunks = streamed(workload, machine, settings).layers, found.chunks
+    layers, chunks = streamed(workload, machine, settings), found.chunks
     shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
     paces = {system: factor for system, factor in settings.disturbances.paces if factor != 1.0}
     of_system = [[(-size, paces.get(system, 1.0)) for size in shard] for system, shard in enumerate(shards)]
