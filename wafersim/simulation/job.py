@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import gcd
 from typing import Any
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.phase import PhaseSpec
 from wafersim.simulation.phases import ramped, settled
-from wafersim.strategies.job import Job, Training
+from wafersim.strategies.job import Job, Training, grained
 from wafersim.workload.model import load_model
 from wafersim.workload.transformer import LORA_RANK, Workload, workload_of
 
@@ -49,13 +48,11 @@ def jobs_of(experiment: Experiment) -> tuple[Job, ...]:
             steps = _stated(usual, "steps", "training.steps")
         parts = settled(phases, usual.sequence_length, _whole_tokens(experiment, usual), steps)
     workloads = {part.sequence_length: workload(part.sequence_length) for part in parts}
-    counts = [part.count or base.count for part in parts]
     jobs = []
-    for count, part in zip(counts, parts, strict=True):
-        alike = [other.batch for other, on in zip(parts, counts, strict=True) if on == count]
-        settings = replace(base.training, batch=part.batch, tokens=part.tokens, grain=gcd(*alike))
+    for part in parts:
+        settings, count = replace(base.training, batch=part.batch, tokens=part.tokens), part.count or base.count
         jobs.append(replace(base, workload=workloads[part.sequence_length], count=count, training=settings))
-    return tuple(jobs)
+    return grained(jobs)
 
 
 def _job(experiment: Experiment, workload: Workload, count: int) -> Job:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import gcd
 
 from wafersim.inputs.experiment import DisturbanceSpec
 from wafersim.inputs.flops import MEGATRON, FlopsConvention
@@ -60,3 +62,9 @@ class Job:
     def kind(self) -> str:
         """The strategy that runs it."""
         return self.strategy.kind
+
+
+def grained(run: Sequence[Job]) -> tuple[Job, ...]:
+    """Jobs of one run, each with the grain of all phases on as many chips as its own."""
+    grains = {job.count: gcd(*(other.training.batch for other in run if other.count == job.count)) for job in run}
+    return tuple(replace(job, training=replace(job.training, grain=grains[job.count])) for job in run)
