@@ -192,7 +192,7 @@ def _close_row(near: _Near, table: Mapping[str, Cells], fit: Fit, differs: tuple
 
 
 def _value(cells: Cells) -> float:
-    return float(cells["value"].replace(",", ""))
+    return float(cells["value"])
 
 
 def differences(place: Place, point: Features, mode: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from math import gcd, log, prod, sqrt
+from math import log, prod, sqrt
 
 from wafersim.errors import WafersimError
 from wafersim.inputs.machine import numbers, scaled
@@ -20,19 +20,15 @@ from wafersim.metrics.prediction import Prediction
 from wafersim.planning.dials import Corner, Held, Neighbourhood, Turned
 from wafersim.planning.sweep import PointResult
 from wafersim.simulation import Simulated, jobs_of, simulate_run
-from wafersim.strategies.job import Job
+from wafersim.strategies.job import Job, grained
 from wafersim.strategies.registry import strategy_of
 
 FARTHEST = 4  # powers of two on each side, where the other side has fewer
 BUDGET = 2.0  # CPU seconds of a neighbourhood
-FIXED, EACH_TASK = (
-    4e-3,
-    0.9e-6,
-)  # s of a point and of each task of its steps; measured 2026-11-26, 18 shipped experiments
-SEARCHED, CHOSEN = (
-    (5.0, 10.0),
-    (2.0, 2.0),
-)  # times as long where a split is searched, where a micro-batch is chosen; likewise
+# Seconds of a point and of each task of its steps; measured 2026-11-26, 18 shipped experiments.
+FIXED, EACH_TASK = 4e-3, 0.9e-6
+# Times as long where a split is searched, where a micro-batch is chosen; likewise.
+SEARCHED, CHOSEN = (5.0, 10.0), (2.0, 2.0)
 DENSITIES = (  # values of chips, first and second number of the machine, batch: the first that the budget holds
     (5, 5, 5, 5), (5, 5, 3, 5), (5, 3, 3, 5), (5, 3, 3, 3), (3, 3, 3, 3), (3, 3, 1, 3), (3, 1, 1, 3), (3, 1, 1, 1),
 )  # fmt: skip
@@ -79,9 +75,8 @@ class _Search:
                 value = float(round(value)) if self._counts(axis) else value
                 if value in dial.values:  # the point itself, or nothing whole lies between
                     continue
-                reading = found.at([value if at == place else each for at, each in enumerate(setting)]).values[
-                    "step_time_s"
-                ]
+                between = [value if at == place else each for at, each in enumerate(setting)]
+                reading = found.at(between).values["step_time_s"]
                 simulated = self._point(self._one(axis, value / self._now(axis))).step_time_s
                 if simulated is None or reading is None:
                     refused += 1
@@ -133,7 +128,7 @@ class _Search:
                 self._known[setting] = Corner(infeasible=str(reason))
         return self._known[setting]
 
-    def _changed(self, setting: tuple[float, ...]) -> list[Job]:
+    def _changed(self, setting: tuple[float, ...]) -> tuple[Job, ...]:
         """The jobs of the run at a setting. Raises WafersimError where chips or sequences are no whole number."""
         chips, *machine, batch = setting
         factors = {
@@ -153,7 +148,7 @@ class _Search:
                     machine=scaled(job.machine, factors) if factors else job.machine,
                 )
             )  # fmt: skip
-        return [_grained(job, changed) for job in changed]
+        return grained(changed)
 
     def _dial(self, axis: int, along: _Along) -> Turned:
         values = tuple(self._now(axis) * each for each in along.factors)
@@ -225,9 +220,3 @@ def _whole(value: float, what: str) -> int:
     if value < 1 or abs(value - round(value)) > 1e-9 * value:  # a factor that is no power of two may round
         raise WafersimError(f"{value:g} {what} are no whole number of them")
     return round(value)
-
-
-def _grained(job: Job, run: Sequence[Job]) -> Job:
-    """With what the batches of all phases on as many chips are multiples of."""
-    grain = gcd(*(other.training.batch for other in run if other.count == job.count))
-    return replace(job, training=replace(job.training, grain=grain)) if job.training.grain else job

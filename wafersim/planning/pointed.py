@@ -9,7 +9,6 @@ from wafersim.errors import WafersimError, did_you_mean
 from wafersim.inputs.sweep import Point
 from wafersim.planning.sweep import flat
 
-COUNTS = ("systems", "gpus")
 LONGEST = 20  # digits of a number that are read: more than there can be points
 MOST_NAMED = 6  # points that are named in a refusal
 
@@ -54,7 +53,7 @@ def place_of(points: Sequence[Point], asked: str) -> int:
 def _fields(point: Point) -> dict[str, str]:
     """What a point is, by path, as it would be written."""
     experiment = point.experiment
-    counted = f"system.{COUNTS[1] if experiment.system.on_gpus else COUNTS[0]}"
+    counted = f"system.{'gpus' if experiment.system.on_gpus else 'systems'}"
     varied: dict[str, Any] = {
         path: value for path, value in flat(point.overrides).items() if path not in ("model", counted)
     }

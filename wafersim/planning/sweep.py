@@ -105,20 +105,17 @@ def run_points(
     That is the one in the place `asked`, else the largest.
     """
     results: list[PointResult] = []
-    told: int | None = None  # place of the largest so far
+    told = asked  # or the place of the largest so far
     for place, point in enumerate(points):
         found = run_point(point, engine=engine)
         results.append(found)
         progress(point)
         if found.simulated is None:
             continue
-        if asked is not None:
-            small = None if place == asked else place
-        elif told is None or _size_of(found) > _size_of(results[told]):
+        small: int | None = place
+        if asked is None and (told is None or _size_of(found) > _size_of(results[told])):
             told, small = place, told
-        else:
-            small = place
-        if small is not None:
+        if small is not None and small != told:
             results[small] = results[small].light()
     return results
 
