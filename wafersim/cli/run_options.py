@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from wafersim.cli.cluster_option import SAID, connected
+from wafersim.cli.cluster_option import SAID, connected, say
 
 if TYPE_CHECKING:
     from wafersim.training_run.compiled import Outcomes
@@ -82,7 +82,6 @@ def _telling_the_time(many: ManyRuns) -> Outcomes:
     from time import perf_counter
 
     from wafersim import numbers
-    from wafersim.cli.cluster_option import say
     from wafersim.training_run.many import on_all_cores
 
     if many.runs >= MANY:

@@ -10,8 +10,7 @@ from wafersim.inputs.goal import GoalSpec
 from wafersim.planning.candidates import Candidate, Hardware, Least, Size
 from wafersim.planning.cluster import Cluster
 from wafersim.planning.dispatch import Dispatch
-from wafersim.planning.errand import Errand
-from wafersim.planning.remote import Order, order_of
+from wafersim.planning.errand import Answers, Errand
 from wafersim.planning.whole_run import Whole, whole_or_why
 
 
@@ -52,24 +51,6 @@ class Question:
         return {}
 
 
-class _Candidates:
-    """Candidates that were begun, and what came back."""
-
-    each = "candidate"
-
-    def __init__(self, question: Question) -> None:
-        self.order: Order = order_of(question)
-        self.found: dict[int, Whole | str] = {}
-
-    def note(self, places: tuple[int, ...], answer: tuple[Whole | str, ...]) -> None:
-        """Keep what was measured."""
-        self.found |= dict(zip(places, answer, strict=True))
-
-    def stopped(self) -> str:
-        """Nothing of a plan is kept."""
-        return "the plan is not answered"
-
-
 class ClusterPlan:
     """Whoever works for a cluster's scheduler measures candidates of a plan."""
 
@@ -79,9 +60,9 @@ class ClusterPlan:
         self._dispatch = Dispatch(iter(()), ahead=1)  # who is asked next is not known before
 
     @cached_property
-    def _work(self) -> _Candidates:
+    def _work(self) -> Answers[Whole | str]:
         _, goal, candidates, runs, seed = self._asked
-        return _Candidates(Question.of(goal, candidates, runs, seed))
+        return Answers(Question.of(goal, candidates, runs, seed), "candidate", "the plan is not answered")
 
     @cached_property
     def _errand(self) -> Errand:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from wafersim.errors import WafersimError
 from wafersim.planning.cluster import Cluster
 from wafersim.planning.dispatch import Dispatch
-from wafersim.planning.errand import Errand
+from wafersim.planning.errand import Answers, Errand
 from wafersim.planning.executor import AHEAD
-from wafersim.planning.remote import Order, order_of
 from wafersim.training_run.compiled import Outcomes, Room, joined
 from wafersim.training_run.many import ManyRuns
 
@@ -26,12 +26,11 @@ class ClusterRuns:
     def __call__(self, many: ManyRuns) -> Outcomes:
         """What becomes of each run. Raises WafersimError as `run_many` does, and where no worker is of use."""
         blocks = many.prepared.blocks
-        work, dispatch = _Blocks(many), Dispatch(_chunks(blocks, self.cluster.workers))
-        errand = Errand(self.cluster, work, dispatch)
-        try:
+        sent = Blocks(replace(many))  # without what was worked out of them here
+        work = Answers[Room | str](sent, "block of runs", "the whole run is not answered")
+        dispatch = Dispatch(_chunks(blocks, self.cluster.workers))
+        with closing(Errand(self.cluster, work, dispatch)) as errand:
             errand.until(dispatch.done)
-        finally:
-            errand.close()
         found = [work.found[number] for number in range(blocks)]
         return joined([_good(block) for block in found])
 
@@ -46,24 +45,6 @@ def _chunks(blocks: int, workers: int) -> Iterator[list[int]]:
     length = max(1, min(LONGEST_CHUNK, blocks // (AHEAD * max(1, workers))))
     for first in range(0, blocks, length):
         yield list(range(first, min(blocks, first + length)))
-
-
-class _Blocks:
-    """Blocks of runs, and what became of them."""
-
-    each = "block of runs"
-
-    def __init__(self, many: ManyRuns) -> None:
-        self.order: Order = order_of(Blocks(replace(many)))  # without what was worked out of them here
-        self.found: dict[int, Room | str] = {}
-
-    def note(self, places: tuple[int, ...], answer: tuple[Room | str, ...]) -> None:
-        """Keep what came back."""
-        self.found |= dict(zip(places, answer, strict=True))
-
-    def stopped(self) -> str:
-        """Nothing of a run is kept."""
-        return "the whole run is not answered"
 
 
 @dataclass(frozen=True)

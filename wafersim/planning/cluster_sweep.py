@@ -6,6 +6,7 @@ Only this process writes the journal.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from wafersim.errors import WafersimError
@@ -32,11 +33,8 @@ class ClusterSweep:
     def execute(self, task: Task, journal: Journal, each_s: float, advance: Advance) -> None:
         """Compute what is missing; also raises WafersimError where the scheduler is gone, and where no worker is of use."""
         dispatch = Dispatch(unknown(task, journal, chunk_length(each_s), advance))
-        errand = Errand(self.cluster, _Points(task, journal, advance), dispatch)
-        try:
+        with closing(Errand(self.cluster, _Points(task, journal, advance), dispatch)) as errand:
             errand.until(dispatch.done)
-        finally:
-            errand.close()
 
     def close(self) -> None:
         """Workers that were started here end."""

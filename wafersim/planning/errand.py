@@ -12,16 +12,17 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from wafersim.errors import WafersimError
 from wafersim.planning.cluster import Cluster
 from wafersim.planning.dispatch import Chunk, Dispatch
-from wafersim.planning.remote import Order, Refusal, computed, model, refusal
+from wafersim.planning.remote import Compute, Order, Refusal, computed, model, order_of, refusal
 
 LOOK_S = 0.5  # between two looks at who the workers are
 NOBODY_S = 300.0  # that a worker is waited for
 MOST_DEATHS = 3  # of workers by one place
+A = TypeVar("A")
 
 
 class Work(Protocol):
@@ -40,6 +41,23 @@ class Work(Protocol):
 
     def stopped(self) -> str:
         """What a line says of what is done where a place kills its workers."""
+
+
+class Answers(Generic[A]):
+    """Work whose answers are kept by place, here and nowhere else: `kept` is what a line says where it stops."""
+
+    def __init__(self, work: Compute, each: str, kept: str) -> None:
+        self.order, self.each = order_of(work), each
+        self.found: dict[int, A] = {}
+        self._kept = kept
+
+    def note(self, places: tuple[int, ...], answer: tuple[A, ...]) -> None:
+        """Keep what came back."""
+        self.found |= dict(zip(places, answer, strict=True))
+
+    def stopped(self) -> str:
+        """That nothing of it is left."""
+        return self._kept
 
 
 class Errand:
