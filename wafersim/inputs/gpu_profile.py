@@ -12,6 +12,7 @@ from wafersim.inputs.sourced import (
     Fraction,
     Frozen,
     Money,
+    Named,
     Portion,
     Power,
     Price,
@@ -186,13 +187,7 @@ class SoftwareValues(Frozen):
     )
 
 
-class _Profile(Frozen):
-    name: str = Field(description="What it is called; also the name of its file.")
-    title: str = Field(description="A line for people.")
-    aliases: tuple[str, ...] = Field(default=(), description="Other names that it answers to.")
-
-
-class GpuProfile(_Profile):
+class GpuProfile(Named):
     kind: Literal["gpu"] = Field(description="Of a GPU: `gpu`.")
     values: GpuValues = Field(description="Its numbers.")
     rings: dict[int, Fraction] = Field(
@@ -200,7 +195,7 @@ class GpuProfile(_Profile):
     )
 
 
-class GpuClusterProfile(_Profile):
+class GpuClusterProfile(Named):
     kind: Literal["gpu-cluster"] = Field(description="Of a cluster of GPUs: `gpu-cluster`.")
     gpu: str | GpuProfile = Field(description="Its GPU: a profile by name, or its fields.")
     software: str | GpuSoftwareProfile = Field(
@@ -212,7 +207,7 @@ class GpuClusterProfile(_Profile):
     )
 
 
-class GpuSoftwareProfile(_Profile):
+class GpuSoftwareProfile(Named):
     kind: Literal["gpu-software"] = Field(description="Of a training stack: `gpu-software`.")
     values: SoftwareValues = Field(description="Its numbers.")
     launch_blocking: bool = Field(default=False, description="Whether the host waits for each kernel.")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from wafersim.inputs.sourced import Bandwidth, Count, Fraction, Frozen, Ratio, Time
+from wafersim.inputs.sourced import Bandwidth, Count, Fraction, Frozen, Named, Ratio, Time
 
 Of = Literal["unit", "cluster", "memoryx", "swarmx"]
 
@@ -71,12 +71,9 @@ class OperationValues(Frozen):
     input_stall: Ratio = Field(description="Time that a step waits for input, as a share of its own.")
 
 
-class OperationProfile(Frozen):
+class OperationProfile(Named):
     """How machines of one kind are operated, and what fails."""
 
-    name: str = Field(description="What it is called; also the name of its file.")
-    title: str = Field(description="A line for people.")
-    aliases: tuple[str, ...] = Field(default=(), description="Other names that it answers to.")
     kind: Literal["operation"] = Field(description="Of how machines are operated: `operation`.")
     when_short: Literal["wait", "shrink"] = Field(
         description="Without a spare: wait for a repair, or go on with a unit less."

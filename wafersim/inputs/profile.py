@@ -19,6 +19,7 @@ from wafersim.inputs.sourced import (
     Frequency,
     Frozen,
     Money,
+    Named,
     Power,
     Price,
     Ratio,
@@ -114,13 +115,7 @@ class ClusterValues(Frozen):
     systems: Whole = Field(description="Systems that are installed, which jobs share.")
 
 
-class _Profile(Frozen):
-    name: str = Field(description="What it is called; also the name of its file.")
-    title: str = Field(description="A line for people.")
-    aliases: tuple[str, ...] = Field(default=(), description="Other names that it answers to.")
-
-
-class SystemProfile(_Profile):
+class SystemProfile(Named):
     kind: Literal["system"] = Field(description="Of a wafer-scale system: `system`.")
     default_memoryx: str | MemoryXProfile = Field(
         description="MemoryX of the system where no cluster names another: a profile by name, or its fields."
@@ -144,17 +139,17 @@ class SystemProfile(_Profile):
     )
 
 
-class MemoryXProfile(_Profile):
+class MemoryXProfile(Named):
     kind: Literal["memoryx"] = Field(description="Of MemoryX: `memoryx`.")
     values: MemoryXValues = Field(description="Its numbers.")
 
 
-class SwarmXProfile(_Profile):
+class SwarmXProfile(Named):
     kind: Literal["swarmx"] = Field(description="Of the tree: `swarmx`.")
     values: SwarmXValues = Field(description="Its numbers.")
 
 
-class ClusterProfile(_Profile):
+class ClusterProfile(Named):
     kind: Literal["cluster"] = Field(description="Of an installed cluster of wafers: `cluster`.")
     system: str | SystemProfile = Field(description="Its systems: a profile by name, or its fields.")
     memoryx: str | MemoryXProfile = Field(description="Its MemoryX: a profile by name, or its fields.")

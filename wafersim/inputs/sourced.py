@@ -27,6 +27,14 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False, defer_build=True)
 
 
+class Named(Frozen):
+    """What every profile says of itself besides its kind and its numbers."""
+
+    name: str = Field(description="What it is called; also the name of its file.")
+    title: str = Field(description="A line for people.")
+    aliases: tuple[str, ...] = Field(default=(), description="Other names that it answers to.")
+
+
 class Sourced(Frozen):
     """A number and where it comes from: `written` as in the file, `value` in SI units."""
 
