@@ -177,7 +177,7 @@ def _like_a_number(text: str) -> bool:
 def _parts(field: Schema) -> list[Schema]:
     """The alternatives of a field."""
     for key in ("anyOf", "oneOf"):
-        if key in field and "standard_error" not in field.get("properties", {}):
+        if key in field and not is_sourced(field):
             return [inner for part in field[key] for inner in _parts(part)]
     return [field]
 

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from documentation.shipped import ROOT
 from wafersim.inputs.yaml_file import read_yaml
 from wafersim.report.listing import question
 
-ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = ROOT / "experiments"
 THUMBNAILS = ROOT / "docs" / "figures" / "gallery"
 TOP = """\

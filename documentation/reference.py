@@ -187,15 +187,4 @@ def as_markdown(said: str) -> str:
 def _units() -> Iterable[str]:
     for dimension, units in quantity.UNITS.items():
         written = ", ".join(f"`{unit}`" if unit else "a bare number" for unit in units)
-        example = re.search(r"such as (.*)\)|such as (.*)$", _refusal(dimension))
-        assert example is not None
-        yield f"| {dimension} | {written} | `{(example[1] or example[2])}` |"
-
-
-def _refusal(dimension: str) -> str:
-    """What is said of something that is no quantity, without what was got."""
-    try:
-        quantity.parse("nothing", dimension)
-    except ValueError as error:
-        return str(error).partition(" (got")[0]
-    return ""
+        yield f"| {dimension} | {written} | `{quantity.example(dimension)}` |"

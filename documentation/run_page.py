@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from documentation.shipped import ROOT
 from documentation.snippets import SHELL, Block, alike, arguments, blocks, commands, rewritten, shown, with_outputs
 
-ROOT = Path(__file__).resolve().parents[1]
 SMALLEST = {
     "name": "fields",
     "model": "cerebras-gpt-111m",

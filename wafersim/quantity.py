@@ -84,7 +84,7 @@ def parse(text: object, dimension: str) -> float:
     """
     units = UNITS[dimension]
     article = "an" if dimension[0] in "aeiou" else "a"
-    allowed = f"{article} {dimension} such as {_example(dimension)}"
+    allowed = f"{article} {dimension} such as {example(dimension)}"
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         raise ValueError(f"must be {allowed} (got {text!r})")
     written = _WRITTEN.fullmatch(str(text))
@@ -111,7 +111,8 @@ def _unit_problem(unit: str, dimension: str) -> str:
     return f"unknown unit {unit!r}"
 
 
-def _example(dimension: str) -> str:
+def example(dimension: str) -> str:
+    """How a number of a dimension is written, for people who wrote another thing."""
     return {
         "size": '"40 GB"', "bandwidth": '"1.2 Tb/s"', "frequency": '"1.1 GHz"', "time": '"2 us"', "power": '"23 kW"',
         "energy": '"5 kWh"', "rate": '"7.5 PFLOP/s"', "money": '"2 MUSD"', "price": '"3.5 USD/h"', "count": "16",
