@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PATHS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
@@ -44,3 +45,13 @@ def opened(browser: Browser, path: Path, width: int = 1440, height: int = 900, d
         context.close()
     assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
     assert complaints == []
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds of a page that keeps people from reading it."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
-from playwright.sync_api import Page
 
 import wafersim
 from documentation import gallery, reference
 from tests.checkout import ROOT
+from tests.chromium import chromium, serious
 from wafersim.cli import COMMANDS
 
 
@@ -115,19 +114,9 @@ def test_the_gallery_shows_every_experiment_and_most_with_a_picture(site: Path) 
     ] == []
 
 
-def serious(page: Page) -> list[str]:
-    """What axe-core finds of a page that keeps people from reading it."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
 def test_pages_can_be_read_in_a_browser_and_ask_for_nothing_elsewhere(site: Path, width: int, dark: bool) -> None:
-    from tests.chromium import chromium
-
     with chromium() as browser:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,21 +16,30 @@ from wafersim.planning.cluster import Cluster
 PATIENCE_S = 120.0
 
 
+def wait_until(true: Callable[[], bool], every_s: float = 0.05, patience_s: float = PATIENCE_S) -> None:
+    """Look again and again whether something is true; fails where it does not become so."""
+    until = time.monotonic() + patience_s
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(every_s)
+
+
 class Processes:
     """A scheduler and its workers, each a process of its own on a port that was free."""
 
     def __init__(self, directory: Path) -> None:
         self.directory, self.workers = directory, list[subprocess.Popen[bytes]]()
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", self.file)
-        until = time.monotonic() + PATIENCE_S
-        while not (self.file.exists() and self.file.read_text().rstrip().endswith("}")):
-            assert time.monotonic() < until and self.scheduler.poll() is None
-            time.sleep(0.05)
+        wait_until(lambda: self.scheduler.poll() is not None or self._is_written())
+        assert self.scheduler.poll() is None
         self.address = json.loads(self.file.read_text())["address"]
 
     @property
     def file(self) -> Path:
         return self.directory / "scheduler.json"
+
+    def _is_written(self) -> bool:
+        return self.file.exists() and self.file.read_text().rstrip().endswith("}")
 
     def join(self, *words: str, path: Path = ROOT) -> subprocess.Popen[bytes]:
         """One more worker; of the package that lies at a path."""
@@ -39,13 +49,11 @@ class Processes:
 
     def until_there(self, count: int) -> None:
         """Wait for so many workers."""
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            with closing(Cluster(self.address, 1, print, "done")) as cluster:
-                if cluster.workers >= count:
-                    return
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        wait_until(lambda: self._there() >= count, every_s=0.2)
+
+    def _there(self) -> int:
+        with closing(Cluster(self.address, 1, print, "done")) as cluster:
+            return cluster.workers
 
     def _start(self, what: str, *words: str | Path, path: Path = ROOT) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", what, "--no-dashboard", *map(str, words)]

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import ROOT
-from tests.planning.processes import PATIENCE_S, Processes, another
+from tests.planning.processes import PATIENCE_S, Processes, another, wait_until
+from tests.planning.sweeps import command, keys
 from wafersim.errors import WafersimError
 from wafersim.inputs.loader import load_experiment
 from wafersim.planning.cluster import KEPT, Cluster
 from wafersim.planning.cluster_sweep import ClusterSweep
 from wafersim.planning.executor import Task
-from wafersim.planning.journal import NAME, Journal
+from wafersim.planning.journal import Journal
 from wafersim.planning.pool import Pool
 from wafersim.planning.swept import write_results
 
@@ -106,28 +106,14 @@ def swept(file: Path, directory: Path, address: str, say: Callable[[str], None] 
 
 
 def started(file: Path, out: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "wafersim", "sweep", str(file), "--out", str(out), *words]
     return subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
-    )
-
-
-def keys(directory: Path) -> set[bytes]:
-    """Keys of the points that a journal has."""
-    if not (directory / NAME).exists():
-        return set()
-    with closing(sqlite3.connect(directory / NAME, timeout=60)) as connection:
-        try:
-            return {key for (key,) in connection.execute("SELECT key FROM points")}
-        except sqlite3.OperationalError:  # its tables are still to be made
-            return set()
+        command(file, out, *words), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def until_more_than(count: int, directory: Path, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while len(keys(directory)) <= count and process.poll() is None:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(lambda: len(keys(directory)) > count or process.poll() is not None, every_s=0.02)
 
 
 @pytest.mark.cluster
@@ -233,10 +219,9 @@ def test_a_scheduler_that_dies_ends_the_sweep_with_a_line_and_the_next_one_goes_
 ) -> None:
     processes.join("--preload", str(told(tmp_path, "asked", "time.sleep(0.3)")))
     process = started(file, tmp_path / "out", "--cluster", processes.address)
-    deadline = time.monotonic() + PATIENCE_S
-    while not (tmp_path / "asked").exists():  # in the middle of its first chunk, of which nothing has come back
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+    # In the middle of its first chunk, of which nothing has come back.
+    wait_until(lambda: (tmp_path / "asked").exists() or process.poll() is not None)
+    assert process.poll() is None
     processes.scheduler.kill()
     said = process.communicate(timeout=PATIENCE_S)[1]
     kept = keys(tmp_path / "out")

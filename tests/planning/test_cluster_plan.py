@@ -4,7 +4,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.checkout import ROOT
-from tests.planning.processes import PATIENCE_S, Processes, another
+from tests.planning.processes import PATIENCE_S, Processes, another, wait_until
 from wafersim.cli import commands
 from wafersim.errors import WafersimError
 from wafersim.inputs.goal import Offer, PlanSpec, offers_of, plan_file, with_values
@@ -174,9 +173,7 @@ def test_a_scheduler_that_dies_ends_the_plan_with_a_line(processes: Processes, t
         [*command, "--cluster", processes.address], cwd=ROOT, stderr=subprocess.PIPE, text=True,
         stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    until = time.monotonic() + PATIENCE_S
-    while not (tmp_path / "measured").exists() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_until(lambda: (tmp_path / "measured").exists() or process.poll() is not None)
     processes.scheduler.kill()
     said = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 2 and "Traceback" not in said

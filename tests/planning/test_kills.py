@@ -9,20 +9,17 @@ which takes about ten minutes for each test on two idle cores. WAFERSIM_KILL_SEE
 
 import os
 import random
-import sqlite3
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.checkout import ROOT
-from tests.planning.processes import Processes
-from wafersim.planning.journal import NAME
+from tests.planning.processes import Processes, wait_until
+from tests.planning.sweeps import asked, command
 
 KILLS = int(os.environ.get("WAFERSIM_KILLS", "8"))
 POINTS = int(os.environ.get("WAFERSIM_KILL_POINTS", "240"))
@@ -56,10 +53,6 @@ def calm(file: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (out / "results.csv").read_bytes()
 
 
-def command(file: Path, out: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "wafersim", "sweep", str(file), "--out", str(out), *words]
-
-
 class Victim:
     """A sweep that is started again whenever it has ended."""
 
@@ -72,7 +65,7 @@ class Victim:
 
     def done(self) -> int:
         """Points in its journal."""
-        return next(asked(self.out, "SELECT count(*) FROM points"), (0,))[0]
+        return sum(count for (count,) in asked(self.out, "SELECT count(*) FROM points"))
 
     def ended(self) -> None:
         """What it had is there, letter by letter, and nothing was said but lines."""
@@ -105,21 +98,8 @@ class Victim:
 
     def until(self, more: int) -> None:
         """Wait for so many more points; not for one that has ended."""
-        wanted, until = self.done() + more, time.monotonic() + PATIENCE_S
-        while self.process.poll() is None and self.done() < wanted:
-            assert time.monotonic() < until
-            time.sleep(0.005)
-
-
-def asked(out: Path, question: str) -> Iterator[tuple[object, ...]]:
-    """Rows of a journal, which may not be there yet."""
-    if not (out / NAME).exists():
-        return
-    with closing(sqlite3.connect(out / NAME, timeout=60)) as connection:
-        try:
-            yield from connection.execute(question).fetchall()
-        except sqlite3.OperationalError:  # its tables are still to be made
-            return
+        wanted = self.done() + more
+        wait_until(lambda: self.process.poll() is not None or self.done() >= wanted, 0.005, PATIENCE_S)
 
 
 def moments(victim: Victim, chance: random.Random) -> Iterator[int]:
@@ -137,7 +117,7 @@ def moments(victim: Victim, chance: random.Random) -> Iterator[int]:
 def assert_as_if_calm(victim: Victim, calm: bytes) -> None:
     assert victim.process.wait(PATIENCE_S) == 0
     victim.ended()
-    places = list(asked(victim.out, "SELECT place, key FROM places ORDER BY place"))
+    places = asked(victim.out, "SELECT place, key FROM places ORDER BY place")
     assert [place for place, _ in places] == list(range(POINTS))
     assert {key for _, key in places} == victim.kept.keys() and len(victim.kept) == POINTS
     assert (victim.out / "results.csv").read_bytes() == calm

@@ -1,4 +1,4 @@
-"""Rows as `Prediction.to_json()` makes them, without a simulation; figures as they are laid out."""
+"""Rows as `Prediction.to_json()` makes them, without a simulation; figures as they are laid out; a browser."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -7,6 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from playwright.sync_api import Browser
 
 Row = dict[str, Any]
 
@@ -32,6 +33,15 @@ def row() -> Callable[..., Row]:
         }  # fmt: skip
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """One browser for the pages of a module."""
+    from tests.chromium import chromium
+
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

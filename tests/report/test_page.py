@@ -9,6 +9,8 @@ import re
 import resource
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -226,19 +228,26 @@ def test_no_directory_and_a_file_that_cannot_be_written(written: Path, tmp_path:
     assert "cannot be written" in str(found.exception)
 
 
+@contextmanager
+def room_for(most: int) -> Iterator[None]:
+    """No file grows beyond so many bytes."""
+    size = resource.getrlimit(resource.RLIMIT_FSIZE)
+    kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that too much is an error of the write
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, size[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size)
+        signal.signal(signal.SIGXFSZ, kept)
+
+
 def test_a_full_disk_leaves_the_earlier_page_and_no_draft(written: Path, tmp_path: Path) -> None:
     """Half a page is written to a file system that has no more room; what stood there stands."""
     place, link = tmp_path / "x.html", tmp_path / "link.html"
     place.write_text("the earlier one")
     link.symlink_to(place)
-    size = resource.getrlimit(resource.RLIMIT_FSIZE)
-    kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that too much is an error of the write
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, size[1]))
-    try:
+    with room_for(100_000):
         found = CliRunner().invoke(commands, ["report", str(written), "--out", str(link)])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, size)
-        signal.signal(signal.SIGXFSZ, kept)
     assert str(found.exception) == f"{link}: cannot be written (File too large)"
     assert place.read_text() == "the earlier one"
     assert {path.name for path in tmp_path.iterdir()} == {"x.html", "link.html"}
@@ -248,15 +257,9 @@ def test_a_full_disk_leaves_the_earlier_page_and_no_draft(written: Path, tmp_pat
 
 def test_a_full_disk_is_said_by_the_place_that_was_named(tmp_path: Path) -> None:
     """And not by the draft, which is gone."""
-    size = resource.getrlimit(resource.RLIMIT_FSIZE)
-    kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, size[1]))
-    try:
-        asked = ["run", "hello_111m", "--report", "--no-figures", "--out", str(tmp_path / "runs")]
+    asked = ["run", "hello_111m", "--report", "--no-figures", "--out", str(tmp_path / "runs")]
+    with room_for(1_000_000):
         found = CliRunner().invoke(commands, asked)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, size)
-        signal.signal(signal.SIGXFSZ, kept)
     assert str(found.exception) == f"--out {tmp_path / 'runs'}: cannot be written (File too large)"
     assert list((tmp_path / "runs").iterdir()) == []
 

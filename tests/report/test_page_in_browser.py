@@ -8,20 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from playwright.sync_api import Browser, Page
 
+from tests.chromium import opened, serious
 from wafersim.cli import commands
 
 pytestmark = pytest.mark.browser
-pytest.importorskip("playwright")
-from playwright.sync_api import Browser, Page  # noqa: E402
-
-from tests.chromium import chromium, opened  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -166,15 +158,8 @@ def test_print_shows_the_tables_and_no_controls(page: Page) -> None:
 
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
 def test_axe_finds_no_serious_fault(browser: Browser, written: Path, width: int, dark: bool) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     with opened(browser, written / "report.html", width=width, dark=dark) as page:
         ready(page)
         for details in page.locator("details").all():
             details.evaluate("node => { node.open = true; }")
-        violations = axe.Axe().run(page).response["violations"]
-    serious = [
-        (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
-        for one in violations
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+        assert serious(page) == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.chromium import chromium, opened
+from tests.chromium import opened
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import Point, expand, put
@@ -38,12 +38,6 @@ def page_of(part: Sliders, folder: Path) -> Path:
     path = folder / "dials.html"
     path.write_text(f"{html}<body><main>{body}</main><script>{script}</script></body></html>", encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
