@@ -163,11 +163,10 @@ def _place(row: Sequence[str]) -> Place:
 
 def _width(place: Place, point: Features, mode: str, fit: Fit, but: str = "") -> float:
     """Standard deviation of a logarithm, with no account of one feature."""
-    widening = fit.widening.get(place.group, max(fit.widening.values(), default=0.0))
     axes = [at for at, name in enumerate(point.names) if name != but]
     stack = place.stack != point.stack if point.stack else place.group != point.group
     return hypot(
-        widening * dist([place.features[at] for at in axes], [point.values[at] for at in axes]),
+        fit.widening_of(place.group) * dist([place.features[at] for at in axes], [point.values[at] for at in axes]),
         fit.transfer if stack else 0.0,
         fit.new_device if place.device != point.device else 0.0,
         max(fit.modes.get(place.mode, 0.0), fit.modes.get(mode, 0.0)) if place.mode != mode else 0.0,

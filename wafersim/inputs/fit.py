@@ -101,6 +101,10 @@ class Fit(Frozen):
     forms: dict[str, float] = Field(default_factory=dict)
     nested: dict[str, Nested] = Field(default_factory=dict)
 
+    def widening_of(self, group: str) -> float:
+        """What is added per e-fold of distance from rows of a group; where it has none of its own, the most of any."""
+        return self.widening.get(group, max(self.widening.values(), default=0.0))
+
 
 def fit_path(which: Set) -> Path:
     """The file of a calibration."""

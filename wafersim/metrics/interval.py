@@ -158,8 +158,7 @@ def _apart(fit: Fit, group: str, features: Sequence[float]) -> _Apart:
     axes = [at for at, name in enumerate(fit.features) if ratios is None or name != ratios.feature]
     names = [fit.features[at] for at in axes]
     place = np.array([features[at] for at in axes])
-    widening = fit.widening.get(group, max(fit.widening.values(), default=0.0))
-    nearest = widening * float(np.sqrt(((rows[:, axes] - place) ** 2).sum(axis=1)).min())
+    nearest = fit.widening_of(group) * float(np.sqrt(((rows[:, axes] - place) ** 2).sum(axis=1)).min())
     excess = _excesses(rows[:, axes], place, names, fit.beyond)
     outside = _outside(rows[:, axes], place, names)
     if ratios is None or case[ratios.feature] <= 0.0:  # a ratio is to one of what the feature counts

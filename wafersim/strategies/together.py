@@ -50,8 +50,7 @@ def run_together(strategy: Lowers[Any], plans: Iterable[Any]) -> None:
     shapes: dict[int, list[tuple[Any, Lowered]]] = defaultdict(list)
     folded = dict.fromkeys(strategy.fold(plan).plan for plan in plans if plan.repeats)
     for plan in folded:
-        engine, _ = choose_engine(plan.arrival_order, "auto")
-        if strategy.tally(plan).tasks <= MOST_TASKS and not run.remembered.knows(strategy, plan, engine):
+        if strategy.tally(plan).tasks <= MOST_TASKS and not run.remembered.knows(strategy, plan, _engine(plan)):
             lowered = strategy.lower(plan)
             shapes[id(lowered.tasks)].append((plan, lowered))
     for alike in shapes.values():
@@ -67,7 +66,7 @@ def _of_one_shape(strategy: Lowers[Any], alike: Sequence[tuple[Any, Lowered]]) -
         left = _in_order(strategy, order, left)
     while left:
         (plan, lowered), *left = left
-        found = run.remembered(strategy, plan, choose_engine(plan.arrival_order, "auto")[0])
+        found = run.remembered(strategy, plan, _engine(plan))
         if len(left) < (FEWEST_SERVED if plan.arrival_order else 1):
             continue
         shown = _order_of(lowered, plan, found)
@@ -97,11 +96,23 @@ def _in_order(
             order, np.stack([each.durations() for _, each in some]), np.stack([each.lags for _, each in some])
         )
         for (plan, lowered), own, fit in zip(some, ends, fits.tolist(), strict=True):
-            engine, _ = choose_engine(plan.arrival_order, "auto")
-            try:
-                if not fit:
-                    raise TooFew
-                run.remembered.remember(run.settle(plan, SolvedSteps(lowered, own), engine, ""), strategy, plan, engine)
-            except TooFew:
+            found = _settled(plan, lowered, own) if fit else None
+            if found is None:
                 left.append((plan, lowered))
+            else:
+                run.remembered.remember(found, strategy, plan, _engine(plan))
     return left
+
+
+def _settled(plan: Any, lowered: Lowered, ends: Ints) -> PeriodicStep[Any] | None:
+    """The periodic state of a plan whose steps are solved; None where they are too few to repeat."""
+    try:
+        return run.settle(plan, SolvedSteps(lowered, ends), _engine(plan), "")
+    except TooFew:
+        return None
+
+
+def _engine(plan: Any) -> str:
+    """The one that would run it by itself."""
+    name, _ = choose_engine(plan.arrival_order, "auto")
+    return name
