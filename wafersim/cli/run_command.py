@@ -15,7 +15,9 @@ from wafersim.cli.run_options import REPORT, check_report_asked, refuse_without_
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 if TYPE_CHECKING:
+    from wafersim.simulation import Simulated
     from wafersim.strategies.steps import Engine
+    from wafersim.training_run.duration import Duration
 
 
 @click.command("run")
@@ -130,7 +132,7 @@ def command(
             engine,
             place,
         )
-    rows = [result.to_json() for result in results]
+    rows, title = [result.to_json() for result in results], spec.title or spec.name
     shown = largest(results) if place is None else results[place]
     if shown is None or shown.simulated is None:
         if as_json:  # whoever reads it needs the reasons, too
@@ -153,22 +155,13 @@ def command(
         page = run_page(RunFindings(spec, rows, shown, place, helps, found, run))
     directory = save_run(out, spec, results, shown, figures, found, helps, formats, run, page) if save else None
     if trace is not None:
-        of_point = f"{line_name(rows[place])} on {shown.simulated.prediction.n_systems}: {spec.title or spec.name}"
-        if run is None:
-            from wafersim.report.trace.step import save_step
-
-            save_step(shown.simulated, of_point, trace)
-        else:
-            from wafersim.report.trace.whole_run import save_run as save_whole_run
-
-            save_whole_run(run, of_point, trace)
+        _save_trace(shown.simulated, run, f"{line_name(rows[place])} on {rows[place]['n_systems']}: {title}", trace)
     if as_json:
         extra: dict[str, Any] = {} if found is None else {"sensitivity": [one.to_json() for one in found]}
         extra |= {} if run is None else {"duration": run.to_json()}
         sys.stdout.write(json_output.document(points=rows, **extra) + "\n")
         return
     screen, largest_row = console.new_console(), rows[place]
-    title = spec.title or spec.name
     if every:
         console.print_points(title, rows, screen)
         if not why:  # which says it, too
@@ -195,3 +188,15 @@ def command(
         title, experiment, rows, largest_row, helps, directory, perf_counter() - began, figures, trace, report
     )
     show(screen, run_screen(answer, width_of(screen)))
+
+
+def _save_trace(simulated: Simulated, run: Duration | None, title: str, path: Path) -> None:
+    """Of a whole run where one was simulated, else of the step."""
+    if run is None:
+        from wafersim.report.trace.step import save_step
+
+        save_step(simulated, title, path)
+    else:
+        from wafersim.report.trace.whole_run import save_run
+
+        save_run(run, title, path)
