@@ -1,5 +1,6 @@
 """A user's own table: told by its columns, predicted like the shipped ones, refused line by line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,40 @@ def test_gpus_of_ones_own(tmp_path: Path) -> None:
     )
     assert [row.id for row in report.rows] == ["run1", "run2"]
     assert report.rows[1].range_low is not None  # the micro-batch is open
+
+
+def test_rows_without_an_id_are_called_by_their_lines(tmp_path: Path) -> None:
+    header, first, second, *_ = (DATA / "gpu_kernels.csv").read_text(encoding="utf-8").splitlines()
+    named = {row.id: row.predicted for row in validate(["gpu-kernel"]).rows}
+    unnamed = "\n".join(line.split(",", 1)[1] for line in (header, first, second))
+    found = {row.id: row.predicted for row in reported(tmp_path, unnamed + "\n").rows}
+    assert found == {"line-2": named["b200_mm_001"], "line-3": named["b200_mm_002"]}
+
+
+def test_a_wafers_rate_may_be_a_step_time_or_tokens(tmp_path: Path) -> None:
+    job = "CS-2,4,GPT-J 6B,2048,240,60,train_throughput"
+    report = reported(
+        tmp_path,
+        "id,system,n_systems,model,seq_len,global_batch,micro_batch_per_system,metric,value,unit\n"
+        f"a,{job},80,samples/s\nb,{job},163840,tokens/s\nc,{job.replace('train_throughput', 'step_time')},3,s\n"
+        f"d,{job},80,s\ne,{job.replace('train_throughput', 'step_time')},3000,ms\n",
+    )
+    samples, tokens, seconds = report.rows
+    assert (samples.unit, tokens.unit, seconds.unit) == ("samples/s", "tokens/s", "s")
+    assert (tokens.published, seconds.published) == (163840, 3)
+    assert tokens.error == pytest.approx(samples.error) and 1 + seconds.error == pytest.approx(1 / (1 + samples.error))
+    assert seconds.low * samples.high == pytest.approx(240) == seconds.predicted * samples.predicted
+    assert report.skipped["d"] == "unit 's'; train_throughput is in samples/s or tokens/s"
+    assert report.skipped["e"] == "unit 'ms'; step_time is in s"
+
+
+def test_many_rows_are_summed_up_in_a_line(tmp_path: Path) -> None:
+    lines = (DATA / "collective_measurements.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "mine.csv").write_text("\n".join(lines[:22]) + "\n")
+    found = CliRunner().invoke(commands, ["validate", "--data", str(tmp_path / "mine.csv"), "--json"])
+    sizes = sorted(abs(row["predicted"] / row["published"] - 1) for row in json.loads(found.output)["rows"])
+    said = CliRunner().invoke(commands, ["validate", "--data", str(tmp_path / "mine.csv")]).output
+    assert len(sizes) == 21 and f"median {100 * sizes[10]:.1f} %" in said
 
 
 @pytest.mark.parametrize(

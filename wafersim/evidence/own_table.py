@@ -50,7 +50,7 @@ def read_own(path: Path) -> OwnTable:
 
 
 def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
-    """(column names as the shipped tables spell them, rows by line)."""
+    """(column names as the shipped tables spell them, rows by line); rows of a table without ids are called by their lines."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -73,10 +73,11 @@ def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
         for row in reader:
             if any(row):
                 cells = dict(zip(given, map(str.strip, row), strict=False))
-                table[reader.line_num] = {"id": "", **cells}
+                name = "" if "id" in given else f"line-{reader.line_num}"
+                table[reader.line_num] = {"id": name, **cells}
     except csv.Error as error:
         raise InputFaults([Fault(str(path), reader.line_num, "", f"cannot be read ({error})")]) from None
-    return given, table
+    return [*given, "id"], table
 
 
 def _told(path: Path, given: list[str]) -> Kind:

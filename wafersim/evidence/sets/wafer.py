@@ -25,11 +25,15 @@ from wafersim.inputs.machine import REFERENCE_RELEASE, release_of
 from wafersim.inputs.resources import kind_of, names
 from wafersim.workload.transformer import Mode, workload_of
 
-RATES = ("train_throughput", "eval_throughput")
+RATES = ("train_throughput", "eval_throughput", "step_time")
 SCALING = ("weak_scaling_speedup", "strong_scaling_speedup")
 UTILISATION = "relative_flops_utilization"
 METRICS = (*RATES, *SCALING, UTILISATION)
-UNITS = {**dict.fromkeys(RATES, "samples/s"), **dict.fromkeys(SCALING, "x vs 1 CS-2")}
+UNITS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(RATES, ("samples/s", "tokens/s")),
+    "step_time": ("s",),
+    **dict.fromkeys(SCALING, ("x vs 1 CS-2",)),
+}
 SYSTEMS = {"CS-1": "cs1", "CS-2": "alcf-cs2", "CS-3": "alcf-cs3"}
 SWEEP = ("A08", "A09", "A10", "A11")
 RELATIVE_TO = "W41"  # the run that utilisations are relative to: 111M on one CS-2
@@ -76,8 +80,8 @@ def read_row(cells: Cells, assumed: tuple[str, ...] = (), why: str = "") -> Wafe
     metric = cells["metric"]
     if metric not in METRICS:
         raise Infeasible(f"metric {metric!r}; predicted are {', '.join(METRICS)}")
-    if metric in UNITS and cells["unit"] != UNITS[metric]:
-        raise Infeasible(f"unit {cells['unit']!r}; {metric} is in {UNITS[metric]}")
+    if metric in UNITS and cells["unit"] not in UNITS[metric]:
+        raise Infeasible(f"unit {cells['unit']!r}; {metric} is in {' or '.join(UNITS[metric])}")
     job = _job(cells, assumed, why)
     if metric in RATES:
         return job
@@ -121,12 +125,18 @@ def _job(cells: Cells, assumed: tuple[str, ...], why: str) -> WaferRow:
     if parameters and abs(built / parameters - 1) > 0.05 and model.head != "none" and not why:
         found.append(f"the shape has {built:.3g} parameters, stated are {parameters:.3g}")
     zeros = stated(cells, "baked_in_zeros_percent")
+    batch, sequence = int(cells["global_batch"] or micro_batch * systems), int(cells["seq_len"] or usual)
+    value = float(cells["value"])
+    if cells["unit"] == "tokens/s":
+        value /= sequence
+    elif cells["unit"] == "s":
+        value = batch / value
     return WaferRow(
         id=cells["id"], use=cells.get("use") or ("test" if cells["seq_len"] else "shown"),
         what=f"{cells['model']} on {cells['n_systems']} {cells['system']}",
-        published=float(cells["value"]), unit=cells["unit"], model=model, catalogued=known, called=cells["model"],
+        published=value, unit=cells["unit"], model=model, catalogued=known, called=cells["model"],
         profile=profile, software=software or REFERENCE_RELEASE, systems=systems, micro_batch=micro_batch,
-        batch=int(cells["global_batch"] or micro_batch * systems), sequence=int(cells["seq_len"] or usual),
+        batch=batch, sequence=sequence,
         mode=cast(Mode, mode), baked_in_zeros=float(zeros or 0) / 100.0, assumed=tuple(found), why=why,
     )  # fmt: skip
 

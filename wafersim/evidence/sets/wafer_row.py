@@ -22,7 +22,10 @@ NO_CHANGE: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class WaferRow:
-    """A rate on wafers, with all that a simulation needs; `catalogued` is its model's name, if it has one."""
+    """A rate on wafers, with all that a simulation needs; `catalogued` is its model's name, if it has one.
+
+    `published` is in samples/s, whatever the `unit` of the table: a row of a step's time or of tokens/s is told in its own.
+    """
 
     id: str
     use: str
@@ -78,16 +81,25 @@ class WaferRow:
         """Throughput beside the published one, and as the rows of other jobs predict it where that is known."""
         seconds, uncertainty = step_and_interval(self.job())
         rate = self.batch / seconds
-        low, high = uncertainty.bounds(rate)
+        low, high = sorted(map(self._told, uncertainty.bounds(rate)))
         without = load_fit("wafer").left_out.get(self.id)
         left_out = None
         if without is not None:
             middle = self.published * exp(without.error)
-            left_out = (middle, middle * exp(-without.half_width), middle * exp(without.half_width))
+            ends = sorted(self._told(middle * exp(side * without.half_width)) for side in (-1, 1))
+            left_out = (self._told(middle), ends[0], ends[1])
         return ValidatedRow(
-            self.id, self.use, self.what, rate, self.published, self.unit, self.assumed, self.why,
+            self.id, self.use, self.what, self._told(rate), self._told(self.published), self.unit, self.assumed, self.why,
             group=self.group, low=low, high=high, left_out=left_out,
         )  # fmt: skip
+
+    def _told(self, rate: float) -> float:
+        return in_unit(rate, self.unit, self.batch, self.sequence)
+
+
+def in_unit(rate: float, unit: str, batch: int, sequence: int) -> float:
+    """Samples/s in the unit of a row; of a step's time its own inverse, which gives samples/s again."""
+    return {"tokens/s": rate * sequence, "s": batch / rate}.get(unit, rate)
 
 
 def _path(name: str) -> str:

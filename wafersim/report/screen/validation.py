@@ -43,6 +43,7 @@ def validation_screen(found: Validated, width: int) -> list[str]:
     title = f"{rows[0].id}: {rows[0].what}, predicted" if len(rows) == 1 else f"{title}, predicted"
     main = [] if not rows else _row_table(rows, width) if few else _use_table(rows, width)
     sayings = [
+        *sentence("Errors", _errors(rows, own), width, 2),
         *sentence("Worst", _worst(rows, own), width, 2, "; "),
         *(sentence("Note", _remarks(rows), width, 4, "; ") if few and not own else []),
         *sentence("Left out", _left_out(rows), width, 2),
@@ -120,6 +121,15 @@ def _value(value: float, row: ValidatedRow) -> str:
 
 def _interval(row: ValidatedRow) -> str:
     return "-" if row.low is None or row.high is None else f"{_value(row.low, row)} - {_value(row.high, row)}"
+
+
+def _errors(rows: Sequence[ValidatedRow], own: bool) -> list[str]:
+    """How far off a user's rows are, where they are too many to see it row by row."""
+    if not own or len(rows) <= FEW:
+        return []
+    found = summary(rows)
+    said = [f"median {numbers.error(found.median)}", f"90 % within {numbers.error(found.ninetieth)}"]
+    return said if found.covered is None else [*said, f"{numbers.percent(found.covered)} inside their intervals"]
 
 
 def _worst(rows: Sequence[ValidatedRow], own: bool) -> list[str]:
