@@ -206,6 +206,28 @@ def test_a_1f1b_stage_keeps_as_many_micro_batches_as_stages_come_after_it() -> N
     assert held_most == [4, 3, 2, 1]
 
 
+def test_slices_of_gpus_say_what_they_do(tmp_path: Path) -> None:
+    """TP 2 x PP 4 x DP 12 of 44 blocks with hidden size 6,144, 32 micro-batches of 4 sequences of 2,048, all recomputed."""
+    found = lanes(read_back("a pipeline", tmp_path))
+    sends = [each["args"] for (_, lane), slices in found.items() if lane.startswith("sends") for each in slices]
+    assert [each["bytes"] for each in sends] == 2 * 3 * 32 * [4 * 2048 * 6144 * 2]
+    work = [
+        each["args"]
+        for (_, lane), slices in found.items()
+        if lane == "GPU"
+        for each in slices
+        if each["cat"] == "compute"
+    ]
+    vocabulary = simulated("a pipeline").job.workload.model.vocab
+    paper = (
+        96 * 32 * 4 * 2048 * 44 * 6144**2 * (1 + 2048 / (6 * 6144) + vocabulary / (16 * 44 * 6144))
+    )  # Narayanan 2021, (3)
+    assert sum(each["matmul_flops"] for each in work) == pytest.approx(paper / 2, rel=1e-6)  # of one of two GPUs
+    assert all(each["hbm_bytes"] > 0 and each["sent_bytes"] > 0 for each in work)
+    channel = [each["args"] for (_, lane), slices in found.items() if lane.startswith("data") for each in slices]
+    assert channel and all(each["bytes"] > 0 for each in channel)
+
+
 def test_the_use_of_a_link_is_the_time_that_its_tasks_take() -> None:
     # Windows of 10 ticks; one link works from 5 to 25 and from 25 to 30, another not at all.
     start, end = np.array([5, 25]), np.array([25, 30])

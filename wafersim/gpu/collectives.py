@@ -13,8 +13,6 @@ import numpy as np
 
 from wafersim.gpu.machine import Cluster, Column, Device, Network
 
-SWITCHED = 0.8  # of a ring's rate, which an all-to-all reaches through the switch of a node: assumed
-
 
 def ring_all_reduce(size: Column, n: Column, bandwidth: Column, step: Column) -> Column:
     """2 (n - 1) (size / (n bandwidth) + step) seconds."""
@@ -104,7 +102,7 @@ def all_to_all(size: Column, n: Column, ranks_in_node: Column, cluster: Cluster)
     outside = np.maximum(0.0, n - ranks_in_node) / n
     inside = (np.minimum(n, ranks_in_node) - 1) / n
     links = outside * size / sender_rate(network.gpus_per_node, network)
-    seconds = np.maximum(inside * size / (SWITCHED * cluster.device.collective_bandwidth), links)
+    seconds = np.maximum(inside * size / (cluster.device.switched * cluster.device.collective_bandwidth), links)
     latency = cluster.device.collective_latency + np.where(n > ranks_in_node, network.latency, 0.0)
     return np.where(n > 1, seconds + latency, 0.0)
 

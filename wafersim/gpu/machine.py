@@ -53,6 +53,7 @@ class Device:
     collective_latency: Column  # s, of any collective
     hop_latency: Column  # s, for each further GPU of a ring
     ramp: Column  # s / sqrt(byte): what medium sizes lose
+    switched: Column = 0.8  # of a ring's rate, which an all-to-all reaches through the switch of a node: assumed
 
 
 @dataclass(frozen=True)

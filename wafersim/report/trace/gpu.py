@@ -10,6 +10,7 @@ from wafersim.report.trace.counters import edges_of, held, use
 from wafersim.report.trace.events import Counter, quoted
 from wafersim.report.trace.view import Flow, Numbering, Said, StepView
 from wafersim.simulation import Simulated
+from wafersim.strategies.gpu_parallel.amounts import Amounts, amounts
 from wafersim.strategies.gpu_parallel.plan import MAKES_GRADIENTS, GpuPlan
 from wafersim.strategies.gpu_parallel.schedules import FORWARD, WGRAD
 from wafersim.strategies.gpu_parallel.words import WORDS
@@ -30,7 +31,7 @@ def gpu_view(simulated: Simulated) -> StepView:
     return StepView(
         tuple(numbering.lanes),
         lane_of,
-        GpuTasks(plan, timeline),
+        GpuTasks(plan, timeline, amounts(simulated.job, simulated.choice, plan)),
         (*_ways(plan, timeline), *_updates(plan, timeline)),
         (*_use(plan, timeline), *_in_flight(timeline, named)),
     )
@@ -71,27 +72,49 @@ def _ports(plan: GpuPlan, timeline: Timeline) -> Column:
 
 
 class GpuTasks:
-    """Says of tasks what they are."""
+    """Says of tasks what they are, and what one GPU of their stage does in them."""
 
-    def __init__(self, plan: GpuPlan, timeline: Timeline) -> None:
-        self._timeline, self._chunks = timeline, plan.chunks
+    def __init__(self, plan: GpuPlan, timeline: Timeline, amounts: Amounts) -> None:
+        self._timeline, self._chunks, self._amounts = timeline, plan.chunks, amounts
 
     def __call__(self, rows: Column) -> Sequence[Said]:
         """Of the tasks in some rows of the timeline."""
-        tasks = self._timeline.select(rows)
+        tasks, does = self._timeline.select(rows), self._amounts
         columns = tasks.kind, tasks.entity, tasks.pass_, tasks.micro_batch, tasks.layer, tasks.chunk
-        return [self._said(*task) for task in zip(*(column.tolist() for column in columns), strict=True)]
+        known = does.flops[rows], does.memory[rows], does.sent[rows]
+        return [self._said(*task) for task in zip(*(each.tolist() for each in (*columns, *known)), strict=True)]
 
-    def _said(self, kind: int, stage: int, pass_: int, micro_batch: int, chunk: int, unit: int) -> Said:
+    def _said(
+        self,
+        kind: int,
+        stage: int,
+        pass_: int,
+        micro_batch: int,
+        chunk: int,
+        unit: int,
+        flops: int,
+        memory: int,
+        sent: int,
+    ) -> Said:
         name = KINDS[kind]
-        chunk_of = f',"chunk":{chunk}' if self._chunks > 1 else ""
+        of_all = name in ("tie", "norm")
+        args = [] if of_all else [f'"stage":{stage}']
+        if pass_ != PASS["update"]:
+            args.append(f'"pass":"{PASSES[pass_]}","micro_batch":{micro_batch}')
+        if self._chunks > 1 and not of_all:
+            args.append(f'"chunk":{chunk}')
+        if pass_ != PASS["update"]:
+            args.append(f'"unit":{unit}')
+        works = name in ("compute", "update")
+        told = {"matmul_flops": flops, "hbm_bytes": memory, "sent_bytes" if works else "bytes": sent}
+        args += [f'"{what}":{amount}' for what, amount in told.items() if amount]
+        return Said(quoted(self._name(name, pass_, micro_batch)), ",".join(args))
+
+    def _name(self, kind: str, pass_: int, micro_batch: int) -> str:
         if pass_ == PASS["update"]:
-            of_all = name in ("tie", "norm")
-            said = "gather of updated weights" if name == "gather" else WORDS.task[name] if of_all else name
-            return Said(quoted(said), "" if of_all else f'"stage":{stage}{chunk_of}')
-        args = f'"stage":{stage},"pass":"{PASSES[pass_]}","micro_batch":{micro_batch}{chunk_of},"unit":{unit}'
-        what = PASSES[pass_] if name == "compute" else f"{name} {PASSES[pass_]}"
-        return Said(quoted(f"{what} {micro_batch}"), args)
+            named = {"gather": "gather of updated weights", "update": kind}
+            return named.get(kind) or WORDS.task[kind]
+        return f"{PASSES[pass_]} {micro_batch}" if kind == "compute" else f"{kind} {PASSES[pass_]} {micro_batch}"
 
 
 def _ways(plan: GpuPlan, timeline: Timeline) -> Iterator[Flow]:

@@ -291,6 +291,8 @@
       const words = { pass: "pass", micro_batch: "micro-batch", layer: "layer", ops: "operations", chunk: "chunk", stage: "stage", unit: "unit", parameters: "parameters" };
       for (const [key, word] of Object.entries(words)) if (key in said) facts.push([word, typeof said[key] === "number" ? said[key].toLocaleString("en") : said[key]]);
       if ("bytes" in said) facts.push(["bytes", amount(said.bytes, "B")]);
+      if ("sent_bytes" in said) facts.push(["bytes sent", amount(said.sent_bytes, "B")]);
+      if ("hbm_bytes" in said) facts.push(["bytes in HBM", amount(said.hbm_bytes, "B")]);
       if ("matmul_flops" in said) facts.push(["FLOPs of matmuls", amount(said.matmul_flops, "FLOP")]);
       if ("busy_us" in said) facts.push(["of it busy", time(said.busy_us / 1e6)]);
       if (said.waited_us) for (const [what, us] of Object.entries(said.waited_us)) facts.push([`waited before it: ${what}`, time(us / 1e6)]);
