@@ -298,6 +298,18 @@ def test_a_validation_says_whether_floors_hold_and_what_is_worst(everything: Val
     assert "Broken A04: error +9.1%, floor 8%" in said(broken) and "all hold" not in said(broken)
 
 
+def test_many_rows_of_ones_own_are_shown_as_far_as_there_is_room_and_counted(everything: ValidationReport) -> None:
+    gpus = [row for row in everything.rows if row.set == "gpu"]
+    lines = validation_screen(Validated(ValidationReport(tuple(gpus), {}), None, [], 1.0), 80)
+    assert_a_screen(lines)
+    shown = lines.index(next(line for line in lines if line.startswith("and "))) - 2  # after the title and the heads
+    assert lines[1].split() == "row predicted 80 % interval measured error".split()
+    assert f"and {len(gpus) - shown:,} more: --all" in lines and "inside their intervals" in said(lines)
+    name = next(row.id for row in gpus if len(row.id) > 24)
+    lines = validation_screen(Validated(ValidationReport((replace(gpus[0], id=name), gpus[1]), {}), None, [], 1.0), 80)
+    assert f"{name[:12]}~{name[-11:]}" in said(lines)
+
+
 def test_a_row_of_validate_is_told_as_one(everything: ValidationReport) -> None:
     one = ValidationReport(tuple(row for row in everything.rows if row.id == "A04"))
     lines = validation_screen(Validated(one, [], [], 1.0), 80)

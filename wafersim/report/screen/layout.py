@@ -111,11 +111,19 @@ def titled(title: str, took: float, width: int) -> str:
     return f"{clipped(title, room):{room}}  {seconds}"
 
 
-def cut(rows: list[str], room: int) -> list[str]:
-    """As many lines as there is room for; the last one says how many are left out."""
-    if len(rows) <= room:
+def cut(rows: list[str], room: int, unseen: int = 0) -> list[str]:
+    """As many lines as there is room for; the last one says how many are left out, beside those `unseen` before."""
+    if len(rows) + unseen <= room:
         return rows
-    return [*rows[: room - 1], f"and {len(rows) - room + 1} more: --all"]
+    return [*rows[: room - 1], f"and {len(rows) + unseen - room + 1:,} more: --all"]
+
+
+def shortened(name: str, width: int, mark: str = "~") -> str:
+    """A name that is too long loses its middle: what is alike begins alike, and differs at the end."""
+    if len(name) <= width:
+        return name
+    tail = (width - len(mark)) // 2
+    return name[: width - len(mark) - tail] + mark + name[-tail:]
 
 
 def clipped(line: str, width: int, mark: str = "~") -> str:

@@ -12,9 +12,10 @@ import numpy as np
 from wafersim import numbers
 from wafersim.evidence.floors import Summary, summary
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, cut, sentence, table, titled, whole
+from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, cut, sentence, shortened, table, titled, whole
 
 FEW = 10  # rows that are shown one by one
+NAME = 24  # characters of a row's name, which leave room for what is said of it
 USES = {  # in the order of their lines
     "test": "judges",
     "fit": "sets constants",
@@ -41,7 +42,7 @@ def validation_screen(found: Validated, width: int) -> list[str]:
     few = len(rows) <= FEW or own
     title = f"{len(rows):,} of your measurements" if own else f"{len(rows):,} published measurements"
     title = f"{rows[0].id}: {rows[0].what}, predicted" if len(rows) == 1 else f"{title}, predicted"
-    main = [] if not rows else _row_table(rows, width) if few else _use_table(rows, width)
+    main = [] if not rows else _row_table(rows[:LINES], width) if few else _use_table(rows, width)
     sayings = [
         *sentence("Errors", _errors(rows, own), width, 2),
         *sentence("Worst", _worst(rows, own), width, 2, "; "),
@@ -54,7 +55,7 @@ def validation_screen(found: Validated, width: int) -> list[str]:
     ]
     floors = _floors(found, width)
     spare = LINES - 1 - len(sayings) - (1 if found.broken else len(floors))
-    main = cut(main, spare)
+    main = cut(main, spare, len(rows[LINES:]) if few else 0)
     gaps = (spare - len(main) >= 1, spare - len(main) >= 2 and bool(main))
     return [titled(title, found.took, width), *[""] * gaps[0], *main, *[""] * gaps[1], *floors, *sayings]
 
@@ -93,7 +94,7 @@ def _row_table(rows: Sequence[ValidatedRow], width: int) -> list[str]:
     inside = {True: "yes", False: "no", None: "-"}
     return table(
         [
-            Column("row", tuple(row.id for row in rows), left=True),
+            Column("row", tuple(shortened(row.id, NAME) for row in rows), left=True),
             Column("what", tuple(clipped(row.what, 22) for row in rows) if len(rows) > 1 else (), 4, left=True),
             Column("predicted", tuple(_value(row.predicted, row) for row in rows)),
             Column("80 % interval", tuple(_interval(row) for row in rows), 3),
