@@ -303,7 +303,7 @@ def test_many_rows_of_ones_own_are_shown_as_far_as_there_is_room_and_counted(eve
     lines = validation_screen(Validated(ValidationReport(tuple(gpus), {}), None, [], 1.0), 80)
     assert_a_screen(lines)
     shown = lines.index(next(line for line in lines if line.startswith("and "))) - 2  # after the title and the heads
-    assert lines[1].split() == "row predicted 80 % interval measured error".split()
+    assert lines[1].split() == ["row", "predicted", "80", "%", "interval", "measured", "error"]
     assert f"and {len(gpus) - shown:,} more: --all" in lines and "inside their intervals" in said(lines)
     name = next(row.id for row in gpus if len(row.id) > 24)
     lines = validation_screen(Validated(ValidationReport((replace(gpus[0], id=name), gpus[1]), {}), None, [], 1.0), 80)

@@ -12,7 +12,18 @@ import numpy as np
 from wafersim import numbers
 from wafersim.evidence.floors import Summary, summary
 from wafersim.evidence.rows import ValidatedRow, ValidationReport
-from wafersim.report.screen.layout import LINES, UNBROKEN, Column, clipped, cut, sentence, shortened, table, titled, whole
+from wafersim.report.screen.layout import (
+    LINES,
+    UNBROKEN,
+    Column,
+    clipped,
+    cut,
+    sentence,
+    shortened,
+    table,
+    titled,
+    whole,
+)
 
 FEW = 10  # rows that are shown one by one
 NAME = 24  # characters of a row's name, which leave room for what is said of it
