@@ -96,7 +96,7 @@ def plans(draw, orders=None) -> WeightStreamingPlan:
     return WeightStreamingPlan(
         tree=draw(trees(systems)),
         layers=tuple(
-            PlanLayer(f"layer {i}", n, n, n, n, *(per_chunk(n) for _ in range(8))) for i, n in enumerate(chunks)
+            PlanLayer(n, n, n, n, *(per_chunk(n) for _ in range(8))) for n in chunks
         ),
         kernels=tuple(ks),
         micro_batches=micro_batches,

@@ -263,9 +263,9 @@ def test_the_close_up_shows_three_neighbouring_layers(
     simulated: Simulated, tmp_path: Path, drawn: list[Figure]
 ) -> None:
     timeline_figure(simulated, "hello", tmp_path / "t.png")
-    layers, middle = simulated.plan.layers, len(simulated.plan.layers) // 2
+    names, middle = simulated.plan.layer_names, len(simulated.plan.layers) // 2
     named = [text.get_text() for text in drawn[0].axes[1].texts]
-    assert named == [layers[middle + 1].name, layers[middle].name, layers[middle - 1].name]
+    assert named == [names[middle + 1], names[middle], names[middle - 1]]
     whole, close = (axes.get_xlim() for axes in drawn[0].axes)
     assert whole[0] <= close[0] < close[1] <= whole[1]
 

@@ -150,7 +150,7 @@ def test_the_arrows_of_a_layer_go_from_its_weights_over_its_gradient_to_its_upda
     timeline, plan = one.periodic.timeline, one.periodic.plan
     view = VIEWS["weight-streaming"](one)
     assert len(view.flows) == len(plan.layers)
-    flow = next(flow for flow in view.flows if flow.name.endswith(plan.layers[3].name))
+    flow = next(flow for flow in view.flows if flow.name.endswith(plan.layer_names[3]))
     kinds = [KINDS[timeline.kind[row]] for row in flow.rows]
     down, up = ["stream", "broadcast", "ingress"], ["egress", "reduce", "reduce", "accumulate", "update"]
     assert kinds == [*down, "compute", "compute", *up]

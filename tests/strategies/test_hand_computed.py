@@ -15,7 +15,7 @@ from wafersim.strategies.weight_streaming.tree import build_tree
 from wafersim.strategies.weight_streaming.waits import parts_of_step
 from wafersim.timeline.timeline import PASSES, Timeline
 
-LAYER = PlanLayer("layer", 1, 1, 2, 4, (2,), (4,), (3,), (3,), (4,), (2,), (1,), (1,))
+LAYER = PlanLayer(1, 1, 2, 4, (2,), (4,), (3,), (3,), (4,), (2,), (1,), (1,))
 
 
 def plan(

@@ -55,7 +55,7 @@ class Job:
         """The same on one healthy system under the same batch rule, jitter included: what scaling is measured against."""
         training, asked = self.training, self.disturbances
         batch = training.batch // self.count if training.per_system else training.batch
-        healthy = DisturbanceSpec(jitter=asked.jitter, seed=asked.seed)
+        healthy = HEALTHY.model_copy(update={"jitter": asked.jitter, "seed": asked.seed})
         return replace(self, count=1, training=replace(training, batch=batch, grain=0), disturbances=healthy)
 
     @property

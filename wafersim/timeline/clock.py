@@ -39,7 +39,7 @@ def to_seconds(ticks: int | float) -> float:
 def split(total: int, parts: int) -> tuple[int, ...]:
     """`parts` integers that add up to `total` exactly, each the difference of cumulative roundings."""
     edges = [total * i // parts for i in range(parts + 1)]
-    return tuple(high - low for low, high in pairwise(edges))
+    return tuple([high - low for low, high in pairwise(edges)])
 
 
 def stretched(ticks: int, factor: float) -> int:

@@ -44,6 +44,10 @@ class Workload:
     mode: Mode = "train"
     lora_rank: int = 0
 
+    def __hash__(self) -> int:
+        """Of three of its numbers: a workload is in the key of all that is remembered of it, and a model has dozens."""
+        return hash((self.sequence_length, self.parameters, self.lora_rank))
+
     @cached_property
     def parameters(self) -> int:
         """Parameters of the model, a tied table counted once; without adapters."""
@@ -63,6 +67,11 @@ class Workload:
     def blocks(self) -> tuple[Layer, ...]:
         """All layers but embedding and head."""
         return self.layers[1:-1]
+
+    @cached_property
+    def layer_names(self) -> tuple[str, ...]:
+        """What they are called."""
+        return tuple(layer.name for layer in self.layers)
 
     @cached_property
     def kept_bytes(self) -> int:
@@ -85,13 +94,17 @@ class Workload:
 
     def flops_done_per_token(self, density: float) -> float:
         """The same where only `density` of the weights are not zero: zeros do no work."""
-        matmul = sum(
+        return 2.0 * self._products * density + self.attention_flops_per_token
+
+    @cached_property
+    def _products(self) -> float:
+        """Weights of products that a token meets, by how often: once in each pass."""
+        return sum(
             op.k * op.n * op.share * (1 if self.mode == "forward" else 2 + op.has_wgrad)
             for layer in self.layers
             for op in layer.ops
             if op.kind == "matmul"
         )
-        return 2.0 * matmul * density + self.attention_flops_per_token
 
     @cached_property
     def attention_flops_per_token(self) -> float:

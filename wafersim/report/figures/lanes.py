@@ -87,7 +87,7 @@ def close_up(timeline: Timeline, plan: WeightStreamingPlan, origin: float) -> Wi
     for layer in (middle + 1, middle, middle - 1):
         if 0 <= layer < len(plan.layers):
             start, end = seconds_of(tasks.select(tasks.layer == layer), origin)
-            layers.append((plan.layers[layer].name, float(start.min()), float(end.max())))
+            layers.append((plan.layer_names[layer], float(start.min()), float(end.max())))
     low, high = min(start for _, start, _ in layers), max(end for *_, end in layers)
     margin = 0.03 * (high - low)
     names = ", ".join(name for name, *_ in layers)

@@ -100,7 +100,7 @@ def _flows(timeline: Timeline, plan: WeightStreamingPlan, system: int) -> Iterat
             rows += range(tails.start, tails.stop)
         unit = int(np.flatnonzero(units == plan.unit_of(layer))[0])
         rows.append(first_update + unit)
-        yield Flow(f"weights to update of {plan.layers[layer].name}", tuple(dict.fromkeys(rows)))
+        yield Flow(f"weights to update of {plan.layer_names[layer]}", tuple(dict.fromkeys(rows)))
 
 
 def _of_last_chunks(timeline: Timeline, plan: WeightStreamingPlan, system: int) -> dict[tuple[str, int, str, int], int]:

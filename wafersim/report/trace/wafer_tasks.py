@@ -28,7 +28,7 @@ class WaferTasks:
         self._plan: WeightStreamingPlan = simulated.periodic.plan
         self._timeline, self._gaps = simulated.periodic.timeline, gaps
         self.sizes = Sizes(simulated)
-        self._layers = [quoted(layer.name) for layer in self._plan.layers]
+        self._layers = [quoted(name) for name in self._plan.layer_names]
         self._ops = [quoted(", ".join(op.name for op in layer.ops)) for layer in simulated.job.workload.layers]
         self._gap_of = np.full(len(self._timeline), NONE, np.int32)
         self._gap_of[gaps.rows] = np.arange(len(gaps.rows))
@@ -67,13 +67,13 @@ class WaferTasks:
         if kind == "tail":
             return WORDS.task[kind]
         if kind == "update":
-            return "update " + ", ".join(self._plan.layers[each].name for each in self._plan.updates[layer].layers)
+            return "update " + ", ".join(self._plan.layer_names[each] for each in self._plan.updates[layer].layers)
         if kind == "input":
             return kind
         what = (
             pass_ if kind == "compute" else "weights" if kind in DOWN else "gradient" if kind in UP else "activations"
         )
-        return f"{what} {self._plan.layers[layer].name}"
+        return f"{what} {self._plan.layer_names[layer]}"
 
     def _parameters(self, unit: int) -> int:
         """Of an update: tied layers share them."""

@@ -123,6 +123,7 @@ class _Shape:
             reduction_tail=int(plan.reduction_tail > 0),
             floor_ticks=(),
             flops=(),
+            layer_names=(),
             jitter=None if plan.jitter is None else Jitter(0.0, 0),
         )
 
@@ -134,7 +135,7 @@ def _chunks(layers: tuple[PlanLayer, ...]) -> tuple[int, ...]:
 
 @cache
 def _blank(chunks: int) -> PlanLayer:
-    return PlanLayer("", chunks, 0, 0, 0, (), (), (), (), (), (), (), ())
+    return PlanLayer(chunks, 0, 0, 0, (), (), (), (), (), (), (), ())
 
 
 @kept(MOST_TASKS, lambda structure: structure.tasks.graph.tasks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
@@ -79,6 +78,7 @@ class _Trip(NamedTuple):
     chunks: int
 
 
+@lru_cache(maxsize=64)
 def _trips(
     workload: Workload, weight_precision: str, gradient_precision: str, density: float, chunks: int
 ) -> dict[tuple[int, int], _Trip]:
@@ -115,7 +115,7 @@ def _linked(
     """Layers of as many parameters are worked out once."""
     trips = _trips(workload, weight_precision, gradient_precision, density, chunks)
     known = {size: _plan_layer(size[0], trip, links) for size, trip in trips.items()}
-    return tuple(replace(known[layer.parameters, layer.trained], name=layer.name) for layer in workload.layers)
+    return tuple([known[layer.parameters, layer.trained] for layer in workload.layers])
 
 
 def _plan_layer(parameters: int, trip: _Trip, links: Links) -> PlanLayer:
@@ -125,7 +125,6 @@ def _plan_layer(parameters: int, trip: _Trip, links: Links) -> PlanLayer:
         return split(to_ticks(size / bandwidth), chunks)
 
     return PlanLayer(
-        name="",
         chunks=chunks,
         parameters=parameters,
         weight_bytes=down,

@@ -23,9 +23,11 @@ INPUT_SLOTS = 2  # micro-batches of input that a system buffers: the next is rea
 
 @dataclass(frozen=True)
 class PlanLayer:
-    """A layer as the links see it: chunks, and ticks of each chunk on each kind of link, cumulatively rounded."""
+    """A layer as the links see it: chunks, and ticks of each chunk on each kind of link, cumulatively rounded.
 
-    name: str
+    Layers of as many parameters are one value.
+    """
+
     chunks: int
     parameters: int
     weight_bytes: int
@@ -152,6 +154,7 @@ class WeightStreamingPlan:
     floor_ticks: tuple[tuple[int, ...], ...] = ()
     flops: tuple[tuple[float, ...], ...] = ()
     jitter: Jitter | None = None
+    layer_names: tuple[str, ...] = ()  # for people
 
     def __post_init__(self) -> None:
         assert self.kernels[-1].drains, "work after the last gradient of a step would not end with it"

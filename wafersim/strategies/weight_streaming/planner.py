@@ -8,6 +8,7 @@ from math import log2
 
 from wafersim.errors import Infeasible
 from wafersim.inputs.optimizer import OptimizerName
+from wafersim.strategies.kept import kept
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, transfer_bytes
 from wafersim.strategies.weight_streaming.layers import streamed
 from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
@@ -21,6 +22,8 @@ from wafersim.workload.layer import Op
 from wafersim.workload.optimizer import update_bytes
 from wafersim.workload.transformer import Workload
 
+MOST_KERNELS = 100_000  # of the plans that are kept: what a job is chosen by is often what it does
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -31,6 +34,7 @@ class Planned:
     memory: WaferMemory
 
 
+@kept(MOST_KERNELS, lambda found: 1 if isinstance(found, str) else len(found.plan.kernels))
 def build_plan(
     workload: Workload, machine: Machine, settings: Settings, policy: Policy, costs: OpCosts
 ) -> Planned | str:
@@ -39,20 +43,20 @@ def build_plan(
     if isinstance(found, str):
         return found
     layers, chunks = streamed(workload, machine, settings), found.chunks
-    shards = tuple(tuple(split(shard, settings.micro_batches)) for shard in settings.shards)
-    paces = {system: factor for system, factor in settings.disturbances.paces if factor != 1.0}
-    of_system = [[(-size, paces.get(system, 1.0)) for size in shard] for system, shard in enumerate(shards)]
-    distinct = sorted({each for row in of_system for each in row})  # (-size, pace), the largest first
-    sizes = tuple(-size for size, _ in distinct)
-    sequence = workload.sequence_length
+    dealt = _dealt(settings.shards, settings.micro_batches, settings.disturbances.paces)
+    sizes, sequence = dealt.sizes, workload.sequence_length
     kernels = found.kernels(workload, policy)
     priced = workload, chunks, policy, found.retain, found.pieces
     how = machine.device, settings.weight_precision, settings.density, settings.baked_in_zeros
-    tables = [_kernel_costs(*priced, -size * sequence, *how, pace, costs) for size, pace in distinct]
+    tables = [
+        _kernel_costs(*priced, size * sequence, *how, pace, costs)
+        for size, pace in zip(sizes, dealt.paces, strict=True)
+    ]
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
-    simulated = len(shards) if settings.disturbances.jitter else len({tuple(row) for row in of_system})
-    check_tasks(workload, policy, found.retain, found.pieces, chunks, simulated, settings)
-    tree = _disturbed(build_tree(len(shards), machine.fan_out), settings.disturbances)
+    simulated = len(settings.shards) if settings.disturbances.jitter else len(set(dealt.size_of))
+    if simulated > 1:  # of one system there is room
+        check_tasks(workload, policy, found.retain, found.pieces, chunks, simulated, settings)
+    tree = _disturbed(build_tree(len(settings.shards), machine.fan_out), settings.disturbances)
     transfers = [
         to_ticks(transfer_bytes(workload, policy, size * sequence) / machine.system_bandwidth) for size in sizes
     ]
@@ -63,7 +67,7 @@ def build_plan(
         kernels=kernels,
         micro_batches=settings.micro_batches,
         micro_batch_sizes=sizes,
-        size_of=tuple(tuple(distinct.index(each) for each in row) for row in of_system),
+        size_of=dealt.size_of,
         compute_ticks=tuple(table[0] for table in tables),
         floor_ticks=tuple(table[1] for table in tables),
         flops=tuple(table[2] for table in tables),
@@ -85,9 +89,36 @@ def build_plan(
             *(("memory",) if settings.shared_memory else ()),
         ),
         jitter=settings.disturbances.jitter,
+        layer_names=workload.layer_names,
     )
     checked_step(plan.longest())
     return Planned(plan, policy, found.memory)
+
+
+@dataclass(frozen=True)
+class _Dealt:
+    """Micro-batches of a step: distinct sizes, the largest first, each with the pace of systems that work on it; which of them
+    each system's micro-batches are."""
+
+    sizes: tuple[int, ...]
+    paces: tuple[float, ...]
+    size_of: tuple[tuple[int, ...], ...]
+
+
+@lru_cache(maxsize=64)
+def _dealt(shards: tuple[int, ...], micro_batches: int, paces: tuple[tuple[int, float], ...]) -> _Dealt:
+    pace_of = dict(paces)
+    of_system = [
+        [(-size, pace_of.get(system, 1.0)) for size in split(shard, micro_batches)]
+        for system, shard in enumerate(shards)
+    ]
+    distinct = sorted({each for row in of_system for each in row})
+    place = {each: index for index, each in enumerate(distinct)}
+    return _Dealt(
+        tuple(-size for size, _ in distinct),
+        tuple(pace for _, pace in distinct),
+        tuple(tuple(place[each] for each in row) for row in of_system),
+    )
 
 
 def _disturbed(tree: Tree, disturbances: Disturbances) -> Tree:

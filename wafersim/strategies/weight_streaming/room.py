@@ -35,6 +35,7 @@ class Room:
         return kernels_of(workload, policy, self.retain, self.pieces)
 
 
+@lru_cache(maxsize=256)
 def room(workload: Workload, sram: Sram, settings: Settings, policy: Policy) -> Room | str:
     """What a policy takes, or the reason why it cannot run. Raises TooManyTasks for more tasks than are simulated."""
     streamed = chunks_of(workload, sram.size, settings)
