@@ -18,7 +18,12 @@ SIDE = click.IntRange(1, 10_000_000)
 
 
 @click.command("kernel")
-@click.option("--dataflow", type=click.Choice(DATAFLOWS), default="weight-streaming")
+@click.option(
+    "--dataflow",
+    type=click.Choice(DATAFLOWS),
+    default="weight-streaming",
+    help="How operands and sums move over the grid.",
+)
 @click.option("--m", "m", type=SIDE, required=True, help="Rows of the left matrix: tokens.")
 @click.option("--k", "k", type=SIDE, required=True, help="The inner, stationary dimension: hidden features.")
 @click.option("--n", "n", type=SIDE, required=True, help="Columns of the right matrix: outputs.")

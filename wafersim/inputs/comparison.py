@@ -41,7 +41,7 @@ class SideSpec(Frozen):
 
 
 class Comparison(Frozen):
-    """What the user wrote. `common` holds fields of an experiment that sides share."""
+    """One job on several machines, its sides. `common` holds fields of an experiment that sides share."""
 
     name: Annotated[str, Field(pattern=SLUG, max_length=80)] = Field(
         description="What it is called, and how other files name it."

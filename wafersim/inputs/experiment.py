@@ -88,14 +88,16 @@ class SystemSpec(Frozen):
         description="A cluster or system profile: a name, a short one such as h100 or CS-3, a path or a mapping."
     )
     systems: Annotated[int, Field(ge=1, le=100_000, strict=True)] | Literal["published"] | None = Field(
-        default=None, description="Wafer-scale systems that work on the job; published: as the model was trained."
+        default=None,
+        description="Wafer-scale systems that work on the job; required on wafers. published: as the model was trained.",
     )
     gpus: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
-        default=None, description="GPUs that work on the job."
+        default=None, description="GPUs that work on the job; required on a cluster of GPUs."
     )
     software: SoftwareGiven | None = Field(
         default=None,
-        description="Release of a wafer's software (R2.1 and later if left out), or the software profile of a GPU cluster.",
+        description="Release of a wafer's software (R2.1 and later if left out), or the training stack of a GPU cluster: a "
+        "software profile (the cluster's own if left out).",
     )
     overrides: dict[str, float | str] = Field(
         default_factory=dict, description='Numbers of the profile replaced, e.g. "swarmx.link_bandwidth": "2.4 Tb/s".'
@@ -209,7 +211,7 @@ class DisturbanceSpec(Frozen):
     )
     spread: Sigma = Field(default="none", description="Log-normal sigma of the pace that a system keeps, likewise.")
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = Field(
-        default=0, description="Of all that is drawn; the same seed gives the same answer."
+        default=0, description="Seed of all that is drawn at random; the same seed gives the same answer."
     )
     slow_systems: dict[Annotated[int, Field(ge=0)], Factor] = Field(
         default_factory=dict, description="System -> how many times as long its kernels take, e.g. 7: 1.2x."
@@ -269,7 +271,7 @@ def with_kind(values: Any) -> Any:
 
 
 class Experiment(Frozen):
-    """What the user wrote. A sweep is the only place for lists: dotted path -> values, the run is their grid."""
+    """One job on one machine. Fields hold one value each; what varies is a list under `sweep`, and the run is their grid."""
 
     name: Annotated[str, Field(pattern=SLUG, max_length=80)] = Field(
         description="What it is called: letters, digits, `.`, `_` and `-`; run directories are named after it."

@@ -74,8 +74,8 @@ class GoalSpec(Frozen):
     )
     law: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
         default=None,
-        description="Scaling law of a loss or an open model: cerebras-gpt (the Pile) if left out, chinchilla (MassiveText) with "
-        "a model or inference_tokens, which the former cannot weigh; also hoffmann and data-constrained (C4).",
+        description="Scaling law of a loss or an open model: cerebras-gpt (the Pile) if left out, chinchilla (MassiveText) "
+        "with a model or inference_tokens, which the former cannot weigh; also hoffmann and data-constrained (C4).",
     )
     inference_tokens: TokenCount | None = Field(
         default=None, description="Served over the life of an open model by the same machines, such as 2T."
@@ -114,7 +114,8 @@ class CandidateSpec(Frozen):
     )
     pay: Definition | None = Field(
         default=None,
-        description="rent, purchase or amortised; if left out, rent where a price is known, else amortised where a purchase is.",
+        description="rent, purchase or amortised; if left out, rent where a price is known, else amortised where a purchase "
+        "is.",
     )
     price: HourPrice | None = Field(
         default=None, description='Rent of one chip, such as "2.5 USD/h"; the profile\'s if left out.'
@@ -141,7 +142,7 @@ class CandidateSpec(Frozen):
 
 
 class PlanSpec(Frozen):
-    """What the user wrote. `common` holds fields of an experiment that candidates share: model, training, run."""
+    """A goal, and hardware that may meet it. `common` holds fields of an experiment for all candidates: model, training, run."""
 
     name: Annotated[str, Field(pattern=SLUG, max_length=80)] = Field(
         description="What it is called, and how other files name it."

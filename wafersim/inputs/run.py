@@ -119,8 +119,8 @@ class CheckpointSpec(Frozen):
     )
     mode: Literal["blocking", "asynchronous"] | None = Field(
         default=None,
-        description="Whether training stops until a save is complete, or only for `pause_time`; the operation profile's if left "
-        "out.",
+        description="Whether training stops until a save is complete, or only for `pause_time`; the operation profile's if "
+        "left out.",
     )
     bytes_per_parameter: Annotated[float, Field(gt=0, le=64)] | None = Field(
         default=None,
@@ -196,27 +196,37 @@ class MaintenanceSpec(Frozen):
 class FailureSpec(Frozen):
     """Changes of one cause of failures of the operation profile, or a cause of one's own, which needs `per_1000_days`."""
 
-    of: Of | None = Field(default=None, description="unit, cluster, memoryx or swarmx.")
-    strikes: Literal["stop", "corrupt", "spike"] | None = Field(default=None, description="stop if left out.")
+    of: Of | None = Field(
+        default=None,
+        description="What fails, each by itself: a unit (a wafer-scale system; eight GPUs and their host), a node of MemoryX "
+        "or of SwarmX, or the cluster as a whole. As the profile has it if left out, unit for a cause of one's own.",
+    )
+    strikes: Literal["stop", "corrupt", "spike"] | None = Field(
+        default=None,
+        description="stop: the job crashes or hangs; corrupt: it computes on wrongly and is found out later; spike: the loss "
+        "diverges and training goes back. As the profile has it if left out, stop for a cause of one's own.",
+    )
     per_1000_days: Annotated[float, Field(ge=0, le=1e6)] | None = Field(
         default=None, description="Failures of one in 1,000 days of work; 0: none."
     )
-    shape: Annotated[float, Field(ge=0.2, le=10)] | None = Field(default=None, description="Weibull's k.")
+    shape: Annotated[float, Field(ge=0.2, le=10)] | None = Field(
+        default=None, description="Weibull's k of the times between failures; 1 (exponential) if neither says it."
+    )
     detection: Duration | None = Field(default=None, description="Until the job is stopped and the cause known.")
     detection_sigma: Annotated[float, Field(ge=0, le=3)] | None = Field(
         default=None, description="Log-normal sigma of detection; 0 if neither says it."
     )
     takes_unit: bool | None = Field(default=None, description="Whether a unit goes to repair.")
-    repair: Duration | None = Field(default=None, description="Until it is back.")
+    repair: Duration | None = Field(default=None, description="Until a unit is back from repair.")
     burst_share: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None, description="Share of failures that take several units."
     )
     burst_units: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(
-        default=None, description="Units that it then takes."
+        default=None, description="Units that such a failure takes."
     )
     bad_share: Share | None = Field(default=None, description="Share of units that fail more often until returned.")
     bad_times: Annotated[float, Field(ge=1, le=1e4)] | None = Field(
-        default=None, description="Times as often as other units."
+        default=None, description="Times as often as other units that bad units fail."
     )
     latency: Duration | None = Field(default=None, description="Of corrupt: mean time of work until it is found.")
     back_steps: Annotated[int, Field(ge=0, le=10**9, strict=True)] | None = Field(

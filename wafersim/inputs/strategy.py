@@ -53,7 +53,9 @@ class WeightStreamingSpec(Frozen):
         default=ActivationSpec(), description="What is kept between forward and backward pass, and where."
     )
     chunks_per_layer: Annotated[int, Field(ge=1, le=1024, strict=True)] | Literal["auto"] = Field(
-        default="auto", description="Of a block; auto: 4, more where a chunk would take over 1 % of SRAM or 0.4 GB."
+        default="auto",
+        description="Chunks in which a block's weights stream; auto: 4, more where a chunk would take over 1 % of SRAM or 0.4 "
+        "GB.",
     )
     weight_credits: Annotated[int, Field(ge=1, le=4096, strict=True)] = Field(
         default=8, description="Chunks of weights that may be on their way to, or waiting on, a system at once."
@@ -63,7 +65,8 @@ class WeightStreamingSpec(Frozen):
     )
     memoryx_memory: Literal["separate", "shared"] = Field(
         default="separate",
-        description="shared: reading weights, adding gradients and updating take turns at MemoryX's memory as they come.",
+        description="separate: reading weights, adding gradients and updating each have a bandwidth of their own; shared: "
+        "they take turns at MemoryX's memory as they come.",
     )
     retain_output_weights: Annotated[bool, Field(strict=True)] | Literal["auto"] = Field(
         default="auto",
@@ -75,19 +78,24 @@ class StatesSpec(Frozen):
     """Precision in which a parameter's states are kept on GPUs; auto is what the training stack and the optimizer do."""
 
     weights: Literal["auto", "bf16", "fp8"] = Field(
-        default="auto", description="That the passes read; auto: bf16. Weights that are gathered travel in 16 bits."
+        default="auto",
+        description="Of the weights that the passes read; auto: bf16. Weights that are gathered travel in 16 bits.",
     )
     gradients: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="Summed in memory, and reduced over replicas."
+        default="auto", description="Of gradients, as they are summed in memory and reduced over replicas."
     )
-    master: Literal["auto", "fp32", "bf16", "none"] = Field(default="auto", description="Weights of the optimizer.")
-    moments: Literal["auto", "fp32", "bf16", "8-bit"] = Field(default="auto", description="Of the optimizer.")
+    master: Literal["auto", "fp32", "bf16", "none"] = Field(
+        default="auto", description="Of the optimizer's own copy of the weights; none: there is no copy."
+    )
+    moments: Literal["auto", "fp32", "bf16", "8-bit"] = Field(default="auto", description="Of the optimizer's moments.")
 
 
 class GpuParallelSpec(Frozen):
     """A split over GPUs. What is `auto` is searched: the fastest split that fits in memory."""
 
-    kind: Literal["gpu-parallel"] = Field(description="Says that GPUs are meant.")
+    kind: Literal["gpu-parallel"] = Field(
+        description="Says that GPUs are meant; with a profile of GPUs it may be left out."
+    )
     data: Whole | Literal["auto"] = Field(
         default="auto", description="Replicas; auto: what the others leave of the GPUs."
     )
@@ -102,8 +110,8 @@ class GpuParallelSpec(Frozen):
     )
     stages: tuple[Blocks, ...] = Field(
         default=(),
-        description="Blocks of every stage, or with virtual stages of every model chunk, in the model's order; empty: evenly, or "
-        "with embedding and head counted as a block each.",
+        description="Blocks of every stage, or with virtual stages of every model chunk, in the model's order; empty: evenly, "
+        "or with embedding and head counted as a block each.",
     )
     first_stage_layers: Whole | None = Field(
         default=None, description="Blocks of the first stage; the others share the rest evenly."
@@ -113,7 +121,8 @@ class GpuParallelSpec(Frozen):
     )
     context: Whole | Literal["auto"] = Field(default=1, description="GPUs that share a sequence.")
     context_kind: Literal["auto", "ring", "all-to-all"] = Field(
-        default="auto", description="How they see each other's keys and values; auto: as the software does it."
+        default="auto",
+        description="How GPUs that share a sequence see each other's keys and values; auto: as the training stack does it.",
     )
     expert: Whole | Literal["auto"] | None = Field(
         default=None,
@@ -126,40 +135,55 @@ class GpuParallelSpec(Frozen):
     )
     expert_capacity: Factor | None = Field(
         default=None,
-        description="Tokens of every expert over the mean: what is beyond is dropped, what is missing is padded; null: dropless.",
+        description="Tokens of every expert over the mean: what is beyond is dropped, what is missing is padded; null: "
+        "dropless.",
     )
     expert_imbalance: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] = Field(
         default=1.0,
-        description="Tokens of the busiest GPU's experts over the mean, without a capacity; 1: balanced, as benchmarks force it.",
+        description="Tokens of the busiest GPU's experts over the mean, without a capacity; 1: balanced, as benchmarks force "
+        "it.",
     )
     micro_batch: Whole | Literal["auto"] = Field(default="auto", description="Sequences of a replica's micro-batch.")
     schedule: Literal["auto", "any", "gpipe", "1f1b", "interleaved", "zero-bubble"] = Field(
-        default="auto", description="auto: 1f1b, or interleaved with virtual stages; any: the fastest of all."
+        default="auto",
+        description="Order of the micro-batches' forward and backward passes in a pipeline; auto: 1f1b, or interleaved with "
+        "virtual stages; any: the fastest of all.",
     )
-    sequence_parallel: Switch | Literal["auto"] = Field(default="auto", description="auto: wherever tensor > 1.")
+    sequence_parallel: Switch | Literal["auto"] = Field(
+        default="auto",
+        description="Whether norms and dropout are split over the GPUs of a tensor-parallel group, along the sequence; auto: "
+        "wherever tensor > 1.",
+    )
     recompute: Literal["none", "selective", "mlp", "full", "auto", "any"] = Field(
         default="auto",
-        description="mlp: of a block its MLP alone (Megatron-Core, by module). auto: the fastest of the others; any: of all.",
+        description="What is computed again in the backward pass instead of being kept: selective: attention scores; mlp: the "
+        "MLP of each block (Megatron-Core, by module); full: whole blocks. auto: the fastest of none, selective and full; "
+        "any: of all.",
     )
     flash_attention: Switch = Field(
         default=True, description="Whether attention is a fused kernel, which keeps no scores."
     )
     zero_stage: Literal[0, 1, 2, 3, "auto"] = Field(
-        default=1, description="1 shards optimizer states, 2 gradients, 3 weights."
+        default=1,
+        description="What replicas share out instead of each keeping all of it (ZeRO, FSDP): 1 optimizer states, 2 gradients, "
+        "too, 3 weights, too; 0 nothing. auto: the fastest.",
     )
     shard_group: Whole | Literal["auto"] = Field(
         default="auto", description="GPUs that share sharded states (hybrid sharding); auto: all replicas."
     )
     precision: Literal["bf16", "fp8", "mxfp8", "nvfp4", "auto"] = Field(
         default="bf16",
-        description="Of products' inputs; attention and logits stay in 16 bits. auto: the fastest, which changes the training's "
-        "numerics.",
+        description="Of products' inputs; attention and logits stay in 16 bits. auto: the fastest, which changes the "
+        "training's numerics.",
     )
     states: StatesSpec = Field(default=StatesSpec(), description="Precision in which a parameter's states are kept.")
     memory_margin: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         default=0.0, description="Share of the usable memory of a GPU that a split has to leave free."
     )
-    overlap_gradients: Switch | Literal["auto"] = Field(default="auto", description="auto: as the software does it.")
+    overlap_gradients: Switch | Literal["auto"] = Field(
+        default="auto",
+        description="Whether gradients are reduced beside the backward pass; auto: as the training stack does it.",
+    )
     show: Annotated[int, Field(ge=1, le=100, strict=True)] = Field(
         default=5, description="Splits that a search prints."
     )

@@ -29,10 +29,13 @@ class TrainingSpec(Frozen):
     )
     sequence_length: Whole | None = Field(default=None, description="Tokens per sequence; the model's own if left out.")
     batch: Whole | Literal["published"] | None = Field(
-        default=None, description="Sequences of the whole cluster in a step."
+        default=None,
+        description="Sequences of the whole cluster in a step. Exactly one of batch, batch_per_system and phases is needed; "
+        "on GPUs batch or phases.",
     )
     batch_per_system: Whole | Literal["published"] | None = Field(
-        default=None, description="Sequences of one system in a step."
+        default=None,
+        description="Instead of batch, on wafers: sequences of one system in a step, so that the batch grows with the systems.",
     )
     optimizer: OptimizerName = Field(
         default="adamw",
