@@ -68,6 +68,8 @@ def _arguments(name: str, values: dict[str, object]) -> str:
         return f"compare {name}"
     if "candidates" in values:
         return f"plan {name}"
+    if name.startswith("shared_"):
+        return "share shared_111m shared_13b"
     if name.startswith("sweep_"):
         return f"sweep {name} --figures"
     return f"run {name} --duration" if name.endswith("_run") else f"run {name}"

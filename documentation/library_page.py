@@ -30,7 +30,7 @@ WIDEST = 60  # characters of parameters on one line
 GROUPS = {
     "Simulate": ("load_experiment", "simulate", "run", "compare", "plan"),
     "Look at the parts": ("load_model", "load_machine"),
-    "What comes back": ("Prediction", "Results", "Sides"),
+    "What comes back": ("Prediction", "Results", "Sides", "Planned"),
     "What goes in": ("Experiment",),
     "Faults": ("WafersimError", "InputFaults", "Fault", "Infeasible"),
 }
@@ -103,7 +103,9 @@ def signature(function: Any, method: bool = False) -> str:
     if not method and len(text) > WIDEST:
         lines = "".join(f"    {one},\n" for one in map(str, parameters))
         text = f"(\n{lines}){text[text.rindex(')') + 1 :]}"
-    text = text.replace("'", "").replace("Ellipsis", "...")
+    text = re.sub(r"(= '[^']*')|'([^']*)'", lambda found: found[1] or found[2], text).replace(
+        "Ellipsis", "..."
+    )  # quotes of types, not of defaults
     return re.sub(r"\b(?:[a-z_]\w*\.)+([A-Z]\w*)", r"\1", text)
 
 

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from wafersim.metrics.prediction import Prediction
     from wafersim.planning.comparison import Sides, compare
     from wafersim.planning.goal import plan
+    from wafersim.planning.planned import Planned
     from wafersim.planning.results import Results, run
     from wafersim.simulation import simulate
 
 __version__ = "0.1.0"
 __all__ = [
-    "Experiment", "Fault", "Infeasible", "InputFaults", "Prediction", "Results", "Sides", "WafersimError", "compare",
+    "Experiment", "Fault", "Infeasible", "InputFaults", "Planned", "Prediction", "Results", "Sides", "WafersimError", "compare",
     "load_experiment", "load_machine", "load_model", "plan", "run", "simulate",
 ]  # fmt: skip
 
@@ -38,6 +39,7 @@ _HOMES = {
     "Fault": "errors",
     "Infeasible": "errors",
     "InputFaults": "errors",
+    "Planned": "planning.planned",
     "Prediction": "metrics.prediction",
     "Results": "planning.results",
     "Sides": "planning.comparison",

@@ -115,6 +115,14 @@ def test_prices_are_of_what_is_considered() -> None:
     assert "must be HARDWARE=PRICE of one that is considered (h100)" in result.output
 
 
+def test_the_price_of_a_profile_s_file_is_given_by_its_path_or_by_its_last_part() -> None:
+    Path("chips").mkdir()
+    Path("chips/mine.yaml").write_text("base: cs3\nname: mine\ntitle: Our chip\n")
+    for name in ("mine", "chips/mine.yaml"):
+        result = typed(*SMALL, "--on", "chips/mine.yaml", "--chips", "1", "--price", f"{name}=100 USD/h", "--json")
+        assert json.loads(result.stdout)["plan"]["best"]["cheapest"]["cost_usd"]["median"] > 0.0
+
+
 def test_an_experiment_is_no_plan(tmp_path: Path) -> None:
     for command, name, said in (
         ("plan", "hello_111m", "which a plan needs; `wafersim run hello_111m` runs an experiment"),

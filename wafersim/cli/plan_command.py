@@ -181,16 +181,20 @@ def _values(written: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 def _paid(candidates: list[Any], pay: str | None, prices: tuple[str, ...]) -> list[Any]:
     """Candidates with what `--pay` and `--price` say of them."""
     changed = [dict(one) if isinstance(one, dict) else one for one in candidates]
-    known = [one.get("on") for one in changed if isinstance(one, dict)]
+    known = [str(one.get("on")) for one in changed if isinstance(one, dict)]
     if pay is not None:
         changed = [{**one, "pay": pay} if isinstance(one, dict) else one for one in changed]
     for written in prices:
         name, equals, price = (part.strip() for part in written.partition("="))
+        if name not in known:  # a profile's path may be said by its last part: `z1` of chips/z1.yaml
+            name = next((on for on in known if Path(on).stem == name), name)
         if not equals or name not in known:
-            among = ", ".join(map(str, known))
+            among = ", ".join(known)
             raise click.UsageError(f"--price {written!r}: must be HARDWARE=PRICE of one that is considered ({among})")
         field = "price" if price.endswith("/h") else "purchase" if price[:1].isdigit() else "offer"
-        changed = [{**one, field: price} if isinstance(one, dict) and one.get("on") == name else one for one in changed]
+        changed = [
+            {**one, field: price} if isinstance(one, dict) and str(one.get("on")) == name else one for one in changed
+        ]
     return changed
 
 

@@ -85,33 +85,33 @@ class Prediction(Shown):
     tokens, days, energy and cost are those of all.
     """
 
-    kind: str
-    model: str
-    n_systems: int
-    batch: int
-    batch_per_system: float
-    micro_batch: int
-    micro_batches: int
-    sequence_length: int
-    parameters: int
-    step_time_s: float
+    kind: str  # of machine: wafer or gpu
+    model: str  # its name
+    n_systems: int  # wafers or GPUs at work
+    batch: int  # sequences of a step, of all systems together
+    batch_per_system: float  # sequences of one system in a step
+    micro_batch: int  # sequences that a system, or a replica of GPUs, works on at once
+    micro_batches: int  # of a system or replica in a step
+    sequence_length: int  # tokens of a sequence
+    parameters: int  # of the model, all that are trained
+    step_time_s: float  # seconds from one step to the next, of the periodic state
     step_spread: float  # standard deviation of single steps over their mean, with jitter
-    tokens: float  # of the whole run
+    tokens: float  # trained on in the whole run
     flops_convention: FlopsConvention  # of the three that follow
-    mfu: float
-    model_flops_per_step: float
-    training_flops: float  # of the whole run
-    breakdown: Breakdown
-    binding: Binding
-    utilisation: tuple[tuple[str, float], ...]
-    memory: MemoryUse
-    split: Split
-    engine: EngineRun
+    mfu: float  # model FLOPs over what the chips could do in the step at their dense 16-bit peak, a share of 1
+    model_flops_per_step: float  # FLOPs that the model needs, without recompute
+    training_flops: float  # FLOPs of the whole run
+    breakdown: Breakdown  # seconds of the step by part
+    binding: Binding  # the part that binds, and the resource in words
+    utilisation: tuple[tuple[str, float], ...]  # busy share of each resource, of 1
+    memory: MemoryUse  # bytes of a wafer, or of the fullest GPU
+    split: Split  # how the job lies over the chips
+    engine: EngineRun  # which engine ran, and why
     critical: Critical | None  # the chain of tasks that sets the step time; the SimPy reference keeps none
-    bill: Bill
-    uncertainty: Uncertainty
-    provenance: Provenance
-    phases: tuple[PhaseTime, ...]
+    bill: Bill  # power in W, energy in J and cost in USD of the steps, with sources
+    uncertainty: Uncertainty  # what the 80 % interval is made of
+    provenance: Provenance  # assumed numbers that move it, and what a reader should know
+    phases: tuple[PhaseTime, ...]  # parts of the run that differ in batch, length or systems; one if none do
     search: Search | None = None  # what a search over splits found and left behind
     periodic: PeriodicStep[Any] | None = field(
         default=None, repr=False, compare=False

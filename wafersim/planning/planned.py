@@ -69,20 +69,20 @@ class Planned(Shown):
     goal `near` is the fastest and the cheapest that runs at all. `considered` counts hardware times sizes; `wholes` are all that
     were simulated, by hardware and size, whether they meet the goal or not."""
 
-    spec: PlanSpec
-    offers: tuple[Offer, ...]
-    model: str
-    tokens: float
-    best: dict[str, Whole]
-    of_each: tuple[Whole, ...]
-    front: tuple[Whole, ...]
-    rejected: tuple[Rejected, ...]
-    changes: Changes | None
-    near: dict[str, Whole]
-    considered: int
-    bounded: int
-    simulated: int
-    wholes: tuple[Whole, ...]
+    spec: PlanSpec  # the question
+    offers: tuple[Offer, ...]  # hardware with its prices
+    model: str  # its name
+    tokens: float  # of the whole run
+    best: dict[str, Whole]  # cheapest, fastest, least energy, fewest chips
+    of_each: tuple[Whole, ...]  # the best of each hardware that meets the goal
+    front: tuple[Whole, ...]  # none of which another beats in both days and dollars
+    rejected: tuple[Rejected, ...]  # hardware that is not the answer, with the reason
+    changes: Changes | None  # what another deadline, a unit more or another price would change
+    near: dict[str, Whole]  # where nothing meets the goal
+    considered: int  # sizes in all
+    bounded: int  # sizes with a bound of their splits
+    simulated: int  # sizes with whole runs
+    wholes: tuple[Whole, ...]  # all that were simulated
 
     def __repr__(self) -> str:
         return f"<Plan {self.spec.name} for {self.model}: {self.answer or 'nothing meets the goal'}>"
