@@ -21,6 +21,7 @@ MOST_BYTES = 25_000
 MAIN = (
     "front.png",
     "comparison.png",
+    "jobs.png",
     "finish.png",
     "models_by_clusters.png",
     "throughput.png",

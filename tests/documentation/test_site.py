@@ -103,15 +103,13 @@ def test_commands_options_and_public_names_are_there(site: Path) -> None:
     assert "step_time_s" in library and "to_csv" in library
 
 
-def test_the_gallery_shows_every_experiment_and_most_with_a_picture(site: Path) -> None:
+def test_the_gallery_shows_every_experiment_with_a_picture(site: Path) -> None:
     page = text(site, "gallery.html")
     shown = gallery.shown()
     assert [one.name for one in shown if one.name not in page or one.command not in page] == []
     pictures = {path.stem: path.stat().st_size for path in gallery.THUMBNAILS.glob("*.png")}
     assert set(pictures) <= {one.name for one in shown} and max(pictures.values()) < 25_000
-    assert [
-        one.name for one in shown if one.name not in pictures and not re.match("cerebras_gpt_family", one.name)
-    ] == []
+    assert [one.name for one in shown if one.name not in pictures] == []
 
 
 @pytest.mark.browser

@@ -1,5 +1,6 @@
 """A file with jobs: experiments by name, path or fields, and the systems that they share."""
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -11,6 +12,7 @@ from wafersim.cli import commands
 from wafersim.errors import InputFaults
 from wafersim.inputs.jobs import experiments_of, load_jobs
 from wafersim.inputs.loader import load_experiment
+from wafersim.inputs.resolved_jobs import jobs_beside, resolved_jobs
 from wafersim.inputs.resources import find, names
 from wafersim.inputs.schema import jobs_schema
 from wafersim.simulation import jobs_of
@@ -19,6 +21,11 @@ COMMON = """# Which?
 name: two
 system: {profile: andromeda, systems: 2}
 training: {sequence_length: 2048, batch: 48, steps: 100}
+"""
+
+OWN_PROFILE = """
+jobs:
+  - {model: cerebras-gpt-111m, system.overrides: {memoryx.io_bandwidth: 800 Gb/s}}
 """
 
 
@@ -67,10 +74,35 @@ def test_the_systems_are_those_of_the_cluster_where_nothing_says_fewer(tmp_path:
 def test_share_reads_the_jobs_of_a_file_as_experiments(tmp_path: Path) -> None:
     text = "jobs: [{model: cerebras-gpt-111m}, {name: other, model: cerebras-gpt-111m, training.batch: 24}]\n"
     path = str(written(tmp_path, text))
-    assert [one.training.batch for one in experiments_of([path, "shared_111m"])][:2] == [48, 24]
-    assert experiments_of([path, "shared_111m"])[2] == load_experiment("shared_111m")
+    assert [(name, one.training.batch) for name, one in experiments_of([path, "shared_111m"])][:2] == [
+        ("cerebras-gpt-111m", 48),
+        ("other", 24),
+    ]
+    assert experiments_of([path, "shared_111m"])[2] == ("shared_111m", load_experiment("shared_111m"))
     done = CliRunner().invoke(commands, ["share", path, "--json"])
     assert done.exit_code == 0 and done.output.count("together_s") == 2
+    assert [job["name"] for job in json.loads(done.output)["jobs"]] == ["cerebras-gpt-111m", "other"]
+
+
+def test_jobs_that_are_written_down_are_read_as_they_were(tmp_path: Path) -> None:
+    """Every default is written out, a profile of one's own stands in it."""
+    for path in (find("jobs", "cerebras_gpt_family"), written(tmp_path, OWN_PROFILE)):
+        jobs = load_jobs(path)
+        place = tmp_path / "elsewhere" / "jobs.yaml"
+        place.parent.mkdir(exist_ok=True)
+        with place.open("w") as file:
+            YAML().dump(resolved_jobs(jobs), file)
+        again = load_jobs(place)
+        assert again.units == jobs.units and again.spec.said == jobs.spec.said
+        assert {name: jobs_of(one) for name, one in again.experiments.items()} == {
+            name: jobs_of(one) for name, one in jobs.experiments.items()
+        }
+
+
+def test_experiments_of_one_name_beside_each_other_are_told_apart() -> None:
+    named = experiments_of(["shared_111m", "shared_13b", "shared_111m"])
+    assert [name for name, _ in named] == ["shared_111m", "shared_13b", "shared_111m-2"]
+    assert jobs_beside(named, "three").units == 24
 
 
 @pytest.mark.parametrize(

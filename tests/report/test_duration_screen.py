@@ -29,7 +29,7 @@ def printed(*arguments: str) -> str:
             "--set",
             "run.energy.grid=france",
         ),
-        ("run", "cerebras_gpt_family"),
+        ("run", "cerebras_gpt_family", "--no-save"),
     ],
 )
 def test_a_screen_is_24_lines_of_80_columns(asked: tuple[str, ...]) -> None:
@@ -79,7 +79,7 @@ def test_jobs_take_no_options_of_one_experiment() -> None:
     found = CliRunner().invoke(cli, ["run", "cerebras_gpt_family", "--set", "training.batch=8"])
     assert found.exit_code == 2
     assert (
-        "has jobs: --set, --sweep, --flops, --trace, --report, --point and --cluster are of one experiment"
+        "has jobs: --set, --sweep, --flops, --engine, --why, --sensitivity, --trace, --point and --cluster are of one experiment"
         in found.output
     )
 
@@ -122,3 +122,29 @@ def test_a_side_without_a_price_stays_and_says_which_field_gives_one(tmp_path: P
     text = told("compare", str(file))
     assert "a no price; run.money.rent gives one; 2 sides rented at 5.12 USD/h (AWS on-demand list, 2025-03-02)" in text
     assert json.loads(printed("compare", str(file), "--no-save", "--json", "--duration"))["sides"][0]["price"] is None
+
+
+TWO_JOBS = """
+name: two
+system: {profile: andromeda, systems: 2}
+training: {sequence_length: 2048, batch: 48, steps: 100}
+jobs: [{model: cerebras-gpt-111m}, {name: b, model: cerebras-gpt-111m}]
+"""
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["run hello_111m --duration --runs 50", "run hello_111m", "run jobs.yaml --runs 10", "compare sides.yaml"],
+)
+def test_figures_are_named_where_they_were_drawn(asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("jobs.yaml").write_text(TWO_JOBS)
+    Path("sides.yaml").write_text(TWO_SIDES)
+    for out, more in (("a", []), ("b", ["--no-figures"])):
+        done = CliRunner().invoke(cli, [*asked.split(), "--out", out, *more])
+        assert done.exit_code == 0, done.output
+        lines = done.output.splitlines()
+        [place] = Path(out).iterdir()
+        assert bool(list(place.glob("*.png"))) is not bool(more)
+        [written] = [line for line in lines if f"{place}/" in line]
+        assert ("figure" in written) is not bool(more)

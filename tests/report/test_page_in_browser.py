@@ -163,3 +163,40 @@ def test_axe_finds_no_serious_fault(browser: Browser, written: Path, width: int,
         for details in page.locator("details").all():
             details.evaluate("node => { node.open = true; }")
         assert serious(page) == []
+
+
+JOBS = """\
+name: two
+system: {profile: andromeda, systems: 2}
+training: {sequence_length: 2048, batch: 48, steps: 20000}
+shared: {systems: 4}
+jobs: [{model: cerebras-gpt-256m}, {name: short, model: cerebras-gpt-111m}, {name: last, model: cerebras-gpt-111m}]
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "share"])
+def test_pages_of_jobs_are_drawn_fit_and_are_read_by_everybody(browser: Browser, tmp_path: Path, command: str) -> None:
+    (tmp_path / "two.yaml").write_text(JOBS)
+    found = CliRunner().invoke(
+        commands, [command, str(tmp_path / "two.yaml"), "--report", "--out", str(tmp_path / "runs")]
+    )
+    assert found.exit_code == 0, found.output
+    report = next((tmp_path / "runs").glob("*/report.html"))
+    for width, dark in ((1440, False), (390, True)):
+        with opened(browser, report, width=width, dark=dark) as page:
+            ready(page)
+            assert page.locator(".plot:has(.main-svg)").count() == page.locator("script.plotted").count() >= 3
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            lines = page.locator("pre.wide" if width > 760 else "pre.narrow")
+            assert lines.evaluate("node => node.scrollWidth - node.clientWidth") <= 0 and "~" not in lines.inner_text()
+            first = page.locator(".plot").first.bounding_box()
+            heading = page.locator("section h2").first.bounding_box()
+            assert (
+                first is not None and heading is not None and heading["y"] < first["y"]
+            )  # no chart lies over its heading
+            page.locator("canvas").focus()
+            page.keyboard.press("ArrowRight")
+            assert "time" in selected(page)
+            for details in page.locator("details").all():
+                details.evaluate("node => { node.open = true; }")
+            assert serious(page) == []

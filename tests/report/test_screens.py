@@ -77,7 +77,7 @@ def splits() -> Rows:
 
 @pytest.fixture(scope="session")
 def jobs() -> list[Shared]:
-    return share_cluster([load_experiment(name) for name in ("shared_111m", "shared_13b")])
+    return share_cluster([(name, load_experiment(name)) for name in ("shared_111m", "shared_13b")])
 
 
 @pytest.fixture(scope="session")

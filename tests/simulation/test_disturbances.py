@@ -97,21 +97,24 @@ def test_engines_that_differ_fail_with_the_first_task_by_key() -> None:
 
 
 def test_jobs_beside_each_other_slow_down_and_never_speed_up() -> None:
-    one, other = load_experiment("shared_111m", []), load_experiment("shared_13b", [])
+    one, other = (("a", load_experiment("shared_111m", [])), ("b", load_experiment("shared_13b", [])))
     jobs = share_cluster([one, one])
     assert all(1.0 < job.slowdown < 1.1 for job in jobs)
     starved = {"memoryx.io_bandwidth": "10 Gb/s"}
-    slow = [e.model_copy(update={"system": e.system.model_copy(update={"overrides": starved})}) for e in (one, one)]
+    slow = [
+        ("slow", e.model_copy(update={"system": e.system.model_copy(update={"overrides": starved})}))
+        for _, e in (one, one)
+    ]
     assert all(1.3 < job.slowdown < 2.0 for job in share_cluster(slow))
     assert share_cluster([one, other])[1].slowdown < 1.01
 
 
 def test_a_shared_cluster_refuses_what_it_cannot_hold() -> None:
-    one = load_experiment("shared_111m", [])
+    one = ("a", load_experiment("shared_111m", []))
     with pytest.raises(Infeasible, match="ask for 24 systems; andromeda has 16"):
         share_cluster([one, one, one])
     with pytest.raises(WafersimError, match="without a sweep"):
-        share_cluster([one, load_experiment("andromeda16", [])])
+        share_cluster([one, ("b", load_experiment("andromeda16", []))])
 
 
 def test_bad_disturbances_get_one_line(tmp_path: Path) -> None:

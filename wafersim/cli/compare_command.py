@@ -95,10 +95,8 @@ def command(
     if why:
         print_reasons(rows, screen)
     if whole is not None:
-        show(
-            screen,
-            durations_screen(title, [side.name for side in sides], whole, perf_counter() - began, width_of(screen)),
-        )
+        names, took = [side.name for side in sides], perf_counter() - began
+        show(screen, durations_screen(title, names, whole, took, width_of(screen), directory, report))
         return
     answer = Compared(title, rows, directory, perf_counter() - began, report, figures)
     show(screen, comparison_screen(answer, width_of(screen)))

@@ -11,13 +11,16 @@ import click
 
 from wafersim.cli.completion import experiments
 from wafersim.cli.figure_options import figure_options
-from wafersim.cli.run_options import REPORT, check_report_asked, refuse_without_duration, run_options, simulating
+from wafersim.cli.run_options import REPORT, check_report_asked, refuse_without_duration, run_options, simulating, typed
 from wafersim.inputs.flops import FLOPS_CONVENTIONS
 
 if TYPE_CHECKING:
     from wafersim.simulation import Simulated
     from wafersim.strategies.steps import Engine
     from wafersim.training_run.duration import Duration
+
+OF_ONE_EXPERIMENT = ("sets", "sweeps", "flops", "engine", "why", "sensitive", "trace", "point", "cluster")
+ONLY = "--set, --sweep, --flops, --engine, --why, --sensitivity, --trace, --point and --cluster"
 
 
 @click.command("run")
@@ -106,12 +109,11 @@ def command(
     from wafersim.report.words import line_name
 
     if has_jobs(experiment):
-        from wafersim.cli.jobs_run import run_jobs
+        from wafersim.cli.jobs_run import JobsOptions, run_jobs
 
-        if sets or sweeps or flops or trace or report or point or cluster:
-            only = "--set, --sweep, --flops, --trace, --report, --point and --cluster are of one experiment"
-            raise click.UsageError(f"{experiment} has jobs: {only}")
-        run_jobs(experiment, runs, seed, as_json, began)
+        if typed(OF_ONE_EXPERIMENT):
+            raise click.UsageError(f"{experiment} has jobs: {ONLY} are of one experiment")
+        run_jobs(experiment, JobsOptions(runs, seed, out, save, figures, formats, report, as_json, every), began)
         return
     refuse_without_duration(lasts)
     check_report_asked(report, save)
@@ -181,6 +183,7 @@ def command(
             perf_counter() - began,
             trace,
             report,
+            figures,
         )
         show(screen, duration_screen(whole, width_of(screen)))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,12 +113,16 @@ def has_jobs(name: str | Path) -> bool:
     return "jobs" in read_yaml(locate(name)).values
 
 
-def experiments_of(names: Sequence[str]) -> list[Experiment]:
-    """Experiments by name or path; a file with jobs stands for all of them."""
-    found = list[Experiment]()
+def experiments_of(names: Sequence[str]) -> list[tuple[str, Experiment]]:
+    """(name of the job, experiment) by names or paths; a file with jobs stands for all of them. One that is called as an earlier
+    one gets a number."""
+    found = dict[str, Experiment]()
     for name in names:
-        found += load_jobs(name).experiments.values() if has_jobs(name) else [load_experiment(name)]
-    return found
+        one = load_jobs(name).experiments if has_jobs(name) else {(alone := load_experiment(name)).name: alone}
+        for called, experiment in one.items():
+            free = (f"{called}-{number}" for number in count(2))
+            found[called if called not in found else next(other for other in free if other not in found)] = experiment
+    return list(found.items())
 
 
 def load_jobs(name: str | Path) -> Jobs:

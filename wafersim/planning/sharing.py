@@ -25,8 +25,10 @@ class Shared:
     steps: int
 
 
-def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> list[Shared]:
-    """Each job's slowdown. Raises WafersimError for sweeps, for machines that differ, and for too many systems."""
+def share_cluster(named: Sequence[tuple[str, Experiment]], check: bool = False) -> list[Shared]:
+    """Each job's slowdown, of (its name, its experiment). Raises WafersimError for sweeps, for machines that differ, and for too
+    many systems."""
+    experiments = [experiment for _, experiment in named]
     if len(experiments) < 2:
         raise WafersimError("share needs two experiments or more, or a file with `jobs` (such as cerebras_gpt_family)")
     for experiment in experiments:
@@ -46,7 +48,7 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
     found = strategy.share(jobs, check)
     return [
         Shared(
-            experiment.name,
+            name,
             job.workload.model.name,
             job.count,
             to_seconds(each.alone_ticks),
@@ -54,5 +56,5 @@ def share_cluster(experiments: Sequence[Experiment], check: bool = False) -> lis
             each.slowdown,
             each.steps,
         )
-        for experiment, job, each in zip(experiments, jobs, found, strict=True)
+        for (name, _), job, each in zip(named, jobs, found, strict=True)
     ]

@@ -21,7 +21,7 @@ from wafersim.training_run.uncertain import Uncertain
 
 @dataclass(frozen=True)
 class Member:
-    """One of the jobs: its run alone, and when it begins and ends in the packed order; seconds."""
+    """One of the jobs: its run alone, and when it begins and ends in the packed order and in turn; seconds, medians."""
 
     name: str
     n_systems: int
@@ -30,6 +30,8 @@ class Member:
     alone: Spread
     begins_s: float
     ends_s: float
+    in_turn_begins_s: float
+    in_turn_ends_s: float
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -47,6 +49,7 @@ class Family:
     use: float  # share of the systems' time that packed jobs hold, in the mean
     runs: int
     seed: int
+    assumed: tuple[str, ...]  # numbers of operation that are
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -58,6 +61,7 @@ class Family:
             "use": self.use,
             "runs": self.runs,
             "seed": self.seed,
+            "assumed": list(self.assumed),
         }
 
 
@@ -82,7 +86,7 @@ def family_of(
     in_turn = tuple(replace(each.run, needs=systems) for each in built)
     turn = run_many(RunPlan(in_turn, systems, backfill=False), seed, runs, factors)
     ends, waits = np.asarray(packed.end_s), np.asarray(packed.losses_s)[:, :, Loss.WAITING]
-    turns = np.asarray(turn.end_s) - np.asarray(turn.losses_s)[:, :, Loss.WAITING]
+    turn_ends, turn_waits = np.asarray(turn.end_s), np.asarray(turn.losses_s)[:, :, Loss.WAITING]
     busy = ((ends - waits) * [each.run.needs for each in built]).sum(axis=1)
     members = tuple(
         Member(
@@ -90,9 +94,11 @@ def family_of(
             n_systems=each.run.needs,
             steps=each.run.steps,
             steps_s=prediction.days_to_train * DAY,
-            alone=Spread.of(turns[:, i]),
+            alone=Spread.of(turn_ends[:, i] - turn_waits[:, i]),
             begins_s=float(np.median(waits[:, i])),
             ends_s=float(np.median(ends[:, i])),
+            in_turn_begins_s=float(np.median(turn_waits[:, i])),
+            in_turn_ends_s=float(np.median(turn_ends[:, i])),
         )
         for i, (each, (_, prediction)) in enumerate(zip(built, found, strict=True))
     )
@@ -100,11 +106,12 @@ def family_of(
     return Family(
         systems=systems,
         members=members,
-        in_turn=Spread.of(np.asarray(turn.end_s).max(axis=1)),
+        in_turn=Spread.of(turn_ends.max(axis=1)),
         packed=Spread.of(whole),
         use=float((busy / (whole * systems)).mean()),
         runs=runs,
         seed=seed,
+        assumed=tuple(dict.fromkeys(name for each in built for name in each.assumed)),
     )
 
 

@@ -14,36 +14,45 @@ from typing import Any
 from wafersim.errors import WafersimError
 from wafersim.inputs.comparison import load_comparison
 from wafersim.inputs.goal import plan_file
+from wafersim.inputs.jobs import load_jobs
 from wafersim.inputs.loader import load_experiment
 from wafersim.inputs.sweep import expand
 from wafersim.planning.goal import answered
 from wafersim.planning.model_version import model_version
 from wafersim.planning.open_model import offers_for_a_loss
+from wafersim.planning.packing import pack
 from wafersim.planning.pointed import place_of
 from wafersim.planning.sensitivity import Sensitivity
+from wafersim.planning.sharing import share_cluster
 from wafersim.planning.speculation import cores
 from wafersim.planning.sweep import largest_place, run_point
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.html.of_comparison import ComparisonFindings, comparison_page
+from wafersim.report.html.of_jobs import family_page, sharing_page
 from wafersim.report.html.of_plan import plan_page
 from wafersim.report.html.of_run import RunFindings, run_page
 from wafersim.report.html.parts import Page
+from wafersim.report.jobs_directory import FAMILY, JOBS, SHARED, shared_document
 from wafersim.report.run_directory import VERSION, sum_of
 from wafersim.report.screen.plan import unmet
 from wafersim.training_run.duration import duration_of
 
 RUN, COMPARISON, PLAN = "prediction.json", "comparison.json", "plan.json"
-ASKED = {RUN: "experiment.yaml", COMPARISON: "comparison.yaml", PLAN: "plan.yaml"}  # what was asked, beside the answer
+ASKED = {  # what was asked, beside the answer
+    RUN: "experiment.yaml", COMPARISON: "comparison.yaml", PLAN: "plan.yaml", FAMILY: JOBS, SHARED: JOBS,
+}  # fmt: skip
 OPEN = "best_model.json"
 HELPS, SENSITIVE, LASTED = "would_help.json", "sensitivity.json", "duration.json"
 BESIDE = (HELPS, SENSITIVE, LASTED)  # what some runs have written, too
 RUNS, SEEDS = range(1, 100_001), range(2**32)  # as many as commands take
-COMMAND = {RUN: "run", COMPARISON: "compare", PLAN: "plan"}
+COMMAND = {RUN: "run", COMPARISON: "compare", PLAN: "plan", FAMILY: "run", SHARED: "share"}
 
 
 def page_of(directory: Path, point: str | None = None) -> Page:
     """The page. Raises WafersimError, one line, for what is no such directory, not whole, or of another version of the model."""
-    pages: dict[str, Callable[[Path, str | None], Page]] = {RUN: _of_run, COMPARISON: _of_comparison, PLAN: _of_plan}
+    pages: dict[str, Callable[[Path, str | None], Page]] = {
+        RUN: _of_run, COMPARISON: _of_comparison, PLAN: _of_plan, FAMILY: _of_family, SHARED: _of_sharing,
+    }  # fmt: skip
     if not directory.is_dir():
         raise WafersimError(f"{directory}: is no directory; `wafersim run ... --report` makes one with a report in it")
     kind = next((name for name in pages if (directory / name).is_file()), None)
@@ -51,7 +60,7 @@ def page_of(directory: Path, point: str | None = None) -> Page:
         raise WafersimError(f"{directory}: has {OPEN}, of a plan without a model; of that no page is made")
     if kind is None:
         raise WafersimError(
-            f"{directory}: has no {RUN}, {COMPARISON} or {PLAN}: it is no directory of run, compare or plan"
+            f"{directory}: has no {', '.join(list(pages)[:-1])} or {SHARED}: it is no directory of run, compare, plan or share"
         )
     if point is not None and kind != RUN:
         raise WafersimError(f"--point is of a run's directory; {directory} has {kind}")
@@ -168,3 +177,26 @@ def _of_plan(directory: Path, _: str | None) -> Page:
     if found.answer is None:
         raise unmet(found)
     return plan_page(found)
+
+
+def _of_family(directory: Path, _: str | None) -> Page:
+    """Whole runs of jobs are simulated again, as many and of the seed that they had."""
+    runs, seed = _chance(directory / FAMILY, "family")
+    jobs = load_jobs(directory / JOBS)
+    found = pack(jobs, runs, seed)
+    _check_same(directory, FAMILY, _json(directory / FAMILY)["family"], found.family.to_json())
+    return family_page(jobs, found)
+
+
+def _of_sharing(directory: Path, _: str | None) -> Page:
+    said, jobs = _json(directory / SHARED), load_jobs(directory / JOBS)
+    checked = said.get("checked") is True
+    shared = share_cluster(list(jobs.experiments.items()), checked)
+    _check_same(directory, SHARED, said.get("jobs"), shared_document(shared, checked)["jobs"])
+    return sharing_page(jobs, shared, checked)
+
+
+def _check_same(directory: Path, name: str, said: object, again: object) -> None:
+    """Raises WafersimError where what a file says is not what its jobs give."""
+    if said != json.loads(json.dumps(again)):
+        raise WafersimError(f"{directory}: {name} and {JOBS} are not of one run; the directory is not whole")

@@ -16,6 +16,7 @@ from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, category
 from wafersim.report.html.plotted import BAR, whiskers
 from wafersim.report.html.provenance import provenance_parts
+from wafersim.report.html.sentences import comparison_in_words
 from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
 from wafersim.report.screen.comparison import Compared, comparison_screen
@@ -47,7 +48,7 @@ def comparison_page(found: ComparisonFindings) -> Page:
     screen = Compared(found.title, found.sides, None, 0.0)
     wide, narrow = answers(lambda width, most: comparison_screen(screen, width, most))
     words = words_explained(*(side["kind"] for side in found.sides if "kind" in side))
-    return Page(found.title, wide, narrow, _sections(found), words=words)
+    return Page(found.title, wide, narrow, _sections(found), comparison_in_words(found.sides), words)
 
 
 def _sections(found: ComparisonFindings) -> list[Section]:

@@ -15,6 +15,7 @@ from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, Text, drawn
 from wafersim.report.html.plotted import ABOVE, SYMBOLS, whiskers
 from wafersim.report.html.provenance import provenance_parts
+from wafersim.report.html.sentences import plan_in_words
 from wafersim.report.html.timeline import step_timeline
 from wafersim.report.html.whole_run import whole_run_section
 from wafersim.report.screen.plan import named, plan_lines, plan_screen, title_of
@@ -30,7 +31,7 @@ def plan_page(found: Planned) -> Page:
     """All of it, of a plan that has an answer."""
     wide, narrow = answers(lambda width, most: plan_screen(found, 0.0, width, most=most))
     words = words_explained(*OF_KIND)
-    return Page(f"{title_of(found)}: what to use", wide, narrow, _sections(found), words=words)
+    return Page(f"{title_of(found)}: what to use", wide, narrow, _sections(found), plan_in_words(found), words)
 
 
 def _sections(found: Planned) -> list[Section]:

@@ -25,7 +25,7 @@ UNITS = {"wafer": "system", "gpu": "node"}  # that fail and are replaced as one
 
 @dataclass(frozen=True)
 class Lasted:
-    """What `--duration` found of an experiment; seconds that it `took`, what is published, and where figures are."""
+    """What `--duration` found of an experiment; seconds that it `took`, what is published, and its directory."""
 
     title: str
     experiment: str
@@ -35,6 +35,7 @@ class Lasted:
     took: float
     trace: Path | None = None  # of one run
     report: bool = False  # whether its directory has one
+    figures: bool = True  # likewise
 
 
 def duration_screen(lasted: Lasted, width: int) -> list[str]:
@@ -69,7 +70,8 @@ def _lines(lasted: Lasted, width: int, most: int) -> list[str]:
         *sentence("Trust", _trust(found), width, most),
         *sentence("Note", [*_given_up(found), *found.built.notes], width, most),
     ]
-    last = [] if lasted.directory is None else [written(lasted.directory, "figures, all numbers", lasted.report, width)]
+    what = f"{'figures, ' if lasted.figures else ''}all numbers"
+    last = [] if lasted.directory is None else [written(lasted.directory, what, lasted.report, width)]
     last += [] if lasted.trace is None else [whole("Trace", str(lasted.trace), "", width)]
     more = sentence("More", [f"wafersim show {USUAL[found.kind]}", "--json", "--runs 10000"], width)
     title = f"{lasted.title}: the whole run on {_chips(found.kind, found.n_systems)}"

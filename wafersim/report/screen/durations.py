@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from wafersim import numbers
 from wafersim.report.screen.duration import NAMED, span_of
-from wafersim.report.screen.layout import Column, sentence, table, titled
+from wafersim.report.screen.layout import Column, sentence, table, titled, written
 from wafersim.training_run.duration import Duration
 
 MOST_CAUSES = 2
 
 
 def durations_screen(
-    title: str, names: Sequence[str], found: Sequence[Duration | None], took: float, width: int
+    title: str,
+    names: Sequence[str],
+    found: Sequence[Duration | None],
+    took: float,
+    width: int,
+    directory: Path | None = None,
+    report: bool = False,
 ) -> list[str]:
-    """A line for each side that can run, what they lose time to, and how likely each is done before the first."""
+    """A line for each side that can run, what they lose time to, and how likely each is done before the first.
+
+    Of its `directory` what says more than this: what the comparison of steps has.
+    """
     sides = [(name, run) for name, run in zip(names, found, strict=True) if run is not None]
     columns = [
         Column("side", tuple(name for name, _ in sides), left=True),
@@ -48,6 +58,7 @@ def durations_screen(
         *sentence("Done before", [f"{sides[0][0]}: {', '.join(sooner)}"] if sooner else [], width, 3),
         *sentence("Costs", _prices(sides), width, 4, "; "),
         *sentence("Trust", trust, width),
+        *([] if directory is None else [written(directory, "comparison of the steps", report, width)]),
         *sentence("More", ["--json", "--runs 10000", "without --duration: steps"], width),
     ]
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from wafersim import numbers
 from wafersim.planning.sharing import Shared
-from wafersim.report.screen.layout import LINES, Column, clipped, cut, sentence, table, titled
+from wafersim.report.screen.layout import LINES, Column, clipped, cut, sentence, table, titled, written
 
 NOTICED = 1e-3  # a step that is longer by less is as good as alone
 
 
-def sharing_screen(jobs: Sequence[Shared], checked: bool, took: float, width: int) -> list[str]:
-    """At most 24 lines."""
+def sharing_screen(
+    jobs: Sequence[Shared],
+    checked: bool,
+    took: float,
+    width: int,
+    most: int = LINES,
+    first: str = "",
+    directory: Path | None = None,
+) -> list[str]:
+    """At most so many lines; `first` is what was asked for first, of a `directory` the report is named."""
     unit = numbers.common_unit([job.alone_s for job in jobs])
-    names = " ".join(job.name.replace("-", "_") for job in jobs)
     sayings = [
-        *sentence("Answer", _answer(jobs), width, 3, "; "),
+        *sentence("Answer", sharing_answer(jobs), width, 3, "; "),
         *sentence("Rests on", _rests_on(jobs, checked), width, 3, "; "),
-        *sentence("More", ["next: wafersim run " + names.split()[0] + " (what binds a job alone)"], width, 2),
+        *([] if directory is None else [written(directory, "all numbers", True, width)]),
+        *sentence("More", [f"next: wafersim run {first} (what binds a job alone)"] if first else [], width, 2),
     ]
     rows = table(
         [
@@ -32,11 +41,12 @@ def sharing_screen(jobs: Sequence[Shared], checked: bool, took: float, width: in
         width,
     )
     title = titled(f"{len(jobs)} jobs on one MemoryX, first come first served", took, width)
-    rows = cut(rows, LINES - 3 - len(sayings))
+    rows = cut(rows, most - 3 - len(sayings))
     return [clipped(line, width) for line in [title, "", *rows, "", *sayings]]
 
 
-def _answer(jobs: Sequence[Shared]) -> list[str]:
+def sharing_answer(jobs: Sequence[Shared]) -> list[str]:
+    """Which job slows down most and by how much, and whether others do."""
     worst = max(jobs, key=lambda job: job.slowdown)
     if worst.slowdown - 1 < NOTICED:
         return ["no job notices the others: none has a step longer by 0.1 %"]
