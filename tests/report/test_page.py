@@ -124,7 +124,7 @@ def test_the_point_that_is_asked_for_is_shown(written: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [("9", "there are 3 points, from 1"), ("9" * 5000, "there are 3 points, from 1"), ("systems=3", "no point has systems=3"),
+    [("9", "points are 1 to 3"), ("9" * 5000, "points are 1 to 3"), ("systems=3", "no point has systems=3"),
      ("colour=2", "no field 'colour'"),
      ("model=cerebras-gpt-111m", "3 points have that; say system.systems, too"), ("x", "FIELD=VALUE")],
 )  # fmt: skip

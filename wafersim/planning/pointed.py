@@ -22,7 +22,7 @@ def place_of(points: Sequence[Point], asked: str) -> int:
     if asked.strip().isdecimal():
         number = int(asked.strip()[:LONGEST])
         if not 1 <= number <= len(points):
-            raise WafersimError(f"--point {asked[:LONGEST]}: there are {len(points):,} points, from 1")
+            raise WafersimError(f"--point {asked[:LONGEST]}: points are 1 to {len(points):,}")
         return number - 1
     known = [_fields(point) for point in points]
     left = list(range(len(points)))
