@@ -19,7 +19,8 @@ def simulated(job: Job) -> Simulated:
 
 
 def nearest(job: Job, most: int = 6) -> tuple[CloseRow, ...]:
-    return closest(simulated(job), most)
+    one = simulated(job)
+    return closest(one.job, one.choice, most)
 
 
 @pytest.mark.parametrize("which", SETS)

@@ -278,7 +278,7 @@ def test_titles_are_shown_as_text() -> None:
 def test_an_experiments_title_goes_through_every_part(tmp_path: Path) -> None:
     spec = load_experiment("hello_111m").model_copy(update={"title": EVIL})
     results = run_points(expand(spec))
-    html = page_html(run_page(RunFindings(spec, [one.to_json() for one in results], results[0], 0)))
+    html = page_html(run_page(RunFindings.of(spec, [one.to_json() for one in results], results[0], 0)))
     assert plain(EVIL) in texts(html).text
     assert "<script>alert" not in html and "\x1b" not in html
 

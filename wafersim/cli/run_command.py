@@ -150,12 +150,13 @@ def command(
         from wafersim.training_run.duration import duration_of
 
         run = duration_of(shown.point.experiment, shown.simulated.prediction, runs, seed, simulate=simulate)
-    page = None
+    page = step = None
     if report:
         from wafersim.report.html.of_run import RunFindings, run_page
 
-        page = run_page(RunFindings(spec, rows, shown, place, helps, found, run))
-    directory = save_run(out, spec, results, shown, figures, found, helps, formats, run, page) if save else None
+        findings = RunFindings.of(spec, rows, shown, place, helps=helps, sensitive=found, duration=run)
+        page, step = run_page(findings), findings.step
+    directory = save_run(out, spec, results, shown, figures, found, helps, formats, run, page, step) if save else None
     if trace is not None:
         _save_trace(shown.simulated, run, f"{line_name(rows[place])} on {rows[place]['n_systems']}: {title}", trace)
     if as_json:

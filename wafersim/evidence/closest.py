@@ -21,7 +21,7 @@ from wafersim import numbers
 from wafersim.evidence.rows import Cells
 from wafersim.evidence.tables import shipped
 from wafersim.inputs.fit import Fit, load_fit
-from wafersim.simulation import Simulated
+from wafersim.simulation import Job
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.strategy import Features
 
@@ -98,10 +98,9 @@ class Place:
         return self.half_width is None
 
 
-def closest(simulated: Simulated, most: int = 6) -> tuple[CloseRow, ...]:
+def closest(job: Job, choice: Any, most: int = 6) -> tuple[CloseRow, ...]:
     """Up to `most` rows of the machine's kind (of GPUs times and rates, of wafers rates and speed-ups), the nearest first."""
-    job = simulated.job
-    point = strategy_of(job.kind).features(job, simulated.choice)
+    point = strategy_of(job.kind).features(job, choice)
     fit, mode = load_fit(point.fits[0]), job.workload.mode
     rates, ratios = _nearest(places(fit.set), point, mode, fit)
     few = most // 3 if job.count > 1 else 0  # what several chips do, speed-ups say; what one does, rates

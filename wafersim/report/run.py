@@ -23,6 +23,7 @@ from wafersim.report.words import line_name
 
 if TYPE_CHECKING:  # whole runs and pages are loaded where they are asked for
     from wafersim.report.html.parts import Page
+    from wafersim.report.html.shown_step import ShownStep
     from wafersim.training_run.duration import Duration
 
 
@@ -37,20 +38,32 @@ def save_run(
     formats: Sequence[str] = ("png",),
     duration: Duration | None = None,
     page: Page | None = None,
+    step: ShownStep | None = None,
 ) -> Path:
     """Write `root/<name>-<short hash>/` and return it; an earlier run of the same experiment is replaced.
 
     The step that is drawn is that of `shown`; of the largest point if left out.
-    Figures are drawn once in each of the `formats`: png, svg, pdf. A `page` is written as report.html.
+    Figures are drawn once in each of the `formats`: png, svg, pdf. A `page` is written as report.html; `step`, which it
+    shows, is kept where it has many tasks, and made if left out.
     """
     resolved = experiment.model_dump(mode="json", exclude_none=True)
     drawn = formats if figures else ()
 
     def write(draft: Path) -> None:
         _write(draft, experiment, resolved, results, shown, drawn, sensitive, helps, duration)
+        _keep_step(draft, results, largest(results) if shown is None else shown, step)
         seal(draft, page)
 
     return save_directory(root, resolved, write)
+
+
+def _keep_step(draft: Path, results: Sequence[PointResult], shown: PointResult | None, step: ShownStep | None) -> None:
+    """What a page shows of a step that takes long to simulate."""
+    from wafersim.report.html.shown_step import has_many, keep_step, shown_step
+
+    if shown is not None and has_many(shown):
+        place = next(at for at, one in enumerate(results) if one is shown)
+        keep_step(draft, step or shown_step(shown), place)
 
 
 def _write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -57,9 +58,19 @@ def critical(periodic: PeriodicStep[Any]) -> Critical | None:
 
 
 def critical_ops(periodic: PeriodicStep[Any]) -> CriticalOps:
-    """The critical circuit, or with jitter the critical path of the last steps; the fast engines only."""
+    """The critical circuit, or with jitter the critical path of the last steps; the fast engines only. Worked out once."""
     steps = periodic.steps
     assert isinstance(steps, LoweredSteps), "the reference keeps no graph to follow"
+    if steps not in _FOLLOWED:
+        _FOLLOWED[steps] = _followed(periodic, steps)
+    return _FOLLOWED[steps]
+
+
+# By the simulation whose last steps were followed: a prediction, its figure and its page ask, and millions of tasks take seconds.
+_FOLLOWED: WeakKeyDictionary[LoweredSteps, CriticalOps] = WeakKeyDictionary()
+
+
+def _followed(periodic: PeriodicStep[Any], steps: LoweredSteps) -> CriticalOps:
     lowered, rows = steps.lowered, len(periodic.ends)
     graph = lowered.graph
     ends = np.array(periodic.ends)

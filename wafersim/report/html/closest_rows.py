@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from wafersim import numbers
 from wafersim.evidence.closest import CloseRow, closest
 from wafersim.report.html.parts import Part, Section, Table
 from wafersim.report.words import plain
-from wafersim.simulation import Simulated
+from wafersim.simulation import Job
 
 HEADS = ("row", "published", "predicted", "error", "left out", "80 % within", "does otherwise", "source")
 
 
-def closest_section(simulated: Simulated, run: str) -> Section | None:
+def closest_section(job: Job, choice: Any, run: str) -> Section | None:
     """None where nothing of its kind is published."""
-    rows = closest(simulated)
+    rows = closest(job, choice)
     if not rows:
         return None
     caption = "Error: of the shipped model, fitted on some of these rows. Left out: of constants fitted without the row"

@@ -32,9 +32,12 @@ from wafersim.report.html.of_jobs import family_page, sharing_page
 from wafersim.report.html.of_plan import plan_page
 from wafersim.report.html.of_run import RunFindings, run_page
 from wafersim.report.html.parts import Page
+from wafersim.report.html.shown_step import STEP, kept_step
 from wafersim.report.jobs_directory import FAMILY, JOBS, SHARED, shared_document
 from wafersim.report.run_directory import VERSION, sum_of
 from wafersim.report.screen.plan import unmet
+from wafersim.simulation import jobs_of
+from wafersim.strategies.registry import strategy_of
 from wafersim.training_run.duration import duration_of
 
 RUN, COMPARISON, PLAN = "prediction.json", "comparison.json", "plan.json"
@@ -43,7 +46,7 @@ ASKED = {  # what was asked, beside the answer
 }  # fmt: skip
 OPEN = "best_model.json"
 HELPS, SENSITIVE, LASTED = "would_help.json", "sensitivity.json", "duration.json"
-BESIDE = (HELPS, SENSITIVE, LASTED)  # what some runs have written, too
+BESIDE = (HELPS, SENSITIVE, LASTED, STEP)  # what some runs have written, too
 RUNS, SEEDS = range(1, 100_001), range(2**32)  # as many as commands take
 COMMAND = {RUN: "run", COMPARISON: "compare", PLAN: "plan", FAMILY: "run", SHARED: "share"}
 
@@ -126,17 +129,22 @@ def _of_run(directory: Path, point: str | None) -> Page:
     if place is None or "infeasible" in rows[place]:
         reason = rows[place or 0].get("infeasible", "there is no point")
         raise WafersimError(f"{directory}: there is no step to show, nothing ran: {reason}")
-    lasted = directory / LASTED
+    helps, sensitive = _kept(directory, WhatIf, HELPS), _kept(directory, Sensitivity, SENSITIVE)
+    lasted, step = directory / LASTED, kept_step(directory, place)
+    if step is not None and not lasted.is_file():
+        job = jobs_of(points[place].experiment)[-1]
+        choice = strategy_of(job.kind).choose(job, told=False)
+        return run_page(RunFindings(experiment, rows, place, job, choice, step, helps or (), sensitive))
     shown = run_point(points[place], told=lasted.is_file())
     simulated = shown.simulated
     if simulated is None or simulated.prediction.step_time_s != rows[place]["step_time_s"]:
         raise WafersimError(f"{directory}: {RUN} and experiment.yaml are not of one run; the directory is not whole")
-    helps, sensitive = _kept(directory, WhatIf, HELPS), _kept(directory, Sensitivity, SENSITIVE)
     duration = None
     if lasted.is_file():
         runs, seed = _chance(lasted, "duration")
         duration = duration_of(points[place].experiment, simulated.prediction, runs, seed)
-    return run_page(RunFindings(experiment, rows, shown, place, helps or (), sensitive, duration))
+    more = {"helps": helps or (), "sensitive": sensitive, "duration": duration}
+    return run_page(RunFindings.of(experiment, rows, shown, place, **more))
 
 
 def _kept(directory: Path, of: Callable[..., Any], name: str) -> list[Any] | None:

@@ -77,7 +77,9 @@ def _sections(found: ComparisonFindings) -> list[Section]:
     sections.append(Section("where", "Where time goes", "", [breakdown_chart(bars), *memory_charts(bars)]))
     sections.append(Section("why", "Why, and how sure", "", _reasons(found.sides)))
     parts = [
-        part for side, simulated in steps for part in provenance_parts(simulated, tuple(side["assumed"]), side["name"])
+        part
+        for side, simulated in steps
+        for part in provenance_parts(simulated.job, tuple(side["assumed"]), side["name"])
     ]
     sections.append(Section("provenance", "What it rests on", "", parts))
     return sections

@@ -59,7 +59,7 @@ def _step(best: Whole) -> list[Section]:
     title = f"One step of {best.candidate.label}, {seconds(simulated.prediction.step_time_s)}"
     timeline = step_timeline(simulated, title, "step")
     sections = [] if timeline is None else [Section("timeline", "A step", "", [timeline])]
-    return [*sections, Section("provenance", "What it rests on", "", provenance_parts(simulated, ()))]
+    return [*sections, Section("provenance", "What it rests on", "", provenance_parts(simulated.job, ()))]
 
 
 def _unpriced(found: Planned) -> str:

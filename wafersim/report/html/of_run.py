@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from wafersim import numbers
 from wafersim.inputs.experiment import Experiment
-from wafersim.planning.neighbourhood import neighbourhood
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult
 from wafersim.planning.what_if import WhatIf
-from wafersim.report.circuit import circuit_lines
 from wafersim.report.explain import engines, explain, why_these_policies
 from wafersim.report.html.charts import breakdown_chart, largest_of, memory_charts, scaling_charts
 from wafersim.report.html.closest_rows import closest_section
@@ -22,13 +21,12 @@ from wafersim.report.html.in_words import run_in_words, words_explained
 from wafersim.report.html.pages import answers
 from wafersim.report.html.parts import Lines, Page, Part, Section, Table, Text
 from wafersim.report.html.provenance import provenance_section
-from wafersim.report.html.sliders import sliders
-from wafersim.report.html.timeline import step_timeline
+from wafersim.report.html.shown_step import ShownStep, of_shown, shown_step
 from wafersim.report.html.whole_run import whole_run_section
 from wafersim.report.screen.lines import as_trained
 from wafersim.report.screen.run import Found, run_screen
-from wafersim.report.words import Row, counted, figure, label, line_name, plus_minus, seconds, to_train, varied_paths
-from wafersim.simulation import Simulated
+from wafersim.report.words import Row, figure, label, line_name, plus_minus, seconds, to_train, varied_paths
+from wafersim.simulation import Job
 from wafersim.training_run.duration import Duration
 
 MOST_POINTS = 2000  # rows of the table of all points
@@ -37,26 +35,31 @@ MOST_SENSITIVE = 20
 
 @dataclass(frozen=True)
 class RunFindings:
-    """What a run found. The step that is shown, and what would help it, are those of the point `shown`, which ran."""
+    """What a run found. The step that is shown, its job and choice, and what would help it, are those of one point, which ran."""
 
     experiment: Experiment
     rows: Sequence[Row]
-    shown: PointResult
-    place: int  # of `shown` among the rows
+    place: int  # of that point among the rows
+    job: Job
+    choice: Any
+    step: ShownStep
     helps: Sequence[WhatIf] = ()
     sensitive: Sequence[Sensitivity] | None = None
     duration: Duration | None = None
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, rows: Sequence[Row], shown: PointResult, place: int, **more: Any
+    ) -> RunFindings:
+        """Of a point that was simulated just now."""
+        simulated = shown.simulated
+        assert simulated is not None
+        return cls(experiment, rows, place, simulated.job, simulated.choice, shown_step(shown), **more)
 
     @property
     def title(self) -> str:
         """Of the experiment."""
         return self.experiment.title or self.experiment.name
-
-    @property
-    def simulated(self) -> Simulated:
-        """The step of that point."""
-        assert self.shown.simulated is not None
-        return self.shown.simulated
 
     @property
     def row(self) -> Row:
@@ -66,41 +69,38 @@ class RunFindings:
     @property
     def of_shown(self) -> str:
         """What that point is called."""
-        return f"{line_name(self.row)} on {counted(self.row)}"
+        return of_shown(self.row)
 
 
 def run_page(found: RunFindings) -> Page:
     """All of it. The answer is the first screen of `run`, without the time it took and the commands that go on from it."""
     screen = Found(found.title, found.experiment.name, found.rows, found.row, found.helps, None, 0.0)
     wide, narrow = answers(lambda width, most: run_screen(screen, width, most))
-    says, words = run_in_words(found.row, found.simulated.job.machine.name), words_explained(found.row["kind"])
+    says, words = run_in_words(found.row, found.job.machine.name), words_explained(found.row["kind"])
     return Page(found.title, wide, narrow, _sections(found), says, words)
 
 
 def _sections(found: RunFindings) -> list[Section]:
-    simulated = found.simulated
+    step = found.step
     good = [row for row in found.rows if "infeasible" not in row]
     sections = []
-    timeline = step_timeline(simulated, f"One step of {found.of_shown}", "step")
-    if timeline is not None:
-        step = seconds(simulated.prediction.step_time_s)
-        lead = f"The periodic step of {found.of_shown}, {step}: what sets its length is underlined."
-        sections.append(Section("timeline", "A step", lead, [timeline, Lines(circuit_lines(found.shown))]))
+    if step.timeline is not None:
+        lead = f"The periodic step of {found.of_shown}, {seconds(found.row['step_time_s'])}: what sets its length is underlined."
+        sections.append(Section("timeline", "A step", lead, [step.timeline, Lines(step.circuit)]))
     sections.append(_where(found, good))
     charts = scaling_charts(good)
     if charts:
         sections.append(Section("scaling", "Scaling", "", charts))
     sections.append(Section("memory", "Memory", "", [*memory_charts(largest_of(good)), *_policies(good)]))
-    dials = sliders(neighbourhood(found.shown))
     lead = f"{found.of_shown}, on a machine of other numbers or with another batch: what would it take?"
-    if dials is None:
+    if step.dials is None:
         lead = f"{found.of_shown} takes too long to simulate, or runs in too few other ways, for dials around it."
-    sections.append(Section("what-if", "What if", lead, [] if dials is None else [dials]))
+    sections.append(Section("what-if", "What if", lead, [] if step.dials is None else [step.dials]))
     if found.duration is not None:
         sections.append(whole_run_section(found.duration, found.of_shown))
-    evidence = closest_section(simulated, found.of_shown)
+    evidence = closest_section(found.job, found.choice, found.of_shown)
     sections += [] if evidence is None else [evidence]
-    sections.append(provenance_section(simulated, tuple(found.row["assumed"]), found.of_shown))
+    sections.append(provenance_section(found.job, tuple(found.row["assumed"]), found.of_shown))
     sections.append(Section("points", "Every point", "", [_points(found.rows), *_refused(found.rows)]))
     sections.append(Section("again", "Run it again", "", _again(found)))
     return sections
