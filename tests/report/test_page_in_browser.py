@@ -88,7 +88,8 @@ def test_a_step_is_walked_through_by_keyboard(page: Page) -> None:
     assert page.evaluate("timelines.then(([one]) => [one.from, one.to])") == [0, 1]
 
 
-def test_a_slice_that_is_pointed_at_tells_its_bytes_and_flops(page: Page) -> None:
+def point_at(page: Page, lane: str) -> str:
+    """What is told of the first slice of the first lane of that name."""
     place = """timelines.then(([one]) => {
         const row = one.rows.find((each) => each.label === NAME && each.type === 'lane');
         const i = one.firstOf[row.lane];
@@ -96,12 +97,28 @@ def test_a_slice_that_is_pointed_at_tells_its_bytes_and_flops(page: Page) -> Non
         return [box.left + one.x((one.start[i] + one.end[i]) / 2 / (2 ** 32 - 1)), box.top + row.y + 10];
     })"""
     page.locator("canvas").scroll_into_view_if_needed()
+    page.mouse.move(*page.evaluate(place.replace("NAME", json.dumps(lane))))
+    assert page.locator(".tip").is_visible()
+    return page.locator(".tip").inner_text()
+
+
+def test_a_slice_that_is_pointed_at_tells_its_bytes_and_flops(page: Page) -> None:
     for name, said in (("wafer", "FLOPs of matmuls"), ("link in", "bytes")):
-        page.mouse.move(*page.evaluate(place.replace("NAME", json.dumps(name))))
-        assert page.locator(".tip").is_visible()
-        assert said in page.locator(".tip").inner_text()
+        assert said in point_at(page, name)
     page.mouse.move(5, 5)
     assert not page.locator(".tip").is_visible()
+
+
+def test_a_slice_of_a_gpu_tells_what_it_does(browser: Browser, tmp_path: Path) -> None:
+    asked = ["run", "gpt_neox20b_96a100", "--report", "--no-figures", "--out", str(tmp_path)]
+    found = CliRunner().invoke(commands, asked)
+    assert found.exit_code == 0, found.output
+    with opened(browser, next(tmp_path.iterdir()) / "report.html") as page:
+        ready(page)
+        work = point_at(page, "GPU")
+        assert all(said in work for said in ("FLOPs of matmuls", "bytes in HBM", "bytes sent"))
+        # Four sequences of 2,048 tokens, hidden size 6,144, in 16 bits.
+        assert "bytes\n101 MB" in point_at(page, "sends over the network")
 
 
 def test_the_step_on_the_page_is_that_of_the_json(page: Page, written: Path) -> None:
