@@ -119,10 +119,10 @@ def _of_steps(steps: Sequence[_Step], of_operation: Sequence[str]) -> list[Secti
     sections.append(
         Section("where", "Where time goes", "", [_table(steps), breakdown_chart(bars), *memory_charts(bars)])
     )
-    evidence = closest_section(largest.simulated, largest.said)
+    evidence = closest_section(largest.simulated.job, largest.simulated.choice, largest.said)
     sections += [] if evidence is None else [evidence]
     moving = tuple(dict.fromkeys(name for one in steps for name in one.row["assumed"]))
-    parts = provenance_parts(largest.simulated, moving)
+    parts = provenance_parts(largest.simulated.job, moving)
     if of_operation:
         parts.insert(
             0, Lines(of_operation, f"Assumed numbers of operation that whole runs lean on: {len(of_operation)}")
