@@ -17,7 +17,8 @@ TOP = """\
 # The shipped experiments
 
 Each is a file in `experiments/` that opens with its question and what came out; `wafersim list experiments` lists them. Run
-one as it is, change a field with `--set`, or copy the file. Pictures are of the run directory that the command writes.
+one as it is, change a field with `--set`, or copy the file, which opens below its command. Pictures are of the run directory
+that the command writes.
 """
 GROUPS = {
     "First steps": ("hello_111m", "andromeda16", "cs2_vs_a100"),
@@ -36,12 +37,13 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """One experiment: the name of its file, of the experiment in it, its question, and the command that answers it."""
+    """One experiment: the name of its file, of the experiment in it, its question, the command that answers it, and the file."""
 
     name: str
     experiment: str
     question: str
     command: str
+    text: str
 
 
 def shown() -> list[Shown]:
@@ -60,7 +62,8 @@ def page() -> str:
 
 def _shown(path: Path) -> Shown:
     values = read_yaml(path).values
-    return Shown(path.stem, str(values["name"]), question(path), f"wafersim {_arguments(path.stem, values)}")
+    command = f"wafersim {_arguments(path.stem, values)}"
+    return Shown(path.stem, str(values["name"]), question(path), command, path.read_text(encoding="utf-8"))
 
 
 def _arguments(name: str, values: dict[str, object]) -> str:
@@ -87,4 +90,7 @@ def _card(one: Shown) -> str:
         if picture.exists()
         else ""
     )
-    return f"<div>{image}<h3>{one.name}</h3><p>{asked}</p><p><code>{html.escape(one.command)}</code></p></div>"
+    # empty lines would end a block of HTML in Markdown; a box that scrolls has to be reached by keyboard
+    text = html.escape(one.text.rstrip(), quote=False).replace("\n", "&#10;")
+    file = f'<details><summary>{one.name}.yaml</summary><pre tabindex="0"><code>{text}</code></pre></details>'
+    return f"<div>{image}<h3>{one.name}</h3><p>{asked}</p><p><code>{html.escape(one.command)}</code></p>{file}</div>"

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
 
 
 def generated() -> dict[str, str]:
     """Markdown of each page that is made, by its path below `docs/`."""
+    if sys.path[0] != str(
+        ROOT
+    ):  # of this checkout, whatever is installed; mkdocs forgets what a hook adds as it is read
+        sys.path.insert(0, str(ROOT))
     from documentation import command_pages, gallery, library_page, reference
 
     made = {f"reference/{name}": text for name, text in reference.pages().items()}
