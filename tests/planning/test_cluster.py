@@ -51,7 +51,7 @@ def test_what_is_no_address_is_said_in_a_line() -> None:
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(WafersimError, match=r"pip install wafersim\[cluster\]"):
+    with pytest.raises(WafersimError, match=r"pip install -e '\.\[cluster\]'"):
         Cluster("local", 1, print, "done")
 
 

@@ -40,7 +40,7 @@ class Cluster:
         try:
             import distributed
         except ModuleNotFoundError:
-            needed = "needs dask.distributed: pip install wafersim[cluster]"
+            needed = "needs dask.distributed: pip install -e '.[cluster]'"
             raise WafersimError(f"--cluster {address}: {needed}") from None
         self.name, self.say, self.after = f"--cluster {address}", say, after
         self.dask: Any = distributed

@@ -16,7 +16,7 @@ from wafersim.report.whole_file import appearing
 HERE = files("wafersim.report.html")
 STYLES = ("report.css", "sliders.css")
 SCRIPTS = ("report.js", "timeline.js", "sliders.js")
-HOW = "pip install 'wafersim[report]'"
+HOW = "pip install -e '.[report]'"
 
 
 def check_report() -> None:
