@@ -20,8 +20,8 @@ TERMS = {
     "Binds": "The resource that a step waits for. A faster one shortens the step; a faster other one does not.",
     "Exposed": "Of a transfer: the part that no computing hides.",
     "Critical circuit": "The chain of tasks, from one step into the next, whose length is the step time.",
-    "80 % range": "Where four of five measurements should lie, with what rows leave open of the constants, how far they scatter,"
-    " and how far the case lies from them.",
+    "80 % range": "Where four of five measurements should lie. It holds what the rows leave open of the constants, how far rows"
+    " scatter around the model, and how far the case lies from them.",
 }
 """Words of every page, as docs/glossary.md has them; tests hold one to the other."""
 
