@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import click
 
@@ -56,8 +57,21 @@ def _option(option: click.Option, context: click.Context) -> str:
         return ""
     names, said = record
     said, *extra = re.split(r"\s*\[(?=default|required|x|\d)", said.removesuffix("]"))
-    facts = [one.strip("; ") for one in extra]
+    facts = [part for one in extra for part in one.strip("; ").split("; ")]
+    default = _default(option)
+    if default and not any("default" in fact for fact in facts):
+        facts.insert(0, f"default: `{default}`")
     lines = [f"`{names}`", f":   {as_markdown(said) or '&nbsp;'}"]
     if facts:
         lines += ["", f"    {' · '.join(facts)}"]
     return "\n".join([*lines, ""])
+
+
+def _default(option: click.Option) -> str:
+    """What stands where an option is left out, as it would be typed; empty where that is nothing."""
+    value = option.default
+    if isinstance(value, bool):
+        return (option.opts if value else option.secondary_opts)[0] if option.secondary_opts else ""
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return str(value) if isinstance(value, str | int | float | Path) else ""
