@@ -85,14 +85,14 @@ def test_explain_speaks_of_the_largest_cluster_in_any_order(row: MakeRow) -> Non
     rows = [row("a", 16, binding_part="exposed_drain", binding_resource="gradient drain"), row("a", 1)]
     for order in (rows, rows[::-1]):
         line, turn = explain(order)
-        assert line.startswith("a on 16: bound by gradient drain, 75% of the step - gradients leave too slowly")
+        assert line.startswith("a on 16 systems: gradient drain binds, 75% of the step - gradients leave too slowly")
         assert turn == "a: gradient drain leads from 16 systems"
 
 
 def test_explain_names_assumed_numbers_and_notes_once(row: MakeRow) -> None:
     rows = [row("a", n, assumed=["memoryx.latency"], notes=["uneven shards"]) for n in (1, 2)]
     assert [line for line in explain(rows) if "memoryx.latency" in line or "uneven" in line] == [
-        "Leaned on 1 assumed number: memoryx.latency (`wafersim show` gives the reason of each).",
+        "Predictions rest on 1 assumed number: memoryx.latency (`wafersim show PROFILE` gives the reason of each).",
         "Note: uneven shards",
     ]
 

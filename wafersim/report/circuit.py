@@ -1,4 +1,4 @@
-"""The critical circuit of one point in three lines: what it is made of, what to make faster, what has room to be slower."""
+"""The critical circuit of one point in three lines: what it is made of, what to make faster, which resources have slack."""
 
 from __future__ import annotations
 
@@ -24,21 +24,26 @@ def circuit_lines(result: PointResult) -> list[str]:
     parts = [f"{name} {share:.1%}" for name, share in named] + ([f"rest {rest:.1%}"] if rest >= 5e-4 else [])
     point = f"{line_name(result.to_json())} on {prediction.n_systems}"
     if not simulated.periodic.exact:
-        return [f"Critical path of {point}, {critical.tasks:,} tasks back from the last step's end: {', '.join(parts)}"]
+        return [
+            f"Critical path of {point}, the {critical.tasks:,} tasks that lead to the end of the last step: {', '.join(parts)}"
+        ]
     span = f"{critical.steps} step{'s' * (critical.steps > 1)}"
-    circuit = f"Critical circuit of {point}, {critical.tasks:,} tasks in {span}: {', '.join(parts)}"
+    chain = f"the chain of {critical.tasks:,} tasks in {span} that sets the step time"
+    circuit = f"Critical circuit of {point}, {chain}: {', '.join(parts)}"
     found = strategy.slacks(simulated.periodic)
     if not found:
         return [circuit]
     return [
         circuit,
-        "Faster pays for " + "; ".join(_faster(slack) for slack in found if slack.binds),
-        f"Slower costs 1 % of the step ({seconds(prediction.step_time_s / 100)}) at "
-        + ", ".join(f"{slack.resource} {slack.factor:.3g}x" for slack in found if not slack.binds),
+        "A faster resource shortens the step: " + "; ".join(_faster(slack) for slack in found if slack.binds),
+        "Slack of the others, how many times slower each may be until the step is 1 % "
+        f"({seconds(prediction.step_time_s / 100)}) longer: "
+        + ", ".join(f"{slack.resource} {slack.factor:.3g}" for slack in found if not slack.binds),
     ]
 
 
 def _faster(slack: Slack) -> str:
     if slack.factor is None:
         return f"{slack.resource}, however fast"
-    return f"{slack.resource} up to {slack.factor:.3g}x" + (f", then {slack.then} binds" if slack.then else "")
+    then = f"; beyond that {slack.then} binds" if slack.then else ""
+    return f"{slack.resource}, up to {slack.factor:.3g} times as fast{then}"

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.imports import in_full
-from wafersim.report.words import Row, line_name, plain
+from wafersim.report.words import Row, counted, line_name, plain
 from wafersim.strategies.registry import words_of
 
 MOST_NAMES = 12  # assumed numbers that are named
@@ -17,7 +17,7 @@ NOTICED = 0.05  # of the step: a part that grows beyond it starts to bind
 def why_these_policies(rows: Sequence[Row]) -> list[str]:
     """Why each model got its activation policy on the largest cluster; prediction.json has the reason of every point."""
     return [
-        f"{line_name(row)} on {row['n_systems']}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
+        f"Activations of {line_name(row)} on {counted(row)}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
         for row in _largest(rows)
         if row["memory"].get("reason") and "activation_policy" in row["memory"]
     ]
@@ -42,7 +42,7 @@ def explain(rows: Sequence[Row]) -> list[str]:
     for (systems, resource), bound in by_resource.items():
         advice = words_of(bound[0]["kind"]).part[bound[0]["binding_part"]].advice
         shares = sorted(max(row["breakdown"].values()) / row["step_time_s"] for row in bound)
-        line = f"{', '.join(map(line_name, bound))} on {systems}: bound by {resource}"
+        line = f"{', '.join(map(line_name, bound))} on {words_of(bound[0]['kind']).counted(systems)}: {resource} binds"
         span = " to ".join(dict.fromkeys((f"{shares[0]:.0%}", f"{shares[-1]:.0%}")))
         lines.append(f"{line}, {span} of the step - {advice}")
     lines += turning_points(rows)
@@ -52,7 +52,7 @@ def explain(rows: Sequence[Row]) -> list[str]:
         more = f" and {len(assumed) - MOST_NAMES} more in prediction.json" if len(assumed) > MOST_NAMES else ""
         count = "1 assumed number" if len(assumed) == 1 else f"{len(assumed)} assumed numbers"
         named = ", ".join(assumed[:MOST_NAMES]) + more
-        lines.append(f"Leaned on {count}: {named} (`wafersim show` gives the reason of each).")
+        lines.append(f"Predictions rest on {count}: {named} (`wafersim show PROFILE` gives the reason of each).")
     lines += sorted({f"Note: {note}" for row in rows for note in row["notes"]})
     lines += in_full(rows)
     return lines
@@ -103,7 +103,7 @@ def would_help(helps: Sequence[WhatIf]) -> list[str]:
     if not helps:
         return []
     said = (f"{one.label} {one.change:+.2%}{' (order of service)' if one.anomaly else ''}" for one in helps)
-    return [f"Each made and simulated again, the time to train changes by: {', '.join(said)}"]
+    return [f"What if, each simulated again; change of the time to train: {', '.join(said)}"]
 
 
 def engines(rows: Sequence[Row]) -> list[str]:
@@ -115,8 +115,8 @@ def engines(rows: Sequence[Row]) -> list[str]:
     for reason, ran in by_reason.items():
         folded = sum(row["systems_simulated"] < row["n_systems"] for row in ran)
         many = " and ".join(dict.fromkeys(words_of(row["kind"]).many for row in ran))
-        left_out = f"; alike {many} by one of them in {folded}" if folded else ""
-        lines.append(f"Engine of {len(ran)} point{'s' * (len(ran) > 1)}: {reason}{left_out}")
+        left_out = f"; in {folded} of them {many} that work alike are simulated as one" if folded else ""
+        lines.append(f"Engine that simulated {len(ran)} point{'s' * (len(ran) > 1)}: {reason}{left_out}")
     return lines
 
 

@@ -9,7 +9,7 @@ from wafersim.planning.planned import CHEAPEST, FASTEST, Planned
 from wafersim.planning.sharing import Shared
 from wafersim.planning.whole_run import Whole
 from wafersim.report.screen.binding import shares_of
-from wafersim.report.screen.plan import in_short, named
+from wafersim.report.screen.plan import in_short, paid
 from wafersim.report.screen.sharing import NOTICED
 from wafersim.report.words import Row, chance, counted, same_job
 from wafersim.training_run.duration import Spread
@@ -64,23 +64,39 @@ def comparison_in_words(sides: Sequence[Row]) -> str:
     if len(same) < 2:
         what, share = _binds(first)
         return (
-            f"No other side trains the job of {first['name']}: {_took(first)}, {what} being {numbers.percent(share)} of its step."
-            " Their times cannot be set beside each other."
+            f"No other side trains the job of {_called(first)}, so that no time can be set beside its own: {_took(first)}, "
+            f"and {numbers.percent(share)} of its step is {what}."
         )
-    fastest = min(same, key=lambda side: float(side["days_to_train"]))
-    rival = first if fastest is not first else min(same[1:], key=lambda side: float(side["days_to_train"]))
+    fastest, rival = _best_and_rival(same, first, "days_to_train")
+    job = f"{first['model']} on {numbers.amount(first['tokens'])} tokens"
     times = rival["days_to_train"] / fastest["days_to_train"]
+    beside = (
+        f"{_took(rival)}, {numbers.digits(times, 2)} times as long{_surely(fastest, rival, first, 'faster', 'slower')}"
+    )
     said = [
-        f"Of {len(same)} sides that train {first['model']} on {numbers.amount(first['tokens'])} tokens {fastest['name']} is the "
-        f"fastest: {_took(fastest)}; {rival['name']} takes {_took(rival)}, {numbers.digits(times)} times as long"
-        f"{_surely(fastest, rival, first, 'faster', 'faster')}.",
-        *_bill(same, first),
-        _why(fastest, rival),
-        f"For {rival['name']} to be as fast its step has to be {numbers.percent(1 - 1 / times)} shorter."
-        if times > 1
-        else "",
+        f"Of {len(same)} sides that train {job} the fastest is {_called(fastest)}: {_took(fastest)}. "
+        f"{_called(rival)} takes {beside}{_tie(same, fastest, rival)}."
     ]
-    return " ".join(one for one in said if one)
+    changes = [f"a step {numbers.percent(1 - 1 / times)} shorter would make {_called(rival)} as fast"]
+    priced = [side for side in same if side["cost_usd"] is not None]
+    if len(priced) > 1:
+        cheapest, dearer = _best_and_rival(priced, first, "cost_usd")
+        share = cheapest["cost_usd"] / dearer["cost_usd"]
+        said.append(
+            f"The cheapest is {_called(cheapest)} with {numbers.amount(cheapest['cost_usd'], 'USD')}; {_called(dearer)} costs "
+            f"{numbers.amount(dearer['cost_usd'], 'USD')}{_surely(cheapest, dearer, first, 'cheaper', 'dearer')}."
+        )
+        written = dearer["price"]["written"]
+        if written.endswith(HOURLY):
+            changes.append(f"{numbers.percent(share)} of its {written} would make {_called(dearer)} as cheap")
+    said.append(_why(fastest, rival))
+    return " ".join([*said, f"What would change it: {'; '.join(changes)}."])
+
+
+def _best_and_rival(same: Sequence[Row], first: Row, key: str) -> tuple[Row, Row]:
+    """The side of the least, and what it is set beside: the first one, or the next where that is itself or has no such number."""
+    best, following = sorted(same, key=lambda side: float(side[key]))[:2]
+    return best, first if best is not first and any(side is first for side in same) else following
 
 
 def plan_in_words(found: Planned) -> str:
@@ -89,31 +105,35 @@ def plan_in_words(found: Planned) -> str:
     assert answer is not None
     goal, changes = found.goal, found.changes
     bound = [name for name, limit in (("deadline", goal.within_days), ("budget", goal.budget)) if limit is not None]
-    meets = f"; {numbers.percent(answer.met)} of its whole runs meet the {' and the '.join(bound)}" if bound else ""
+    meets = f"; {chance(answer.met)} of its whole runs meet the {' and the '.join(bound)}" if bound else ""
     respect = CHEAPEST if found.best.get(CHEAPEST) is answer else "one of fewest chips"
     said = [
-        f"{named(answer)}, is the {respect} that does it: done in {_told(answer.duration.elapsed)}{_for(answer)}{meets}."
+        f"{_used(answer)}: the {respect} that does it, done in {_told(answer.duration.elapsed)}{_for(answer)}{meets}."
     ]
-    others = [one for one in found.of_each if one.candidate.hardware is not answer.candidate.hardware]
-    if others:
-        next_best = "; ".join(in_short(one) for one in others[:2])
-        said.append(f"Of other hardware the best: {next_best}.")
+    others = [one for one in found.of_each if one.candidate.hardware is not answer.candidate.hardware][:2]
+    told: list[Whole] = []  # in full already
+
+    def called(whole: Whole) -> str:
+        if any(whole is one for one in told):
+            return whole.label
+        told.append(whole)
+        return in_short(whole)
+
     fastest = found.best.get(FASTEST)
-    if fastest is not None and fastest is not answer:
-        said.append(f"The fastest is {in_short(fastest)}.")
+    if others:
+        said.append(f"Of other hardware the best: {'; '.join(map(called, others))}.")
+    if fastest is not None:
+        said.append("It is the fastest, too." if fastest is answer else f"The fastest is {called(fastest)}.")
     row = answer.prediction.to_json()
     what, share = _binds(row)
     said.append(f"A step takes {numbers.step(row['step_time_s'])}, {numbers.percent(share)} of it {what}.")
     hangs = []
     if changes is not None and changes.rival is not None and changes.price_factor is not None:
         factor = numbers.change(changes.price_factor - 1.0)
-        hangs.append(f"at a price {factor} of its own {in_short(changes.rival)} is as cheap")
-    if changes is not None:
-        other = next((one for one in changes.deadlines if one.answer is not answer), None)
-        if other is not None:
-            hangs.append(
-                f"within {other.days:g} d it is {'nothing' if other.answer is None else in_short(other.answer)}"
-            )
+        hangs.append(f"were its price {factor}, {called(changes.rival)} would be as cheap")
+    other = None if changes is None else next((one for one in changes.deadlines if one.answer is not answer), None)
+    if other is not None:
+        hangs.append(f"within {other.days:g} d it is {'nothing' if other.answer is None else called(other.answer)}")
     return " ".join([*said, *([f"What would change it: {'; '.join(hangs)}."] if hangs else [])])
 
 
@@ -124,9 +144,9 @@ def _told(spread: Spread) -> str:
 
 
 def _took(side: Row) -> str:
-    """`2.5 d (2.0 to 3.2 with 80 %) with 576 GPUs`."""
+    """`2.5 d (2.0 to 3.2 in four of five such runs) with 576 GPUs`."""
     span = numbers.interval(side, "days_to_train", numbers.DAY).replace(" - ", " to ")
-    sure = f" ({span} with 80 %)" if span else ""
+    sure = f" ({span} in four of five such runs)" if span else ""
     return f"{numbers.duration(side['days_to_train'] * numbers.DAY)}{sure} with {counted(side)}"
 
 
@@ -135,39 +155,43 @@ def _binds(row: Row) -> tuple[str, float]:
     return next(iter(shares_of(row).items()))
 
 
-def _surely(best: Row, rival: Row, first: Row, key: str, word: str) -> str:
-    """How probable it is that the best is better than the rival, where one of them is the first, to which the others are held."""
+def _surely(best: Row, rival: Row, first: Row, key: str, worse: str) -> str:
+    """How probable it is that the rival is `worse`, where one of them is the first, to which the others are held."""
     other = best if rival is first else rival
     probability = other.get("against_first", {}).get(key)
     if probability is None or first not in (best, rival):
         return ""
-    return f" ({word} with {chance(probability if rival is first else 1 - probability)})"
+    return f" ({worse} with a probability of {chance(probability if rival is first else 1 - probability)})"
 
 
-def _bill(same: Sequence[Row], first: Row) -> list[str]:
-    """The cheapest side with a price, and at which rent the first or the next would cost as much."""
-    priced = [side for side in same if side["cost_usd"] is not None]
-    if len(priced) < 2:
-        return []
-    ranked = sorted(priced, key=lambda side: float(side["cost_usd"]))
-    best = ranked[0]
-    rival = first if best is not first and first in priced else ranked[1]
-    times = best["cost_usd"] / rival["cost_usd"]
-    as_cheap = ""
-    if rival["price"]["written"].endswith(HOURLY) and times < 1:
-        as_cheap = (
-            f"; {rival['name']} would cost as much at {numbers.percent(times)} of its {rival['price']['written']}"
-        )
-    return [
-        f"{best['name']} is the cheapest with {numbers.amount(best['cost_usd'], 'USD')}, {rival['name']} takes "
-        f"{numbers.amount(rival['cost_usd'], 'USD')}{_surely(best, rival, first, 'cheaper', 'cheaper')}{as_cheap}."
-    ]
+def _tie(same: Sequence[Row], fastest: Row, rival: Row) -> str:
+    """Others whose time lies in the range of the fastest."""
+    high = fastest["interval"]["days_to_train"][1] if fastest.get("interval") else 0.0
+    close = [side for side in same if side is not fastest and side is not rival and side["days_to_train"] < high]
+    close.sort(key=lambda side: float(side["days_to_train"]))
+    if not close:
+        return ""
+    took = numbers.duration(close[0]["days_to_train"] * numbers.DAY)
+    more = f" and {len(close) - 1} more" if len(close) > 1 else ""
+    return f"; within the range of the fastest is {_called(close[0])}, {took}{more}"
 
 
 def _why(fastest: Row, rival: Row) -> str:
     (what, share), (other, rest) = _binds(fastest), _binds(rival)
-    said = f"{numbers.percent(share)} of a step of {fastest['name']} is {what}"
-    return f"{said}, {numbers.percent(rest)} of one of {rival['name']} {other}."
+    said = f"Why: {numbers.percent(share)} of a step of {_called(fastest)} is {what}"
+    return f"{said}, {numbers.percent(rest)} of one of {_called(rival)} {other}."
+
+
+def _called(side: Row) -> str:
+    """A side's name, which may be of several words."""
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{side['name']}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def _used(whole: Whole) -> str:
+    """`80 b200 and 8 spare, rented`."""
+    spare = whole.duration.spare_chips
+    stand_by = f" and {spare:,} spare" if spare else ""
+    return f"{whole.candidate.count:,} {whole.candidate.hardware.name}{stand_by}{paid(whole)}"
 
 
 def _for(whole: Whole) -> str:

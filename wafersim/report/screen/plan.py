@@ -84,17 +84,18 @@ def title_of(found: Planned) -> str:
 
 def named(whole: Whole) -> str:
     """`448+24 h200, rented`."""
-    return whole.label + _paid(whole)
+    return whole.label + paid(whole)
 
 
-def _paid(whole: Whole) -> str:
+def paid(whole: Whole) -> str:
+    """`, rented`; nothing where no price is known."""
     return f", {PAID[whole.candidate.hardware.pay]}" if whole.usd is not None else ""
 
 
 def _answer(found: Planned, answer: Whole) -> str:
     """Chips, days and dollars with their spread, the day, and the share of runs that meets the goal."""
     elapsed, cost, spare = answer.duration.elapsed, answer.duration.cost_usd, answer.duration.spare_chips
-    what = answer.candidate.label + (f" and {spare:,} spare" if spare else "") + _paid(answer)
+    what = answer.candidate.label + (f" and {spare:,} spare" if spare else "") + paid(answer)
     said = [f"{what}: {numbers.duration(elapsed.median)} ({numbers.span(elapsed.low, elapsed.high, elapsed.median)})"]
     if cost is not None:
         said.append(f"{numbers.amount(cost.median, 'USD')} ({_spread(cost.low, cost.high, cost.median)})")

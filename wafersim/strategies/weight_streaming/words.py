@@ -17,7 +17,7 @@ WORDS = Words(
     parts=(
         Part(
             "compute", "compute", "compute", palette.BLUE, "wafer compute",
-            "the wafer itself: what would help is tried beside this", working=True,
+            "cores at work: a faster clock, more systems or less recompute would help", working=True,
         ),
         Part(
             "kernel_latency", "kernel latency", "kernel latency", palette.SKY, "kernel latency",
