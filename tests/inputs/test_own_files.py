@@ -5,7 +5,9 @@ import pickle
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from wafersim.cli import commands
 from wafersim.errors import InputFaults
 from wafersim.inputs.experiment import Experiment
 from wafersim.inputs.loader import load_experiment
@@ -14,6 +16,7 @@ from wafersim.inputs.profile_file import load_profile, read_profile
 from wafersim.inputs.resources import find
 from wafersim.inputs.sweep import expand
 from wafersim.simulation import simulate
+from wafersim.strategies.weight_streaming.settings import sram_notes
 from wafersim.workload.model import parameters, read_model
 
 EXPERIMENT = """\
@@ -225,3 +228,64 @@ def test_what_a_newcomer_leaves_out_is_said_with_what_to_write(tmp_path: Path) -
         experiment(tmp_path, EXPERIMENT.replace("cs3", "mine.yaml"))
     with pytest.raises(InputFaults, match=r"training: is missing: the job, such as"):
         experiment(tmp_path, EXPERIMENT.rpartition("training")[0])
+
+
+GPT_SHAPE = (
+    "name: m, layers: 4, d_model: 512, heads: 8, d_ffn: 2048, vocab: 1000, max_sequence: 512, family: f, source: own"
+)
+LEFT = ["mlp", "norm", "position_kind", "kv_heads", "attention_bias", "mlp_bias", "tied_embeddings"]
+
+
+@pytest.mark.parametrize(
+    ("more", "left"),
+    [
+        ("", LEFT),
+        ("mlp: gelu, positions: 512, kv_heads: 8", ["norm", "attention_bias", "mlp_bias", "tied_embeddings"]),
+        ("qkv_bias: true, output_bias: false, position_kind: none", ["mlp", "norm", "kv_heads", "mlp_bias", "tied_embeddings"]),
+        (f"{LLAMA}, tied_embeddings: false, kv_heads: 2, position_kind: rotary", []),
+    ],
+)  # fmt: skip
+def test_what_a_model_leaves_to_defaults_is_said(tmp_path: Path, more: str, left: list[str]) -> None:
+    """Of a file, of one that is changed, and of a mapping in the experiment alike; a shipped model's defaults are its own."""
+    (tmp_path / "m.yaml").write_text("{" + ", ".join(filter(None, (GPT_SHAPE, more))) + "}")
+    inline = "{" + ", ".join(filter(None, (GPT_SHAPE, more))) + "}"
+    for written in ("m.yaml", "{from: m.yaml, name: n, layers: 3}", inline):
+        said = experiment(tmp_path, EXPERIMENT.replace("cerebras-gpt-111m", written)).imported.get("imported")
+        assert list(said["assumed"] if said else []) == left, written
+    assert experiment(tmp_path, EXPERIMENT).imported == {}
+
+
+def test_the_screen_names_defaults_and_a_directory_says_them_again(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("{" + GPT_SHAPE + "}")
+    (tmp_path / "x.yaml").write_text(EXPERIMENT.replace("cerebras-gpt-111m", "m.yaml"))
+    run = ["run", "--no-figures", "--out", str(tmp_path / "runs")]
+    first = CliRunner().invoke(commands, [*run, str(tmp_path / "x.yaml"), "--why"]).output
+    again = CliRunner().invoke(commands, [*run, str(next((tmp_path / "runs").glob("*/experiment.yaml")))]).output
+    for said in (first, again):
+        line = " ".join(said[said.index("\nModel") :].split())
+        assert line.startswith(
+            "Model m.yaml (model file); left to defaults: mlp gelu, norm layernorm, position_kind none and 4 more"
+        )
+    assert "kv_heads: 8 (as many as heads)" in first
+
+
+@pytest.mark.parametrize(
+    ("sram", "core", "noted"),
+    [("44 GB", "48 KB", False), ("88 GB", "96 KB", False), ("88 GB", "48 KB", True), ("30 GB", "48 KB", True)],
+)
+def test_memory_of_a_wafer_and_of_its_cores_that_are_not_of_one_chip(
+    tmp_path: Path, sram: str, core: str, noted: bool
+) -> None:
+    """900,000 cores of 48 KB have 43.2 GB."""
+    overrides = f"{{system.sram: {sram}, system.core_sram: {core}}}"
+    said = simulate(
+        experiment(tmp_path, EXPERIMENT.replace("systems: 1}", f"systems: 1, overrides: {overrides}}}"))
+    ).provenance.notes
+    assert any("system.sram" in note for note in said) is noted
+    if noted:
+        assert f"system.sram is {sram}, but 900,000 cores of core_sram 48 KB have 43.2 GB" in " ".join(said)
+
+
+def test_shipped_chips_have_the_memory_of_their_cores() -> None:
+    for name in ("cs1", "cs2", "cs3"):
+        assert sram_notes(load_machine(name)) == ()

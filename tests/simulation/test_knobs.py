@@ -87,8 +87,12 @@ def test_a_barrier_exposes_the_optimizer_and_clipping_alone_does_not() -> None:
     hidden = simulate(experiment(system=slow))
     barred = simulate(experiment(system=slow, training={"optimizer_barrier": "global-norm"}))
     free = simulate(experiment(system=slow, training={"gradient_clipping": "none"}))
+    # The jobs of those rows scale their loss dynamically, too.
+    scaled = simulate(experiment(system=slow, training={"loss_scaling": "dynamic"}))
+    both = simulate(experiment(system=slow, training={"loss_scaling": "dynamic", "optimizer_barrier": "global-norm"}))
     assert barred.breakdown["optimizer"] > 1.5 * hidden.breakdown["optimizer"]
-    assert free.step_time_s == hidden.step_time_s
+    assert free.step_time_s == scaled.step_time_s == hidden.step_time_s
+    assert both.step_time_s == barred.step_time_s
 
 
 def test_an_optimizer_behind_a_barrier_is_exposed_to_the_tick() -> None:

@@ -1,4 +1,4 @@
-"""What became of another program's file: which of its keys were read, what was assumed, what was left aside.
+"""What became of a file of one's own or of another program: which of its keys were read, what was assumed, what was left aside.
 
 It travels in the model that was made of it, so that a run directory says it as well as the screen.
 """
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 Said = Annotated[Mapping[str, str], Field(max_length=10_000)]
 UNKNOWN = "not known here"
+OURS = "model file"  # a layout that is not of Hugging Face or Cerebras Model Zoo
 
 
 @dataclass(frozen=True)

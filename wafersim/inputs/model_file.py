@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from wafersim.errors import Fault, InputFaults, WafersimError, shortened
 from wafersim.inputs.faults import problems, validated
 from wafersim.inputs.file_cache import of_file
-from wafersim.inputs.imported import Imported
+from wafersim.inputs.imported import OURS, Imported
 from wafersim.inputs.importers.layouts import is_config, is_params
 from wafersim.inputs.importers.setting import Setting
 from wafersim.inputs.model import ADAPTER, Model, find_model
-from wafersim.inputs.resources import is_path
+from wafersim.inputs.model_defaults import with_defaults_told
+from wafersim.inputs.resources import is_path, shipped_name
 from wafersim.inputs.yaml_file import Path_, YamlFile, read_json, read_yaml
 
 FROM = "from"
@@ -32,9 +33,6 @@ class ModelFile:
 
     model: Model
     settings: tuple[Setting, ...] = ()
-
-
-OURS = "model file"  # not of Hugging Face or Cerebras Model Zoo
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,8 @@ def read_model_file(path: Path) -> ModelFile:
     if read.said is None:
         if FROM in read.file.values:
             return derived_model(read.file, path.parent)
-        return ModelFile(validated(ADAPTER, read.file))
+        model: Model = validated(ADAPTER, read.file)
+        return ModelFile(model if _is_shipped(path) else with_defaults_told(model, read.fields.keys(), path.name))
     return ModelFile(_model(read, {}, read.file), read.settings)
 
 
@@ -98,7 +97,22 @@ def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
         kept = {name: value for name, value in read.fields.items() if name not in PUBLISHED or not own}
         places = {str(name): (name,) for name in kept}
         read = replace(read, fields=kept, said=Imported(path.name, OURS), places=places)
+        model = _model(read, own, part)
+        return ModelFile(
+            model if _is_shipped(path) else with_defaults_told(model, {*read.fields, *own}, path.name), read.settings
+        )
     return ModelFile(_model(read, own, part), read.settings)
+
+
+def inline_model(part: YamlFile) -> Model:
+    """The model of a mapping in an experiment; one that a run has written down has all its fields."""
+    model: Model = validated(ADAPTER, part)
+    return with_defaults_told(model, part.values.keys(), part.name)
+
+
+def _is_shipped(path: Path) -> bool:
+    """Whose defaults are its own: every shipped file was held to the published count of its parameters."""
+    return shipped_name("models", path) is not None
 
 
 def _read(path: Path, own: Mapping[str, Any]) -> _Read:

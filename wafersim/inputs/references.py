@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from wafersim.errors import Fault, InputFaults, WafersimError
-from wafersim.inputs.faults import validated
 from wafersim.inputs.importers.setting import Setting
-from wafersim.inputs.model import ADAPTER, Model, find_model
-from wafersim.inputs.model_file import FROM, ModelFile, derived_model, read_model_file
+from wafersim.inputs.model import Model, find_model
+from wafersim.inputs.model_file import FROM, ModelFile, derived_model, inline_model, read_model_file
 from wafersim.inputs.profile_file import find_profile, inline_profile, read_profile
 from wafersim.inputs.resources import is_file, is_path, shipped_name
 from wafersim.inputs.sweep import EVERYTHING, split_path
@@ -80,7 +79,7 @@ class References:
         if isinstance(reference, dict):
             part = self._file.part(place, reference)
             beside = self._folder(place, reference.get(FROM))
-            found = derived_model(part, beside) if FROM in reference else validated(ADAPTER, part)
+            found = derived_model(part, beside) if FROM in reference else inline_model(part)
         elif isinstance(reference, str):
             found = self._found("models", reference, place, find_model, read_model_file)
         settings = found.settings if isinstance(found, ModelFile) else ()

@@ -51,7 +51,9 @@ class TrainingSpec(Frozen):
         "before the last gradient has arrived.",
     )
     loss_scaling: Literal["dynamic", "none"] = Field(
-        default="none", description="As the model was trained; it is told with the job and takes no time. Wafers only."
+        default="none",
+        description="As the model was trained; told with the job, it takes no time: measured steps of jobs that scale their loss "
+        "dynamically hide their updates. `optimizer_barrier` has them wait. Wafers only.",
     )
     weight_precision: Literal["fp16", "bf16", "fp32", "fp8"] = Field(
         default="fp16", description="Of the weights that stream; fp8 halves their bytes and multiplies as fp16."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from wafersim.inputs.imported import UNKNOWN
+from wafersim.inputs.imported import OURS, UNKNOWN
 from wafersim.report.words import Row
 
 MOST_NAMED = 3  # of a kind, on the first screen
@@ -14,15 +14,17 @@ def in_short(rows: Sequence[Row]) -> list[str]:
     """How many keys were read, and by name what a reader should look at: what nobody knows, what was assumed, what was filled."""
     said = []
     for one in _files(rows):
+        ours = one["layout"] == OURS
         unknown = [key for key, why in one["ignored"].items() if why == UNKNOWN]
-        parts = [f"{one['file']} ({one['layout'].partition(' (')[0]}): {_counted(len(one['read']), 'key')} read"]
+        keys = "" if ours else f": {_counted(len(one['read']), 'key')} read"
+        parts = [f"{one['file']} ({one['layout'].partition(' (')[0]}){keys}"]
         parts += [f"{UNKNOWN}: {_named(unknown)}"] if unknown else []
         parts += (
             [f"set {_named([_first(path, value) for path, value in one['filled'].items()])}"] if one["filled"] else []
         )
         parts += [f"left aside for what is given: {_named(list(one['kept']))}"] if one["kept"] else []
         assumed = [_first(path, value) for path, value in one["assumed"].items()]
-        parts += [f"assumed {_named(assumed)}"] if assumed else []
+        parts += [f"{'left to defaults:' if ours else 'assumed'} {_named(assumed)}"] if assumed else []
         said += parts
     return said
 
@@ -40,7 +42,7 @@ def lines_of(one: Mapping[str, object], apart: bool = False) -> Iterator[str]:
         "read": "read",
         "filled": "fields of the experiment that it sets",
         "kept": "left aside",
-        "assumed": "assumed",
+        "assumed": "left to defaults" if one["layout"] == OURS else "assumed",
         "ignored": "ignored",
     }
     for key, head in heads.items():

@@ -23,7 +23,7 @@ from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
 from wafersim.strategies.weight_streaming.planner import Planned, build_plan
 from wafersim.strategies.weight_streaming.room import Room, room
-from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of, wafers_of
+from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of, sram_notes, wafers_of
 from wafersim.wafer.op_cost import op_cost
 from wafersim.workload.transformer import Workload
 
@@ -51,10 +51,11 @@ def prospects(job: Job) -> Prospects:
     """What a job chooses among: all that is settled before any step is simulated. Raises Infeasible."""
     check_memoryx(job)
     shards, notes = shards_of(job)
-    on = _System(_policies(job), job.workload, machine_of(wafers_of(job.machine)), settings_of(job, shards))
+    machine = wafers_of(job.machine)
+    on = _System(_policies(job), job.workload, machine_of(machine), settings_of(job, shards))
     counts, said = _micro_batches(job, on)
     tried = tuple(on.plan(count) for count in counts) if len(counts) > 1 else ()
-    return Prospects(on, counts, tried, (*notes, *said))
+    return Prospects(on, counts, tried, (*notes, *said, *sram_notes(machine)))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from wafersim.strategies.weight_streaming.plan import Jitter
 from wafersim.strategies.weight_streaming.tree import depth
 from wafersim.wafer.device import device_of
 
+ROUNDED = 0.1  # between sram and cores x core_sram: CS-1's datasheets differ by 6 %, CS-2's and CS-3's by 2, rounded as they are
+
 
 def wafers_of(machine: AnyMachine) -> MachineProfile:
     """The machine as what weight streaming needs."""
@@ -62,6 +64,18 @@ def shards_of(job: Job) -> tuple[tuple[int, ...], tuple[str, ...]]:
     small, large = divmod(batch, systems)
     notes = (f"uneven shards: {large} systems of {small + 1} sequences, {systems - large} of {small}",) if large else ()
     return (small + 1,) * large + (small,) * (systems - large), notes
+
+
+def sram_notes(machine: MachineProfile) -> tuple[str, ...]:
+    """A note where the memory of the wafer and that of its cores are not of one chip; both are read, by steps and by kernels."""
+    values = machine.system.values
+    of_cores = values.cores.value * values.core_sram.value
+    if abs(values.sram.value / of_cores - 1.0) <= ROUNDED:
+        return ()
+    said = f"{values.cores.value:,.0f} cores of core_sram {values.core_sram.written} have {of_cores / 1e9:.3g} GB"
+    return (
+        f"system.sram is {values.sram.written}, but {said}: steps go by the first, `wafersim kernel` by the second",
+    )
 
 
 def settings_of(job: Job, shards: tuple[int, ...]) -> Settings:
