@@ -15,9 +15,10 @@ from wafersim.inputs.schema import comparison_schema, experiment_schema, jobs_sc
 EXPERIMENT = """\
 # The experiment file
 
-Every field of an experiment, made of the schema by which files are checked: what it says, what it takes, what it is where it
-is left out, and an example of a file that is read by a test. `--set PATH=VALUE` sets any of them by the path that stands here
-([how](../howto/command_line.md)); `wafersim schema experiment` prints the schema for an editor.
+Every field of an experiment: what it does, and below that, in small print, which values it takes, its default, and an example,
+which a test reads. The page is made of the schema by which files are checked; `wafersim schema experiment` prints that for an
+editor. A field's path is the heading of its section and its name, such as `training.batch`: `--set training.batch=960` sets it
+([how](../howto/command_line.md)).
 
 ```yaml
 {example}```
@@ -28,9 +29,9 @@ Fields of a `model` that is written out are those of [a model file](../models.md
 PROFILE = """\
 # The hardware profile
 
-Every field of a profile, by kind. `wafersim show cs3` prints one; [a chip of your own](../howto/own_chip.md) says how to
-write one, and `base: cs3` takes all that a file does not say from another. Each number under `values` is a mapping that says
-where it is from:
+Every field of a profile, by kind: what it is, and below that, in small print, which values it takes, its default, and an
+example. `wafersim show cs3` prints a profile; [a chip of your own](../howto/own_chip.md) says how to write one, and `base: cs3`
+takes all that a file does not say from another. Each number under `values` is a mapping that says where it is from:
 
 <!-- not run: two numbers of a profile -->
 ```yaml
