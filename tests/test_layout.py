@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import wafersim
+from tests.conftest import LONGEST
 
 PACKAGE = Path(wafersim.__file__).parent
 FLOORS = [
@@ -181,3 +182,7 @@ def test_test_modules_outside_of_packages_have_names_of_their_own() -> None:
     alone = [path for path in Path(__file__).parent.rglob("*.py") if not (path.parent / "__init__.py").exists()]
     names = [path.stem for path in alone if path.stem != "conftest"]
     assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_what_is_begun_first_is_there() -> None:
+    assert [name for name in LONGEST if not (Path(__file__).parent / name).is_file()] == []

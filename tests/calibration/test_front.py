@@ -1,13 +1,12 @@
 """Fits give what was committed, and a user's own rows move them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests.checkout import Commands
 from wafersim.calibration.front import Calibration, calibrate, calibrate_own
 from wafersim.cli import commands
 from wafersim.errors import InputFaults, WafersimError
@@ -98,26 +97,25 @@ def test_a_set_whose_rows_only_judge_is_not_fitted(which: str) -> None:
     assert isinstance(found.exception, WafersimError) and f"--set {which}: its rows only judge" in str(found.exception)
 
 
-def test_written_and_taken_back(copied: Path, tmp_path: Path) -> None:
+def test_written_and_taken_back(copied: Path, wafersim: Commands, tmp_path: Path) -> None:
     """Own rows reach profile, interval and validation; without them the next fit is the published one."""
     table = tmp_path / "mine.csv"
     table.write_text(COLLECTIVES + "".join(f"m{n},V100 NVLink,8,all-reduce,{n}e9,{n / 50!r},\n" for n in range(1, 40)))
 
-    def wafersim(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "wafersim", *words], cwd=copied, capture_output=True, text=True, check=True
-        )
+    def said(*words: str) -> str:
+        done = wafersim(*words)
+        done.check_returncode()
         return done.stdout
 
     def errors() -> list[float]:
-        return [row["error"] for row in json.loads(wafersim("validate", "--data", str(table), "--json"))["rows"]]
+        return [row["error"] for row in json.loads(said("validate", "--data", str(table), "--json"))["rows"]]
 
     profile = copied / "hardware_profiles" / "v100-32gb.yaml"
     before, first = profile.read_text(), errors()
-    assert "Nothing is written" in wafersim("calibrate", "--data", str(table))
+    assert "Nothing is written" in said("calibrate", "--data", str(table))
     assert profile.read_text() == before
-    wafersim("calibrate", "--data", str(table), "--write")
+    said("calibrate", "--data", str(table), "--write")
     assert max(map(abs, errors())) < 0.5 * max(map(abs, first))
     assert "m7" in (copied / "hardware_profiles" / "fits" / "collective.json").read_text()
-    wafersim("calibrate", "--set", "collective", "--write")
+    said("calibrate", "--set", "collective", "--write")
     assert errors() == pytest.approx(first)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.checkout import Commands
 from wafersim.calibration import profile_writer
 from wafersim.calibration.atomic import replace_files
 from wafersim.calibration.profile_writer import dumped, rewritten, round_trip
@@ -103,16 +104,14 @@ calibrate("collective").write()
 
 
 @pytest.mark.parametrize("operations", [1, 4, 6])
-def test_a_kill_at_any_time_leaves_every_file_whole(copied: Path, operations: int) -> None:
+def test_a_kill_at_any_time_leaves_every_file_whole(copied: Path, wafersim: Commands, operations: int) -> None:
     """Four files: four are flushed, then renamed. Each is the old or the new one, and the next run tidies up."""
     differing(copied)
     before = whole(copied)
-    done = subprocess.run([sys.executable, "-c", KILLED, str(operations)], cwd=copied, capture_output=True, text=True)
+    done = wafersim(str(operations), code=KILLED)
     assert done.returncode == -signal.SIGKILL, done.stderr
     killed = whole(copied)
-    subprocess.run(
-        [sys.executable, "-m", "wafersim", "calibrate", "--set", "collective", "--write"], cwd=copied, check=True
-    )
+    wafersim("calibrate", "--set", "collective", "--write").check_returncode()
     after = whole(copied)
     assert set(after) == set(before)  # nothing lies about
     for name in before:
@@ -140,14 +139,13 @@ def test_a_calibration_that_is_cut_short_is_a_line(tmp_path: Path, monkeypatch: 
     assert fits.load_fit("gpu").set == "gpu"  # as it is now, not as it was
 
 
-def test_a_calibration_heals_what_was_cut_short(copied: Path) -> None:
+def test_a_calibration_heals_what_was_cut_short(copied: Path, wafersim: Commands) -> None:
     path = copied / "hardware_profiles" / "fits" / "collective.json"
     text = path.read_text()
     path.write_text(text[:700])
-    command = [sys.executable, "-m", "wafersim"]
-    done = subprocess.run([*command, "validate", "--row", "ar_a100_4_4"], cwd=copied, capture_output=True, text=True)
+    done = wafersim("validate", "--row", "ar_a100_4_4")
     assert done.returncode == 2 and "is not a whole calibration" in done.stderr and "Traceback" not in done.stderr
-    subprocess.run([*command, "calibrate", "--set", "collective", "--write"], cwd=copied, check=True)
+    wafersim("calibrate", "--set", "collective", "--write").check_returncode()
     assert path.read_text().splitlines()[3:] == text.splitlines()[3:]
 
 

@@ -1,5 +1,5 @@
 """What these tests share."""
 
-from tests.checkout import copied
+from tests.checkout import copied, wafersim
 
-__all__ = ["copied"]
+__all__ = ["copied", "wafersim"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.checkout import Commands
 from wafersim.evidence.floors import broken_floors, coverage, drifted, summary
 from wafersim.evidence.judge import validate
 from wafersim.evidence.rows import ValidationReport
@@ -87,7 +88,7 @@ def test_covariances_are_covariances(which) -> None:
     assert np.linalg.eigvalsh(correlations).min() > -1e-3
 
 
-def broken(root: Path, which: str, changes: list[tuple[str, str, str]]) -> str:
+def broken(wafersim: Commands, root: Path, which: str, changes: list[tuple[str, str, str]]) -> str:
     """What `validate` says of a checkout with numbers changed: (profile, from, to)."""
     before = {profile: (root / "hardware_profiles" / f"{profile}.yaml").read_text() for profile, _, _ in changes}
     try:
@@ -96,9 +97,7 @@ def broken(root: Path, which: str, changes: list[tuple[str, str, str]]) -> str:
             text = path.read_text()
             assert old in text, (profile, old)
             path.write_text(text.replace(old, new))
-        done = subprocess.run(
-            [sys.executable, "-m", "wafersim", "validate", "--set", which], cwd=root, capture_output=True, text=True
-        )
+        done = wafersim("validate", "--set", which)
         assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stderr
     finally:
@@ -122,31 +121,33 @@ def halved(profile: str, name: str) -> tuple[str, str, str]:
     return profile, line, f"{name}: {{value: {half}"
 
 
-def test_swapping_two_constants_breaks_a_floor(copied: Path) -> None:
+def test_swapping_two_constants_breaks_a_floor(copied: Path, wafersim: Commands) -> None:
     (issue, a), (group, b) = written("cs3", "weight_issue"), written("cs3", "group_cost")
     swap = [("cs3", issue, f"weight_issue: {{value: {b}"), ("cs3", group, f"group_cost: {{value: {a}")]
-    assert "error" in broken(copied, "wafer", swap)
+    assert "error" in broken(wafersim, copied, "wafer", swap)
 
 
-def test_a_mislabelled_unit_breaks_a_floor(copied: Path) -> None:
+def test_a_mislabelled_unit_breaks_a_floor(copied: Path, wafersim: Commands) -> None:
     line, _ = written("cs2", "kernel_latency")
-    assert "error" in broken(copied, "wafer", [("cs2", line, line.replace(" ms", " us"))])
+    assert "error" in broken(wafersim, copied, "wafer", [("cs2", line, line.replace(" ms", " us"))])
 
 
 @pytest.mark.parametrize(
     ("which", "profile", "name"), [("collective", "a100-80gb", "collective_bandwidth"), ("kernel", "cs3", "per_k")]
 )
-def test_halving_a_constant_of_another_set_breaks_a_floor(copied: Path, which: str, profile: str, name: str) -> None:
-    assert "error" in broken(copied, which, [halved(profile, name)])
+def test_halving_a_constant_of_another_set_breaks_a_floor(
+    copied: Path, wafersim: Commands, which: str, profile: str, name: str
+) -> None:
+    assert "error" in broken(wafersim, copied, which, [halved(profile, name)])
 
 
 @pytest.mark.slow
-def test_halving_any_calibrated_constant_of_a_gpu_makes_validate_fail(copied: Path) -> None:
+def test_halving_any_calibrated_constant_of_a_gpu_makes_validate_fail(copied: Path, wafersim: Commands) -> None:
     """Some are known to a factor of two at best: no row moves, and the record of the calibration notices instead."""
     seen = 0
     for constant in load_fit("gpu").constants:
         changes = [halved(place.split(":")[0], place.rsplit(".", 1)[1]) for place in constant.sets]
-        seen += "error" in broken(copied, "gpu", changes)
+        seen += "error" in broken(wafersim, copied, "gpu", changes)
     assert seen > 20  # most show in a floor
 
 

@@ -99,7 +99,7 @@ class Victim:
     def until(self, more: int) -> None:
         """Wait for so many more points; not for one that has ended."""
         wanted = self.done() + more
-        wait_until(lambda: self.process.poll() is not None or self.done() >= wanted, 0.005, PATIENCE_S)
+        wait_until(lambda: self.process.poll() is not None or self.done() >= wanted, 0.02, PATIENCE_S)
 
 
 def moments(victim: Victim, chance: random.Random) -> Iterator[int]:
