@@ -217,3 +217,5 @@ def test_pages_of_jobs_are_drawn_fit_and_are_read_by_everybody(browser: Browser,
             for details in page.locator("details").all():
                 details.evaluate("node => { node.open = true; }")
             assert serious(page) == []
+            page.emulate_media(media="print")
+            assert not page.locator(".controls").first.is_visible() and page.locator(".plot").first.is_visible()

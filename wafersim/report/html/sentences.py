@@ -30,7 +30,7 @@ def family_in_words(family: Family, rows: Sequence[Row], machine: str) -> str:
         f"All {len(members)} jobs take {_told(packed)} on {family.systems:,} systems of {machine} packed beside each other, "
         f"{gain} than one after the other, which takes {_told(turn)}.",
         f"{member.name} takes the longest, {_told(member.alone)} on {member.n_systems:,} systems, and {what} is "
-        f"{numbers.percent(share)} of its step; more systems beside it bring the end of all no nearer than that.",
+        f"{numbers.percent(share)} of its step; however many systems the others get, all jobs are done no sooner than that.",
     ]
     if last.begins_s > 0:
         free = numbers.duration(last.begins_s)
