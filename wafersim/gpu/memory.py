@@ -17,7 +17,7 @@ from wafersim.gpu.block import mlp_width, tokens
 from wafersim.gpu.data_parallel import block_parameters, table_parameters, tables_of_one_stage
 from wafersim.gpu.gemm import FP16_BYTES
 from wafersim.gpu.layout import FULL, MLP, NONE, SELECTIVE, Geometry, Layout, key_value_ranks
-from wafersim.gpu.machine import Cluster, Column
+from wafersim.gpu.machine import Cluster, Column, Software
 from wafersim.gpu.prediction import prediction_parameters
 from wafersim.gpu.stages import Rows, dealt_blocks, stage_blocks
 
@@ -49,26 +49,26 @@ class MemoryUse:
 
 def activation_bytes(geometry: Geometry, layout: Layout, cluster: Cluster) -> Column:
     """Of one block and micro-batch, on one GPU, kept from the forward to the backward pass."""
-    return _kept(geometry, layout, cluster, layout.recompute)
+    return _kept(geometry, layout, cluster.software, layout.recompute)
 
 
-def _kept(g: Geometry, layout: Layout, cluster: Cluster, recompute: Column) -> Column:
+def _kept(g: Geometry, layout: Layout, software: Software, recompute: Column) -> Column:
     n, t = tokens(g, layout), layout.tensor
     split = np.where(np.asarray(layout.sequence_parallel) > 0, t, 1.0)
     fp8 = np.where(np.asarray(layout.fp8) > 0, FP8_SAVED, 0.0)
     # Of 8 bytes four are inputs of norms, which fp8 leaves in 16 bits, and four are inputs of linear layers.
-    whole = (WHOLE_BYTES - 2.0 * fp8 + cluster.software.mask_bytes) * g.d_model / split + LATENT_BYTES * g.latent_width
+    whole = (WHOLE_BYTES - 2.0 * fp8 + software.mask_bytes) * g.d_model / split + LATENT_BYTES * g.latent_width
     # Attention's output is kept by its kernel in 16 bits, and once more in 8 by the linear layer behind it.
     key_values = g.key_value_width * t / key_value_ranks(g, layout)
     heads = (1.0 + g.cross_share) * (2.0 * (g.query_width + g.value_width + key_values) + fp8 * g.value_width)
     # What an MLP's first layers put out, what its last one takes, and where kernels are not fused the activated gate between.
-    gate = np.where(np.asarray(g.gates) > 1, 1.0, 0.0) * cluster.software.keeps_activated_gate
+    gate = np.where(np.asarray(g.gates) > 1, 1.0, 0.0) * software.keeps_activated_gate
     mlp = mlp_width(g) * (2.0 * (g.gates + gate) + 2.0 - fp8)
     copies = FP16_BYTES * g.expert_share * g.experts_per_token * g.d_model  # one of a token for each of its experts
     scores = np.where(np.asarray(layout.flash) > 0, 0.0, SCORE_BYTES * g.heads * g.keys / t)
     everything = n * (whole + copies / split + (heads + mlp) / t + scores)
     # Selective recompute drops the scores; a stack may drop a share of what linear layers put out besides.
-    saved = cluster.software.selective_share
+    saved = software.selective_share
     without_scores = n * (whole + copies / split + (1.0 - saved) * (heads + mlp) / t)
     without_mlp = n * (whole + heads / t + scores)  # its input is among what norms put out
     inputs = n * FP16_BYTES * g.d_model / split
@@ -93,7 +93,16 @@ def in_flight(layout: Layout, schedule: str = "1f1b", stage: Column | Stages = 0
 
 def memory_use(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str = "1f1b") -> MemoryUse:
     """The fullest GPU, of whichever stage it is."""
-    of_stages = _of_stages(geometry, layout, cluster, schedule)
+    return _of_fullest(geometry, layout, cluster.software, schedule)
+
+
+def memory_of_one(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: str = "1f1b") -> MemoryUse:
+    """The same of one layout, remembered: GPU and network have no say in it."""
+    return _of_one(geometry, layout, cluster.software, schedule)
+
+
+def _of_fullest(geometry: Geometry, layout: Layout, software: Software, schedule: str) -> MemoryUse:
+    of_stages = _of_stages(geometry, layout, software, schedule)
     total = np.asarray(of_stages.total)
     fullest = np.asarray(total.argmax(axis=0))[None]
 
@@ -104,8 +113,7 @@ def memory_use(geometry: Geometry, layout: Layout, cluster: Cluster, schedule: s
     return MemoryUse(*(of_fullest(getattr(of_stages, f.name)) for f in fields(MemoryUse)))
 
 
-memory_of_one = lru_cache(maxsize=64)(memory_use)
-"""The same of one layout, whose verdict, refusal and account are of the same numbers."""
+_of_one = lru_cache(maxsize=64)(_of_fullest)
 
 
 def _weighed(g: Geometry, layout: Layout) -> tuple[Stages, Rows, Rows]:
@@ -126,9 +134,9 @@ def _weighed(g: Geometry, layout: Layout) -> tuple[Stages, Rows, Rows]:
     return every, np.take_along_axis(blocks, every, axis=0), np.take_along_axis(before, every, axis=0)
 
 
-def _of_stages(g: Geometry, layout: Layout, cluster: Cluster, schedule: str) -> MemoryUse:
+def _of_stages(g: Geometry, layout: Layout, software: Software, schedule: str) -> MemoryUse:
     """Of the stages that may be the fullest, a row for each."""
-    software, p = cluster.software, np.asarray(layout.pipeline)
+    p = np.asarray(layout.pipeline)
     stage, blocks, before = _weighed(g, layout)
     # The chunks of an interleaved stage come from all over the model, and have its mean block.
     mean = np.asarray(layout.virtual_stages) > 1
@@ -141,9 +149,9 @@ def _of_stages(g: Geometry, layout: Layout, cluster: Cluster, schedule: str) -> 
     whole, shared = parameters.total, parameters.sharded(layout)
     zero = np.asarray(layout.zero_stage)
     held = np.asarray(in_flight(layout, schedule, stage))
-    kept = activation_bytes(g, layout, cluster)
+    kept = _kept(g, layout, software, layout.recompute)
     # A recomputed block is whole again while its backward pass runs.
-    working = _kept(g, layout, cluster, NONE) - kept
+    working = _kept(g, layout, software, NONE) - kept
     losses = held if schedule == "gpipe" else 1.0
     logits = (1.0 + g.mtp_blocks) * losses * LOGIT_BYTES * tokens(g, layout) * g.vocab / layout.tensor * last
     gathered = np.where(zero >= 3, GATHERED_BLOCKS * FP16_BYTES * own.total, 0.0)

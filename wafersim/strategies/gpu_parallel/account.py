@@ -11,7 +11,6 @@ from wafersim.engine.graph import Ints
 from wafersim.gpu.gemm import PRECISIONS
 from wafersim.gpu.layout import RECOMPUTE, Layout
 from wafersim.gpu.memory import MemoryUse, memory_of_one
-from wafersim.gpu.stages import StageTimes, times_of_one
 from wafersim.gpu.verdict import Verdict
 from wafersim.strategies.gpu_parallel.choice import Choice, cluster_of_job, clusters_of
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep
@@ -174,9 +173,8 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
     """Timeline -> Account, of the stage that works longest."""
     layout, batch = choice.layout, job.training.batch
     cluster = cluster_of_job(job, clusters_of(job.machine))
-    times = times_of_one(choice.geometry, layout, cluster)
     ticks = round(periodic.step_ticks)
-    breakdown = Breakdown(tuple(parts_of_step(periodic.timeline, periodic.plan, times, ticks).items()))
+    breakdown = Breakdown(tuple(parts_of_step(periodic.timeline, periodic.plan, ticks).items()))
     use, capacity = memory_of_one(choice.geometry, layout, cluster, choice.schedule), float(cluster.device.memory)
     tokens = batch * job.workload.sequence_length
     return Account(
@@ -194,7 +192,7 @@ def account(job: Job, choice: Choice, periodic: PeriodicStep) -> Account:
     )
 
 
-def parts_of_step(timeline: Timeline, plan: GpuPlan, times: StageTimes, step_ticks: int) -> dict[str, float]:
+def parts_of_step(timeline: Timeline, plan: GpuPlan, step_ticks: int) -> dict[str, float]:
     """Seconds of one step on the stage that works longest; the parts add up to the step."""
     work = timeline.of("compute")
     busy = np.bincount(work.entity, weights=(work.end - work.start).astype(float), minlength=plan.stages)
@@ -203,8 +201,7 @@ def parts_of_step(timeline: Timeline, plan: GpuPlan, times: StageTimes, step_tic
     mine = mine.select(np.lexsort((mine.chunk, mine.end, mine.start)))
     step = to_seconds(step_ticks)
     parts = {part.key: 0.0 for part in WORDS.parts}
-    shares = _work_shares(stage, plan, times)
-    for name, share in shares.items():
+    for name, share in plan.work[stage]:
         parts[name] += share * to_seconds(int(busy[stage]))
     sends = timeline.of("send")
     sends = sends.select(sends.entity == stage)
@@ -224,30 +221,6 @@ def parts_of_step(timeline: Timeline, plan: GpuPlan, times: StageTimes, step_tic
         0.0, step - sum(parts.values())
     )  # without a pipeline none waits
     return parts
-
-
-def _work_shares(stage: int, plan: GpuPlan, times: StageTimes) -> dict[str, float]:
-    """What a stage's busy time is made of, as shares."""
-    blocks = float(np.asarray(times.blocks)[stage])
-    passes = [
-        (times.block.forward, blocks, False),
-        (times.block.backward, blocks, False),
-        (times.block.recompute, blocks, True),
-    ]
-    if stage == 0:
-        passes += [(each, 1.0, False) for each in times.embedding]
-    if stage + 1 == plan.stages:
-        passes += [(each, 1.0, False) for each in times.head]
-    parts = dict.fromkeys(("compute", "recompute", "launch", "tensor"), 0.0)
-    for each, count, again in passes:
-        gpu = _one(each.matmul + each.attention + each.traffic)
-        collectives, seconds = _one(each.collectives), _one(each.seconds)
-        parts["recompute" if again else "compute"] += count * gpu
-        parts["tensor"] += count * collectives
-        parts["launch"] += count * max(0.0, seconds - gpu - collectives)
-    parts["launch"] += _one(times.launch)
-    total = sum(parts.values())
-    return {name: value / total for name, value in parts.items()}
 
 
 def _one(value: Any) -> float:

@@ -29,6 +29,7 @@ from wafersim.gpu.machines import columns, row
 from wafersim.gpu.passes import PassTime
 from wafersim.gpu.prediction import prediction_parameters
 from wafersim.gpu.stages import StageTimes, stage_times
+from wafersim.strategies.gpu_parallel.plan import Work
 
 OnParameters = Callable[[Parameters, Layout, Cluster], Column]
 
@@ -78,6 +79,34 @@ class Durations:
     def launch(self) -> Column:
         """Of a micro-batch, half forward."""
         return self._times.launch
+
+    def work(self, blocks: int, first: bool, last: bool, at: int) -> Work:
+        """What a stage of so many blocks is busy with on one machine; the `first` has the embedding, the `last` the head."""
+        there = {"block": float(blocks), "embedding": float(first), "head": float(last)}
+        parts = dict.fromkeys(("compute", "recompute", "launch", "tensor"), 0.0)
+        for name, count in there.items():
+            for part, *seconds in self._passes[name] if count else []:
+                gpu, collectives, whole = (on_machine(each, at) for each in seconds)
+                parts[part] += count * gpu
+                parts["tensor"] += count * collectives
+                parts["launch"] += count * max(0.0, whole - gpu - collectives)
+        parts["launch"] += on_machine(self.launch, at)
+        total = sum(parts.values())
+        return tuple((name, value / total if total else 0.0) for name, value in parts.items())
+
+    @cached_property
+    def _passes(self) -> dict[str, list[tuple[str, Column, Column, Column]]]:
+        """(part of a step, seconds of the GPU, of collectives, of all) of the passes over a block, embedding and head."""
+
+        def told(each: PassTime, part: str = "compute") -> tuple[str, Column, Column, Column]:
+            return part, each.matmul + each.attention + each.traffic, each.collectives, each.seconds
+
+        times, block = self._times, self._times.block
+        return {
+            "block": [told(block.forward), told(block.backward), told(block.recompute, "recompute")],
+            "embedding": list(map(told, times.embedding)),
+            "head": list(map(told, times.head)),
+        }
 
     @cached_property
     def kinds(self) -> dict[str, Kinds]:

@@ -45,8 +45,9 @@ def _shape(plan: GpuPlan) -> GpuPlan:
     none, none_of = (0,) * plan.stages, (0,) * plan.chunks
     units = tuple(tuple((nothing,) * len(chunk) for chunk in stage) for stage in plan.units)
     return replace(
-        plan, units=units, sends=(0,) * len(plan.sends), tie=0, norm=0, update=none, regather=(none_of,) * plan.stages
-    )
+        plan, units=units, sends=(0,) * len(plan.sends), tie=0, norm=0, update=none, regather=(none_of,) * plan.stages,
+        work=(),
+    )  # fmt: skip
 
 
 def _ticks(plan: GpuPlan) -> Ints:

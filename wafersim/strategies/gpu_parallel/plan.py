@@ -6,10 +6,11 @@ states facts about entities (stage, link, group) and never edges between tasks: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wafersim.strategies.gpu_parallel.schedules import BACKWARD, FORWARD, WGRAD, StageOrder, stage_orders
 
+Work = tuple[tuple[str, float], ...]  # (part of a step, share of a stage's busy time)
 MAKES_GRADIENTS = (BACKWARD, WGRAD)  # passes that end with a unit's weight gradients
 
 
@@ -62,6 +63,7 @@ class GpuPlan:
     update: tuple[int, ...]
     regather: tuple[tuple[int, ...], ...]  # by stage and chunk
     overlap_regather: bool = False
+    work: tuple[Work, ...] = field(default=(), hash=False)  # of each stage
 
     @property
     def arrival_order(self) -> tuple[str, ...]:

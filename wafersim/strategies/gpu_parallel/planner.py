@@ -53,16 +53,16 @@ class PlansAhead:
         self._geometry, self._clusters, self._clipping, self._tied = geometry, clusters, clipping, tied
         self._durations: dict[tuple[Layout, str], dict[int, tuple[Durations, int]]] = {}
 
-    def ready(self, layout: Layout, schedule: str, cluster: Cluster) -> None:
-        """See to it that `build_gpu_plan` finds a plan on one of the machines."""
+    def ready(self, place: int, layout: Layout, schedule: str) -> None:
+        """See to it that `build_gpu_plan` finds a plan on the machine in some place."""
         geometry, one = self._geometry, replace(layout, micro_batches=1)
-        asked = geometry, one, cluster, schedule, self._clipping, self._tied
+        asked = geometry, one, self._clusters[place], schedule, self._clipping, self._tied
         if _of_one_micro_batch.knows(*asked):
             return
         if (one, schedule) not in self._durations:
             each = durations_of_each(geometry, one, self._clusters, schedule == SPLIT_BACKWARD)
-            self._durations[one, schedule] = {place: (durations, at) for place, durations, at in each}
-        durations, at = self._durations[one, schedule][self._clusters.index(cluster)]
+            self._durations[one, schedule] = {of: (durations, at) for of, durations, at in each}
+        durations, at = self._durations[one, schedule][place]
         plan = _plan(geometry, one, durations, at, schedule, self._clipping, self._tied)
         _of_one_micro_batch.remember(plan, *asked)
 
@@ -147,6 +147,7 @@ def _plan(
         update=tuple(map(to_ticks, updates)),
         regather=tuple(tuple(map(to_ticks, chunks)) for chunks in regathers),
         overlap_regather=software.overlap_weights,
+        work=tuple(durations.work(sum(chunks), s == 0, s == p - 1, at) for s, chunks in enumerate(blocks)),
     )
     checked_step(plan.longest())
     return plan

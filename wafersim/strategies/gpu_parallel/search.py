@@ -48,7 +48,7 @@ MOST_NEAR = 2048
 AT_A_TIME = 512  # splits that get their tighter bound together
 SIZES_AT_A_TIME = 16  # and sizes whose splits do
 On = Callable[[Callable[[Layout, Cluster], Column], Layout], Floats]  # what a cost comes to, of columns of layouts
-Ready = Callable[[Layout, str, Cluster], None]
+Ready = Callable[[Layout, str], None]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def of_lazily(space: Space, lazily: Lazily, ready: Ready = lambda *_: None) -> C
 
     def simulated(number: int) -> float:
         layout, schedule = lazily.split(number)
-        ready(layout, schedule, space.cluster)
+        ready(layout, schedule)
         return _simulated(space, layout, schedule)
 
     times = best_of(lazily.in_order(), simulated)

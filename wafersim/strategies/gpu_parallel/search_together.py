@@ -43,7 +43,7 @@ def fastest_of_each(spaces: Sequence[Space], spec: GpuParallelSpec) -> list[Cand
         shared = _Shared(spaces, spec)
         for at, space in enumerate(spaces):
             with suppress(Infeasible):
-                found[at] = of_lazily(space, _OfOne(shared, at), shared.plans.ready)
+                found[at] = of_lazily(space, _OfOne(shared, at), partial(shared.plans.ready, at))
     return found
 
 
