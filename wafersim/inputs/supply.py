@@ -73,7 +73,7 @@ def _share(share: Sourced | None) -> str:
 @dataclass(frozen=True)
 class Supply:
     """Watts of a machine in training (`busy`), without a job or waiting for one (`idle`) and at most (`peak`, that an
-    installation must be able to give); dollars of rent an hour and to buy it, None without a price; and the sources of the power.
+    installation must be able to give); dollars of rent an hour and to buy it, None without a price; and the parts that draw it.
     """
 
     busy_watts: float
@@ -83,12 +83,17 @@ class Supply:
     peak_watts: float
     rent: Dollars | None
     purchase: Dollars | None
-    power_sources: tuple[str, ...]
+    draws: tuple[Draw, ...]
 
     @property
     def usd_per_hour(self) -> float | None:
         """The rent; None where no price is known."""
         return None if self.rent is None else self.rent.usd
+
+    @property
+    def power_sources(self) -> tuple[str, ...]:
+        """Of the power of all parts."""
+        return tuple(line for draw in self.draws for line in draw.sources)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -108,7 +113,7 @@ def supply_of(draws: Sequence[Draw], count: int, rent: Sourced | None, purchase:
         sum(draw.peak_watts for draw in draws),
         of_all(rent),
         of_all(purchase),
-        tuple(line for draw in draws for line in draw.sources),
+        tuple(draws),
     )
 
 

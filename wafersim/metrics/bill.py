@@ -7,24 +7,42 @@ from dataclasses import dataclass
 
 from wafersim.inputs.machine import AnyMachine
 from wafersim.inputs.sourced import Sourced
+from wafersim.inputs.supply import Supply
 
 
 @dataclass(frozen=True)
 class Bill:
-    """Watts in training and at most, dollars of rent an hour (None without a price), joules and dollars of the steps, sources.
+    """What a machine draws and costs, joules and dollars of the steps (None without a price), the price of one chip's hour."""
 
-    `price` is that of an hour of one chip. `power_error` is the standard error of the logarithm of the watts in training: how far
-    another installation's may lie.
-    """
-
-    power_w: float
-    power_error: float
-    peak_power_w: float
-    usd_per_hour: float | None
+    supply: Supply
     energy_j: float
     cost_usd: float | None
     price: Sourced | None
-    sources: tuple[str, ...]
+
+    @property
+    def power_w(self) -> float:
+        """Watts in training."""
+        return self.supply.busy_watts
+
+    @property
+    def power_error(self) -> float:
+        """Standard error of the logarithm of the watts in training: how far another installation's may lie."""
+        return self.supply.busy_error
+
+    @property
+    def peak_power_w(self) -> float:
+        """Watts at most."""
+        return self.supply.peak_watts
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """Dollars of rent; None without a price."""
+        return self.supply.usd_per_hour
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of power and rent."""
+        return self.supply.sources
 
 
 def bill_of(machine: AnyMachine, phases: Sequence[tuple[int, float]]) -> Bill:
@@ -35,6 +53,4 @@ def bill_of(machine: AnyMachine, phases: Sequence[tuple[int, float]]) -> Bill:
     cost = None
     if last.usd_per_hour is not None:
         cost = sum((supply.usd_per_hour or 0.0) * seconds for supply, seconds in supplies) / 3600.0
-    return Bill(
-        last.busy_watts, last.busy_error, last.peak_watts, last.usd_per_hour, energy, cost, machine.price, last.sources
-    )
+    return Bill(last, energy, cost, machine.price)
