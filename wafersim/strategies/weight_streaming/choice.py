@@ -16,12 +16,13 @@ from wafersim.errors import Infeasible
 from wafersim.inputs.strategy import WeightStreamingSpec
 from wafersim.strategies.best_first import best_first
 from wafersim.strategies.job import Job
+from wafersim.strategies.kept import of_the_same
 from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory, candidates
 from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings, Sram
 from wafersim.strategies.weight_streaming.memoryx import check_memoryx
 from wafersim.strategies.weight_streaming.periodic import run_to_period
 from wafersim.strategies.weight_streaming.plan import WeightStreamingPlan
-from wafersim.strategies.weight_streaming.planner import Planned, build_plan
+from wafersim.strategies.weight_streaming.planner import Planned, build_plan, wafer_ticks
 from wafersim.strategies.weight_streaming.room import Room, room
 from wafersim.strategies.weight_streaming.settings import machine_of, settings_of, shards_of, sram_notes, wafers_of
 from wafersim.wafer.op_cost import op_cost
@@ -29,6 +30,8 @@ from wafersim.workload.transformer import Workload
 
 MOST_MICRO_BATCHES = 512  # of a step
 MANY = 8  # micro-batches beyond which one more costs what the one before did
+
+MOST_TRIED = 256  # plans whose ticks are known while many jobs choose
 
 
 @dataclass(frozen=True)
@@ -54,30 +57,39 @@ def prospects(job: Job) -> Prospects:
     machine = wafers_of(job.machine)
     on = _System(_policies(job), job.workload, machine_of(machine), settings_of(job, shards))
     counts, said = _micro_batches(job, on)
-    tried = tuple(on.plan(count) for count in counts) if len(counts) > 1 else ()
-    return Prospects(on, counts, tried, (*notes, *said, *sram_notes(machine)))
+    return Prospects(on, counts, (*notes, *said, *sram_notes(machine)))
 
 
 @dataclass(frozen=True)
 class Prospects:
-    """Numbers of micro-batches, in order, of which the fastest is wanted; where there are several, `tried` has a plan of each."""
+    """Numbers of micro-batches, in order, of which the fastest is wanted; few plans are made to find it."""
 
     on: _System
     counts: tuple[int, ...]
-    tried: tuple[WeightStreamingPlan, ...]
     notes: tuple[str, ...]
 
-    @property
-    def plans(self) -> tuple[WeightStreamingPlan, ...]:
-        """What is simulated to choose, at most."""
-        return tuple(plan for each in self.tried for plan in _simulated_for(each))
+    @cached_property
+    def bounds(self) -> tuple[float, ...]:
+        """Ticks that a step of each number of micro-batches is not below."""
+        return tuple(self.on.least_ticks(count) for count in self.counts)
+
+    def first(self) -> tuple[WeightStreamingPlan, ...]:
+        """What is simulated to begin with, where there is something to choose."""
+        return _simulated_for(self._plan(self._least)) if len(self.counts) > 1 else ()
+
+    def rest(self) -> tuple[WeightStreamingPlan, ...]:
+        """What is simulated when the first is known, at most."""
+        if len(self.counts) == 1:
+            return ()
+        known, least = self._ticks(self._least), self._least
+        left = [at for at, bound in enumerate(self.bounds) if at != least and bound <= known]
+        return tuple(plan for at in left for plan in _simulated_for(self._plan(at)))
 
     def choice(self) -> Choice:
         """The fastest, the fewest micro-batches of equals."""
         count = self.counts[0]
-        if self.tried:
-            plans = self.tried
-            ticks = best_first([_least_ticks(plan) for plan in plans], lambda index: _step_ticks(plans[index]))
+        if len(self.counts) > 1:
+            ticks = best_first(self.bounds, self._ticks)
             count = self.counts[min(ticks, key=lambda index: (ticks[index], index))]
         fitting = self.on.fitting(count)
         return Choice(
@@ -87,6 +99,16 @@ class Prospects:
             fitting.room.memory,
             self.notes,
         )
+
+    @property
+    def _least(self) -> int:
+        return min(range(len(self.counts)), key=lambda at: self.bounds[at])
+
+    def _ticks(self, at: int) -> float:
+        return _step_ticks(self._plan(at))
+
+    def _plan(self, at: int) -> WeightStreamingPlan:
+        return self.on.plan(self.counts[at])
 
 
 def _policies(job: Job) -> tuple[Policy, ...]:
@@ -180,6 +202,14 @@ class _System:
         assert isinstance(planned, Planned), planned
         return planned.plan
 
+    def least_ticks(self, count: int) -> float:
+        """Ticks that `_step_ticks` is not below: the wafer's own work, where that is simulated whole."""
+        if count > MANY:
+            return 0.0
+        found = self.fitting(count)
+        settings, device = self._alone(count), self.machine.device
+        return float(wafer_ticks(self.workload, device, settings, found.policy, found.room, op_cost))
+
     def promising(self) -> tuple[int, ...]:
         """The fewest micro-batches that fit without lanes, and the fewest that keep everything: one of them is the fastest."""
         most = min(self.largest, MOST_MICRO_BATCHES)
@@ -253,14 +283,7 @@ def _why(policies: tuple[Policy, ...], workload: Workload, refusals: Sequence[st
     return f"{reason}; {refusals[0]}" if refusals else reason
 
 
-def _least_ticks(plan: WeightStreamingPlan) -> float:
-    """Ticks that `_step_ticks` is not below: the wafer's own work, where that is simulated whole."""
-    if plan.micro_batches > MANY:
-        return 0.0
-    of_size = [sum(map(sum, kernels)) for kernels in plan.compute_ticks]
-    return float(sum(of_size[size] for size in plan.size_of[0]))
-
-
+@of_the_same(MOST_TRIED)
 def _step_ticks(plan: WeightStreamingPlan) -> float:
     """Ticks of a step; many micro-batches go on as the first few do, which is close enough to compare plans."""
     ticks = [float(run_to_period(each).step_ticks) for each in _simulated_for(plan)]
@@ -270,6 +293,7 @@ def _step_ticks(plan: WeightStreamingPlan) -> float:
     return whole + (plan.micro_batches - MANY) * (whole - half) / (MANY - MANY // 2)
 
 
+@of_the_same(MOST_TRIED)
 def _simulated_for(plan: WeightStreamingPlan) -> tuple[WeightStreamingPlan, ...]:
     """A plan, or its first few micro-batches and half of them."""
     if plan.micro_batches <= MANY:

@@ -195,7 +195,7 @@ class WeightStreamingPlan:
 
     def longest(self) -> int:
         """Ticks of a step in which nothing overlaps: an upper bound, jitter up to six sigma included."""
-        kernels = max(sum(map(sum, size)) for size in self.compute_ticks)
+        kernels = max(map(work_ticks, self.compute_ticks))
         slow = max(factor for level in self.tree.slowdown for factor in level)
         links = _link_ticks(self.layers)
         pieces = len(self.kernels) * max(map(sum, self.fetch_ticks))
@@ -220,6 +220,12 @@ class WeightStreamingPlan:
     @cached_property
     def _unit_of(self) -> dict[int, int]:
         return {layer: index for index, unit in enumerate(self.updates) for layer in unit.layers}
+
+
+@of_the_same(64)
+def work_ticks(kernels: tuple[tuple[int, ...], ...]) -> int:
+    """Ticks of all slices of a micro-batch's kernels."""
+    return sum(map(sum, kernels))
 
 
 @of_the_same(64)

@@ -13,8 +13,8 @@ from wafersim.strategies.weight_streaming.activations import Policy, WaferMemory
 from wafersim.strategies.weight_streaming.layers import streamed
 from wafersim.strategies.weight_streaming.machine import Disturbances, Machine, Settings
 from wafersim.strategies.weight_streaming.passes import kernels_of
-from wafersim.strategies.weight_streaming.plan import Latencies, UpdateUnit, WeightStreamingPlan
-from wafersim.strategies.weight_streaming.room import ACTIVATION_SLOTS, check_tasks, room
+from wafersim.strategies.weight_streaming.plan import Latencies, UpdateUnit, WeightStreamingPlan, work_ticks
+from wafersim.strategies.weight_streaming.room import ACTIVATION_SLOTS, Room, check_tasks, room
 from wafersim.strategies.weight_streaming.tree import Tree, build_tree
 from wafersim.timeline.clock import checked_step, split, stretched, to_ticks
 from wafersim.wafer.op_cost import BAKED_IN_SAVING, OpCosts, WaferDevice
@@ -46,12 +46,7 @@ def build_plan(
     dealt = _dealt(settings.shards, settings.micro_batches, settings.disturbances.paces)
     sizes, sequence = dealt.sizes, workload.sequence_length
     kernels = found.kernels(workload, policy)
-    priced = workload, chunks, policy, found.retain, found.pieces
-    how = machine.device, settings.weight_precision, settings.density, settings.baked_in_zeros
-    tables = [
-        _kernel_costs(*priced, size * sequence, *how, pace, costs)
-        for size, pace in zip(sizes, dealt.paces, strict=True)
-    ]
+    tables = _tables(workload, machine.device, settings, policy, found, costs)
     # One system of each kind is simulated, with jitter every one: what that takes is known before any of it is built.
     simulated = len(settings.shards) if settings.disturbances.jitter else len(set(dealt.size_of))
     if simulated > 1:  # of one system there is room
@@ -93,6 +88,27 @@ def build_plan(
     )
     checked_step(plan.longest())
     return Planned(plan, policy, found.memory)
+
+
+def wafer_ticks(
+    workload: Workload, device: WaferDevice, settings: Settings, policy: Policy, found: Room, costs: OpCosts
+) -> int:
+    """Ticks that the first system's wafer works in a step under a policy, in the room that was found for it."""
+    tables = _tables(workload, device, settings, policy, found, costs)
+    dealt = _dealt(settings.shards, settings.micro_batches, settings.disturbances.paces)
+    of_size = [work_ticks(slices) for slices, _, _ in tables]
+    return sum(of_size[size] for size in dealt.size_of[0])
+
+
+def _tables(
+    workload: Workload, device: WaferDevice, settings: Settings, policy: Policy, found: Room, costs: OpCosts
+) -> list[Costs]:
+    """Of every kernel, for each distinct micro-batch size and pace."""
+    dealt = _dealt(settings.shards, settings.micro_batches, settings.disturbances.paces)
+    priced = workload, found.chunks, policy, found.retain, found.pieces
+    how = device, settings.weight_precision, settings.density, settings.baked_in_zeros
+    each = zip(dealt.sizes, dealt.paces, strict=True)
+    return [_kernel_costs(*priced, size * workload.sequence_length, *how, pace, costs) for size, pace in each]
 
 
 @dataclass(frozen=True)

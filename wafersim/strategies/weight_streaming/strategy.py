@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import nan
 
@@ -40,12 +41,17 @@ class WeightStreaming(Runs):
         return choose(job)
 
     def prospects(self, job: Job) -> Prospects:
-        """Numbers of micro-batches, with a plan of each."""
+        """Numbers of micro-batches."""
         return prospects(job)
 
     def look_ahead(self, prospects: Sequence[Prospects]) -> None:
-        """Simulate the plans among which all of them choose."""
-        run_together(self, [plan for each in prospects for plan in each.plans])
+        """Simulate the plans among which all of them choose: the likely ones, then those that may be faster."""
+        for asked in (Prospects.first, Prospects.rest):
+            plans = list[WeightStreamingPlan]()
+            for each in prospects:
+                with suppress(Infeasible):  # which it says again by itself
+                    plans += asked(each)
+            run_together(self, plans)
 
     def again(self, job: Job, choice: Choice) -> Choice:
         """A phase's own: Cerebras compiles a job anew for another batch."""
