@@ -1,6 +1,7 @@
 """Which stage has how many blocks, and what each of them takes."""
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.gpu.test_memory import ONE
 from wafersim.errors import Infeasible
 from wafersim.gpu.cluster import cluster_of
 from wafersim.gpu.layout import Geometry, Layout, stack
-from wafersim.gpu.stages import chunk_blocks, dealt, stage_blocks, stage_times
+from wafersim.gpu.stages import chunk_blocks, dealt, stage_blocks, stage_times, times_of_one
 from wafersim.inputs.machine import load_gpu_machine
 from wafersim.inputs.strategy import GpuParallelSpec
 from wafersim.strategies.gpu_parallel.layouts import listed_stages
@@ -92,3 +93,22 @@ def test_a_stage_takes_its_blocks_and_its_tables() -> None:
     assert times.forward.tolist() == pytest.approx(
         [5 * block + embedding + half, 10 * block + half, 9 * block + head + half]
     )
+
+
+def test_replicas_and_what_they_shard_change_no_stage() -> None:
+    cluster = cluster_of(load_gpu_machine("dgx-h100"))
+    geometry = Geometry.of(build_workload("mixtral-8x7b", 2048))
+    one = replace(ONE, tensor=2, pipeline=4, expert=4, data=4)
+    several = replace(one, data=64, shard=64, zero_stage=3, micro_batches=16)
+    alone, together = (flat(stage_times(geometry, layout, cluster)) for layout in (one, several))
+    assert alone == together
+    assert flat(times_of_one(geometry, several, cluster)) == together
+
+
+def flat(value: Any) -> list[float]:
+    """Every number of a value made of columns."""
+    if isinstance(value, tuple):
+        return [number for each in value for number in flat(each)]
+    if is_dataclass(value):
+        return [number for each in vars(value).values() for number in flat(each)]
+    return [float(number) for number in np.ravel(value)]

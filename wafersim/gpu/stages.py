@@ -97,8 +97,8 @@ def dealt_blocks(layers: Column, layout: Layout, stage: npt.NDArray[np.int64]) -
 
 
 def times_of_one(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
-    """The times of every stage of one layout, whose number of micro-batches changes none of them."""
-    return _times_of_one(geometry, replace(layout, micro_batches=1), cluster)
+    """The times of every stage of one layout. Micro-batches, replicas and what these shard change none of them."""
+    return _times_of_one(geometry, replace(layout, micro_batches=1, data=1, shard=1, zero_stage=0), cluster)
 
 
 def stage_times(geometry: Geometry, layout: Layout, cluster: Cluster) -> StageTimes:
