@@ -35,8 +35,8 @@ takes all that a file does not say from another. Each number under `values` is a
 
 <!-- not run: two numbers of a profile -->
 ```yaml
-clock: {value: "1.1 GHz", kind: datasheet, source: "data sheet of the maker", date: "2024-03"}
-kernel_latency: {like: cs2, times: 0.5, source: "no row of this machine sets it", date: "2026-11"}
+clock: {value: "1.1 GHz", kind: datasheet, source: "data sheet", date: "2024-03"}
+kernel_latency: {like: cs2, times: 0.5, source: "no row sets it", date: "2026-11"}
 ```
 
 | field of a number | says |
