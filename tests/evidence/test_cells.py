@@ -114,7 +114,8 @@ def test_what_is_written_in_words_counts(tmp_path: Path) -> None:
         ({"n_systems": "4.5"}, "n_systems must be whole (got '4.5')"),
         ({"n_systems": "many"}, "n_systems must be a number > 0"),
         ({"n_systems": "1e30"}, "n_systems must be at most"),
-        ({"seq_len": "1e14"}, "does not fit"),
+        ({"seq_len": "1e14"}, "seq_len must be at most 1,000,000,000"),
+        ({"seq_len": "1e9"}, "does not fit"),
         ({"layers": "1e14"}, "layers must be at most 10,000"),
         ({"heads": "31", "layers": "12"}, "heads 31 do not divide d_model 2048"),
         ({"value": ""}, "value is missing"),
@@ -147,3 +148,38 @@ def test_an_odd_gpu_row_is_listed_and_the_others_are_predicted(
     found = report(tmp_path, GPU, cells)
     assert [row.id for row in found.rows] == ["good"]
     assert reason in found.skipped["odd0"] and "\n" not in found.skipped["odd0"]
+
+
+@pytest.mark.parametrize("text", ["1e-320", "1e-13", "1e31", "1e308"])
+def test_what_nothing_measures_is_no_number(text: str) -> None:
+    with pytest.raises(Infeasible, match=r"value must be from 1e-12 to 1e\+30"):
+        number("value", text)
+
+
+def test_numbers_of_wafers_that_no_job_has_are_told_with_their_column(tmp_path: Path) -> None:
+    """A step's time whose rate is none, a batch that no experiment takes, weights that are all zeros and more."""
+    time = {"metric": "step_time", "unit": "s"}
+    odd = [
+        {**time, "value": "1e-320"},
+        {"micro_batch_per_system": "1e15"},
+        {"global_batch": "1e12"},
+        {"mode": "forward", "baked_in_zeros_percent": "100"},
+    ]
+    usual = {**WAFER, "mode": "train", "baked_in_zeros_percent": ""}
+    found = report(tmp_path, usual, *odd)
+    assert [row.id for row in found.rows] == ["good"]
+    for at, column in enumerate(("value", "micro_batch_per_system", "global_batch", "baked_in_zeros_percent")):
+        assert found.skipped[f"odd{at}"].startswith(f"{column} must be ")
+
+
+def test_numbers_of_gpus_that_make_no_model_are_told_with_their_column(tmp_path: Path) -> None:
+    odd = [
+        {"d_model": "1e15"},
+        {"d_model": "3"},
+        {"params_b": "1e29", "layers": ""},
+        {"params_b": "0.001", "layers": ""},
+    ]
+    found = report(tmp_path, {**GPU, "params_b": ""}, *odd)
+    assert [row.id for row in found.rows if not row.id.endswith("memory")] == ["good"]
+    said = [found.skipped[f"odd{at}"] for at in range(len(odd))]
+    assert [text.split()[0] for text in said] == ["d_model", "heads", "params_b", "params_b"]

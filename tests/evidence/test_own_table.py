@@ -412,3 +412,20 @@ def test_an_unknown_machine_is_refused_by_name(tmp_path: Path, cells: str, reaso
 
 def test_a_batch_is_never_guessed(tmp_path: Path) -> None:
     assert reported(tmp_path, f"{WHOLE}a,{without('global_batch')}\n").skipped == {"a": "global_batch is not stated"}
+
+
+def test_a_column_stands_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("id,ID,system\na,b,cs3\n")
+    with pytest.raises(InputFaults, match=r"mine\.csv:1: id: is the name of two columns"):
+        read_own(path)
+
+
+def test_a_line_ends_where_a_spreadsheet_ends_it(tmp_path: Path) -> None:
+    """With CR, LF or both; a separator of lines inside of a cell is a character of it."""
+    path = tmp_path / "mine.csv"
+    head = "id,system,n_systems,model,micro_batch_per_system,metric,value,unit"
+    for end in ("\r", "\n", "\r\n"):
+        text = end.join([head, "a\u2028b,cs3,1,LLaMA2-7B,64,train_throughput,31,samples/s", ""])
+        path.write_text(text, encoding="utf-8", newline="")
+        assert [row["id"] for row in read_own(path).rows] == ["a\u2028b"]

@@ -11,7 +11,8 @@ from wafersim.evidence.rows import Cells
 
 NOT_STATED = ("", "-", "n/a", "na", "nan", "?")
 ON, OFF = ("true", "yes", "on", "y", "t"), ("false", "no", "off", "none", "n", "f")
-MOST = 10**15  # no count of anything in a table is larger
+MOST = 10**9  # no count of anything in a table is larger, as in an experiment
+SMALLEST, LARGEST = 1e-12, 1e30  # of a quantity in the unit of any table; beyond them a ratio of two has no digits left
 MOST_OF = {"layers": 10_000} | dict.fromkeys(
     ("n_systems", "n_gpus", "tp", "pp", "dp", "vp_stages"), 1_000_000
 )  # each costs time
@@ -24,13 +25,15 @@ def stated(cells: Cells, name: str) -> str:
 
 
 def number(name: str, text: str) -> float:
-    """A number > 0; raises Infeasible."""
+    """A number > 0 that something may have measured; raises Infeasible."""
     try:
         found = float(text.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d*)?", text) else text)
     except ValueError:
         found = 0.0
     if not isfinite(found) or found <= 0:
         raise Infeasible(f"{name} must be a number > 0 (got {text!r})")
+    if not SMALLEST <= found <= LARGEST:
+        raise Infeasible(f"{name} must be from {SMALLEST:g} to {LARGEST:g} (got {text!r})")
     return found
 
 

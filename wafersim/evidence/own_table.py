@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
         raise InputFaults(
             [Fault(str(path), None, "", f"cannot be read ({getattr(error, 'strerror', None) or error})")]
         ) from None
-    lines = text.strip().splitlines()
-    if not lines:
+    lines = re.split(r"\r\n|\r|\n", text.strip())
+    if not any(lines):
         raise InputFaults([Fault(str(path), None, "", "is empty")])
     for line, written in enumerate(lines, 1):
         control = next((c for c in written if unicodedata.category(c) == "Cc" and c != "\t"), None)
@@ -70,6 +71,9 @@ def _parsed(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
     table = {}
     try:
         given = [usual.get(name.strip().lower(), name.strip()) for name in next(reader)]
+        twice = next((name for name in given if name and given.count(name) > 1), None)
+        if twice is not None:
+            raise InputFaults([Fault(str(path), 1, twice, "is the name of two columns")])
         for row in reader:
             if any(row):
                 cells = dict(zip(given, map(str.strip, row), strict=False))

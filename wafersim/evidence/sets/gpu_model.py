@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from wafersim.errors import Infeasible
-from wafersim.evidence.cells import whole
+from wafersim.evidence.cells import MOST_OF, whole
 from wafersim.evidence.sets.gpu_cells import Reader
 from wafersim.workload.model import Model, parameters
 
@@ -57,6 +57,8 @@ def _model(sizes: dict[str, Any]) -> Model:
         found = Model(**sizes)
     except ZeroDivisionError:
         raise Infeasible("heads must be at least 1") from None
+    if not found.head_dim:
+        raise Infeasible(f"heads {found.heads} are more than d_model {found.d_model}")
     if found.heads % found.kv_heads:
         raise Infeasible(f"kv_heads {found.kv_heads} does not divide the {found.heads} heads")
     return found
@@ -123,8 +125,13 @@ def _experts(read: Reader) -> dict[str, int]:
 
 
 def _layers(read: Reader, pipeline: int) -> int | None:
-    """From the rounded parameter count: the multiple of the stages nearest to it."""
-    if not read.said("d_model") or not read.said("params_b"):
+    """From the rounded parameter count: the multiple of the stages nearest to it. Raises Infeasible where that makes no model."""
+    if read.said("layers") or not read.said("d_model") or not read.said("params_b"):
         return None
     h, vocab = float(read.said("d_model")), float(read.said("vocab") or 50257)
-    return round((float(read.said("params_b")) * 1e9 - vocab * h) / (12 * h * h) / pipeline) * pipeline
+    layers = round((float(read.said("params_b")) * 1e9 - vocab * h) / (12 * h * h) / pipeline) * pipeline
+    if not 0 < layers <= MOST_OF["layers"]:
+        raise Infeasible(
+            f"params_b {read.said('params_b')} is no whole number of layers of d_model {read.said('d_model')}"
+        )
+    return layers

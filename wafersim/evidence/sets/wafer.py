@@ -125,6 +125,8 @@ def _job(cells: Cells, assumed: tuple[str, ...], why: str) -> WaferRow:
     if parameters and abs(built / parameters - 1) > 0.05 and model.head != "none" and not why:
         found.append(f"the shape has {built:.3g} parameters, stated are {parameters:.3g}")
     zeros = stated(cells, "baked_in_zeros_percent")
+    if zeros and float(zeros) >= 100.0:
+        raise Infeasible(f"baked_in_zeros_percent must be less than 100 (got {zeros})")
     batch, sequence = int(cells["global_batch"] or micro_batch * systems), int(cells["seq_len"] or usual)
     value = float(cells["value"])
     if cells["unit"] == "tokens/s":
