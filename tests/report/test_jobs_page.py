@@ -95,7 +95,6 @@ def test_who_shares_is_what_share_says(packed: Path, tmp_path: Path) -> None:
     alone = JOBS.replace("  - {name: wide, model: cerebras-gpt-111m, system.systems: 3}\n", "") % "two"
     (tmp_path / "two.yaml").write_text(alone)
     said = json.loads(called("share", str(tmp_path / "two.yaml"), "--json"))
-    assert said["checked"] is False
     [trace] = charts(packed)["shared"]["data"]
     assert trace["x"] == pytest.approx([100 * (job["slowdown"] - 1) for job in said["jobs"]])
 

@@ -44,7 +44,7 @@ def command(experiments: tuple[str, ...], check: bool, as_json: bool, every: boo
         jobs = jobs_beside(named, sharing_title(len(named)))
         directory = save_sharing(out, jobs, shared, check, sharing_page(jobs, shared, check))
     if as_json:
-        sys.stdout.write(json_output.document(**shared_document(shared, check)) + "\n")
+        sys.stdout.write(json_output.document(**shared_document(shared)) + "\n")
         return
     screen = console.new_console()
     if every:

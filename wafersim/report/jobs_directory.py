@@ -27,9 +27,9 @@ def family_document(packed: Packed) -> dict[str, Any]:
     return {"family": packed.family.to_json(), "said": [one.model_dump() for one in packed.said]}
 
 
-def shared_document(jobs: Sequence[Shared], checked: bool) -> dict[str, Any]:
-    """What `share --json` prints; whether every tick was `checked` by SimPy."""
-    return {"jobs": [vars(job) for job in jobs], "checked": checked}
+def shared_document(jobs: Sequence[Shared]) -> dict[str, Any]:
+    """What `share --json` prints."""
+    return {"jobs": [vars(job) for job in jobs]}
 
 
 def save_family(
@@ -60,11 +60,16 @@ def save_family(
 
 
 def save_sharing(root: Path, jobs: Jobs, shared: Sequence[Shared], checked: bool, page: Page) -> Path:
-    """The same of jobs that share MemoryX, without a figure: `wafersim share jobs.yaml` gives the same answer."""
+    """The same of jobs that share MemoryX, without a figure: `wafersim share jobs.yaml` gives the same answer.
+
+    shared.json says besides whether every tick was `checked` by SimPy, as the screen does.
+    """
 
     def write(draft: Path) -> None:
         _write_question(draft, jobs)
-        (draft / SHARED).write_text(json_output.document(**shared_document(shared, checked)) + "\n", encoding="utf-8")
+        (draft / SHARED).write_text(
+            json_output.document(**shared_document(shared), checked=checked) + "\n", encoding="utf-8"
+        )
         _write_reasons(draft, sharing_screen(shared, checked, 0.0, WIDEST, len(shared) + WIDEST))
         seal(draft, page)
 

@@ -200,7 +200,7 @@ def _of_sharing(directory: Path, _: str | None) -> Page:
     said, jobs = _json(directory / SHARED), load_jobs(directory / JOBS)
     checked = said.get("checked") is True
     shared = share_cluster(list(jobs.experiments.items()), checked)
-    _check_same(directory, SHARED, said.get("jobs"), shared_document(shared, checked)["jobs"])
+    _check_same(directory, SHARED, said.get("jobs"), shared_document(shared)["jobs"])
     return sharing_page(jobs, shared, checked)
 
 
