@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from wafersim.gpu import memory, stages
 from wafersim.inputs.loader import load_experiment
 from wafersim.planning import executor
 from wafersim.planning.executor import Task, compute
 from wafersim.planning.journal import Journal
 from wafersim.strategies import run
 from wafersim.strategies.gpu_parallel import planner
+from wafersim.strategies.weight_streaming.planner import build_plan
 
 WHAT_IF: dict[str, Any] = {
     "name": "what-if",
@@ -82,4 +84,7 @@ def test_points(benchmark, name: str, tmp_path: Path, monkeypatch: pytest.Monkey
 def forget() -> None:
     """Steps and plans that were worked out before."""
     run.remembered.cache_clear()
+    build_plan.cache_clear()
     planner._of_one_micro_batch.cache_clear()
+    stages._times_of_one.cache_clear()
+    memory._of_one.cache_clear()
