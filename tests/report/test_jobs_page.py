@@ -173,3 +173,13 @@ def test_gpus_share_no_memoryx(tmp_path: Path) -> None:
     page = page_of(next(out.iterdir()))
     assert [section.id for section in page.sections if section.id == "sharing"] == []
     assert "MemoryX" not in page.says
+
+
+def test_one_job_is_not_set_beside_itself(tmp_path: Path) -> None:
+    head = JOBS.split("jobs:", maxsplit=1)[0] % "One"
+    (tmp_path / "one.yaml").write_text(f"{head}jobs:\n  - {{model: cerebras-gpt-111m}}\n")
+    called(
+        "run", str(tmp_path / "one.yaml"), "--runs", "20", "--no-figures", "--report", "--out", str(tmp_path / "runs")
+    )
+    page = next((tmp_path / "runs").glob("*/report.html")).read_text()
+    assert "cerebras-gpt-111m, the only job, takes " in page and "All 1 jobs" not in page

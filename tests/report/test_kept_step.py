@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from wafersim.report.html import shown_step
 from wafersim.report.html.from_directory import page_of
 from wafersim.report.html.page import page_html
 from wafersim.report.html.shown_step import STEP
-from wafersim.report.run_directory import REPORT, seal
+from wafersim.report.run_directory import REPORT, seal, sum_of
 
 JITTER = ("run", "hello_111m", "--set", "disturbances.jitter=0.05", "--sweep", "system.systems=1,2", "--no-figures")
 
@@ -119,3 +120,14 @@ def test_a_changed_a_lost_and_an_added_file_are_refused_in_a_line(copied: Path) 
     path.write_bytes(kept)
     with pytest.raises(WafersimError, match="was put there later"):
         page_of(copied)
+
+
+def test_a_file_is_summed_up_piece_by_piece(tmp_path: Path) -> None:
+    """512 MB of zeros, which take no room on the disk: what `sha256sum` says of them, in a few MB of memory."""
+    with (path := tmp_path / STEP).open("wb") as file:
+        file.truncate(2**29)
+    tracemalloc.start()
+    found = sum_of(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == "9acca8e8c22201155389f65abbf6bc9723edc7384ead80503839f49dcc56d767" and most < 2**24

@@ -28,7 +28,7 @@ from wafersim.planning.comparison import compare_sides
 from wafersim.planning.sharing import Shared, share_cluster
 from wafersim.report.screen.comparison import Compared, comparison_screen
 from wafersim.report.screen.kernel import kernel_screen
-from wafersim.report.screen.layout import show
+from wafersim.report.screen.layout import show, titled
 from wafersim.report.screen.sharing import sharing_screen
 from wafersim.report.screen.validation import Validated, validation_screen
 from wafersim.report.words import within
@@ -136,6 +136,18 @@ def test_sharing_is_a_screen(jobs: list[Shared], width: int) -> None:
     lines = sharing_screen(jobs, True, 8.0, width)
     assert_a_screen(lines, width)
     assert "shared_111m slows down most" in said(lines)
+
+
+def test_names_as_wide_as_the_screen_leave_room_for_numbers(jobs: list[Shared]) -> None:
+    long = [replace(job, name=job.name + end * 73) for job, end in zip(jobs, "yz", strict=True)]
+    rows = sharing_screen(long, False, 8.0, 80)[2:5]
+    assert rows[0].split() == ["job", "systems", "together", "longer"]
+    assert all(len(row.split()) == 6 for row in rows[1:])  # times and shares have their units beside them
+
+
+def test_a_title_of_several_lines_is_one() -> None:
+    assert titled("two\nlines\u2028or three", 1.0, 40).split() == ["two", "lines", "or", "three", "1.0", "s"]
+    assert "\n" not in titled("two\nlines", 1.0, 40)
 
 
 def test_thirty_jobs_are_a_screen_that_says_how_many_are_left_out(jobs: list[Shared]) -> None:

@@ -58,6 +58,13 @@ def test_the_first_beats_the_next_of_several(side: Make) -> None:
     assert "“c” costs 85 kUSD" in said
 
 
+def test_of_sides_that_take_and_cost_the_same_none_is_the_fastest_or_the_cheapest(side: Make) -> None:
+    alike = {"against_first": {"faster": 0.5, "cheaper": 0.5}}
+    said = comparison_in_words([side("a", 10.0, 80e3), side("b", 10.0, 80e3, **alike)])
+    assert "none is faster than “a”" in said and "None is cheaper than “a” with 80 kUSD; “b” costs as much" in said
+    assert not re.search("the fastest|The cheapest|times as long|What would change", said)
+
+
 def test_what_lies_within_the_range_of_the_fastest_is_named(side: Make) -> None:
     said = comparison_in_words(
         [side("a", 10.0, None), side("b", 4.0, None), side("c", 4.5, None), side("d", 4.9, None)]

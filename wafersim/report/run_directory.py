@@ -92,8 +92,11 @@ def sums_of(directory: Path) -> dict[str, str]:
 
 
 def sum_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal digits; empty where there is no file. Raises OSError where it cannot be read."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    """SHA-256 of a file in hexadecimal digits, read in pieces; empty where there is none. Raises OSError if it cannot be read."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def step_file(model: str, systems: int) -> str:

@@ -15,15 +15,22 @@ from wafersim.report.words import Row, chance, counted, same_job
 from wafersim.training_run.duration import Spread
 from wafersim.training_run.family import Family
 
+ALIKE = 5e-4  # share by which two numbers differ without a digit that shows
 HOURLY = "/h"  # with which a rent ends: a bill that is as many times the price as it lasts hours
 
 
 def family_in_words(family: Family, rows: Sequence[Row], machine: str) -> str:
-    """How long all jobs take packed and in turn, which one is the longest and what binds it, and what is sure."""
+    """How long all jobs take packed and in turn, which one is the longest and what binds it, and what is sure.
+
+    Of one job how long it takes and what binds it.
+    """
     packed, turn, members = family.packed, family.in_turn, family.members
     saved = turn.median - packed.median
     longest = max(range(len(members)), key=lambda place: members[place].alone.median)
     member, (what, share) = members[longest], _binds(rows[longest])
+    if len(members) == 1:
+        took = f"takes {_told(packed)} on {member.n_systems:,} of {family.systems:,} systems of {machine}"
+        return f"{member.name}, the only job, {took}; {what} is {numbers.percent(share)} of its step."
     last = max(members, key=lambda one: one.ends_s)
     gain = f"{numbers.duration(saved)} sooner" if saved > 0 else "no sooner"
     said = [
@@ -70,27 +77,32 @@ def comparison_in_words(sides: Sequence[Row]) -> str:
     fastest, rival = _best_and_rival(same, first, "days_to_train")
     job = f"{first['model']} on {numbers.amount(first['tokens'])} tokens"
     times = rival["days_to_train"] / fastest["days_to_train"]
-    beside = (
-        f"{_took(rival)}, {numbers.digits(times, 2)} times as long{_surely(fastest, rival, first, 'faster', 'slower')}"
-    )
+    slower = times - 1 >= ALIKE
+    best = f"the fastest is {_called(fastest)}" if slower else f"none is faster than {_called(fastest)}"
+    longer = f"{numbers.digits(times, 2)} times as long" if slower else "as long"
+    beside = f"{_took(rival)}, {longer}{_surely(fastest, rival, first, 'faster', 'slower')}"
     said = [
-        f"Of {len(same)} sides that train {job} the fastest is {_called(fastest)}: {_took(fastest)}. "
+        f"Of {len(same)} sides that train {job} {best}: {_took(fastest)}. "
         f"{_called(rival)} takes {beside}{_tie(same, fastest, rival)}."
     ]
-    changes = [f"a step {numbers.percent(1 - 1 / times)} shorter would make {_called(rival)} as fast"]
+    shorter = f"a step {numbers.percent(1 - 1 / times)} shorter would make {_called(rival)} as fast"
+    changes = [shorter] if slower else []
     priced = [side for side in same if side["cost_usd"] is not None]
     if len(priced) > 1:
         cheapest, dearer = _best_and_rival(priced, first, "cost_usd")
         share = cheapest["cost_usd"] / dearer["cost_usd"]
+        dear = 1 - share >= ALIKE
         said.append(
-            f"The cheapest is {_called(cheapest)} with {numbers.amount(cheapest['cost_usd'], 'USD')}; {_called(dearer)} costs "
-            f"{numbers.amount(dearer['cost_usd'], 'USD')}{_surely(cheapest, dearer, first, 'cheaper', 'dearer')}."
+            f"{'The cheapest is' if dear else 'None is cheaper than'} {_called(cheapest)} with "
+            f"{numbers.amount(cheapest['cost_usd'], 'USD')}; {_called(dearer)} costs "
+            f"{numbers.amount(dearer['cost_usd'], 'USD') if dear else 'as much'}"
+            f"{_surely(cheapest, dearer, first, 'cheaper', 'dearer')}."
         )
         written = dearer["price"]["written"]
-        if written.endswith(HOURLY):
+        if dear and written.endswith(HOURLY):
             changes.append(f"{numbers.percent(share)} of its {written} would make {_called(dearer)} as cheap")
     said.append(_why(fastest, rival))
-    return " ".join([*said, f"What would change it: {'; '.join(changes)}."])
+    return " ".join([*said, *([f"What would change it: {'; '.join(changes)}."] if changes else [])])
 
 
 def _best_and_rival(same: Sequence[Row], first: Row, key: str) -> tuple[Row, Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -48,12 +48,23 @@ def fits(columns: Sequence[Column], width: int) -> bool:
 
 
 def table(columns: Sequence[Column], width: int) -> list[str]:
-    """Head and rows of the columns that fit; what is said nowhere (no cell at all) takes no room."""
-    kept = [column for column in columns if any(column.cells)]
-    while sum(column.width + GAP for column in kept) - GAP > width and any(column.gives_way for column in kept):
-        kept.remove(max(kept, key=lambda column: column.gives_way))
+    """Head and rows of the columns that fit; what is said nowhere (no cell at all) takes no room.
+
+    Names that leave no room for what is said of them lose their middle.
+    """
+    kept = _kept(columns, width)
+    if not fits(kept, width) and columns[0].left:
+        names = tuple(shortened(cell, max(NARROWEST, width // 2)) for cell in columns[0].cells)
+        kept = _kept([replace(columns[0], cells=names), *columns[1:]], width)
     rows = zip(*(column.lines() for column in kept), strict=True)
     return [clipped((" " * GAP).join(row).rstrip(), width) for row in rows]
+
+
+def _kept(columns: Sequence[Column], width: int) -> list[Column]:
+    kept = [column for column in columns if any(column.cells)]
+    while not fits(kept, width) and any(column.gives_way for column in kept):
+        kept.remove(max(kept, key=lambda column: column.gives_way))
+    return kept
 
 
 def sentence(label: str, items: Sequence[str], width: int, most: int = 2, separator: str = ", ") -> list[str]:
@@ -105,10 +116,10 @@ def _wrapped(label: str, text: str, width: int, gutter: int) -> list[str]:
 
 
 def titled(title: str, took: float, width: int) -> str:
-    """The first line of a screen: what was asked, and how long the answer took."""
+    """The first line of a screen: what was asked, on one line, and how long the answer took."""
     seconds = f"{took:.1f} s"
     room = width - len(seconds) - GAP
-    return f"{clipped(title, room):{room}}  {seconds}"
+    return f"{clipped(' '.join(title.split()), room):{room}}  {seconds}"
 
 
 def cut(rows: list[str], room: int, unseen: int = 0) -> list[str]:
