@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from wafersim.errors import WafersimError
 from wafersim.inputs import resources
@@ -26,6 +27,7 @@ from wafersim.report.words import Row, counted, line_name
 
 STEP = "step.json"
 MANY = 200_000  # tasks of a step that takes seconds to simulate
+PARTS = ("timeline", "circuit", "dials")
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -75,20 +77,20 @@ def kept_step(directory: Path, place: int) -> ShownStep | None:
     if not path.is_file():
         return None
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         if kept["report"] != _report_version() or kept["place"] != place:
             return None
-        timeline = None if kept["timeline"] is None else _timeline(**kept["timeline"])
-        dials = None if kept["dials"] is None else Sliders(**kept["dials"])
-        return ShownStep(timeline, kept["circuit"], dials)
+        step: ShownStep = TypeAdapter(ShownStep).validate_python({name: kept[name] for name in PARTS})
+        if step.timeline is not None and not all(COLOUR.fullmatch(colour) for _, colour in step.timeline.legend):
+            raise ValueError("no colour")
+        return step
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise WafersimError(f"{path}: is not whole") from None
 
 
-def _timeline(legend: Sequence[tuple[str, str]], **parts: Any) -> StepTimeline:
-    if not all(COLOUR.fullmatch(colour) for _, colour in legend):
-        raise ValueError("no colour")
-    return StepTimeline(legend=legend, **parts)
+def _no_number(word: str) -> None:
+    """Of NaN and infinities, which no page can hold. Raises ValueError."""
+    raise ValueError(word)
 
 
 @cache
