@@ -17,7 +17,7 @@ WORDS = Words(
     parts=(
         Part(
             "compute", "compute", "compute", palette.BLUE, "wafer compute",
-            "cores at work: a faster clock, more systems or less recompute would help", working=True,
+            "cores at work, launches of kernels apart: a faster clock, more systems or less recompute would help", working=True,
         ),
         Part(
             "kernel_latency", "kernel latency", "kernel latency", palette.SKY, "kernel latency",
