@@ -46,14 +46,14 @@ def typed(*words: object) -> tuple[str, str]:
 
 
 def run(file: Path, out: Path, *words: str, largest: int | None = None) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, in which no file grows beyond so many bytes."""
+    """The command in a process of its own, in which no file grows beyond so many bytes; nor does it write any bytecode (-B)."""
 
     def limited() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         if largest is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
-    command = [sys.executable, "-m", "wafersim", "sweep", str(file), "--out", str(out), *words]
+    command = [sys.executable, "-B", "-m", "wafersim", "sweep", str(file), "--out", str(out), *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limited)
 
 
