@@ -203,14 +203,14 @@ def test_a_point_that_kills_its_workers_ends_the_sweep_with_a_line_when_the_othe
 def test_ctrl_c_ends_with_a_line(file: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     slow = tmp_path / "slow.yaml"
-    slow.write_text(FILE.replace("[64, 96", f"[{', '.join(map(str, range(1000, 3000, 4)))}, 64, 96"))
+    slow.write_text(FILE.replace("[64, 96", f"[{', '.join(map(str, range(1000, 9000, 4)))}, 64, 96"))
     process = started(slow, tmp_path / "out", "--cluster", "local")
     until_more_than(40, tmp_path / "out", process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     said = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 130 and "interrupted, " in said and "Traceback" not in said
     rows = len((tmp_path / "out" / "results.csv").read_text().splitlines()) - 1
-    assert 40 < rows < 2040 and f"{rows:,} of 2,040" in said
+    assert 40 < rows < 8040 and f"{rows:,} of 8,040" in said
 
 
 @pytest.mark.cluster
