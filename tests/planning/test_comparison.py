@@ -87,11 +87,11 @@ def test_power_that_is_not_known_makes_energy_less_sure_unless_both_sides_have_i
     # "peak" is on the wafers' peak FLOP/s, another machine; "deadline" is on the same nodes.
     wafers, peak, deadline = (sides[name].prediction for name in ("wafers", "peak", "deadline"))
 
+    def known(one: Prediction, error: float) -> Prediction:
+        return replace(one, bill=replace(one.bill, supply=replace(one.bill.supply, busy_error=error)))
+
     def surely(one: Prediction, other: Prediction, factor: float) -> float:
-        bills = (replace(one.bill, power_error=factor * one.bill.power_error), replace(other.bill, power_error=0.0))
-        return probabilities(*(replace(p, bill=bill) for p, bill in zip((one, other), bills, strict=True)))[
-            "less_energy"
-        ]
+        return probabilities(known(one, factor * one.bill.power_error), known(other, 0.0))["less_energy"]
 
     assert abs(surely(peak, wafers, 20.0) - 0.5) < abs(surely(peak, wafers, 0.0) - 0.5)
     assert surely(peak, deadline, 20.0) == surely(peak, deadline, 0.0)
