@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from wafersim.report.trace.counters import edges_of, held, use
-from wafersim.report.trace.events import Counter, quoted
+from wafersim.report.trace.events import Counter, microseconds, quoted
 from wafersim.report.trace.view import Flow, Numbering, Said, StepView
 from wafersim.simulation import Simulated
 from wafersim.strategies.gpu_parallel.amounts import Amounts, amounts
 from wafersim.strategies.gpu_parallel.plan import MAKES_GRADIENTS, GpuPlan
 from wafersim.strategies.gpu_parallel.schedules import FORWARD, WGRAD
+from wafersim.strategies.gpu_parallel.waits import Wait, waits_between, waits_of_update
 from wafersim.strategies.gpu_parallel.words import WORDS
 from wafersim.timeline.timeline import KIND, KINDS, PASS, PASSES, Column, Timeline
 
@@ -72,16 +73,21 @@ def _ports(plan: GpuPlan, timeline: Timeline) -> Column:
 
 
 class GpuTasks:
-    """Says of tasks what they are, and what one GPU of their stage does in them."""
+    """Says of tasks what they are, what one GPU of their stage does in them, and what it waited for before."""
 
     def __init__(self, plan: GpuPlan, timeline: Timeline, amounts: Amounts) -> None:
         self._timeline, self._chunks, self._amounts = timeline, plan.chunks, amounts
+        self._waits: dict[int, list[Wait]] = {}  # by the row of what was done then
+        for stage in range(plan.stages):
+            for wait in (*waits_between(timeline, plan, stage), *waits_of_update(timeline, plan, stage)):
+                if wait.ticks:
+                    self._waits.setdefault(wait.row, []).append(wait)
 
     def __call__(self, rows: Column) -> Sequence[Said]:
         """Of the tasks in some rows of the timeline."""
         tasks, does = self._timeline.select(rows), self._amounts
         columns = tasks.kind, tasks.entity, tasks.pass_, tasks.micro_batch, tasks.layer, tasks.chunk
-        known = does.flops[rows], does.memory[rows], does.sent[rows]
+        known = does.flops[rows], does.memory[rows], does.sent[rows], rows
         return [self._said(*task) for task in zip(*(each.tolist() for each in (*columns, *known)), strict=True)]
 
     def _said(
@@ -95,6 +101,7 @@ class GpuTasks:
         flops: int,
         memory: int,
         sent: int,
+        row: int,
     ) -> Said:
         name = KINDS[kind]
         of_all = name in ("tie", "norm")
@@ -108,6 +115,9 @@ class GpuTasks:
         works = name in ("compute", "update")
         told = {"matmul_flops": flops, "hbm_bytes": memory, "sent_bytes" if works else "bytes": sent}
         args += [f'"{what}":{amount}' for what, amount in told.items() if amount]
+        if row in self._waits:
+            waited = (f"{quoted(WORDS.part[wait.part].label)}:{microseconds(wait.ticks)}" for wait in self._waits[row])
+            args.append(f'"waited_us":{{{",".join(waited)}}}')
         return Said(quoted(self._name(name, pass_, micro_batch)), ",".join(args))
 
     def _name(self, kind: str, pass_: int, micro_batch: int) -> str:

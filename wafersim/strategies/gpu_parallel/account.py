@@ -16,6 +16,7 @@ from wafersim.strategies.gpu_parallel.choice import Choice, cluster_of_job, clus
 from wafersim.strategies.gpu_parallel.periodic import PeriodicStep
 from wafersim.strategies.gpu_parallel.plan import GpuPlan
 from wafersim.strategies.gpu_parallel.search import Candidate, Found
+from wafersim.strategies.gpu_parallel.waits import idle_part, waits_between, waits_of_update
 from wafersim.strategies.gpu_parallel.words import WORDS
 from wafersim.strategies.job import Job
 from wafersim.strategies.strategy import Account, Binding, Breakdown
@@ -197,49 +198,24 @@ def parts_of_step(timeline: Timeline, plan: GpuPlan, step_ticks: int) -> dict[st
     work = timeline.of("compute")
     busy = np.bincount(work.entity, weights=(work.end - work.start).astype(float), minlength=plan.stages)
     stage = int(busy.argmax())
-    mine = work.select(work.entity == stage)
-    mine = mine.select(np.lexsort((mine.chunk, mine.end, mine.start)))
     step = to_seconds(step_ticks)
     parts = {part.key: 0.0 for part in WORDS.parts}
     for name, share in plan.work[stage]:
         parts[name] += share * to_seconds(int(busy[stage]))
-    sends = timeline.of("send")
-    sends = sends.select(sends.entity == stage)
-    held = dict(zip(sends.start.tolist(), sends.end.tolist(), strict=True)) if plan.blocking_sends else {}
-    gathers = timeline.of("gather")
-    gathered = set(gathers.select(gathers.entity == stage).end.tolist())
-    for begin, end in zip(mine.end[:-1].tolist(), mine.start[1:].tolist(), strict=True):
-        if end > begin:
-            sending = min(end, held.get(begin, begin)) - begin
-            parts["sends"] += to_seconds(sending)
-            waits = "data" if plan.stages == 1 or (plan.gathers and end in gathered) else "bubble"
-            parts[waits] += to_seconds(end - begin - sending)
-    tail = _tail(timeline, plan, stage)
-    parts["data"] += tail["data"]
-    parts["optimizer"] += tail["optimizer"]
-    parts["data" if plan.stages == 1 else "bubble"] += max(
-        0.0, step - sum(parts.values())
-    )  # without a pipeline none waits
+    for wait in waits_between(timeline, plan, stage):
+        parts[wait.part] += to_seconds(wait.ticks)
+    update = timeline.of("update")
+    updated = int((update.end - update.start)[update.entity == stage][0])
+    gradients, _ = waits_of_update(timeline, plan, stage)
+    regather = 0 if plan.overlap_regather else sum(plan.regather[stage])
+    parts["data"] += to_seconds(gradients.ticks + regather)
+    parts["optimizer"] += to_seconds(updated)
+    parts[idle_part(plan)] += max(0.0, step - sum(parts.values()))
     return parts
 
 
 def _one(value: Any) -> float:
     return float(np.asarray(value).reshape(-1)[0])
-
-
-def _tail(timeline: Timeline, plan: GpuPlan, stage: int) -> dict[str, float]:
-    """What a stage waits for between its last slot and its next step."""
-    work = timeline.of("compute")
-    over = int(work.end[work.entity == stage].max())
-    update = timeline.of("update")
-    mine = update.entity == stage
-    begin, end = int(update.start[mine][0]), int(update.end[mine][0])
-    scatters = timeline.of("scatter")
-    ends = scatters.end[scatters.entity == stage]
-    reduced = max(over, int(ends.max())) if len(ends) else over
-    regather = 0 if plan.overlap_regather else sum(plan.regather[stage])
-    data = max(0, reduced - over) + regather + min(plan.tie, max(0, begin - reduced))
-    return {"data": to_seconds(data), "optimizer": to_seconds(end - begin)}
 
 
 def _utilisation(timeline: Timeline, plan: GpuPlan, step_ticks: int) -> dict[str, float]:
