@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from tests.report.altered import altered
 from wafersim.cli import commands
 from wafersim.errors import WafersimError
 from wafersim.planning.beside import at_the_same_time
@@ -149,12 +149,8 @@ def test_the_answer_in_words_has_the_numbers_of_the_screen(packed: Path, shared:
     ],
 )
 def test_half_a_directory(packed: Path, tmp_path: Path, name: str, content: str | None, said: str) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(packed, copy)
-    if content is None:
-        (copy / name).unlink()
-    else:
-        (copy / name).write_text(content)
+    copy = altered(packed, tmp_path / "copy", name, content)
+    if content is not None:
         with pytest.raises(WafersimError, match="is not as it was written"):
             page_of(copy)
     seal(copy)

@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import resource
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.report.altered import altered
 from wafersim.cli import commands
 from wafersim.errors import WafersimError
 from wafersim.inputs.loader import load_experiment
@@ -135,12 +135,7 @@ def test_a_point_that_is_not_there(written: Path, asked: str, said: str) -> None
 
 def broken(written: Path, tmp_path: Path, name: str, content: str | None, signed: bool = False) -> str:
     """What is said of a copy of the directory in which a file is another, or is not there; `signed`: as if written so."""
-    copy = tmp_path / "copy"
-    shutil.copytree(written, copy)
-    if content is None:
-        (copy / name).unlink()
-    else:
-        (copy / name).write_text(content)
+    copy = altered(written, tmp_path / "copy", name, content)
     if signed:
         seal(copy)
     found = CliRunner().invoke(commands, ["report", str(copy), "--out", str(tmp_path / "x.html")])
