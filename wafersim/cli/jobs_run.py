@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -52,6 +52,7 @@ def run_jobs(name: str, asked: JobsOptions, began: float) -> None:
         sys.stdout.write(json_output.document(**family_document(packed)) + "\n")
         return
     screen = console.new_console()
-    took = perf_counter() - began
-    answer = Packed(packed.title, packed.family, packed.said, took, directory, asked.figures, asked.report)
+    answer = replace(
+        packed, took=perf_counter() - began, directory=directory, figures=asked.figures, report=asked.report
+    )
     show(screen, family_screen(answer, width_of(screen), LINES + asked.every * len(jobs.experiments)))

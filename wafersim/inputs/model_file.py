@@ -5,7 +5,7 @@ In an experiment that is `model: PATH`, or `model: {from: PATH, ...}` with field
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,7 @@ def read_model_file(path: Path) -> ModelFile:
     if read.said is None:
         if FROM in read.file.values:
             return derived_model(read.file, path.parent)
-        model: Model = validated(ADAPTER, read.file)
-        return ModelFile(model if _is_shipped(path) else with_defaults_told(model, read.fields.keys(), path.name))
+        return ModelFile(_told(validated(ADAPTER, read.file), read.fields, path))
     return ModelFile(_model(read, {}, read.file), read.settings)
 
 
@@ -97,10 +96,7 @@ def derived_model(part: YamlFile, beside: Path | None) -> ModelFile:
         kept = {name: value for name, value in read.fields.items() if name not in PUBLISHED or not own}
         places = {str(name): (name,) for name in kept}
         read = replace(read, fields=kept, said=Imported(path.name, OURS), places=places)
-        model = _model(read, own, part)
-        return ModelFile(
-            model if _is_shipped(path) else with_defaults_told(model, {*read.fields, *own}, path.name), read.settings
-        )
+        return ModelFile(_told(_model(read, own, part), {**read.fields, **own}, path), read.settings)
     return ModelFile(_model(read, own, part), read.settings)
 
 
@@ -110,9 +106,9 @@ def inline_model(part: YamlFile) -> Model:
     return with_defaults_told(model, part.values.keys(), part.name)
 
 
-def _is_shipped(path: Path) -> bool:
-    """Whose defaults are its own: every shipped file was held to the published count of its parameters."""
-    return shipped_name("models", path) is not None
+def _told(model: Model, stated: Collection[str], path: Path) -> Model:
+    """With the defaults that it takes. Those of a shipped file are its own: it was held to the published count of parameters."""
+    return model if shipped_name("models", path) is not None else with_defaults_told(model, stated, path.name)
 
 
 def _read(path: Path, own: Mapping[str, Any]) -> _Read:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wafersim.planning.sweep import PointResult
-from wafersim.report.words import counted, line_name, seconds
+from wafersim.report.words import point_name, seconds
 from wafersim.strategies.registry import strategy_of
 from wafersim.strategies.strategy import Slack
 
@@ -22,8 +22,7 @@ def circuit_lines(result: PointResult) -> list[str]:
     named = [(names.get(name, name), share) for name, share in critical.shares if share >= SMALLEST]
     rest = 1.0 - sum(share for _, share in named)
     parts = [f"{name} {share:.1%}" for name, share in named] + ([f"rest {rest:.1%}"] if rest >= 5e-4 else [])
-    row = result.to_json()
-    point = f"{line_name(row)} on {counted(row)}"
+    point = point_name(result.to_json())
     if not simulated.periodic.exact:
         return [
             f"Critical path of {point}, the {critical.tasks:,} tasks that lead to the end of the last step: {', '.join(parts)}"

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
-from ruamel.yaml import YAML
 
 from wafersim.inputs.comparison import Comparison
 from wafersim.planning.comparison import Side
-from wafersim.report import json_output
+from wafersim.report import json_output, yaml_output
 from wafersim.report.console import print_table, say
 from wafersim.report.explain import outside
 from wafersim.report.imports import in_full
@@ -165,8 +164,7 @@ def save_comparison(
     }
 
     def write(draft: Path) -> None:
-        with (draft / "comparison.yaml").open("w", encoding="utf-8") as file:
-            YAML().dump(resolved, file)
+        (draft / "comparison.yaml").write_text(yaml_output.dumps(resolved), encoding="utf-8")
         (draft / "comparison.json").write_text(json_output.document(sides=rows) + "\n", encoding="utf-8")
         with (draft / "reasons.txt").open("w", encoding="utf-8") as file:
             console = Console(file=file, width=WIDEST)

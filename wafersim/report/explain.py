@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from wafersim.planning.what_if import WhatIf
 from wafersim.report.imports import in_full
-from wafersim.report.words import Row, counted, line_name, plain
+from wafersim.report.words import Row, line_name, plain, point_name
 from wafersim.strategies.registry import words_of
 
 MOST_NAMES = 12  # assumed numbers that are named
@@ -17,7 +17,7 @@ NOTICED = 0.05  # of the step: a part that grows beyond it starts to bind
 def why_these_policies(rows: Sequence[Row]) -> list[str]:
     """Why each model got its activation policy on the largest cluster; prediction.json has the reason of every point."""
     return [
-        f"Activations of {line_name(row)} on {counted(row)}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
+        f"Activations of {point_name(row)}: {row['memory']['activation_policy']}, {row['memory']['reason']}"
         for row in _largest(rows)
         if row["memory"].get("reason") and "activation_policy" in row["memory"]
     ]

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-
 from wafersim.inputs.jobs import Jobs
 from wafersim.inputs.resolved_jobs import resolved_jobs
 from wafersim.planning.sharing import Shared
-from wafersim.report import json_output
+from wafersim.report import json_output, yaml_output
 from wafersim.report.run_directory import WIDEST, save_directory, seal
 from wafersim.report.screen.family import Packed, family_screen
 from wafersim.report.screen.sharing import sharing_screen
@@ -77,8 +75,7 @@ def save_sharing(root: Path, jobs: Jobs, shared: Sequence[Shared], checked: bool
 
 
 def _write_question(draft: Path, jobs: Jobs) -> None:
-    with (draft / JOBS).open("w", encoding="utf-8") as file:
-        YAML().dump(resolved_jobs(jobs), file)
+    (draft / JOBS).write_text(yaml_output.dumps(resolved_jobs(jobs)), encoding="utf-8")
 
 
 def _write_reasons(draft: Path, screen: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from wafersim.planning.sweep import PointResult
 from wafersim.report.comparison import against, comparison_table, likely
 from wafersim.report.screen.plan import columns_of, title_of
 from wafersim.report.tables import throughput_table
-from wafersim.report.words import Row, counted, line_name, same_job, seconds, to_train, varied_paths, with_interval
+from wafersim.report.words import Row, counted, point_name, same_job, seconds, to_train, varied_paths, with_interval
 
 MOST_ROWS = 60  # of a table; the rest is counted
 CELL = "padding:2px 12px 2px 0;border:0;border-bottom:1px solid rgba(128,128,128,0.35);vertical-align:top"
@@ -39,7 +39,7 @@ def _(result: Prediction) -> str:
 def _(result: PointResult) -> str:
     row = result.to_json()
     if result.simulated is None:
-        return _lines([f"{line_name(row)} on {counted(row)} cannot run: {result.infeasible}"])
+        return _lines([f"{point_name(row)} cannot run: {result.infeasible}"])
     return _of_row(row)
 
 
@@ -48,7 +48,7 @@ def _(result: Results) -> str:
     rows = [point.to_json() for point in result.points]
     title = result.experiment.title or result.experiment.name
     shown = rows[:MOST_ROWS]
-    refused = [f"{line_name(row)} on {counted(row)} cannot run: {row['infeasible']}" for row in shown if _refused(row)]
+    refused = [f"{point_name(row)} cannot run: {row['infeasible']}" for row in shown if _refused(row)]
     more = [f"and {len(rows) - MOST_ROWS:,} more points: .rows(), .to_csv() and .to_pandas() have all"] * (
         len(rows) > MOST_ROWS
     )

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-
 from wafersim.inputs.resolved_plan import resolved_plan
 from wafersim.inputs.yaml_file import YamlFile
 from wafersim.planning.model_goal import BestModels
 from wafersim.planning.open_model import OpenQuestion
 from wafersim.planning.planned import Planned
 from wafersim.planning.wholes_table import wholes_table, write_wholes
-from wafersim.report import json_output
+from wafersim.report import json_output, yaml_output
 from wafersim.report.run_directory import WIDEST, save_directory, seal
 from wafersim.report.screen.best_model import best_model_screen
 from wafersim.report.screen.plan import plan_lines
@@ -90,6 +88,4 @@ def _write_question(draft: Path, resolved: dict[str, Any], profiles: dict[str, d
 
 
 def _write_yaml(path: Path, fields: dict[str, Any], head: str = "") -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(head)
-        YAML().dump(fields, file)
+    path.write_text(head + yaml_output.dumps(fields), encoding="utf-8")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from ruamel.yaml import YAML
 
 from wafersim.inputs.experiment import Experiment
 from wafersim.planning.results import Results
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult, largest
 from wafersim.planning.what_if import WhatIf
-from wafersim.report import json_output
+from wafersim.report import json_output, yaml_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.console import print_points, print_reasons
 from wafersim.report.run_directory import WIDEST, save_directory, seal, step_file
@@ -77,9 +75,7 @@ def _write(
     helps: Sequence[WhatIf],
     duration: Duration | None,
 ) -> None:
-    text = StringIO()
-    YAML().dump(resolved, text)
-    (draft / "experiment.yaml").write_text(text.getvalue(), encoding="utf-8")
+    (draft / "experiment.yaml").write_text(yaml_output.dumps(resolved), encoding="utf-8")
     rows = [result.to_json() for result in results]
     shown = largest(results) if shown is None else shown
     with (draft / "reasons.txt").open("w", encoding="utf-8") as file:

@@ -123,6 +123,11 @@ def varied_paths(rows: Sequence[Row]) -> list[str]:
     return [name for name in names if name not in ("model", *COUNTS)]
 
 
+def point_name(row: Row) -> str:
+    """What a point is called: its line, and its chips."""
+    return f"{line_name(row)} on {counted(row)}"
+
+
 def line_name(row: Row) -> str:
     """What a line of a sweep over systems is called: the model and the other swept values."""
     others = [label(v) for name, v in row.get("varied", {}).items() if name not in ("model", *COUNTS)]

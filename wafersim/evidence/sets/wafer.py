@@ -18,7 +18,7 @@ from wafersim.evidence.cells import stated
 from wafersim.evidence.kinds import Kind
 from wafersim.evidence.rows import Cells, Measured, Rows
 from wafersim.evidence.sets.wafer_ratio import FlopsRow, ScalingRow, UtilisationRow
-from wafersim.evidence.sets.wafer_row import WaferRow
+from wafersim.evidence.sets.wafer_row import WaferRow, of_unit
 from wafersim.evidence.sets.wafer_shape import SHAPE, catalogued, model_of, unsaid
 from wafersim.evidence.tables import read_data, shipped
 from wafersim.inputs.machine import REFERENCE_RELEASE, release_of
@@ -128,15 +128,11 @@ def _job(cells: Cells, assumed: tuple[str, ...], why: str) -> WaferRow:
     if zeros and float(zeros) >= 100.0:
         raise Infeasible(f"baked_in_zeros_percent must be less than 100 (got {zeros})")
     batch, sequence = int(cells["global_batch"] or micro_batch * systems), int(cells["seq_len"] or usual)
-    value = float(cells["value"])
-    if cells["unit"] == "tokens/s":
-        value /= sequence
-    elif cells["unit"] == "s":
-        value = batch / value
+    published = of_unit(float(cells["value"]), cells["unit"], batch, sequence)
     return WaferRow(
         id=cells["id"], use=cells.get("use") or ("test" if cells["seq_len"] else "shown"),
         what=f"{cells['model']} on {cells['n_systems']} {cells['system']}",
-        published=value, unit=cells["unit"], model=model, catalogued=known, called=cells["model"],
+        published=published, unit=cells["unit"], model=model, catalogued=known, called=cells["model"],
         profile=profile, software=software or REFERENCE_RELEASE, systems=systems, micro_batch=micro_batch,
         batch=batch, sequence=sequence,
         mode=cast(Mode, mode), baked_in_zeros=float(zeros or 0) / 100.0, assumed=tuple(found), why=why,

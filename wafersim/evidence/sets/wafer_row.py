@@ -98,8 +98,13 @@ class WaferRow:
 
 
 def in_unit(rate: float, unit: str, batch: int, sequence: int) -> float:
-    """Samples/s in the unit of a row; of a step's time its own inverse, which gives samples/s again."""
+    """Samples/s in the unit of a row."""
     return {"tokens/s": rate * sequence, "s": batch / rate}.get(unit, rate)
+
+
+def of_unit(value: float, unit: str, batch: int, sequence: int) -> float:
+    """What a row says in its unit in samples/s; what is no rate as it is."""
+    return {"tokens/s": value / sequence, "s": batch / value}.get(unit, value)
 
 
 def _path(name: str) -> str:

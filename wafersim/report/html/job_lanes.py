@@ -11,7 +11,7 @@ from wafersim.planning.beside import Beside
 from wafersim.planning.sharing import Shared
 from wafersim.report.colours import FIRST, LINES, MATCHED
 from wafersim.report.html.parts import Chart, Table, category, drawn
-from wafersim.report.html.plotted import ABOVE, BAR, MARGIN
+from wafersim.report.html.plotted import ABOVE, BAR, CLOSE, MARGIN
 from wafersim.report.screen.family import day
 from wafersim.report.screen.sharing import sharing_answer
 from wafersim.training_run.family import Family, Member
@@ -86,8 +86,8 @@ def held_chart(family: Family) -> Chart:
         "A job holds its most systems from its begin to its end."
     )
     rows = [
-        [day(low), day(high), f"{sum(column):,.0f}", ", ".join(_names(members, column))]
-        for low, high, column in zip(moments, moments[1:], zip(*there, strict=True), strict=False)
+        [day(low), day(high), f"{sum(column):,}", ", ".join(_names(members, column))]
+        for (low, high), column in zip(pairwise(moments), zip(*there, strict=True), strict=True)
     ]
     table = Table("Systems held", ["from", "to", "systems", "jobs"], rows, frozenset({0, 1, 2}), folded=True)
     return Chart("held", summary, traces, layout, table)
@@ -117,18 +117,16 @@ def sharing_chart(sets: Sequence[tuple[str, Sequence[Shared]]]) -> Chart:
         }
     ]  # fmt: skip
     layout = {
-        "height": 90 + BAR * len(jobs), "margin": {"l": 10, "r": 20, "t": 6, "b": 40}, "showlegend": False,
+        "height": 90 + BAR * len(jobs), "margin": CLOSE, "showlegend": False,
         "xaxis": {"title": {"text": "step longer than alone, %"}, "range": ends},
         "yaxis": {"autorange": "reversed", "type": "category"},
     }  # fmt: skip
     answers = dict.fromkeys("; ".join(sharing_answer(some)) for _, some in sets)
     said = ". ".join(answer[:1].upper() + answer[1:] for answer in answers)
     rows = [
-        [
-            job.name, when, f"{job.n_systems:,}", *both, f"{100 * (job.slowdown - 1):+.3f} %", f"{job.steps:,}",
-        ]
+        [job.name, when, f"{job.n_systems:,}", *both, f"{100 * (job.slowdown - 1):+.3f} %", f"{job.steps:,}"]
         for (when, job), both in zip(jobs, times, strict=True)
-    ]  # fmt: skip
+    ]
     heads = ["job", "when", "systems", "step alone", "together", "longer", "steps counted"]
     if len(sets) == 1 and not sets[0][0]:  # of jobs that begin together nothing is told apart by when
         heads, rows = [heads[0], *heads[2:]], [[row[0], *row[2:]] for row in rows]

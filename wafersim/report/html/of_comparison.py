@@ -14,7 +14,7 @@ from wafersim.report.html.charts import breakdown_chart, memory_charts
 from wafersim.report.html.in_words import words_explained
 from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, category
-from wafersim.report.html.plotted import BAR, whiskers
+from wafersim.report.html.plotted import BAR, CLOSE, whiskers
 from wafersim.report.html.provenance import provenance_parts
 from wafersim.report.html.sentences import comparison_in_words
 from wafersim.report.html.timeline import step_timeline
@@ -117,7 +117,7 @@ def _measure(bars: Sequence[tuple[str, Row]], key: str, said: str, unit: float) 
         "hovertemplate": "%{y}<br>" + said + ": %{customdata}<extra></extra>",
     }  # fmt: skip
     layout = {
-        "height": 90 + BAR * len(bars), "margin": {"l": 10, "r": 20, "t": 6, "b": 40},
+        "height": 90 + BAR * len(bars), "margin": CLOSE,
         "xaxis": {"title": {"text": said}, "rangemode": "tozero"},
         "yaxis": {"autorange": "reversed", "type": "category"}, "showlegend": False,
     }  # fmt: skip

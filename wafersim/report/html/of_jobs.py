@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from wafersim.inputs.jobs import Jobs
 from wafersim.inputs.resolved_jobs import resolved_jobs
@@ -15,6 +11,7 @@ from wafersim.planning.beside import Beside, beside_each_other
 from wafersim.planning.packing import Packing, points_of
 from wafersim.planning.sharing import Shared
 from wafersim.planning.sweep import PointResult
+from wafersim.report import yaml_output
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.html.charts import breakdown_chart, memory_charts
 from wafersim.report.html.closest_rows import closest_section
@@ -144,10 +141,8 @@ def _table(steps: Sequence[_Step]) -> Table:
 
 
 def _again(jobs: Jobs, command: str) -> Section:
-    text, values = StringIO(), dict[str, Any](resolved_jobs(jobs))
-    YAML().dump(values, text)
     parts: list[Part] = [
         Lines([f"Save the jobs below as jobs.yaml, then: wafersim {command}"]),
-        Text("The jobs, every default written out", text.getvalue()),
+        Text("The jobs, every default written out", yaml_output.dumps(resolved_jobs(jobs))),
     ]
     return Section("again", "Run it again", "", parts)

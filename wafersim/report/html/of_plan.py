@@ -13,7 +13,7 @@ from wafersim.report.colours import LINES
 from wafersim.report.html.in_words import OF_KIND, words_explained
 from wafersim.report.html.pages import answers, simulated_again
 from wafersim.report.html.parts import Chart, Lines, Page, Part, Section, Table, Text, drawn
-from wafersim.report.html.plotted import ABOVE, SYMBOLS, whiskers
+from wafersim.report.html.plotted import ABOVE, CLOSE, SYMBOLS, whiskers
 from wafersim.report.html.provenance import provenance_parts
 from wafersim.report.html.sentences import plan_in_words
 from wafersim.report.html.timeline import step_timeline
@@ -24,7 +24,6 @@ from wafersim.training_run.duration import Spread
 
 LONG = 160  # characters of a line of all prices
 MEET = "%{customdata[1]} of runs meet the goal"
-MARGIN = {"l": 10, "r": 20, "t": 6, "b": 40}
 
 
 def plan_page(found: Planned) -> Page:
@@ -98,7 +97,7 @@ def _front(found: Planned, priced: bool) -> Chart:
         "y": [y for _, y in line], "line": {"color": "@ink", "width": 1.5, "dash": "dot"}, "hoverinfo": "skip",
     })  # fmt: skip
     layout = {
-        "height": 460, "margin": MARGIN, "legend": ABOVE, "xaxis": {"title": {"text": "days"}, "type": "log"},
+        "height": 460, "margin": CLOSE, "legend": ABOVE, "xaxis": {"title": {"text": "days"}, "type": "log"},
         "yaxis": {"title": {"text": unit}, "type": "log", "dtick": "D2", "tickformat": "~s"},
         "shapes": _limits(found, priced), "hovermode": "closest",
     }  # fmt: skip
@@ -198,7 +197,7 @@ def _stairs(
         "marker": {"size": [7] * len(points) + [0]}, "customdata": [drawn(name) for name in names],
         "hovertemplate": f"%{{customdata}}<br>{hover}<extra></extra>",
     }  # fmt: skip
-    return Chart(identity, said, [trace], {"height": 340, "margin": MARGIN, "showlegend": False, **layout}, table)
+    return Chart(identity, said, [trace], {"height": 340, "margin": CLOSE, "showlegend": False, **layout}, table)
 
 
 def _candidates(wholes: Sequence[Whole]) -> Table:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from wafersim import numbers
 from wafersim.inputs.experiment import Experiment
 from wafersim.planning.sensitivity import Sensitivity
 from wafersim.planning.sweep import PointResult
 from wafersim.planning.what_if import WhatIf
+from wafersim.report import yaml_output
 from wafersim.report.explain import engines, explain, why_these_policies
 from wafersim.report.html.charts import breakdown_chart, largest_of, memory_charts, scaling_charts
 from wafersim.report.html.closest_rows import closest_section
@@ -21,11 +19,11 @@ from wafersim.report.html.in_words import run_in_words, words_explained
 from wafersim.report.html.pages import answers
 from wafersim.report.html.parts import Lines, Page, Part, Section, Table, Text
 from wafersim.report.html.provenance import provenance_section
-from wafersim.report.html.shown_step import ShownStep, of_shown, shown_step
+from wafersim.report.html.shown_step import ShownStep, shown_step
 from wafersim.report.html.whole_run import whole_run_section
 from wafersim.report.screen.lines import as_trained
 from wafersim.report.screen.run import Found, run_screen
-from wafersim.report.words import Row, figure, label, line_name, plus_minus, seconds, to_train, varied_paths
+from wafersim.report.words import Row, figure, label, line_name, plus_minus, point_name, seconds, to_train, varied_paths
 from wafersim.simulation import Job
 from wafersim.training_run.duration import Duration
 
@@ -69,7 +67,7 @@ class RunFindings:
     @property
     def of_shown(self) -> str:
         """What that point is called."""
-        return of_shown(self.row)
+        return point_name(self.row)
 
 
 def run_page(found: RunFindings) -> Page:
@@ -175,9 +173,8 @@ def _refused(rows: Sequence[Row]) -> list[Part]:
 
 
 def _again(found: RunFindings) -> list[Part]:
-    text = StringIO()
-    YAML().dump(found.experiment.model_dump(mode="json", exclude_none=True), text)
+    text = yaml_output.dumps(found.experiment.model_dump(mode="json", exclude_none=True))
     return [
         Lines(["Save the experiment below as experiment.yaml, then: wafersim run experiment.yaml --report"]),
-        Text("The experiment, every default written out", text.getvalue()),
+        Text("The experiment, every default written out", text),
     ]

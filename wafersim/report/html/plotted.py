@@ -7,6 +7,7 @@ from typing import Any
 
 BAR = 50  # pixels that a bar takes
 MARGIN = {"l": 10, "r": 10, "t": 10, "b": 40}  # axes make room for their words themselves
+CLOSE = {"l": 10, "r": 20, "t": 6, "b": 40}  # where nothing stands above
 ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}  # where a legend has room
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")

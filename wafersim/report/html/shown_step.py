@@ -23,7 +23,7 @@ from wafersim.planning.sweep import PointResult
 from wafersim.report.circuit import circuit_lines
 from wafersim.report.html.sliders import Sliders, sliders
 from wafersim.report.html.timeline import StepTimeline, step_timeline
-from wafersim.report.words import Row, counted, line_name
+from wafersim.report.words import point_name
 
 STEP = "step.json"
 MANY = 200_000  # tasks of a step that takes seconds to simulate
@@ -40,16 +40,10 @@ class ShownStep:
     dials: Sliders | None
 
 
-def of_shown(row: Row) -> str:
-    """What a point whose step is shown is called."""
-    return f"{line_name(row)} on {counted(row)}"
-
-
 def shown_step(shown: PointResult) -> ShownStep:
     """Of a point that ran."""
     assert shown.simulated is not None
-    called = of_shown(shown.to_json())
-    timeline = step_timeline(shown.simulated, f"One step of {called}", "step")
+    timeline = step_timeline(shown.simulated, f"One step of {point_name(shown.to_json())}", "step")
     return ShownStep(timeline, circuit_lines(shown), sliders(neighbourhood(shown)))
 
 

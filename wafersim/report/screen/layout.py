@@ -54,7 +54,7 @@ def table(columns: Sequence[Column], width: int) -> list[str]:
     """
     kept = _kept(columns, width)
     if not fits(kept, width) and columns[0].left:
-        names = tuple(shortened(cell, max(NARROWEST, width // 2)) for cell in columns[0].cells)
+        names = tuple(abridged(cell, max(NARROWEST, width // 2)) for cell in columns[0].cells)
         kept = _kept([replace(columns[0], cells=names), *columns[1:]], width)
     rows = zip(*(column.lines() for column in kept), strict=True)
     return [clipped((" " * GAP).join(row).rstrip(), width) for row in rows]
@@ -129,7 +129,7 @@ def cut(rows: list[str], room: int, unseen: int = 0) -> list[str]:
     return [*rows[: room - 1], f"and {len(rows) + unseen - room + 1:,} more: --all"]
 
 
-def shortened(name: str, width: int, mark: str = "~") -> str:
+def abridged(name: str, width: int, mark: str = "~") -> str:
     """A name that is too long loses its middle: what is alike begins alike, and differs at the end."""
     if len(name) <= width:
         return name

@@ -16,10 +16,10 @@ from wafersim.report.screen.layout import (
     LINES,
     UNBROKEN,
     Column,
+    abridged,
     clipped,
     cut,
     sentence,
-    shortened,
     table,
     titled,
     whole,
@@ -105,7 +105,7 @@ def _row_table(rows: Sequence[ValidatedRow], width: int) -> list[str]:
     inside = {True: "yes", False: "no", None: "-"}
     return table(
         [
-            Column("row", tuple(shortened(row.id, NAME) for row in rows), left=True),
+            Column("row", tuple(abridged(row.id, NAME) for row in rows), left=True),
             Column("what", tuple(clipped(row.what, 22) for row in rows) if len(rows) > 1 else (), 4, left=True),
             Column("predicted", tuple(_value(row.predicted, row) for row in rows)),
             Column("80 % interval", tuple(_interval(row) for row in rows), 3),

@@ -103,22 +103,29 @@ class GpuTasks:
         sent: int,
         row: int,
     ) -> Said:
-        name = KINDS[kind]
-        of_all = name in ("tie", "norm")
-        args = [] if of_all else [f'"stage":{stage}']
-        if pass_ != PASS["update"]:
-            args.append(f'"pass":"{PASSES[pass_]}","micro_batch":{micro_batch}')
-        if self._chunks > 1 and not of_all:
-            args.append(f'"chunk":{chunk}')
-        if pass_ != PASS["update"]:
-            args.append(f'"unit":{unit}')
-        works = name in ("compute", "update")
-        told = {"matmul_flops": flops, "hbm_bytes": memory, "sent_bytes" if works else "bytes": sent}
-        args += [f'"{what}":{amount}' for what, amount in told.items() if amount]
-        if row in self._waits:
-            waited = (f"{quoted(WORDS.part[wait.part].label)}:{microseconds(wait.ticks)}" for wait in self._waits[row])
-            args.append(f'"waited_us":{{{",".join(waited)}}}')
-        return Said(quoted(self._name(name, pass_, micro_batch)), ",".join(args))
+        name, in_pass = KINDS[kind], pass_ != PASS["update"]
+        of_stage, works = name not in ("tie", "norm"), name in ("compute", "update")
+        known = {
+            "stage": stage if of_stage else None,
+            "pass": f'"{PASSES[pass_]}"' if in_pass else None,
+            "micro_batch": micro_batch if in_pass else None,
+            "chunk": chunk if of_stage and self._chunks > 1 else None,
+            "unit": unit if in_pass else None,
+            "matmul_flops": flops or None,
+            "hbm_bytes": memory or None,
+            "sent_bytes" if works else "bytes": sent or None,
+            "waited_us": self._waited(row),
+        }
+        args = ",".join(f'"{what}":{value}' for what, value in known.items() if value is not None)
+        return Said(quoted(self._name(name, pass_, micro_batch)), args)
+
+    def _waited(self, row: int) -> str | None:
+        """Microseconds before a task, by what for."""
+        waits = self._waits.get(row)
+        if waits is None:
+            return None
+        parts = (f"{quoted(WORDS.part[wait.part].label)}:{microseconds(wait.ticks)}" for wait in waits)
+        return f"{{{','.join(parts)}}}"
 
     def _name(self, kind: str, pass_: int, micro_batch: int) -> str:
         if pass_ == PASS["update"]:

@@ -204,9 +204,8 @@ def parts_of_step(timeline: Timeline, plan: GpuPlan, step_ticks: int) -> dict[st
         parts[name] += share * to_seconds(int(busy[stage]))
     for wait in waits_between(timeline, plan, stage):
         parts[wait.part] += to_seconds(wait.ticks)
-    update = timeline.of("update")
-    updated = int((update.end - update.start)[update.entity == stage][0])
     gradients, _ = waits_of_update(timeline, plan, stage)
+    updated = int(timeline.end[gradients.row] - timeline.start[gradients.row])
     regather = 0 if plan.overlap_regather else sum(plan.regather[stage])
     parts["data"] += to_seconds(gradients.ticks + regather)
     parts["optimizer"] += to_seconds(updated)

@@ -30,7 +30,6 @@ from wafersim.workload.transformer import Workload
 
 MOST_MICRO_BATCHES = 512  # of a step
 MANY = 8  # micro-batches beyond which one more costs what the one before did
-
 MOST_TRIED = 256  # plans whose ticks are known while many jobs choose
 
 
